@@ -99,7 +99,7 @@ pub fn check_object(object: &Value) -> Result<(), String> {
 }
 
 fn roundtrip_as<T: DeserializeOwned + Serialize>(object: &Value) -> Result<Value, serde_json::Error> {
-    serde_json::to_value(serde_json::from_value::<T>(object.clone())?)
+    serde_json::to_value(T::deserialize(object)?)
 }
 
 /// Collects the paths of fields that `given` has and `kept` lacks. A null counts as no field.

@@ -1,25 +1,28 @@
-//! What a release consists of, on clusters: the deb on a host of its own with the provisioner as a service of systemd, and
-//! Prometheus reading the provisioner's metrics.
+//! What a release consists of, on clusters: the deb on a host of its own with the provisioner as a service of systemd, the
+//! Helm chart, and Prometheus reading the provisioner's metrics.
 //!
-//! `make test-released` and `make test-all` run these: they need dist/, and Prometheus in the lab's cache, where the
-//! tests in tests/dist put it. In here there is no network to load it from.
+//! `make test-released` and `make test-all` run these: they need dist/, and Helm and Prometheus in the lab's cache, where
+//! the tests in tests/dist put them. In here there is no network to load them from.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use kube::ResourceExt;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::rbac::v1::ClusterRole;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, ResourceExt};
 use nfsprov_lab::guest::{Guest, Template};
-use nfsprov_lab::kubernetes::prometheus;
+use nfsprov_lab::kubernetes::{helm, prometheus};
 use nfsprov_lab::ports::Ports;
 use nfsprov_lab::process::Process;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use tokio::process::Command;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
-use crate::kit::PATIENCE;
+use crate::kit::{PATIENCE, Scene};
 use crate::operable::{SERVED, address, get};
 use crate::quota::{limited_server, scene_on};
 use crate::ssh::{over_ssh, words};
@@ -27,6 +30,7 @@ use crate::stage::Stage;
 
 crate::tests! {
     InTestAll("needs the deb"): the_deb_sets_a_server_up_and_serves_claims_as_a_service,
+    InTestAll("needs Helm"): the_chart_is_installed_upgraded_and_uninstalled,
     InTestAll("needs Prometheus"): every_query_of_the_dashboard_returns_data,
 }
 
@@ -64,7 +68,9 @@ async fn until_succeeds(guest: &Guest, command: &str) -> Result<String> {
 }
 
 async fn the_deb_sets_a_server_up_and_serves_claims_as_a_service(stage: Arc<Stage>) -> Result<()> {
-    let scene = stage.scene().await?;
+    // The doctor would report what other tests have in a cluster that they share.
+    let plane = stage.cleared_control_plane().await?;
+    let scene = stage.scene_on(plane.kubeconfig()).await?;
     scene.class(json!({})).await?;
     let guest = stage
         .lab()
@@ -107,8 +113,7 @@ async fn the_deb_sets_a_server_up_and_serves_claims_as_a_service(stage: Arc<Stag
     ensure!(journal.contains("provisioned claim"), "{journal}");
     let doctor = "nfsprov --kubeconfig /etc/nfsprov/default.kubeconfig -n NAMESPACE doctor";
     let doctor = guest.ssh(&doctor.replace("NAMESPACE", &scene.namespace)).await?;
-    // Volumes of other tests are in the cluster, too.
-    ensure!(doctor.contains(" checks run"), "{doctor}");
+    ensure!(doctor.contains("no problems found"), "{doctor}");
 
     // It comes back after a crash, but not with a wrong option.
     guest.ssh("systemctl kill --signal KILL nfsprov@default").await?;
@@ -137,7 +142,70 @@ async fn the_deb_sets_a_server_up_and_serves_claims_as_a_service(stage: Arc<Stag
         .ssh("systemctl is-active nfsprov@default || test ! -e /usr/bin/nfsprov")
         .await?;
     ensure!(left.trim() == "inactive", "{left}");
+    stage.give_back(plane).await
+}
+
+/// Runs Helm in the scene's namespace with a value for each of `values`.
+async fn run_helm(scene: &Scene, args: &[&str], values: &[String]) -> Result<()> {
+    let mut command = Command::new(helm::build()?);
+    command.args(args).arg("--namespace").arg(&scene.namespace);
+    command.arg("--kubeconfig").arg(&scene.kubeconfig);
+    command.args(values.iter().map(|value| format!("--set={value}")));
+    command.env("HOME", scene.stage.home()).kill_on_drop(true);
+    let output = timeout(PATIENCE, command.output())
+        .await
+        .context("helm does not end")??;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "helm {args:?}: {stderr}");
     Ok(())
+}
+
+async fn the_chart_is_installed_upgraded_and_uninstalled(stage: Arc<Stage>) -> Result<()> {
+    let scene = stage.scene().await?;
+    let chart = artifact("nfsprov-chart-", ".tgz")?;
+    let chart = chart.to_str().context("a path that is no text")?;
+    let mut values = vec![
+        format!("server={}", stage.nfs().address()),
+        format!("path={}", scene.path),
+        format!("provisioner={}", scene.provisioner),
+        format!("classes[0].name={}", scene.class),
+    ];
+    run_helm(&scene, &["install", "nfsprov", chart], &values).await?;
+    let deployments: Api<Deployment> = Api::namespaced(scene.client.clone(), &scene.namespace);
+    let replicas = async || anyhow::Ok(deployments.get("nfsprov").await?.spec.and_then(|spec| spec.replicas));
+    ensure!(replicas().await? == Some(2));
+    // No kubelet is there to run the pods: the test runs what they would run, with the rights of their account.
+    let account = stage.kubeconfig_for(&format!("system:serviceaccount:{}:nfsprov", scene.namespace))?;
+    let lease = ["--leader-elect", "--lease-namespace", &scene.namespace];
+    let provisioner = scene.watch_as(&account, &lease).await?;
+    scene.claim("a", json!({})).await?;
+    let volume = scene.bound("a").await?.name_any();
+    ensure!(provisioner.stop().await?.success());
+
+    // A lone replica has no Lease, and a strategy of its own; expanding needs further rights.
+    values.extend(["replicas=1", "allowExpansion=true"].map(str::to_owned));
+    run_helm(&scene, &["upgrade", "nfsprov", chart], &values).await?;
+    ensure!(replicas().await? == Some(1));
+    let provisioner = scene.watch_as(&account, &[]).await?;
+    let larger = Patch::Merge(json!({"spec": {"resources": {"requests": {"storage": "2Gi"}}}}));
+    scene.claims().patch("a", &PatchParams::default(), &larger).await?;
+    scene.event("a", "VolumeResizeSuccessful").await?;
+    ensure!(provisioner.stop().await?.success());
+
+    run_helm(&scene, &["uninstall", "nfsprov", "--wait"], &[]).await?;
+    let roles: Api<ClusterRole> = Api::all(scene.client.clone());
+    let role = format!("nfsprov:{}:nfsprov", scene.namespace);
+    ensure!(roles.get_opt(&role).await?.is_none(), "clusterrole/{role} is left");
+    ensure!(
+        deployments.get_opt("nfsprov").await?.is_none(),
+        "the Deployment is left"
+    );
+    ensure!(
+        scene.classes().get_opt(&scene.class).await?.is_none(),
+        "the class is left"
+    );
+    // Volumes outlive the release that provisioned them.
+    scene.in_phase(&volume, "Bound").await
 }
 
 /// The queries of the dashboard, with what Grafana puts in place of its variables.
