@@ -37,7 +37,7 @@ pub struct Provision {
     #[arg(long, value_name = "SERVER:PATH", value_parser = parse_export)]
     pub allow_export: Vec<(String, String)>,
     /// Concurrency limit for each export: claims provisioned at once
-    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub concurrency: u16,
     /// Print what would be provisioned, without making changes
     #[arg(long)]

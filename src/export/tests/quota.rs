@@ -1,6 +1,9 @@
 //! The scripts that limit a directory, with every shell, on doubles of the tools that need a file system with quotas.
 
 use super::*;
+use crate::export::quota::facts::parse_facts;
+use crate::export::quota::plan_limit;
+use crate::export::ssh::quota::apply;
 
 /// Doubles that keep the project id and the limit in files of `$state`, and log how they are called.
 const TOOLS: [(&str, &str); 10] = [
@@ -304,6 +307,38 @@ async fn directories_are_limited_together_and_each_fails_for_itself() {
             "{name}: {log}"
         );
         assert!(!state.path().join("ids/id").exists(), "{name}: a link was followed");
+    }
+}
+
+#[tokio::test]
+async fn a_directory_that_is_replaced_by_a_link_after_it_was_inspected_is_not_changed() {
+    let facts = "uid 0\nroot-project 0 ---- .\ninode 12 41ed 7 ./a\n0 ---- ./a\ntype xfs\ndevice /dev/vdb\n\
+                 options prjquota\ntotal 262144 4096";
+    let limit = SizeLimit::new(10 << 20, "0b510b51-0b51-4b51-8b51-0b510b510b51").unwrap();
+    let plan = plan_limit(&parse_facts(facts, "a"), &limit, LimitChange::New).unwrap();
+    for (name, command) in shells() {
+        let limited = LimitedExport::new(command);
+        let LimitedExport { export, root, .. } = &limited;
+        let Export::Ssh(ssh) = export else { unreachable!() };
+        fs::create_dir(root.path().join("other")).unwrap();
+        fs::create_dir(root.path().join("a")).unwrap();
+        for (target, status, calls) in [
+            (None, 0, 1),
+            (Some("other"), 1, 0),
+            (Some("/"), 1, 0),
+            (Some("missing"), 1, 0),
+        ] {
+            if let Some(target) = target {
+                fs::rename(root.path().join("a"), root.path().join(format!("a-{}", target.len()))).unwrap();
+                symlink(target, root.path().join("a")).unwrap();
+            }
+            limited.take_log();
+            let script = apply(ssh.root_path(), &[], &[("a", &plan)]);
+            let output = ssh.run_script(&script).await.unwrap();
+            let log = limited.take_log();
+            let changes = log.lines().filter(|line| line.starts_with("xfs_io")).count();
+            assert_eq!((output.status, changes), (status, calls), "{name}: {target:?}: {log}");
+        }
     }
 }
 

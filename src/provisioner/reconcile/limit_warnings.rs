@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn each_round_warns_of_what_is_wrong_with_limits() {
-        let usage = |used: u64| format!("usage #{ID} {used} 0 10240 00 [--------] 3 0 0 00 [--------]\n");
+        let usage = |used: u64| format!("#{ID} {used} 0 10240 00 [--------] 3 0 0 00 [--------]\n");
         let space = |total: u64| format!("total {total} 1024\nfree 5120 1024\n");
         let volumes = [volume()];
         for (text, not_enforced, expected) in [

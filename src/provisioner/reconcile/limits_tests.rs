@@ -94,7 +94,7 @@ async fn one_that_does_not_lead_any_more_clears_no_limit() {
 #[test]
 fn a_limit_is_kept_while_files_outside_the_removed_directory_have_its_project() {
     // 2^30 and the first 30 bits of the uid.
-    let line = |files: u32| format!("usage #1121206996 4 0 40 00 [--------] {files} 0 0 00 [--------]\n");
+    let line = |files: u32| format!("#1121206996 4 0 40 00 [--------] {files} 0 0 00 [--------]\n");
     let report = |files: u32| QuotaReport::parse(&line(files));
     let removed = [
         format!("pvc-{UID}"),
