@@ -190,18 +190,13 @@ impl Shell<'_> {
 
     /// Limits directories that are all in one parent directory. The results have the order of the requests.
     async fn limit_all(self, requests: Vec<LimitRequest>) -> Vec<Result<(), ExportError>> {
-        let planned = match self.plan_all(&requests).await {
-            Ok(planned) => planned,
-            Err(error) => return vec![Err(error); requests.len()],
-        };
-        let mut limited = Vec::new();
-        let mut results = Vec::new();
-        for (request, plan) in requests.into_iter().zip(planned) {
-            results.push(plan.map(|plan| limited.push((request.path, plan))));
+        match self.plan_all(&requests).await {
+            Ok(plans) => {
+                let paths = requests.into_iter().map(|request| request.path);
+                self.apply_all(paths.zip(plans).collect()).await
+            }
+            Err(error) => vec![Err(error); requests.len()],
         }
-        let mut proved = self.apply_all(limited).await.into_iter();
-        let result = |planned: Result<(), ExportError>| planned.and_then(|()| proved.next().unwrap_or(Ok(())));
-        results.into_iter().map(result).collect()
     }
 
     /// Inspects directories that are all in one parent directory, checks that they are those that NFS clients see, and
@@ -229,33 +224,36 @@ impl Shell<'_> {
         Ok(requests.iter().map(plan).collect())
     }
 
-    /// Sets limits of directories that are all in one parent directory. Each fails unless the server then proves that it
-    /// enforces it.
-    async fn apply_all(self, limits: Vec<(VolumePath, LimitPlan)>) -> Vec<Result<(), ExportError>> {
-        if limits.is_empty() {
-            return Vec::new();
-        }
-        let applied = limits.clone();
-        let output = self
-            .run(move |root| {
-                let named: Vec<_> = applied.iter().map(|(path, plan)| (path.split().1, plan)).collect();
-                apply(root, applied[0].0.split().0, &named)
-            })
-            .await;
-        let prove = |(path, plan): &(VolumePath, LimitPlan)| {
-            let said = output
-                .as_ref()
-                .map_err(Clone::clone)
-                .and_then(|output| require_output(path, output))?;
-            let proof = facts::parse_proof(&said, path.split().1);
-            plan.check_proof(&proof).map_err(|why| not_enforced(path, why))
+    /// Sets the limits that are planned, of directories that are all in one parent directory. Each fails unless the server
+    /// then proves that it enforces it. The results have the order of the plans; a limit that isn't planned has its error.
+    async fn apply_all(self, plans: Vec<(VolumePath, Result<LimitPlan, ExportError>)>) -> Vec<Result<(), ExportError>> {
+        let planned = plans
+            .iter()
+            .filter_map(|(path, plan)| Some((path.clone(), plan.clone().ok()?)));
+        let planned: Vec<(VolumePath, LimitPlan)> = planned.collect();
+        let output = match planned.first() {
+            None => return plans.into_iter().map(|(_, plan)| plan.map(drop)).collect(),
+            Some((first, _)) => {
+                let parents = first.split().0.to_vec();
+                self.run(move |root| {
+                    let limits: Vec<_> = planned.iter().map(|(path, plan)| (path.split().1, plan)).collect();
+                    apply(root, &parents, &limits)
+                })
+                .await
+            }
         };
-        limits.iter().map(prove).collect()
+        let prove = |(path, plan): (VolumePath, Result<LimitPlan, ExportError>)| {
+            let plan = plan?;
+            let said = require_output(&path, output.as_ref().map_err(Clone::clone)?)?;
+            let proof = facts::parse_proof(&said, path.split().1);
+            plan.check_proof(&proof).map_err(|why| not_enforced(&path, why))
+        };
+        plans.into_iter().map(prove).collect()
     }
 
     /// As [`Shell::apply_all`] for one directory.
     async fn apply_one(self, path: &VolumePath, plan: LimitPlan) -> Result<(), ExportError> {
-        self.apply_all(vec![(path.clone(), plan)]).await.remove(0)
+        self.apply_all(vec![(path.clone(), Ok(plan))]).await.remove(0)
     }
 
     /// What a directory holds; an error if that is more than the limit.
