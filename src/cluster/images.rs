@@ -72,7 +72,8 @@ pub fn new_location(image: &str) -> Option<String> {
     }
 }
 
-/// The image with the tag of the last release; [`CURRENT`] if its registry is frozen.
+/// An image of nfs-subdir-external-provisioner with the tag of its last release, without a digest; [`CURRENT`] if its
+/// registry is frozen. The image must have a tag.
 pub fn last_release(image: &str) -> String {
     let named = image.split('@').next().unwrap_or(image);
     let (repository, _) = named.rsplit_once(':').unwrap_or((named, ""));

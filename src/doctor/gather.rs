@@ -163,11 +163,12 @@ impl Reader<'_> {
         Ok(facts)
     }
 
+    /// As [`Self::read_wanted`], for all objects of the list.
     async fn read_all<K: Listed>(&self, api: Api<K>) -> Facts {
         self.read_wanted(api, |_| true).await
     }
 
-    /// Reads the wanted objects of a list; one that can't be read is recorded as unread, and gives no facts.
+    /// Reads the wanted objects of a list; one that can't be read is noted as unread, and gives no facts.
     async fn read_wanted<K: Listed>(&self, api: Api<K>, is_wanted: impl Fn(&K) -> bool) -> Facts {
         let what = &K::plural(&());
         self.change_dump(|dump| dump.begin(what));

@@ -112,7 +112,7 @@ fn recognize_csi_controller(workload: &Workload) -> Option<Provisioner<'_>> {
 }
 
 /// The provisioners of the cluster: the candidates whose name is in a class or a volume, since only administrators
-/// write these. A name without one gets the workloads that mention it.
+/// write these. A class' name without one, unless it is of other storage, gets the workloads that mention it.
 pub fn find_provisioners(facts: &Facts) -> Vec<Provisioner<'_>> {
     let mut names: Vec<&str> = facts.classes.iter().map(|class| class.provisioner.as_str()).collect();
     let made = facts

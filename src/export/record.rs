@@ -120,6 +120,7 @@ impl Export {
         Ok(found)
     }
 
+    /// As [`Export::read_records`], with one call; a name that no file can have is an error.
     async fn read_chunk(&self, volumes: &[String]) -> Result<Vec<FoundRecord>, ExportError> {
         let (folder, mut files) = (records_folder()?, Vec::with_capacity(volumes.len()));
         for volume in volumes {

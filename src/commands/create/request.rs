@@ -54,7 +54,8 @@ impl CreateRequest {
     /// Checks a command line, and prompts for missing values.
     ///
     /// # Errors
-    /// [`UsageError`] for invalid values, and for missing ones if stdin is not a terminal.
+    /// [`UsageError`] for invalid values, and for missing ones without a terminal; others if a prompt gets no answer or a
+    /// named kubeconfig can't be read.
     pub async fn from_args(kind: Kind, global: &Global) -> Result<Self> {
         match kind {
             Kind::Pv(args) => volume_request(args),

@@ -77,7 +77,7 @@ async fn set_up_export(mut args: SetupServer, run: &Run, global: &Global) -> Res
     };
     let names_nodes = !args.node.is_empty() || args.nodes_from_cluster || args.allow_nodes_from_cluster;
     if args.allow.is_empty() && !names_nodes {
-        args.allow = vec![ask_for_clients(&args.export)?];
+        args.allow = vec![ask_for_client(&args.export)?];
     }
     if args.root_squash {
         args.options = with_root_squash(&args.options);
@@ -222,8 +222,8 @@ async fn confirmed_nodes(args: &SetupServer, run: &Run, global: &Global) -> Resu
     Ok(nodes.into_iter().map(|(_, address)| address.to_string()).collect())
 }
 
-/// Asks for the clients if the command line names none.
-fn ask_for_clients(export: &str) -> Result<String> {
+/// Asks who may mount the export until the answer is one valid client; a usage error without a terminal.
+fn ask_for_client(export: &str) -> Result<String> {
     if !output::can_ask() {
         let why = "required: the clients that may mount the export: --node HOST, --nodes-from-cluster, or --allow CLIENT (the whole world is --allow '*')";
         return Err(UsageError(why.into()).into());

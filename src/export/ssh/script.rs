@@ -158,7 +158,8 @@ make() {
     at_root(root, &steps)
 }
 
-/// Removes a directory tree for [`SLICE`] seconds, then ends with [`UNFINISHED`]; rm follows no link.
+/// Removes a directory tree for [`SLICE`] seconds, then ends with [`UNFINISHED`]; rm follows no link. Ends with [`MISSING`]
+/// if nothing is there, with [`OBSTACLE`] if it is no directory.
 pub(super) fn remove_directory(root: &str, path: &VolumePath) -> String {
     let act = format!(
         r#"directory "$name" || missing

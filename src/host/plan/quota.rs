@@ -240,12 +240,12 @@ fn switch_script(
 }
 
 /// Two scripts, each with the NFS server stopped meanwhile: the first mounts XFS with project quotas, by its line in
-/// fstab if there is one; the second mounts it as before.
+/// fstab if the step has rewritten that before; the second mounts it as before, and fails if it can't.
 fn remount_and_undo_scripts(
     facts: &Facts,
     quota: &QuotaFacts,
     distro: &Distro,
-    has_fstab_line: bool,
+    rewrites_fstab: bool,
 ) -> (String, String) {
     let QuotaFacts {
         device,
@@ -271,7 +271,7 @@ fn remount_and_undo_scripts(
     };
     let before = mount(&kept.join(","));
     let limited: Vec<&str> = kept.into_iter().filter(|option| *option != "noquota").collect();
-    let mount_anew = match has_fstab_line {
+    let mount_anew = match rewrites_fstab {
         true => format!("mount {}\n", quote(mount_point)),
         false => mount(&format!("{},{}", limited.join(","), fstab::PROJECT_QUOTA)),
     };
@@ -279,7 +279,12 @@ fn remount_and_undo_scripts(
     let at = quote(mount_point);
     (
         format!("{stop}umount {at}\n{mount_anew}{start}"),
-        format!("{stop}umount {at} 2>/dev/null || :\nmountpoint -q {at} || {before}{start}"),
+        // It is busy, for one, if another program has begun to use it.
+        format!(
+            "{stop}umount {at} 2>/dev/null || :\nmountpoint -q {at} || {before}{start}\
+             case ,$(findmnt -fnlo OPTIONS --mountpoint {at}), in\n\
+             *,prjquota,*) echo 'it is still mounted with prjquota' >&2; exit 1 ;;\nesac\n"
+        ),
     )
 }
 

@@ -24,7 +24,7 @@ pub(super) enum Key {
 }
 
 /// The keys in the order of their tries: named ones first, with the agent's help where it has them, then the agent's
-/// others, then those that ssh looks for by itself.
+/// others, then, if none is named, those that ssh looks for by itself.
 pub(super) fn keys_to_try(hop: &Hop, access: &Access, agent_keys: Vec<ssh2::PublicKey>) -> Vec<Key> {
     let mut files: Vec<(PathBuf, bool)> = access.identities.iter().map(|path| (path.clone(), true)).collect();
     files.extend(hop.identities.iter().map(|path| (path.clone(), true)));

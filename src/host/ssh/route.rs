@@ -69,7 +69,7 @@ pub(super) fn find_hops(target: &Target, access: &Access) -> Result<Vec<Hop>, St
     let mut given = (!access.jump.is_empty()).then(|| access.jump.clone());
     // Built from the end: a host, the hosts before it, and again for the first of those.
     loop {
-        let (mut hop, proxy) = read_hop(&next, access)?;
+        let (mut hop, proxy) = ask_for_hop(&next, access)?;
         let mut before = match (given.take(), proxy) {
             (Some(jumps), _) | (None, Proxy::Jump(jumps)) => jumps,
             (None, Proxy::Command(command)) => {
@@ -83,7 +83,7 @@ pub(super) fn find_hops(target: &Target, access: &Access) -> Result<Vec<Hop>, St
             break;
         };
         for target in before.iter().rev() {
-            hops.push(self::read_hop(target, access)?.0);
+            hops.push(self::ask_for_hop(target, access)?.0);
         }
         if hops.len() > MAX_HOPS {
             return Err(format!(
@@ -96,8 +96,8 @@ pub(super) fn find_hops(target: &Target, access: &Access) -> Result<Vec<Hop>, St
     Ok(hops)
 }
 
-/// A host with its settings, and what the configuration has for the way to it.
-fn read_hop(target: &Target, access: &Access) -> Result<(Hop, Proxy), String> {
+/// Asks `ssh -G` for a host's settings and for the way to it, which the hop does not hold yet.
+fn ask_for_hop(target: &Target, access: &Access) -> Result<(Hop, Proxy), String> {
     let configured = client::ask_ssh(target, access)?;
     let settings = configured.settings;
     let agent = match settings.agent {

@@ -224,7 +224,8 @@ impl SshSession {
 
 impl Exec<'_> {
     /// Reads what has arrived of both streams, and returns whether that was anything. A program that fills one stream
-    /// while the client waits for the other would block for ever. Too much output is an error.
+    /// while the client waits for the other would block for ever. Too much standard output is an error; of standard
+    /// error, and of what comes before the script, the end is kept.
     fn receive_output(&mut self) -> Result<bool, ExecError> {
         let stdout = drain_into(&mut self.channel, &mut self.stdout)?;
         let stderr = drain_into(&mut self.channel.stderr(), &mut self.stderr)?;
