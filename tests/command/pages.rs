@@ -102,6 +102,18 @@ fn every_link_of_the_pages_leads_to_a_file() {
 }
 
 #[test]
+fn the_picture_is_drawn_from_the_walkthrough() {
+    let drawn = std::process::Command::new(Path::new(ROOT).join("tests/picture"))
+        .output()
+        .unwrap();
+    let kept = std::fs::read(Path::new(ROOT).join("docs/doctor.svg")).unwrap();
+    assert!(
+        drawn.status.success() && drawn.stdout == kept,
+        "run tests/picture >docs/doctor.svg"
+    );
+}
+
+#[test]
 fn both_readmes_show_the_same_commands() {
     let commands = |name: &str| -> Vec<String> {
         let text = std::fs::read_to_string(Path::new(ROOT).join(name)).unwrap();
