@@ -99,6 +99,11 @@ impl LimitQueue {
         answered.await.unwrap_or(given_up)
     }
 
+    /// Waits until no limits are being set. None are until what it returns is dropped.
+    pub(super) async fn pause(&self) -> impl Sized {
+        self.last_run.lock().await
+    }
+
     /// Waits until so many directories wait for their limits.
     async fn wait_for(&self, count: usize) {
         while self.lock_waiting().len() < count {
@@ -159,7 +164,14 @@ mod tests {
                 queue.limit(request(path), limit_all).await
             }
         };
+        let pause = queue.pause().await;
         let first = tokio::spawn(limit("first"));
+        while queue.lock_waiting().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        tokio::task::yield_now().await;
+        assert!(batches.lock().unwrap().is_empty(), "limits are set in a pause");
+        drop(pause);
         while batches.lock().unwrap().is_empty() {
             tokio::task::yield_now().await;
         }

@@ -158,6 +158,8 @@ impl Export {
     /// As [`Export::report_quotas`].
     pub async fn clear_unused_limits(&self, project_ids: &[u32]) -> Result<Vec<u32>, ExportError> {
         let (shell, project_ids) = (self.shell_for(None)?, project_ids.to_vec());
+        // A limit that is being set has no file yet.
+        let _pause = shell.queue().pause().await;
         let output = shell.run(move |root| clear_unused(root, &project_ids)).await?;
         let said = require_success("clear limits of", &shell.root(), &output)?;
         Ok(facts::parse_cleared(&said))
