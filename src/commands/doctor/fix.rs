@@ -99,7 +99,7 @@ pub async fn fix_objects(
             }
             if !options.yes && !output::can_ask() {
                 refused += 1;
-            } else if confirm_change(options, "ProvisionerKind this change?", *counts)?
+            } else if confirm_change(options, "Make this change?", *counts)?
                 && apply_edits(clusters, &edits, limit, counts).await
             {
                 let new = step.effects.iter().filter(|effect| !effects.contains(effect));

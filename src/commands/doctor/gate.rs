@@ -84,11 +84,7 @@ pub async fn change_gate(job: &GateChange<'_>, stop: &mut StopSignals, counts: &
             refused = true;
             continue;
         }
-        if !confirm_change(
-            job.options,
-            "ProvisionerKind this change and restart the API server?",
-            *counts,
-        )? {
+        if !confirm_change(job.options, "Make this change and restart the API server?", *counts)? {
             bail!("{} was not changed, nor were the hosts after it", node.name());
         }
         node.apply_edits(edits, job.wanted, limit).await?;
@@ -109,7 +105,7 @@ pub async fn change_gate(job: &GateChange<'_>, stop: &mut StopSignals, counts: &
         fix::show_edit(&edit, job.options.colour);
         if confirm_change(
             job.options,
-            "ProvisionerKind this change, so that kubeadm's next upgrade keeps it?",
+            "Make this change, so that kubeadm's next upgrade keeps it?",
             *counts,
         )? {
             apply::apply(cluster, cluster, &edit, limit).await?;

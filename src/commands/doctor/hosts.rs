@@ -215,7 +215,7 @@ pub async fn fix_hosts(
             refused += 1;
             continue;
         }
-        if !confirm_change(options, "ProvisionerKind this change?", *counts)? {
+        if !confirm_change(options, "Make this change?", *counts)? {
             continue;
         }
         match work.carry_out(host).await {
