@@ -234,7 +234,7 @@ fn check_xfs_options(facts: &Facts) -> Result<(), String> {
     }
 }
 
-/// Root of an ext4 file system is not limited, nor is root of a client that the export doesn't squash.
+/// Fails unless the server exports the directory, and each such export squashes root, which ext4 doesn't limit.
 fn check_squash(facts: &Facts) -> Result<(), String> {
     let reaches =
         |export: &&Exported| is_at_or_below(&facts.root, &export.path) || is_at_or_below(&export.path, &facts.root);

@@ -309,6 +309,7 @@ impl Ssh {
         Err(operation_error(action, object, reason))
     }
 
+    /// Waits until one of the [`CONNECTIONS`] is free, then runs a script; one that fails is `Ok`.
     pub(super) async fn run_script(&self, script: &str) -> Result<Output, ExportError> {
         let _permit = self.permits.acquire_for_script().await;
         self.run_permitted(script).await

@@ -34,7 +34,8 @@ pub struct VolumeUsage {
 }
 
 impl VolumeUsage {
-    /// Whether so little is left of the limit that writes fail: 1 MiB, or a thousandth.
+    /// Whether so little is left of the limit that writes fail: less than 1 MiB (an eighth of a limit below 8 MiB) or
+    /// less than a thousandth. False without a limit.
     pub fn is_full(&self) -> bool {
         const MIB: u64 = 1 << 20;
         let left = self.limit_bytes.saturating_sub(self.used_bytes);

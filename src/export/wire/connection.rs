@@ -63,8 +63,8 @@ impl From<ExportError> for CallError {
 }
 
 impl Connection {
-    /// Creates missing parents, too. A directory that exists gets the attributes; that they alone failed is an error of its
-    /// own.
+    /// Creates missing parents, too. A directory that exists gets the attributes; that they alone failed is an error of
+    /// its own.
     pub(super) async fn create_directory(
         self: Arc<Self>,
         path: &VolumePath,
@@ -104,7 +104,7 @@ impl Connection {
         with_timeout(set).await
     }
 
-    /// Looks up the directory at `path`; `None` if it doesn't exist.
+    /// Looks up the directory at `path`; `None` if it doesn't exist, an error if it is no directory.
     pub(super) async fn find_directory(
         self: Arc<Self>,
         path: &VolumePath,
