@@ -96,8 +96,8 @@ pub async fn adopt_directory(args: &cli::Adopt, global: &Global) -> Result<Exit>
     .await
 }
 
-/// Creates a PV of a directory for a claim, and the claim if that is asked for; waits until the claim is Bound. The
-/// directory of an archive is renamed first.
+/// Creates a PV of a directory for a claim, and the claim if that is asked for; waits until the claim is Bound, unless
+/// `--wait=false`, and fails if it is not in time or bound to another PV. The directory of an archive is renamed first.
 async fn bind_directory(
     place: &Place,
     back: &ReturnPlan,
@@ -158,7 +158,7 @@ async fn bind_directory(
     Ok(Exit::Done)
 }
 
-/// A claim as it was asked for; what was not asked for is as the record says.
+/// A claim as it was asked for; what was not asked for is as the record says. A usage error if neither has a size.
 fn new_claim(wanted: &cli::NewClaim, record: Option<&Record>) -> Result<NewClaim, UsageError> {
     let recorded = record.and_then(|record| record.volume.spec.clone()).unwrap_or_default();
     let capacity = recorded.capacity.unwrap_or_default();
