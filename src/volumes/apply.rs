@@ -18,7 +18,7 @@ use crate::cluster::describe_error;
 const AT_ONCE: usize = 16;
 
 /// Creates the objects of rows, missing namespaces first; returns the result of each row, by the PV's name, and calls
-/// `on_created` after each. May be repeated.
+/// `on_created` after each, also after a failure. Rows whose namespace can't be created fail. May be repeated.
 ///
 /// The PV comes before its claim: a claim without its PV would be Lost for a moment.
 pub async fn create_objects(client: &Client, rows: &[Row], on_created: impl Fn()) -> Vec<(String, Result<(), String>)> {

@@ -348,7 +348,8 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// The name of a PV or record other than `volume` whose directory is at, above or below `directory`.
+    /// The name of a PV or record other than `volume` whose directory is at, above or below `directory`. Records whose
+    /// volume is archived, outdated or has no directory don't count.
     fn find_neighbour(&self, directory: &VolumePath, volume: &str) -> Option<String> {
         let other = |names: &BTreeSet<String>| names.iter().find(|name| *name != volume).cloned();
         let at_or_above = directory.ancestors().into_iter().chain([directory.clone()]);
