@@ -142,11 +142,13 @@ pub fn find_differences(
     for entry in rest {
         let ActiveExport { path, client, options } = entry;
         let own = wanted.is_some_and(|wanted| wanted.path == *path);
-        differences.push(match (own, own_before.iter().any(|old| old.has_same_path_and_client(entry))) {
-            (_, true) => format!("{path} is still exported to {client}"),
-            (true, false) => format!("{path} is exported to {client}, too, with {options}"),
-            (false, false) => format!("{path} is exported to {client} with {options}, which was not so before"),
-        });
+        differences.push(
+            match (own, own_before.iter().any(|old| old.has_same_path_and_client(entry))) {
+                (_, true) => format!("{path} is still exported to {client}"),
+                (true, false) => format!("{path} is exported to {client}, too, with {options}"),
+                (false, false) => format!("{path} is exported to {client} with {options}, which was not so before"),
+            },
+        );
     }
     differences
 }
