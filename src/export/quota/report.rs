@@ -72,6 +72,7 @@ impl QuotaReport {
         Some(self.check_sample(sample))
     }
 
+    /// Fails unless the sample's project has a limit in the report, and statfs reports exactly this limit as the size.
     fn check_sample(&self, sample: &Proof) -> Result<(), String> {
         let id = sample.project.map_or(0, |project| project.id);
         if id == 0 {
