@@ -49,6 +49,7 @@ struct Limits {
 struct VolumeLocks(Mutex<HashMap<String, Weak<AsyncMutex<()>>>>);
 
 impl VolumeLocks {
+    /// The volume's lock, the same for all who have it at a time.
     fn lock_for(&self, volume: &str) -> Arc<AsyncMutex<()>> {
         // A map of weak references stays valid if a thread panicked while it held the lock.
         let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);

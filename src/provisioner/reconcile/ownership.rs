@@ -178,6 +178,7 @@ impl Reconciler {
         }
     }
 
+    /// Whether the API server has the PV of the claim with this uid.
     async fn volume_exists(&self, claim_uid: &str) -> Result<bool, ReconcileError> {
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
         let name = claim::volume_name_for(claim_uid);
