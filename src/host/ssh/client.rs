@@ -103,6 +103,7 @@ fn expand_path(
 struct OtherConfiguration(PathBuf);
 
 impl OtherConfiguration {
+    /// Writes the file, which only this user can read, to the directory for temporary files.
     fn new(home: &Path) -> Result<Self, String> {
         let path = std::env::temp_dir().join(format!("nfsprov-{}.ssh_config", super::random_word()?));
         let own = home.join(".ssh/config");
