@@ -32,13 +32,13 @@ pub async fn connect_to_hosts(targets: &[Target], access: &Access, facts: &mut F
     for (target, host) in targets.iter().zip(each) {
         match host {
             Ok(host) => reached.push((target.to_string(), host)),
-            Err(error) => record_unread(facts, &error.to_string()),
+            Err(error) => record_unread_host(facts, &error.to_string()),
         }
     }
     reached
 }
 
-fn record_unread(facts: &mut Facts, why: &str) {
+fn record_unread_host(facts: &mut Facts, why: &str) {
     facts.unread.push(Unread {
         what: crate::doctor::entry::HOSTS.to_owned(),
         why: why.to_owned(),
@@ -53,7 +53,7 @@ pub async fn gather_hosts(hosts: &[ConnectedHost], facts: &mut Facts) {
     for seen in each {
         match seen {
             Ok(seen) => facts.hosts.push(seen),
-            Err(why) => record_unread(facts, &why),
+            Err(why) => record_unread_host(facts, &why),
         }
     }
 }

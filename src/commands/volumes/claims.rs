@@ -15,6 +15,8 @@ use crate::output;
 use crate::provisioner::rules::record::Record;
 use crate::volumes::{adopt, read};
 
+/// Makes an archive the volume of a claim, by default of the one that its record names. Refuses an archive that holds
+/// several volumes.
 pub async fn restore_archive(args: &cli::Restore, global: &Global) -> Result<Exit> {
     let place = Place::connect(&args.export, global).await?;
     let (rows, names) = place.read_rows().await?;
@@ -53,6 +55,7 @@ async fn record_of(place: &Place, volume: &str, recorded: &cli::Recorded) -> Opt
     record.ok()
 }
 
+/// Makes an existing directory the volume of a claim. Refused records on the export are only counted in a note.
 pub async fn adopt_directory(args: &cli::Adopt, global: &Global) -> Result<Exit> {
     let place = Place::connect(&args.export, global).await?;
     let volumes: Vec<PersistentVolume> = list_filtered(&Api::all(place.client().clone()), |_| true)
