@@ -177,6 +177,7 @@ impl Watched {
             && self.volumes.wait_until_ready().now_or_never().is_some()
     }
 
+    /// The objects as the watches have them now; of the PVs only those of NFS, and nothing that is measured.
     pub fn current_facts(&self) -> Facts {
         let mut workloads: Vec<Workload> = objects_of(&self.deployments).map(Workload::from).collect();
         workloads.extend(objects_of(&self.sets).map(Workload::from));

@@ -59,6 +59,8 @@ async fn create_namespace(client: &Client, name: &str) -> Result<(), String> {
     }
 }
 
+/// Creates the PV and the claim of a row, as far as it has them; no claim if the PV can't be created. An object that
+/// exists is an error.
 async fn create_row(client: &Client, row: &Row) -> Result<(), String> {
     let params = PostParams::default();
     if let Some(volume) = &row.creation.volume {

@@ -160,6 +160,8 @@ pub fn plan_rebuild(facts: &Facts, selection: &Selection) -> Vec<Row> {
     rows
 }
 
+/// Whether the record's claim is the selected one and in the selected namespace, as far as these are selected; a record
+/// without a claim is wanted only if neither is.
 fn is_wanted(record: &Record, selection: &Selection) -> bool {
     let key = record.claim_key();
     let namespace = selection.namespace.as_deref();
