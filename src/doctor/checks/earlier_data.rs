@@ -120,6 +120,7 @@ fn find_earlier_data(served: &Served<'_>, earlier: &[&EarlierVolume], listing: &
     )
 }
 
+/// Where the volume's traces are: its archive, else its directory, else its record.
 fn describe_volume(volume: &EarlierVolume) -> String {
     match (&volume.archive, &volume.directory) {
         (Some(archive), _) => format!("archive {archive}"),
