@@ -216,7 +216,7 @@ pub enum Format {
     Name,
 }
 
-/// The message of an error of clap as one sentence, without usage and hints.
+/// The message of an error of clap on one line, its paragraphs joined by semicolons, without usage and hints.
 pub(crate) fn describe_usage_error(error: &clap::Error) -> String {
     let text = error.to_string();
     let message = text.split("\n\nUsage:").next().unwrap_or(&text);
@@ -244,7 +244,7 @@ pub struct Waiting {
     pub timeout: Duration,
 }
 
-/// Parses a duration as kubectl does: `30s`, `1m30s`, or plain seconds. Zero is refused.
+/// Parses a duration as kubectl does: `30s`, `1m30s`, or plain seconds. Zero and negative ones are refused.
 fn parse_duration(text: &str) -> Result<Duration, String> {
     let shape = "a duration is a number and a unit, such as 30s or 2m";
     let parsed: Duration = match text.parse::<u64>() {

@@ -137,7 +137,7 @@ pub enum Quota {
 }
 
 /// Accepts a class name, or the empty text, which stands for no class.
-fn class_or_none(text: &str) -> Result<String, String> {
+fn check_class_or_none(text: &str) -> Result<String, String> {
     match text {
         "" => Ok(String::new()),
         name => validate::check_name(name),

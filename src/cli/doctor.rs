@@ -117,6 +117,7 @@ pub enum Target {
     Pod(String),
 }
 
+/// Parses `KIND/NAME` with a kind as kubectl takes it, or the name of a claim.
 fn parse_object(text: &str) -> Result<Target, String> {
     let (kind, name) = text.split_once('/').unwrap_or(("pvc", text));
     let name = validate::check_name(name)?;
@@ -128,11 +129,12 @@ fn parse_object(text: &str) -> Result<Target, String> {
     }
 }
 
-/// Parses a code after --fix, which takes all words that follow it.
+/// As [`parse_code`], after --fix, which takes all words that follow it: the error says where objects go.
 fn parse_code_to_fix(text: &str) -> Result<&'static str, String> {
     parse_code(text).map_err(|error| format!("{error}; name objects before --fix"))
 }
 
+/// Parses the code of a finding, in any case and with or without `NFS`.
 fn parse_code(text: &str) -> Result<&'static str, String> {
     let found = explain::find_entry(text).map(|entry| entry.code);
     found.ok_or_else(|| "no such finding; nfsprov doctor explain lists them".to_owned())

@@ -37,6 +37,7 @@ pub struct ExportOfVolumes {
     pub ssh: Ssh,
 }
 
+/// Parses `nfs`, `ssh://[USER@]HOST[:PORT]` or `dir:` and an absolute path.
 pub(super) fn parse_via(text: &str) -> Result<Via, String> {
     if text.starts_with("ssh://") {
         return parse_host(text.trim_end_matches('/')).map(Via::Ssh);
@@ -49,6 +50,7 @@ pub(super) fn parse_via(text: &str) -> Result<Via, String> {
     }
 }
 
+/// As [`parse_via`], but accepts only `ssh://`.
 pub(super) fn parse_quota_ssh(text: &str) -> Result<Target, String> {
     match parse_via(text) {
         Ok(Via::Ssh(target)) => Ok(target),

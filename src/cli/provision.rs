@@ -86,7 +86,7 @@ fn parse_address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| shape.to_owned())
 }
 
-/// Parses a whole number of seconds, minutes or hours, such as `5m`; zero is refused.
+/// Parses a whole number of seconds, minutes or hours, such as `5m`. Zero and a number without a unit are refused.
 fn parse_interval(text: &str) -> Result<Duration, String> {
     let shape = || "an interval is a number and a unit (s, m or h), such as 5m".to_owned();
     let unit = text.chars().last().ok_or_else(shape)?;

@@ -128,7 +128,7 @@ pub struct SetupRun {
 }
 
 impl SetupRun {
-    /// Whether everything stays as it is.
+    /// Whether the plan is only shown, and every host stays as it is.
     pub fn looks_only(&self) -> bool {
         self.dry_run || self.check
     }
@@ -186,12 +186,13 @@ fn check_export_options(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// Parses permission bits, written in octal.
 fn parse_mode(text: &str) -> Result<u32, String> {
     let digits = validate::check_mode(text)?;
     u32::from_str_radix(&digits, 8).map_err(|error| error.to_string())
 }
 
-/// Accepts `USER` or `USER:GROUP`, each a name or a number.
+/// Accepts `USER` or `USER:GROUP`, each a name or a number, which need not exist.
 fn check_owner(text: &str) -> Result<String, String> {
     let name = |name: &str| {
         let odd = |c: char| !(c.is_ascii_alphanumeric() || "_-.$".contains(c));

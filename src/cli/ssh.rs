@@ -49,7 +49,8 @@ pub(super) fn parse_host(text: &str) -> Result<Target, String> {
         .map_err(|error: crate::host::TargetError| error.to_string())
 }
 
-/// A SHA-256 digest in base64 without padding, as ssh-keygen -l shows it.
+/// Parses a SHA-256 digest in base64, with or without padding, after `SHA256:`; it is returned without, as
+/// ssh-keygen -l shows it.
 pub(super) fn parse_fingerprint(text: &str) -> Result<String, String> {
     let digest = text.strip_prefix("SHA256:").map(|digest| digest.trim_end_matches('='));
     let base64 = |c: char| c.is_ascii_alphanumeric() || "+/".contains(c);

@@ -15,8 +15,8 @@ use crate::output;
 /// The default of `--connect-timeout`.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// As [`ssh_access`], for an export that is accessed by `via` and limited over `quota_ssh`. Refuses SSH options where neither
-/// uses SSH, and `quota_ssh` where `via` sets limits itself.
+/// As [`ssh_access`], for an export that is accessed by `via` and limited over `quota_ssh`. Refuses SSH options where
+/// neither uses SSH, and `quota_ssh` where `via` sets limits itself.
 pub(super) fn ssh_access_for(via: &Via, quota_ssh: Option<&Target>, ssh: &Ssh) -> Result<Access> {
     let why = match (via, quota_ssh) {
         (Via::Ssh(_) | Via::Dir(_), Some(_)) => {

@@ -80,7 +80,7 @@ pub async fn run(kind: Kind, global: &Global) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Writes one file per object, named `NAME-KIND.yaml`.
+/// Writes one file per object, named `NAME-KIND.yaml`, as [`write_files`] does.
 fn write_manifest_files(manifest: &Manifest, directory: &Path, overwrite: bool) -> Result<()> {
     let name = |document: &Document| {
         let title = apply::object_title(&document.object);
@@ -96,7 +96,7 @@ fn write_manifest_files(manifest: &Manifest, directory: &Path, overwrite: bool) 
 }
 
 /// Applies the objects one after the other, prints a line for each, and waits until they are ready if that is asked
-/// for. Warns of a missing class or a rival provisioner before.
+/// for; an error if one is not in time. Warns of a missing class or a rival provisioner before.
 async fn apply_manifest(
     cluster: &Cluster,
     manifest: &Manifest,
@@ -150,7 +150,7 @@ async fn apply_manifest(
 }
 
 /// Whether the document is the class of a new provisioner, and a class of that name and provisioner exists. Its owner
-/// may have changed it, and most of its fields are immutable, so it is not applied.
+/// may have changed it, and most of its fields are immutable, so it is not applied. False if classes can't be read.
 async fn is_existing_class(cluster: &Cluster, values: &Values, document: &Document) -> bool {
     let Values::Provisioner(provisioner) = values else {
         return false;

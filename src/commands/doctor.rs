@@ -86,8 +86,8 @@ pub async fn run(args: &Doctor, global: &Global) -> Result<Exit> {
     }
 }
 
-/// Reads the cluster and the connected hosts, probes the exports and lists those that answer; without `--no-probe`
-/// only.
+/// Reads the cluster and the connected hosts, then probes the exports and lists those that answer. With `--no-probe`,
+/// leaves the exports out and records that.
 async fn gather_facts(
     args: &Doctor,
     cluster: &Cluster,
@@ -150,7 +150,8 @@ fn finish_with_report(args: &Doctor, global: &Global, facts: &Facts, report: &Re
 }
 
 /// Applies the automatic fixes of `codes`, or all if it is empty: on hosts, then in the cluster, then the gate. Then
-/// reads everything again and reports the remaining findings.
+/// reads everything again and reports the remaining findings; `Failed` also if a fix failed. A dry run only shows the
+/// changes.
 async fn fix_findings(
     args: &Doctor,
     codes: &[&'static str],

@@ -199,7 +199,7 @@ impl Migration {
         }
     }
 
-    /// Removes nfsprov, then scales upstream to `replicas`.
+    /// Removes nfsprov, then scales upstream to `replicas` and waits until it is available; 0 leaves it as it is.
     async fn hand_back(&self, replicas: i32) -> Result<()> {
         let (ours, theirs) = (&self.args.name, &self.handover.deployment);
         if self.read_deployment(ours).await?.is_some() {
@@ -239,7 +239,7 @@ impl Migration {
         Ok(())
     }
 
-    /// Waits until no pod of a Deployment is left, terminating ones included.
+    /// Waits until no pod of a Deployment is left, terminating ones included; an error after the timeout.
     async fn wait_for_no_pods(&self, name: &str) -> Result<()> {
         let deployment = self
             .read_deployment(name)

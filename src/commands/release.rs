@@ -22,7 +22,8 @@ use crate::inventory::scrub::Scrub;
 use crate::output;
 
 /// Checks that the PV can be released, keeps or scrubs its data as the options or an answer say, clears its claim
-/// reference, and waits until it is Available or Bound unless `--wait=false`. A PV that is Available already is left as it is.
+/// reference, and waits until it is Available or Bound unless `--wait=false`. A PV that is Available already is left as
+/// it is.
 pub async fn run(args: Release, global: &Global) -> Result<Exit> {
     let given = match (args.keep_data, args.scrub) {
         (true, _) => Some(Data::Keep),
@@ -94,8 +95,8 @@ fn warn_of_kept_data(volume: &PersistentVolume) {
     }
 }
 
-/// Empties the PV's directory after a confirmation. An error if another PV uses it, or the PV changed during the
-/// prompt.
+/// Empties the PV's directory after a confirmation, or with `--yes` without one. An error if the user declines, another
+/// PV uses the directory, or the PV changed during the prompt.
 async fn scrub_after_confirmation(
     client: &Client,
     volumes: &Api<PersistentVolume>,
@@ -138,7 +139,8 @@ async fn scrub_after_confirmation(
     Ok(())
 }
 
-/// The PV's directory on the export of the command line, else the one that the provisioner recorded.
+/// The PV's directory on the export of the command line, else the one that the provisioner recorded; an error without
+/// both.
 fn directory_of(volume: &PersistentVolume, args: &Release) -> Result<ExportDirectory> {
     let Some(path) = &args.export.path else {
         return place::recorded_directory(volume).ok_or_else(|| {

@@ -111,6 +111,7 @@ async fn measure_with_progress(export: &Export, rows: &mut [Row]) {
     bar.finish_and_clear();
 }
 
+/// Prints the export's directories that `subject` includes; with `--sizes`, measures each.
 async fn list_directories(args: &Directories, global: &Global, subject: Subject) -> Result<Exit> {
     let place = Place::connect(&args.export, global).await?;
     let (mut rows, _) = place.read_rows().await?;
@@ -224,6 +225,7 @@ fn directories_table(rows: &[Row], subject: Subject, args: &Directories, global:
     output::format_terminal_table(colour_choice(global.color), headings, cells)
 }
 
+/// Lists the archives that exceed the limits and removes them after a confirmation; a dry run only lists them.
 async fn expire_archives(args: &Expire, global: &Global) -> Result<Exit> {
     let place = Place::connect(&args.export, global).await?;
     let expired = archives_to_remove(&place, args).await?;
@@ -272,7 +274,7 @@ async fn expire_archives(args: &Expire, global: &Global) -> Result<Exit> {
     remove_archives(&place, args, &expired).await
 }
 
-/// Reads the export again: the archives that exceed the limits now.
+/// Reads the export again: the archives that exceed the limits now. Archives whose names have no PV never do.
 async fn archives_to_remove(place: &Place, args: &Expire) -> Result<Vec<Expired>> {
     let (mut rows, _) = place.read_rows().await?;
     rows.retain(|row| row.state == State::Archived && row.volume.is_some());

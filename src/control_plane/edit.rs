@@ -74,7 +74,8 @@ pub(crate) fn undo_gate(format: Format, text: &str, copy: Option<&str>) -> Resul
     }
 }
 
-/// Whether a unit's command line has arguments for the API server; they replace those of configuration files.
+/// Whether a unit's command line has arguments for the API server, which replace those of configuration files. False if
+/// the unit can't be parsed.
 pub(crate) fn unit_has_arguments(text: &str) -> bool {
     command_line(text).is_ok_and(|(_, words)| {
         words
@@ -83,7 +84,7 @@ pub(crate) fn unit_has_arguments(text: &str) -> bool {
     })
 }
 
-/// Whether a unit or a drop-in has a command line.
+/// Whether a unit or a drop-in has a command line. False if it can't be parsed.
 pub(crate) fn unit_has_command(text: &str) -> bool {
     command_line(text).is_ok_and(|(_, words)| !words.is_empty())
 }
@@ -97,7 +98,7 @@ pub(crate) struct Arguments {
     pub(crate) have_gates: bool,
 }
 
-/// The arguments for the API server in a configuration file, if it has any.
+/// What a configuration file says about arguments for the API server; `None` if it has none.
 ///
 /// # Errors
 /// When the file can't be parsed.
@@ -111,16 +112,18 @@ pub(crate) fn config_arguments(text: &str) -> Result<Option<Arguments>, GateErro
     Ok((are_added || document.get(ARGUMENT).is_some()).then_some(arguments))
 }
 
+/// The gate as [`Parsed::gate`] has it in the requested state; `None` if it is to be absent.
 fn gate_text(wanted: Gate) -> Option<&'static str> {
     (wanted == Gate::Set).then_some(GATE)
 }
 
-/// Whether the gate in `text` is in the requested state, and the rest as in `before`.
+/// Whether the gate in `text` is in the requested state, and the rest as in `before`. False if the text can't be
+/// parsed.
 fn only_gate_differs(format: Format, before: &Parsed, text: &str, wanted: Gate) -> bool {
     parse_file(format, text).is_ok_and(|after| after.rest == before.rest && after.gate.as_deref() == gate_text(wanted))
 }
 
-/// Parses a YAML mapping; an empty text is an empty one.
+/// Parses a YAML mapping; an empty text is an empty one, and anything but a mapping an error.
 fn parse_mapping(text: &str) -> Result<Value, GateError> {
     match manifest::read_yaml(text).map_err(GateError::new)? {
         Value::Null => Ok(json!({})),
@@ -129,7 +132,10 @@ fn parse_mapping(text: &str) -> Result<Value, GateError> {
     }
 }
 
-/// Parses a file into the gate's value, all lists of gates, and the rest of the content without the gate.
+/// Parses a file into the gate, all lists of gates, and the rest of the content without the gate.
+///
+/// # Errors
+/// When it has not the syntax of its format, or no place for the API server's arguments.
 fn parse_file(format: Format, text: &str) -> Result<Parsed, GateError> {
     let (mut gate, mut lists) = (None, Vec::new());
     let mut take = |list: &str| {
@@ -203,7 +209,8 @@ fn parse_file(format: Format, text: &str) -> Result<Parsed, GateError> {
     Ok(Parsed { rest, gate, lists })
 }
 
-/// Removes the gate from the list of arguments at `key`, and the key if the list is then empty.
+/// Removes the gate from the list of arguments at `key`, or the single one there, and the key if none is left. A value
+/// of any other kind is left as it is.
 fn remove_gate_from_list(object: &mut Value, key: &str, take_gate: &mut impl FnMut(&str) -> String) {
     let words: Vec<String> = match &object[key] {
         Value::String(word) => vec![word.clone()],
@@ -254,8 +261,8 @@ fn remove_gate(words: &[String], take_gate: &mut impl FnMut(&str) -> String) -> 
     left
 }
 
-/// The lines of a unit without its command line, and the words of the command line. More than one ExecStart= is an
-/// error.
+/// The lines of a unit without its command line, and the words of the command line, none without one. More than one
+/// ExecStart= after the last empty one is an error.
 fn command_line(text: &str) -> Result<(Vec<String>, Vec<String>), GateError> {
     let (mut others, mut words, mut commands) = (Vec::new(), Vec::new(), 0);
     let mut lines = text.lines();
@@ -283,7 +290,8 @@ fn command_line(text: &str) -> Result<(Vec<String>, Vec<String>), GateError> {
     }
 }
 
-/// Adds the words of a line, without their quotation marks, to `words`.
+/// Adds the words of a line, without the quotation marks around them, to `words`. A word that begins with a backslash
+/// is an error, and so is a quote that is not closed.
 fn split_words(line: &str, words: &mut Vec<String>) -> Result<(), GateError> {
     let mut rest = line.trim();
     while let Some(first) = rest.chars().next() {

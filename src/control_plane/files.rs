@@ -62,7 +62,7 @@ pub(crate) fn copy_of(path: &str) -> String {
     format!("{}.before-nfsprov", path.replace("/manifests/", "/"))
 }
 
-/// The script that prints the path, size and text of each file that exists, and the installed units.
+/// The script that prints the path, size and text of each file that exists, copies included, and the installed units.
 pub(crate) fn read_script() -> String {
     let paths = FILES.map(|(_, _, path)| match path.ends_with('/') {
         true => format!("{path}*"),
@@ -79,7 +79,7 @@ pub(crate) fn read_script() -> String {
 /// Parses what [`read_script`] printed.
 ///
 /// # Errors
-/// Why no API server is found on the host.
+/// Why no API server is found on the host, or which file's text is incomplete or not UTF-8.
 pub(crate) fn parse_answer(mut answer: &[u8]) -> Result<Server, String> {
     let mut read: Vec<(String, String)> = Vec::new();
     let mut units = Vec::new();
@@ -148,7 +148,8 @@ fn is_drop_in(path: &str, directory: &str, format: Format) -> bool {
 
 impl Server {
     /// The edits that bring the gate to the requested state; empty if it is in that state. It is set in the file that
-    /// takes effect, and removed from all; kept copies are restored where nothing else has changed.
+    /// takes effect, which may have to be created, and removed from all; kept copies are restored where nothing else
+    /// has changed.
     ///
     /// # Errors
     /// Which file can't be edited, and why.
@@ -184,7 +185,9 @@ impl Server {
         Ok(edits)
     }
 
-    /// The file whose arguments the API server gets; `None` if the host has none that can be edited.
+    /// The file in which the gate takes effect: the unit, if it has arguments for the API server; else the last
+    /// configuration file that counts, if possible one with gates; else the first file that is no unit, which need not
+    /// exist. The error says which file can't be parsed.
     fn effective_file(&self) -> Result<Option<&File>, String> {
         let of = |format: Format| self.files.iter().filter(move |file| file.format == format);
         // The last unit with a command line starts the server; its arguments replace those of configuration files.
@@ -208,7 +211,8 @@ impl Server {
         Ok(last.or_else(|| self.files.iter().find(|file| file.format != Format::Unit)))
     }
 
-    /// Address and port of the node's own API server, from its files; `127.0.0.1` and `6443` by default.
+    /// Address and port of the node's own API server, from its files; `127.0.0.1` and `6443` by default. An IPv6
+    /// address is in brackets.
     pub(crate) fn api_endpoint(&self) -> (String, String) {
         let texts: Vec<&str> = self.files.iter().filter_map(|file| file.text.as_deref()).collect();
         let setting = |names: &[&str], is_value: fn(char) -> bool| {

@@ -40,7 +40,8 @@ impl Node {
         self.host.name()
     }
 
-    /// Makes the edits, restarts the API server and waits up to `limit` for it; the host undoes all if it does not come.
+    /// Makes the edits, restarts the API server and waits up to `limit` for it; the host undoes all if it does not
+    /// become ready.
     ///
     /// # Errors
     /// In which state the host is left, and why.
@@ -65,6 +66,7 @@ impl Node {
     }
 }
 
+/// The last line with text; `no reason given` without one.
 fn last_line(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
     let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty());

@@ -5,14 +5,18 @@ use super::Gate;
 use super::files::{FileEdit, Installed, Server, copy_of};
 use crate::host::quote;
 
-/// Exit statuses of the script.
+/// The script's exit status if a file was changed since it was read; nothing is changed then.
 pub(crate) const CHANGED: u8 = 9;
+/// Its status if the host can make no HTTPS request; nothing is changed then.
 pub(crate) const NO_CLIENT: u8 = 8;
+/// Its status if the change failed, and the API server is ready again with the files as before.
 pub(crate) const PUT_BACK: u8 = 3;
+/// Its status if the change failed, and the API server is not ready after the undo, or the undo failed.
 pub(crate) const NOT_PUT_BACK: u8 = 4;
 
-/// Functions of every script. `put PATH NEW TEXT` replaces a file atomically and keeps its owner, mode and symbolic
-/// link.
+/// Functions of every script. `put PATH NEW TEXT` replaces a file atomically, by way of the file NEW, and keeps its
+/// owner, mode and symbolic link. `code` prints the HTTP status of `/readyz`. `process` prints whether the running API
+/// server has the gate: `Set`, `Unset`, or `none` if none runs.
 const FUNCTIONS: &str = r#"put() {
   to=$1
   if [ -L "$1" ]; then to=$(readlink -f "$1") || return 1; fi
@@ -42,8 +46,9 @@ process() {
 }
 "#;
 
-/// The script that applies `edits` and exits with one of the statuses above. An API server that answers 401 or 403 is
-/// up and refuses anonymous requests; one that crashes again and again does not answer three times in a row.
+/// The script that applies `edits` and exits with 0 or one of the statuses above; it tries for `seconds` whether the
+/// API server is ready, and once more after an undo. An API server that answers 401 or 403 is up and refuses anonymous
+/// requests; one that crashes again and again does not answer three times in a row.
 pub(crate) fn step_script(server: &Server, edits: &[FileEdit], wanted: Gate, seconds: u64) -> String {
     let (address, port) = server.api_endpoint();
     let (restart, is_new) = match server.installed {
@@ -87,7 +92,7 @@ pub(crate) fn step_script(server: &Server, edits: &[FileEdit], wanted: Gate, sec
     )
 }
 
-/// The command that replaces a file by this text, by a rename, or removes it without a text.
+/// The command that replaces a file by this text, by a rename, or removes the file if there is no text.
 fn write_command(path: &str, text: Option<&str>) -> String {
     let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
     // The kubelet, K3s and systemd pass over names that begin with a dot.

@@ -88,8 +88,8 @@ impl Dump {
     }
 }
 
-/// Removes the values of environment variables that don't name a provisioner or its export, and the copies of the
-/// object in `managedFields` and kubectl's annotation.
+/// Removes, at any depth, the values of environment variables that don't name a provisioner or its export, and the
+/// copies of the object in `managedFields` and kubectl's annotation.
 fn redact_variables(value: &mut Value) {
     let harmless =
         |name: &str| name.starts_with("NFS_") || matches!(name, "PROVISIONER_NAME" | "ENABLE_LEADER_ELECTION");

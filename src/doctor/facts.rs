@@ -259,7 +259,7 @@ impl Volume {
         self.provisioned_by.as_deref() == Some(name)
     }
 
-    /// The NFS server and path that nodes mount.
+    /// The NFS server and path that nodes mount; `None` if it is no NFS volume, or its CSI attributes name none.
     pub fn export(&self) -> Option<&(String, String)> {
         self.nfs.as_ref().or(self.csi_export.as_ref())
     }
@@ -304,7 +304,7 @@ impl Class {
 }
 
 impl Facts {
-    /// The minor version: 20 of `v1.20.2`.
+    /// The minor version: 20 of `v1.20.2`. `None` if the version is unknown, or its major number is not 1.
     pub fn minor(&self) -> Option<u32> {
         let mut numbers = self.version.trim_start_matches('v').split('.');
         let major: u32 = numbers.next()?.parse().ok()?;
@@ -313,7 +313,7 @@ impl Facts {
         (major == 1).then(|| minor[..digits].parse().ok())?
     }
 
-    /// Adds the objects of `other`, but not what it could not read.
+    /// Adds the objects of `other`, but not its logs, NFS results and hosts, nor what it could not read.
     pub fn absorb(&mut self, other: Self) {
         self.claims.extend(other.claims);
         self.volumes.extend(other.volumes);
@@ -349,8 +349,9 @@ impl Facts {
         of_storage + of_workloads + of_drivers + of_permissions + of_others
     }
 
-    /// Completes the snapshot once all lists are read: drops claims and pods of other namespaces, sorts events,
-    /// workloads and locks, and adds provisioners that run as pods without a workload.
+    /// Completes the snapshot once all lists are read: drops claims of other namespaces and pods of these, except those
+    /// of provisioners and the control plane; sorts events, workloads and locks; adds provisioners that run as pods
+    /// without a workload.
     pub fn complete(&mut self) {
         let namespace = self.namespace.clone();
         let is_here = |found: &str| namespace.as_deref().is_none_or(|namespace| namespace == found);
@@ -377,7 +378,7 @@ impl Facts {
         });
     }
 
-    /// Whether `what` was read.
+    /// Whether `what` is not among what could not be read.
     pub fn knows(&self, what: &str) -> bool {
         self.unread.iter().all(|unread| unread.what != what)
     }
@@ -386,7 +387,7 @@ impl Facts {
         self.classes.iter().find(|class| class.name == name)
     }
 
-    /// The class that claims without one get now: the newest of those marked.
+    /// The class that claims without one get now: the newest of those marked as default; `None` if none is.
     pub fn default_class(&self) -> Option<&Class> {
         let marked = self.classes.iter().filter(|class| class.default);
         marked.max_by_key(|class| class.created)

@@ -47,6 +47,7 @@ pub enum Change {
 }
 
 impl Change {
+    /// The object that changes; a host is one of the kind `Host`.
     pub fn object(&self) -> Object {
         match self {
             Self::Merge { object, .. } | Self::Label { object, .. } | Self::Delete(object) => object.clone(),

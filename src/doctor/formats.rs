@@ -56,6 +56,7 @@ struct TextReport {
 }
 
 impl TextReport {
+    /// A finding with its evidence, the objects that it affects, and its fix.
     fn write_finding(&self, finding: &Finding) -> String {
         let (word, colour) = severity_style(finding.severity);
         let head = format!("{word} {}", finding.code);
@@ -92,6 +93,7 @@ impl TextReport {
         out + &self.paint(&format!("  More: nfsprov doctor explain {}", finding.code), "2") + "\n"
     }
 
+    /// How many checks ran and what they found, how much of it `--fix` can fix, and what was not checked.
     fn write_summary(&self, report: &Report) -> String {
         let (errors, warnings) = (report.count(Severity::Error), report.count(Severity::Warning));
         let many = |count: usize, what: &str| match count {
@@ -118,7 +120,8 @@ impl TextReport {
         out
     }
 
-    /// Colours a text. All text passes this function or the next; both escape characters that a terminal would act on.
+    /// Colours a text if the report has colours. All text passes this function or the next; both escape characters that
+    /// a terminal would act on.
     fn paint(&self, text: &str, colour: &str) -> String {
         let text = escape_line(text);
         match self.colour {
@@ -184,6 +187,7 @@ fn break_command(command: &str) -> String {
     parts.join("'")
 }
 
+/// The word for a severity, and the ANSI code of its colour.
 fn severity_style(severity: Severity) -> (&'static str, &'static str) {
     match severity {
         Severity::Error => ("ERROR", "1;31"),
@@ -201,10 +205,9 @@ fn describe_doubt(confidence: Confidence) -> &'static str {
     }
 }
 
-/// A text that begins with `the`, `it` or `a` with a capital; one that begins with a name unchanged.
+/// A text that begins with `the`, `it` or `a` with a capital; any other unchanged, since it begins with a name.
 fn capitalize_article(text: &str) -> String {
     let mut letters = text.chars();
-    // A name at the beginning is spelled as it is.
     match letters.next() {
         Some(first) if text.starts_with("the ") || text.starts_with("it ") || text.starts_with("a ") => {
             first.to_uppercase().chain(letters).collect()
@@ -213,6 +216,7 @@ fn capitalize_article(text: &str) -> String {
     }
 }
 
+/// The first [`NAMED`] objects, and how many more there are.
 fn list_objects(objects: &[Object]) -> String {
     let names: Vec<_> = objects.iter().take(NAMED).map(Object::title).collect();
     match objects.len().checked_sub(NAMED) {
@@ -243,7 +247,7 @@ pub fn format_entry(entry: &entry::Entry, width: usize) -> String {
 /// The JSON object that scripts read.
 ///
 /// # Errors
-/// Never, as far as the library's own writer goes.
+/// None in practice: serde_json writes any report.
 pub fn json(report: &Report) -> serde_json::Result<String> {
     Ok(escape::escape_json(&serde_json::to_string_pretty(&Versioned::new("Report", report))?) + "\n")
 }

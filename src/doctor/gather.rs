@@ -76,7 +76,7 @@ pub async fn server_time(cluster: &Cluster) -> Option<Timestamp> {
     http_date(response.headers().get("date")?.to_str().ok()?)
 }
 
-/// A time as HTTP writes it: `Thu, 01 Jan 2026 12:00:00 GMT`.
+/// A time as HTTP writes it: `Thu, 01 Jan 2026 12:00:00 GMT`. `None` if the text is none.
 fn http_date(text: &str) -> Option<Timestamp> {
     let time = rfc2822::parse(text).ok()?;
     Some(time.timestamp())
@@ -102,7 +102,7 @@ impl Reader<'_> {
         Api::all(self.client.clone())
     }
 
-    /// Notes once what could not be read, and why.
+    /// Notes what could not be read, and why; of several errors about the same only the first.
     fn note_unread(&self, what: &str, error: &kube::Error) {
         let forbidden = matches!(error, kube::Error::Api(status) if status.is_forbidden());
         if let Ok(mut unread) = self.unread.lock()
@@ -116,6 +116,7 @@ impl Reader<'_> {
         }
     }
 
+    /// Changes the dump, if there is one.
     fn change_dump(&self, change: impl FnOnce(&mut Dump)) {
         if let Some(Ok(mut dump)) = self.dump.map(Mutex::lock) {
             change(&mut dump);
@@ -168,7 +169,7 @@ impl Reader<'_> {
         self.read_wanted(api, |_| true).await
     }
 
-    /// Reads the wanted objects of a list; one that can't be read is noted as unread, and gives no facts.
+    /// Reads the wanted objects of a list. A list that can't be read is noted as unread, and gives no facts.
     async fn read_wanted<K: Listed>(&self, api: Api<K>, is_wanted: impl Fn(&K) -> bool) -> Facts {
         let what = &K::plural(&());
         self.change_dump(|dump| dump.begin(what));
@@ -200,7 +201,8 @@ impl Reader<'_> {
         })
     }
 
-    /// Reads the workloads of all namespaces; if that is forbidden, those in the namespace of the diagnosis.
+    /// Reads the workloads of all namespaces; if they can't be read, which is noted, those in the namespace of the
+    /// diagnosis.
     async fn read_workloads<K: Listed + Resource<Scope = NamespaceResourceScope>>(&self) -> Facts {
         let found = self.read_all(self.api_in_cluster::<K>()).await;
         let what = K::plural(&());
@@ -239,6 +241,7 @@ impl Reader<'_> {
         self.read_elsewhere(None, pods, components, |_| true).await
     }
 
+    /// Reads all lists in parallel, and whether the API server sends a selfLink.
     async fn read_lists(&self) -> Facts {
         let lists = [
             self.read_all(self.api_in_scope::<core::PersistentVolumeClaim>())
@@ -319,8 +322,8 @@ impl Reader<'_> {
         rights.into_iter().for_each(|part| facts.absorb(part));
     }
 
-    /// Reads the end of a pod's log, and of its earlier container if one stopped. `None` if it is empty or can't be
-    /// read; only a refusal is recorded as unread.
+    /// Reads the end of the log of a pod's first container, after that of its earlier run if a container stopped.
+    /// `None` if it is empty or can't be read; only a refusal is recorded as unread.
     async fn read_log(&self, pod: &Pod) -> Option<Log> {
         let api: Api<core::Pod> = Api::namespaced(self.client.clone(), &pod.namespace);
         let params = |previous| LogParams {
@@ -351,7 +354,7 @@ impl Reader<'_> {
         Some(log).filter(|log| !log.text.is_empty())
     }
 
-    /// Asks the API server whether a service account may do something.
+    /// Asks the API server whether a service account may do something; the answer, or no facts if it gives none.
     async fn review_right(&self, right: Right) -> Facts {
         let account = format!("system:serviceaccount:{}:{}", right.namespace, right.account);
         let (resource, subresource) = match right.resource.split_once('/') {

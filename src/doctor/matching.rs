@@ -43,7 +43,7 @@ pub struct Candidate<'a> {
     pub mismatches: Vec<Mismatch>,
 }
 
-/// The class that a claim's PV must have.
+/// The class that a claim's PV must have; empty for none.
 pub fn class_of(claim: &Claim) -> &str {
     claim.class.as_deref().unwrap_or_default()
 }

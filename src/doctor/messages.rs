@@ -42,7 +42,7 @@ static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
     TABLE.lines().filter(is_pattern).map(parse).collect()
 });
 
-/// Parses a line of the table: code, place and regular expression.
+/// Parses a line of the table: code, place and regular expression. `None` if it is malformed.
 fn parse_pattern(line: &'static str) -> Option<Pattern> {
     let (code, rest) = line.split_once(' ')?;
     let (place, regex) = rest.split_once(' ')?;
@@ -80,7 +80,7 @@ fn first_captured(captures: &Captures<'_>) -> Option<String> {
     first.map(|group| group.as_str().to_owned())
 }
 
-/// The last line of a log that is a sign of `code`.
+/// The last line of a log that is a sign of `code`, even if it is one of other findings, too; `None` if there is none.
 pub fn find_log_line<'a>(code: &str, log: &'a str) -> Option<&'a str> {
     let is_of_code = |pattern: &&Pattern| pattern.code == code && pattern.place == Place::Log;
     let patterns: Vec<_> = PATTERNS.iter().filter(is_of_code).collect();
@@ -127,7 +127,7 @@ pub struct QuotaItem {
 }
 
 /// The claim that `create Claim C for Pod P in StatefulSet S failed error: …` is about, or `… failed to create PVC C:
-/// …`.
+/// …`; `None` for other messages.
 pub fn find_refused_claim(text: &str) -> Option<&str> {
     let mut rest = ["create Claim ", "failed to create PVC "]
         .iter()
@@ -145,7 +145,7 @@ pub struct MountCommand {
     pub options: String,
 }
 
-/// The mount command that a message quotes.
+/// The NFS mount command that a message quotes; `None` if it quotes none.
 pub fn parse_mount_command(text: &str) -> Option<MountCommand> {
     static COMMAND: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"-t nfs4?(?: -o (\S+))? (\S+?):(/\S*)").expect("a constant"));
@@ -157,7 +157,7 @@ pub fn parse_mount_command(text: &str) -> Option<MountCommand> {
     })
 }
 
-/// The verb and resource that a message says a user is denied: `get endpoints`.
+/// The verb and resource that a message says a user is denied: `get endpoints`. `None` for other messages.
 pub fn find_denied_right(text: &str) -> Option<String> {
     static DENIED: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r#"cannot (\w+) (?:resource "([^"]+)"|([\w./]+))"#).expect("a constant"));

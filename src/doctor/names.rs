@@ -38,7 +38,8 @@ fn words_of(name: &str) -> Vec<&str> {
     words.filter(|word| !word.is_empty()).collect()
 }
 
-/// Whether a word is another one with two neighbouring letters swapped or, in a long word, with one letter wrong.
+/// Whether a word is another one with two neighbouring letters swapped or, in a long word, with one letter wrong,
+/// missing or too many. Words that differ in a digit are not.
 fn is_misspelt(word: &str, other: &str) -> bool {
     const SWAPPABLE: usize = 3;
     const LONG: usize = 7;

@@ -11,7 +11,7 @@ use super::provisioners::{self, ProvisionerKind};
 use super::{Confidence, Finding, Fix, Object};
 
 /// Marks the fixes that `--fix` makes as automatic; removes the changes of the others and adds the reason to their
-/// notes.
+/// notes. Advice without a command line is left as it is.
 pub fn decide_fixes(facts: &Facts, findings: &mut [Finding]) {
     for finding in findings {
         let Some(fix) = finding.fix.as_ref().filter(|fix| fix.command.is_some()) else {
@@ -122,7 +122,8 @@ fn refusal_on_host(facts: &Facts, name: &str, change: &HostChange) -> Option<Str
     no_client.then(|| "it is not known by which of its addresses a node reaches the server".to_owned())
 }
 
-/// The reason why an object outside the namespace of the diagnosis is not changed.
+/// The reason why an object outside the namespace of the diagnosis is not changed; `None` for an object of this
+/// namespace or without one.
 fn refusal_by_scope(facts: &Facts, object: &Object) -> Option<String> {
     let asked = facts.namespace.as_deref()?;
     let namespace = object.namespace.as_deref().filter(|namespace| *namespace != asked)?;
@@ -131,8 +132,8 @@ fn refusal_by_scope(facts: &Facts, object: &Object) -> Option<String> {
     ))
 }
 
-/// The reason why a workload is not edited: another tool manages it, no claim is Pending for it, or it may be no
-/// provisioner.
+/// The reason why a workload is not edited: it is a bare pod, another tool manages it, no claim is Pending for it, or
+/// it may be no provisioner. `None` for objects that are no known workload, too.
 fn refusal_of_workload(facts: &Facts, object: &Object) -> Option<String> {
     let is_workload = |workload: &&Workload| workload.object() == *object;
     let workload = facts.workloads.iter().find(is_workload)?;

@@ -59,7 +59,7 @@ pub struct Provisioner<'a> {
     pub kind: ProvisionerKind,
     pub workload: &'a Workload,
     pub container: &'a Container,
-    /// The name it serves; none if it has none.
+    /// The provisioner name that it serves; `None` if none is known.
     pub name: Option<&'a str>,
 }
 
@@ -68,7 +68,8 @@ pub fn is_in_tree(name: &str) -> bool {
     IN_TREE.contains(&name)
 }
 
-/// Whether the provisioner of a class may create volumes: `kubernetes.io/no-provisioner` and unknown in-tree names don't.
+/// Whether the provisioner of a class may create volumes: `kubernetes.io/no-provisioner` and unknown in-tree names
+/// don't.
 pub fn creates_volumes(class: &Class) -> bool {
     !class.provisioner.starts_with("kubernetes.io/") || is_in_tree(&class.provisioner)
 }
@@ -148,7 +149,8 @@ fn recognize_by_mention<'a>(workload: &'a Workload, name: &'a str) -> Option<Pro
     })
 }
 
-/// Whether a name is a provisioner of other storage than NFS.
+/// Whether a name is that of a known provisioner of other storage than NFS, or of a CSI driver that does not sound like
+/// NFS.
 pub fn is_other_storage(name: &str) -> bool {
     const OTHERS: [&str; 14] = [
         "ceph.com/rbd",
@@ -231,7 +233,7 @@ impl Provisioner<'_> {
         server.zip(path)
     }
 
-    /// Whether it has a provisioner's image, rather than only the environment of one.
+    /// Whether it has a provisioner's image, rather than only the environment of one or a class' name.
     pub fn has_known_image(&self) -> bool {
         self.kind != ProvisionerKind::Other
     }
@@ -278,7 +280,8 @@ impl Provisioner<'_> {
         claims.into_iter().flatten().map(Claim::object).collect()
     }
 
-    /// Whether it has provisioned a volume, or written an event about one, since its pods run.
+    /// Whether it has created a volume, or written an event that it provisions one, since its pods run; ever, if it has
+    /// no pods.
     pub fn has_worked(&self, facts: &Facts) -> bool {
         self.name
             .is_some_and(|name| has_worked(facts, name, self.running_since(facts)))
@@ -299,7 +302,8 @@ impl Provisioner<'_> {
     }
 }
 
-/// The Pending claims that were handed over to the provisioner of this name, and whose class still names it.
+/// The Pending claims that were handed over to the provisioner of this name, and whose class still names it; not those
+/// that name a PV, or that wait for their first pod.
 pub fn claims_waiting_for<'a>(facts: &'a Facts, name: &str) -> Vec<&'a Claim> {
     // The class may have been created again for another provisioner, which then serves its claims.
     let is_of_class = |claim: &Claim| {
@@ -385,6 +389,7 @@ pub fn served_export(facts: &Facts, name: &str) -> Option<(String, String)> {
     by_name().or_else(by_class).or_else(by_volume)
 }
 
+/// The directory above a path; `/` for one that has none.
 pub fn parent_directory(path: &str) -> String {
     match path.trim_end_matches('/').rsplit_once('/') {
         Some(("", _)) | None => "/".to_owned(),
@@ -392,7 +397,7 @@ pub fn parent_directory(path: &str) -> String {
     }
 }
 
-/// The names of the NFS provisioners that are to run, each once.
+/// The names of the NFS provisioners that are not scaled to zero, sorted, each once.
 pub fn running_names(facts: &Facts) -> Vec<&str> {
     let mut running = find_provisioners(facts);
     running.retain(|one| !one.is_scaled_to_zero() && (one.has_known_image() || one.name.is_some_and(sounds_like_nfs)));

@@ -238,6 +238,7 @@ fn list_coverage(
     (checked, skipped)
 }
 
+/// How many claims, PVs, classes and provisioners were checked, and of which namespace the claims are.
 fn describe_scope(facts: &Facts) -> String {
     let one_or_many = |count: usize, one: &str, many: &str| match count {
         1 => format!("1 {one}"),

@@ -46,12 +46,14 @@ pub fn describe_invalid_exports(facts: &Facts) -> Vec<String> {
     wrong.collect()
 }
 
+/// Checks an export's server and path as `create` does; the error says what is wrong.
 fn check_names((server, path): &(String, String)) -> Result<(), String> {
     validate::check_server(server)?;
     validate::check_path(path)?;
     Ok(())
 }
 
+/// As [`named_exports`], with those that `create` would refuse.
 fn collect_exports(facts: &Facts) -> BTreeMap<(String, String), NamedExport> {
     let mut found: BTreeMap<(String, String), NamedExport> = BTreeMap::new();
     let stuck = find_stuck_pods(facts);
@@ -99,7 +101,7 @@ fn collect_exports(facts: &Facts) -> BTreeMap<(String, String), NamedExport> {
     found
 }
 
-/// The exports to probe: all if they are few, else those that Pending claims or pods need, up to `MOST`.
+/// The exports to probe: all if they are at most `FEW`, else those that Pending claims or pods need, up to `MOST`.
 pub fn exports_to_probe(facts: &Facts) -> Vec<(String, String)> {
     let all = named_exports(facts);
     let few = all.len() <= FEW;
@@ -107,7 +109,7 @@ pub fn exports_to_probe(facts: &Facts) -> Vec<(String, String)> {
     wanted.map(|(place, _)| place).take(MOST).collect()
 }
 
-/// The Pending pods with an event that a volume can't be mounted, by namespace and name of their claims.
+/// The scheduled, Pending pods with an event that a volume can't be mounted, by namespace and name of their claims.
 fn find_stuck_pods(facts: &Facts) -> HashMap<(&str, &str), Vec<Object>> {
     let is_failure = |event: &&Event| messages::classify(Place::Mount, &event.message).is_some();
     let about: HashSet<&Object> = facts

@@ -12,8 +12,8 @@ use tokio::time::{Instant, timeout};
 use super::quota::{LimitChange, SizeLimit};
 use super::{ExportError, VolumePath};
 
-/// How long limits wait at most until as many are there as were set together just now: the claims that follow have yet to
-/// create their directories.
+/// How long limits wait at most until as many are there as were set together just now: the claims that follow have yet
+/// to create their directories.
 const COLLECT: Duration = Duration::from_millis(200);
 
 /// A directory to limit.
@@ -51,8 +51,9 @@ struct LastRun {
 }
 
 impl LimitQueue {
-    /// Waits while other limits are set, then sets this one by `limit_all`, together with those that have come meanwhile
-    /// and are in the same parent directory. `limit_all` gives the results in the order of the requests.
+    /// Waits while other limits are set, and right after them up to [`COLLECT`] for further ones. Then sets this one by
+    /// `limit_all`, together with those that have come meanwhile and are in the same parent directory. `limit_all`
+    /// gives the results in the order of the requests.
     ///
     /// # Errors
     /// That of `limit_all`; [`ExportError::Failed`] if the caller that sets the limit gives up.
@@ -111,7 +112,7 @@ impl LimitQueue {
         }
     }
 
-    /// Takes those that are in this parent directory and whose callers still wait.
+    /// Takes those that are in this parent directory. Requests whose callers gave up are dropped, wherever they are.
     fn take_waiting(&self, parents: &[String]) -> Vec<(LimitRequest, oneshot::Sender<LimitResult>)> {
         let mut waiting = self.lock_waiting();
         waiting.retain(|waiting| !waiting.answer.is_closed());

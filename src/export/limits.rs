@@ -63,6 +63,7 @@ impl Export {
         }
     }
 
+    /// As [`Export::find_shell`]; `path` is for the error.
     fn shell_for(&self, path: Option<&VolumePath>) -> Result<Shell<'_>, ExportError> {
         self.find_shell().map_err(|why| ExportError::NotEnforced {
             path: name_or_root(path),
@@ -70,8 +71,8 @@ impl Export {
         })
     }
 
-    /// Limits the size of an existing directory, and returns once the limit is proved. Directories that wait for this at
-    /// the same time are limited together. May be repeated.
+    /// Limits the size of an existing directory, and returns once the limit is proved. Directories that wait for this
+    /// at the same time are limited together. May be repeated.
     ///
     /// # Errors
     /// [`ExportError::NotEnforced`] when the server can't or doesn't enforce it; otherwise as
@@ -91,7 +92,8 @@ impl Export {
     /// while no client uses the directory. May be repeated.
     ///
     /// # Errors
-    /// As [`Export::limit_size`]; when the directory holds more than the limit.
+    /// As [`Export::limit_size`]; when the directory holds more than the limit. A failed call may leave the files with
+    /// the project id, but without the limit.
     pub async fn limit_existing(&self, path: &VolumePath, limit: &SizeLimit) -> Result<ExistingFiles, ExportError> {
         let shell = self.shell_for(Some(path))?;
         let plan = self.plan_existing(shell, path, limit).await?;
@@ -111,7 +113,8 @@ impl Export {
         shell.measure(path, &plan).await
     }
 
-    /// What is to be limited, with the inode that NFS clients see, if the export is reached over NFS.
+    /// What is to be limited, with the inode that NFS clients see, if the export is reached over NFS. There, a
+    /// directory that doesn't exist is an error.
     async fn request(
         &self,
         path: &VolumePath,
@@ -141,7 +144,8 @@ impl Export {
         shell.plan_all(slice::from_ref(&request)).await?.remove(0)
     }
 
-    /// Reports the project quotas of the export's file system, and those of the directory `sample`.
+    /// Reports the project quotas of the export's file system, and those of the directory `sample`. A file system
+    /// without project quotas is no error: the report is empty and says why.
     ///
     /// # Errors
     /// As [`Export::check_can_limit`] and [`Export::create_directory`].
@@ -167,7 +171,7 @@ impl Export {
 }
 
 impl Shell<'_> {
-    /// Runs the script that `write` makes for the root of the export on the server.
+    /// Runs the script that `write` makes for the root of the export on the server; one that fails is `Ok`.
     async fn run(self, write: impl FnOnce(&str) -> String + Send + 'static) -> Result<Output, ExportError> {
         match self {
             Self::Ssh(ssh) => ssh.run_script(&write(ssh.root_path())).await,
@@ -202,7 +206,7 @@ impl Shell<'_> {
     }
 
     /// Inspects directories that are all in one parent directory, checks that they are those that NFS clients see, and
-    /// plans their limits. The plans have the order of the requests.
+    /// plans their limits. The plans have the order of the requests. The outer error means that no script could run.
     async fn plan_all(self, requests: &[LimitRequest]) -> Result<Vec<Result<LimitPlan, ExportError>>, ExportError> {
         let paths: Vec<VolumePath> = requests.iter().map(|request| request.path.clone()).collect();
         let ids = requests.iter().flat_map(|request| request.limit.project_ids());
@@ -226,8 +230,9 @@ impl Shell<'_> {
         Ok(requests.iter().map(plan).collect())
     }
 
-    /// Sets the limits that are planned, of directories that are all in one parent directory. Each fails unless the server
-    /// then proves that it enforces it. The results have the order of the plans; a limit that isn't planned has its error.
+    /// Sets the limits that are planned, of directories that are all in one parent directory. Each fails unless the
+    /// server then proves that it enforces it. The results have the order of the plans; a limit that isn't planned has
+    /// its error.
     async fn apply_all(self, plans: Vec<(VolumePath, Result<LimitPlan, ExportError>)>) -> Vec<Result<(), ExportError>> {
         let planned = plans
             .iter()
@@ -267,7 +272,8 @@ impl Shell<'_> {
             .map_err(|why| not_enforced(path, why))
     }
 
-    /// Gives the directory and all that it holds the project id.
+    /// Gives the directory and all that it holds the project id; an error if a file is left without it, or if they take
+    /// more than the limit.
     async fn assign_project(self, path: &VolumePath, plan: &LimitPlan) -> Result<(), ExportError> {
         let (assigned, applied) = (path.clone(), plan.clone());
         let output = self.run(move |root| assign_project(root, &assigned, &applied)).await?;
@@ -291,6 +297,7 @@ fn require_directory(path: &VolumePath, found: &facts::Facts) -> Result<Inode, E
     })
 }
 
+/// The parents of the first path; the other paths have the same ones.
 fn parents_of(paths: &[VolumePath]) -> &[String] {
     paths.first().map_or(&[], |path| path.split().0)
 }

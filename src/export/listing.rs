@@ -55,8 +55,8 @@ pub struct Usage {
 }
 
 impl Export {
-    /// Adds up the sizes of a whole directory tree, of the export if no directory is given; `None` if it doesn't exist. A directory in
-    /// it that is removed meanwhile counts as empty.
+    /// Adds up the sizes of a whole directory tree, of the export if no directory is given; `None` if it doesn't exist.
+    /// A directory in it that is removed meanwhile counts as empty.
     ///
     /// # Errors
     /// As [`Export::list_directory`].
@@ -86,7 +86,8 @@ impl Export {
 }
 
 impl Usage {
-    /// Adds the entries of a directory, and returns the paths of the directories among them.
+    /// Adds the entries of a directory, and returns the paths of the directories among them. One whose name can't be
+    /// asked for sets `partly` instead.
     fn add_entries(&mut self, directory: Option<&VolumePath>, entries: Vec<Entry>) -> Vec<VolumePath> {
         let mut below = Vec::new();
         for entry in entries {

@@ -237,7 +237,8 @@ impl Export {
         forward!(self.probe_root())
     }
 
-    /// The same export, whose NFS server is reached as nodes do that mount with these options.
+    /// The same export, whose NFS server is reached as nodes do that mount with these options. They have no effect over
+    /// SSH and on a mounted export.
     pub fn with_mount_options(&self, options: &[String]) -> Self {
         match self {
             Self::Wire(wire) => Self::Wire(wire.with_mount_options(options)),
@@ -296,7 +297,8 @@ impl Export {
         forward!(self.path_exists(path))
     }
 
-    /// Lists a directory, or the export's root if none is named; not recursively. `None` if it doesn't exist.
+    /// Lists a directory, not recursively; `None` if it doesn't exist. If none is named, lists the export's root, which
+    /// must exist.
     ///
     /// # Errors
     /// As [`Export::create_directory`].
@@ -319,13 +321,13 @@ impl Export {
         forward!(self.create_link(path, target))
     }
 
-    /// The target of a symbolic link; `None` if it doesn't exist.
+    /// The target of a symbolic link; `None` if nothing exists at `path`, an error if it is no link.
     async fn read_link(&self, path: &VolumePath) -> Result<Option<String>, ExportError> {
         forward!(self.read_link(path))
     }
 
-    /// Removes a link or file if it exists. The caller must know that it is no directory: over NFS 4 an empty one would be
-    /// removed.
+    /// Removes a link or file if it exists. The caller must know that it is no directory: over NFS 4 an empty one would
+    /// be removed.
     ///
     /// # Errors
     /// As [`Export::create_directory`].

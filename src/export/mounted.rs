@@ -379,7 +379,7 @@ fn open_directory(root: &Path, path: Option<&VolumePath>) -> Result<Option<Owned
     }
 }
 
-/// Reads the entries of a directory without opening them.
+/// Reads the entries of a directory without opening them; an entry that is removed meanwhile is left out.
 fn read_entries(directory: &OwnedFd) -> rustix::io::Result<Vec<Entry>> {
     let mut found = Vec::new();
     for (name, _) in tree::read_names(directory, usize::MAX)? {

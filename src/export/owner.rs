@@ -17,7 +17,7 @@ const MARK: &str = "@owner";
 /// The mode of nfsprov's own directories: only root may read them.
 pub(super) const MODE: u32 = 0o700;
 
-/// Whether a path is named after the PV `volume` and so needs no marker.
+/// Whether a path needs no marker: it is a single name that ends with `-` and the name of the PV, which is `pvc-<uid>`.
 pub fn is_named_after(path: &VolumePath, volume: &str) -> bool {
     let (parents, name) = path.split();
     parents.is_empty() && names_a_volume(volume) && name.ends_with(&format!("-{volume}"))
@@ -125,7 +125,8 @@ impl Export {
     ///
     /// # Errors
     /// [`ExportError::Conflict`] when the directory, one above it or one below it is another claim's,
-    /// [`ExportError::Owned`] when it exists without a marker; otherwise as [`Export::create_directory`].
+    /// [`ExportError::Owned`] when it exists without a marker, its name is reserved, or another claim takes it at the
+    /// same time; otherwise as [`Export::create_directory`].
     pub async fn take_ownership(&self, path: &VolumePath, owner: &Owner) -> Result<(), ExportError> {
         self.mark(path, owner, false).await
     }
@@ -133,7 +134,7 @@ impl Export {
     /// As [`Export::take_ownership`], of a directory that may exist without a marker.
     ///
     /// # Errors
-    /// As [`Export::take_ownership`].
+    /// As [`Export::take_ownership`], except for a directory without a marker.
     pub async fn own_existing(&self, path: &VolumePath, owner: &Owner) -> Result<(), ExportError> {
         self.mark(path, owner, true).await
     }
@@ -178,7 +179,7 @@ impl Export {
         }
     }
 
-    /// Reads the marker of `path`.
+    /// Reads the marker of `path` itself; `None` if it has none.
     ///
     /// # Errors
     /// As [`Export::create_directory`].
@@ -208,7 +209,7 @@ impl Export {
         Ok(found)
     }
 
-    /// Fails if a marker is at `path`, above it or below it.
+    /// Fails if a marker is at `path`, above it or below it. Removes empty folders of the registry that it finds below.
     ///
     /// # Errors
     /// [`ExportError::Conflict`]; otherwise as [`Export::create_directory`].
@@ -250,7 +251,7 @@ impl Export {
     }
 
     /// Removes the marker of a directory if its owner is the claim `uid`, and returns `None`, also if there is no
-    /// marker; else returns the owner. May be repeated.
+    /// marker; else returns the owner. Removes empty folders of the registry, too. May be repeated.
     ///
     /// # Errors
     /// As [`Export::create_directory`].

@@ -68,7 +68,8 @@ impl VolumePath {
     /// The path of `full` below `root`, both as a PV or a server writes them.
     ///
     /// # Errors
-    /// [`PathError::Root`] when `full` is `root` itself, [`PathError::Absolute`] when it is not below it.
+    /// [`PathError::Root`] when `full` is `root` itself, [`PathError::Absolute`] when it is not below it; otherwise as
+    /// [`VolumePath::parse`].
     pub fn below(root: &str, full: &str) -> Result<Self, PathError> {
         let root = root.trim_end_matches('/');
         match full.strip_prefix(root) {

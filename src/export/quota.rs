@@ -96,6 +96,7 @@ impl FileSystem {
         }
     }
 
+    /// The file system of a type as mounts name it; the error says why it can't limit directories.
     fn parse(name: &str) -> Result<Self, String> {
         let why = match name {
             "xfs" => return Ok(Self::Xfs),
@@ -202,6 +203,7 @@ pub(super) fn plan_limit(facts: &Facts, limit: &SizeLimit, change: LimitChange) 
     })
 }
 
+/// The error about missing tools, each with the package that it is in.
 fn missing_tools(tools: &[String]) -> String {
     let package = |tool: &str| match tool {
         "findmnt" => "util-linux",
@@ -217,6 +219,7 @@ fn missing_tools(tools: &[String]) -> String {
     format!("the server lacks {}", named.join(", "))
 }
 
+/// Fails unless the file system is mounted with project quotas that are enforced.
 fn check_xfs_options(facts: &Facts) -> Result<(), String> {
     let has = |wanted: &str| facts.options.split(',').any(|option| option == wanted);
     if has("pqnoenforce") {
@@ -234,7 +237,7 @@ fn check_xfs_options(facts: &Facts) -> Result<(), String> {
     }
 }
 
-/// Root of an ext4 file system is not limited, nor is root of a client that the export doesn't squash.
+/// Fails unless the server exports the directory, and each such export squashes root, which ext4 doesn't limit.
 fn check_squash(facts: &Facts) -> Result<(), String> {
     let reaches =
         |export: &&Exported| is_at_or_below(&facts.root, &export.path) || is_at_or_below(&export.path, &facts.root);

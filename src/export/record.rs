@@ -68,7 +68,7 @@ pub struct RecordNames {
 
 impl Export {
     /// Lists the folder of records: the PVs with a record, temporary files that are abandoned at `now` (seconds since
-    /// 1970), and other entries. Fresh temporary files are left out.
+    /// 1970), and other entries. Fresh temporary files are left out. A folder that doesn't exist is empty.
     ///
     /// # Errors
     /// As [`Export::list_directory`].

@@ -68,6 +68,7 @@ impl Permits {
         }
     }
 
+    /// Waits until both a removal and a script may start.
     async fn acquire_for_removal(&self) -> Permit<'_> {
         let removal = self.removals.acquire().await;
         Permit {
@@ -309,6 +310,7 @@ impl Ssh {
         Err(operation_error(action, object, reason))
     }
 
+    /// Waits until one of the [`CONNECTIONS`] is free, then runs a script; one that fails is `Ok`.
     pub(super) async fn run_script(&self, script: &str) -> Result<Output, ExportError> {
         let _permit = self.permits.acquire_for_script().await;
         self.run_permitted(script).await
@@ -320,6 +322,7 @@ impl Ssh {
         self.run_permitted(script).await
     }
 
+    /// Runs a script for which the caller has a permit.
     async fn run_permitted(&self, script: &str) -> Result<Output, ExportError> {
         match &*self.shells {
             Shells::Remote(remote) => remote.run_script(script, &self.location).await,

@@ -18,8 +18,8 @@ const NAMES: [&str; 11] = [
 /// What NFS servers and clients call a file that is deleted while it is open.
 const OPEN_FILE: &str = ".nfs";
 
-/// Whether the server keeps an entry of this name for itself: a known directory such as `.snapshot`, or a `.nfs…` file that was
-/// deleted while open. nfsprov's own `.nfsprov` is not among them.
+/// Whether the server keeps an entry of this name for itself: a known directory such as `.snapshot`, or a `.nfs…` file
+/// that was deleted while open. nfsprov's own `.nfsprov` is not among them.
 pub fn is_server_entry(name: &str) -> bool {
     let is_open_file = name
         .strip_prefix(OPEN_FILE)

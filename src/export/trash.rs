@@ -9,11 +9,11 @@ use super::{Attributes, Entry, Export, ExportError, Removed, VolumePath};
 const TRASH: [&str; 2] = [REGISTRY[0], "trash"];
 
 impl Export {
-    /// Renames a directory to `entry`, a path in the trash.
+    /// Renames a directory to `entry`, a path in the trash, which is created if it is missing.
     ///
     /// # Errors
-    /// [`ExportError::Exists`] when the name is taken, [`ExportError::CannotRename`] when the directory has to be removed
-    /// in place; otherwise as [`Export::create_directory`].
+    /// [`ExportError::Exists`] when the name is taken, [`ExportError::CannotRename`] when the server can't rename the
+    /// directory to it, so that the caller has to remove it in place; otherwise as [`Export::create_directory`].
     pub async fn move_to_trash(&self, path: &VolumePath, entry: &VolumePath) -> Result<Removed, ExportError> {
         match self.archive_directory(path, entry).await {
             // The first deletion on an export finds no trash.

@@ -6,11 +6,11 @@ use super::owner::REGISTRY;
 use super::{Export, ExportError, VolumePath};
 
 impl Export {
-    /// Removes the records of directories in progress, `.nfsprov/making/<PV>`, of the classes with these uids. The records
-    /// of other classes may be another cluster's.
+    /// Removes the records of directories in progress, `.nfsprov/making/<PV>`, of the classes with these uids. The
+    /// records of other classes may be another cluster's. Removes their folder if it is empty then.
     ///
     /// # Errors
-    /// When the records can't be listed. One that can't be removed stays.
+    /// When the records can't be listed or the empty folder can't be removed. A record that can't be removed stays.
     pub async fn remove_progress_records(&self, class_uids: &HashSet<String>) -> Result<(), ExportError> {
         let Ok(folder) = VolumePath::parse(&format!("{}/making", REGISTRY[0])) else {
             return Ok(());

@@ -115,6 +115,7 @@ impl Slot {
         }
     }
 
+    /// Drops `dead`, unless another connection has replaced it already.
     async fn drop_connection(&self, dead: &Arc<Connection>) {
         let mut state = self.state.lock().await;
         if state
@@ -330,7 +331,8 @@ impl Wire {
         self.run_up_to(1, action, object, work).await
     }
 
-    /// Runs `work` on up to `attempts` connections. A connection that is lost, or gives no readable answer, is dropped.
+    /// Runs `work` on up to `attempts` connections; on up to [`MAX_SESSIONS`] if sessions are lost and `attempts` is
+    /// more than 1. A connection that is lost, or gives no readable answer, is dropped.
     async fn run_up_to<'a, T>(
         &self,
         attempts: u8,
@@ -454,7 +456,8 @@ impl Wire {
         })
     }
 
-    /// The end of a message: an exported path that may be meant, since one of the two paths ends with the other.
+    /// The end of a message: an exported path that may be meant, since one of the two paths ends with the other. Empty
+    /// if there is none, or no answer within [`HEAD_START`].
     async fn similar_export_hint(&self, address: IpAddr) -> String {
         let exported = timeout(HEAD_START, list_exports(&address.to_string())).await;
         let exported = exported.unwrap_or_else(|_| Ok(Vec::new())).unwrap_or_default();
@@ -464,8 +467,8 @@ impl Wire {
         }
     }
 
-    /// Connects over one version of NFS as uid 0; whether that is root is up to the export's squashing. Without the right
-    /// to a privileged source port, uses another one.
+    /// Connects over one version of NFS as uid 0; whether that is root is up to the export's squashing. Without the
+    /// right to a privileged source port, uses another one.
     async fn mount_version(&self, url_host: String, version: &str, port_options: &str) -> Result<Connection, NfsError> {
         let path = utf8_percent_encode(&self.location.path, PATH);
         let url = format!("nfs://{url_host}{path}?version={version}&uid=0&gid=0{port_options}");

@@ -195,6 +195,7 @@ async fn change_exports(host: &Host, change: &ExportsChange, on_output: &impl Fn
 }
 
 /// Runs a script under the host's lock, which other runs of nfsprov wait for. `patience` is the timeout without output.
+/// A script that fails is `Ok`.
 async fn run_exclusively(
     host: &Host,
     script: &str,
@@ -219,7 +220,8 @@ fn describe_failure(output: &Output) -> Option<String> {
     }
 }
 
-/// The last lines of a command's standard error, or of its standard output if that is empty, on one line.
+/// The last lines of a command's standard error, or of its standard output if that is empty, on one line; says so if
+/// both are empty.
 pub fn last_words(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let both = [text(&output.stderr), text(&output.stdout)];

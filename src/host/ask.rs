@@ -65,6 +65,7 @@ impl PromptCache {
         }
     }
 
+    /// Asks for a secret, unless the question was answered before. `None` without a terminal.
     pub(super) fn secret(&self, question: &str) -> Option<Secret> {
         let _asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(secret) = self.secrets().get(question) {
@@ -89,12 +90,13 @@ impl PromptCache {
         }
     }
 
+    /// Asks each time, and keeps no answer. `None` without a terminal.
     pub(super) fn text(&self, question: &str) -> Option<String> {
         self.ask.text(question)
     }
 
-    /// Whether a host's key, as one line, is accepted; asked once however many connections need it, and remembered.
-    /// `None` if it can't be asked: there is no terminal, or `without_prompt` is set.
+    /// Whether a host's key, as one line, is accepted. A yes is kept, so that other connections don't ask again; a no
+    /// is not. `None` if it can't be asked: there is no terminal, or `without_prompt` is set.
     pub(super) fn is_key_accepted(&self, line: &str, question: &str, without_prompt: bool) -> Option<bool> {
         let _asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         if self.has_accepted(line) {

@@ -312,7 +312,8 @@ fn unquote(value: &str) -> String {
 }
 
 /// The row of the table for a host, by its os-release and programs: its own, that of a distribution in its ID_LIKE, or
-/// the first with its package manager. The last two are guesses, which [`Choice::guessed`] explains.
+/// the first with its package manager. The last two are guesses, which [`Choice::guessed`] explains. A system that is
+/// changed as a whole, or has no package manager of the table, gets [`Installer::Nothing`].
 pub fn choose_distro(os_release: &OsRelease, programs: &[String]) -> Choice {
     let has = |program: &str| programs.iter().any(|found| found == program);
     let managers: Vec<Manager> = Manager::ALL

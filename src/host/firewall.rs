@@ -64,7 +64,7 @@ pub struct NetworkRoute {
 }
 
 impl Zone {
-    /// Reads `firewall-cmd --list-all-zones`.
+    /// Reads `firewall-cmd --list-all-zones`. Sources that are no networks are left out.
     pub fn parse_list(text: &str) -> Vec<Self> {
         let mut zones: Vec<Self> = Vec::new();
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
@@ -160,6 +160,7 @@ impl Firewalld {
             .collect()
     }
 
+    /// The zone that names an interface, else the default zone.
     fn zone_of_interface(&self, interface: &str) -> &str {
         let named = self.runtime.iter().find(|zone| zone.interfaces.contains(interface));
         named.map_or(&self.default_zone, |zone| &zone.name)

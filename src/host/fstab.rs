@@ -27,7 +27,8 @@ pub fn with_project_quota(text: &[u8], mount_point: &str) -> Option<Vec<u8>> {
     (found == 1).then(|| edited.into_bytes())
 }
 
-/// The options of a line that mounts a file system at `mount_point`, with what is before and behind them.
+/// The options of a line that mounts a file system at `mount_point`, with what is before and behind them; `None` for
+/// any other line.
 fn options_of<'a>(line: &'a str, mount_point: &str) -> Option<(&'a str, &'a str, &'a str)> {
     let mut fields = Vec::with_capacity(4);
     let mut at = 0;

@@ -203,6 +203,7 @@ struct Entry<'a> {
     place: Place,
 }
 
+/// The entries that record a key of the host with this name; those of authorities and of revoked keys are left out.
 fn own_entries<'a>(files: &'a [File], name: &'a str) -> impl Iterator<Item = Entry<'a>> {
     let own = move |entry: &Entry| entry.mark == Mark::None && entry.is_for(name);
     files.iter().flat_map(parse_entries).filter(own)

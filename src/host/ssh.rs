@@ -256,6 +256,8 @@ impl Host {
         self.run_up_to(MAX_LISTING, script, patience).await
     }
 
+    /// Has the connection's task run a script, of which it takes at most `max_output` bytes of output; fails if that
+    /// task has ended.
     async fn run_up_to(&self, max_output: usize, script: &str, patience: Duration) -> Result<Output, RunError> {
         let lost = || RunError::Lost {
             host: self.name.clone(),

@@ -364,7 +364,7 @@ pub fn expansion_arguments(path: &OsStr, settings: &Settings, original: &Target)
     arguments
 }
 
-/// What `ssh` printed then.
+/// The path that `ssh` printed with [`expansion_arguments`]; `None` if the output has none.
 pub fn parse_expansion(output: &[u8]) -> Option<PathBuf> {
     let found = settings_lines(output).find(|(keyword, _)| *keyword == "userknownhostsfile");
     found.map(|(_, value)| PathBuf::from(value))

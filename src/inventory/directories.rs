@@ -247,6 +247,7 @@ fn volume_of_name(name: &str) -> Option<String> {
     crate::export::names_a_volume(name).then(|| format!("pvc-{uid}"))
 }
 
+/// The row of a directory whose name no volume's path can have, as an orphan.
 fn row_of_unusable_name(found: &FoundDirectory) -> Row {
     Row {
         directory: found.shown.clone(),

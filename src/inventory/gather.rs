@@ -177,6 +177,7 @@ impl Watched {
             && self.volumes.wait_until_ready().now_or_never().is_some()
     }
 
+    /// The objects as the watches have them now; of the PVs only those of NFS, and nothing that is measured.
     pub fn current_facts(&self) -> Facts {
         let mut workloads: Vec<Workload> = objects_of(&self.deployments).map(Workload::from).collect();
         workloads.extend(objects_of(&self.sets).map(Workload::from));
@@ -262,7 +263,8 @@ pub async fn read_volume_usage(
     volumes.iter().filter_map(usage).collect()
 }
 
-/// The directory on `given` if the volume is on it, else the recorded one, else the volume's path as an export.
+/// The directory on `given` if the volume is on it, else the recorded one, else the volume's path as an export; `None`
+/// if the volume is not NFS.
 fn directory_to_measure(volume: &PersistentVolume, given: Option<&Location>) -> Option<ExportDirectory> {
     let on_given = given.and_then(|export| place::directory_on(volume, export).ok());
     on_given.or_else(|| place::recorded_directory(volume)).or_else(|| {

@@ -215,9 +215,9 @@ impl Workload {
         }
     }
 
-    /// The provisioner's name and image, if the pods run one: they have a variable PROVISIONER_NAME, and either use NFS
-    /// or name a provisioner of `classes`.
-    fn provisioner_and_image(&self, classes: &BTreeSet<&str>) -> Option<(String, String)> {
+    /// The provisioner's name and image, if the pods run one: they have a variable PROVISIONER_NAME, which is one of
+    /// `known_names`, or they mount NFS, have NFS_SERVER, or an image with `nfs` in its name.
+    fn provisioner_and_image(&self, known_names: &BTreeSet<&str>) -> Option<(String, String)> {
         let spec = self.template.spec.as_ref()?;
         let on_nfs = spec.volumes.iter().flatten().any(|volume| volume.nfs.is_some());
         spec.containers.iter().find_map(|container| {
@@ -229,7 +229,7 @@ impl Workload {
             let image = container.image.clone().unwrap_or_default();
             let name = value("PROVISIONER_NAME")?;
             let nfs = on_nfs || image.contains("nfs") || value("NFS_SERVER").is_some();
-            (nfs || classes.contains(name.as_str())).then_some((name, image))
+            (nfs || known_names.contains(name.as_str())).then_some((name, image))
         })
     }
 }
@@ -293,7 +293,8 @@ pub fn build_overview(facts: &Facts, now: Timestamp) -> Overview {
     }
 }
 
-/// The claims on NFS volumes, and the claims without a volume whose class is none or one of `classes`.
+/// The claims on NFS volumes, and those without a volume or Lost, unless their class exists and is not one of
+/// `classes`.
 fn claim_rows(facts: &Facts, classes: &[&StorageClass]) -> Vec<Claim> {
     let on_nfs: BTreeSet<&str> = facts.volumes.iter().map(volume_name).collect();
     let elsewhere: BTreeSet<&str> = facts
@@ -332,7 +333,7 @@ fn claim_rows(facts: &Facts, classes: &[&StorageClass]) -> Vec<Claim> {
     rows
 }
 
-/// The volumes; those that are Bound to claims of other namespaces are dropped.
+/// The volumes, without those that are Bound to claims of other namespaces than the one that is shown.
 fn volume_rows(facts: &Facts, claims: &[Claim]) -> Vec<Volume> {
     let claimed: BTreeSet<&str> = claims.iter().map(|claim| claim.volume.as_str()).collect();
     let row = |volume: &PersistentVolume| {
@@ -399,7 +400,8 @@ fn class_rows(classes: &[&StorageClass]) -> Vec<Class> {
 }
 
 /// A row for each running provisioner, for each holder of a Lease outside the cluster, and for each class without a
-/// provisioner. `running` has the name, the image and the Deployment or pod of each. The leader is the Lease's holder, with the time since its last renewal if that is long ago.
+/// provisioner. `running` has the name, the image and the workload of each. The leader is the Lease's holder, with the
+/// time since its last renewal if that is long ago.
 fn provisioner_rows(
     facts: &Facts,
     classes: &[&StorageClass],

@@ -167,6 +167,7 @@ impl Restore<'_> {
         }
     }
 
+    /// Makes the directory the archive again that it was, and removes its marker; nothing if it was no archive.
     async fn undo_rename(&self, uid: &str) -> Result<(), ExportError> {
         if let Some(archive) = &self.back.archive {
             self.export.archive_directory(&self.back.directory, archive).await?;

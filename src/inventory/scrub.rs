@@ -38,7 +38,8 @@ pub struct Scrub<'a> {
 }
 
 impl<'a> Scrub<'a> {
-    /// Checks that no other of `all` PVs and no owner marker claims the directory, and lists its entries.
+    /// Checks that no other of `all` PVs and no owner marker claims the directory, and lists its entries except the
+    /// server's own, which stay.
     ///
     /// # Errors
     /// [`ScrubError`] that names the other owner, or the directory that can't be read or doesn't exist.

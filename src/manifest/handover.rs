@@ -145,7 +145,7 @@ impl Handover {
         })
     }
 
-    /// The replicas that upstream gets when nfsprov is removed.
+    /// The replicas that upstream gets when nfsprov is removed; at least 1.
     pub fn replicas_to_restore(&self) -> i32 {
         self.replicas_before.unwrap_or(self.replicas).max(1)
     }
@@ -197,7 +197,7 @@ fn pod_spec(deployment: &Deployment) -> Option<&PodSpec> {
     deployment.spec.as_ref()?.template.spec.as_ref()
 }
 
-/// The literal value of a container's variable.
+/// The literal value of a container's variable; `None` if it is empty, or taken from another object.
 fn literal_variable(container: &Container, name: &str) -> Option<String> {
     let variable = container.env.iter().flatten().find(|variable| variable.name == name)?;
     variable.value.clone().filter(|value| !value.is_empty())
@@ -212,7 +212,8 @@ fn mounted_export(pod: &PodSpec, container: &Container) -> Option<(String, Strin
     volume.nfs.as_ref().map(|nfs| (nfs.server.clone(), nfs.path.clone()))
 }
 
-/// The program that applies the Deployment repeatedly: Argo CD, Flux, Helm, or the label `managed-by`.
+/// The program that manages the Deployment: Argo CD, Flux, Helm, or the one in the label `managed-by`; `None` if none
+/// is named.
 fn managing_program(
     labels: Option<&BTreeMap<String, String>>,
     annotations: &BTreeMap<String, String>,

@@ -51,6 +51,7 @@ pub async fn wait_until_ready(cluster: &Cluster, object: &DynamicObject, limit: 
     }
 }
 
+/// Waits up to `limit` until an object has one of the `wanted` phases; one that doesn't exist is waited for, too.
 async fn wait_for_phase<K>(
     api: Api<K>,
     name: &str,

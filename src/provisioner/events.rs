@@ -1,7 +1,7 @@
 //! Events on claims and volumes, as `kubectl describe` shows them.
 //!
-//! [`Events`] puts them into queues that tasks of their own publish, so that an event never delays a volume. Normal events
-//! of a burst of claims come after it. Losing an event loses nothing else.
+//! [`Events`] puts them into queues that tasks of their own publish, so that an event never delays a volume. Normal
+//! events of a burst of claims come after it. Losing an event loses nothing else.
 
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ const QUEUE_LENGTH: usize = 20_000;
 /// The timeout of publishing one event.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a Normal event waits for the end of a burst of claims, at most: each event is a write that competes with the
-/// binding of claims.
+/// How long a Normal event waits for the end of a burst of claims, at most: each event is a write that competes with
+/// the binding of claims.
 const NORMAL_DELAY: Duration = Duration::from_millis(500);
 
 /// How long publishing the rest may take at the end.
@@ -92,6 +92,7 @@ impl Events {
     }
 }
 
+/// Puts an event into the queue, its note cut to 900 characters. If the queue is full, the event is dropped.
 fn enqueue<K: Resource<DynamicType = ()>>(
     queue: &mpsc::Sender<QueuedEvent>,
     type_: EventType,
@@ -130,8 +131,8 @@ struct EventPublisher {
 }
 
 impl EventPublisher {
-    /// Publishes one event at a time until the queue is closed and empty. Before each it waits until nothing is in flight on
-    /// `exports`, at most [`NORMAL_DELAY`]; not once the queue is closed.
+    /// Publishes one event at a time until the queue is closed and empty. Before each it waits until nothing is in
+    /// flight on `exports`, at most [`NORMAL_DELAY`]; not once the queue is closed.
     async fn publish_all(self, mut queue: mpsc::Receiver<QueuedEvent>, exports: Vec<Served>) {
         while let Some(event) = queue.recv().await {
             if !queue.is_closed() {
@@ -141,6 +142,7 @@ impl EventPublisher {
         }
     }
 
+    /// Sends an event to the API server; a failure is only logged.
     async fn publish_event(&self, QueuedEvent { event, mut object }: QueuedEvent) {
         // Events are namespaced, and the API server wants the namespaces of object and event to be equal.
         object.namespace.get_or_insert_with(|| "default".to_owned());

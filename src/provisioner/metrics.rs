@@ -215,7 +215,7 @@ impl Metrics {
         lock_unpoisoned(&self.trash).insert(export.to_owned(), trash);
     }
 
-    /// The counts at this moment.
+    /// The counts at this moment; while nothing is watched, no claim is pending and no volume released.
     pub fn current_counts(&self, retries: &Retries, leading: bool) -> Counts {
         let (claims, released) = match &*lock_unpoisoned(&self.watched) {
             Some(watched) => (watched.pending_claims(), watched.volumes.len()),
@@ -236,7 +236,7 @@ impl Metrics {
         }
     }
 
-    /// Whether the provisioner can serve; a standby needs no watches for that.
+    /// Whether the provisioner can serve: one reachable export is enough. A standby needs no watches for that.
     ///
     /// # Errors
     /// A sentence for each reason against it.

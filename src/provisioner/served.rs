@@ -3,8 +3,8 @@
 //! Each export has permits of its own, so claims on a server that hangs don't use up those of other exports. Deletions
 //! have their own permits, so that a mass deletion delays no claim.
 //!
-//! Provisioning, deletion and cleanup of one volume hold that volume's lock. Otherwise a cleanup could remove a directory
-//! between the check that the claim is pending and the creation of its PV.
+//! Provisioning, deletion and cleanup of one volume hold that volume's lock. Otherwise a cleanup could remove a
+//! directory between the check that the claim is pending and the creation of its PV.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -18,9 +18,9 @@ use crate::export::{Export, Location};
 /// Interval at which background work checks whether claims are being provisioned or volumes deleted.
 const IDLE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long ago the last claim or deletion must have begun, and the last volume have changed. The controller manager hands
-/// over the claims of a burst one by one, and takes longer to bind each than its directory and PV do: most of the time none
-/// is in flight.
+/// How long ago the last claim or deletion must have begun, and the last volume have changed. The controller manager
+/// hands over the claims of a burst one by one, and takes longer to bind each than its directory and PV do: most of the
+/// time none is in flight.
 const QUIET: Duration = Duration::from_secs(1);
 
 /// One export and its limits. Clones share the limits.
@@ -49,6 +49,7 @@ struct Limits {
 struct VolumeLocks(Mutex<HashMap<String, Weak<AsyncMutex<()>>>>);
 
 impl VolumeLocks {
+    /// The volume's lock, the same for all who have it at a time.
     fn lock_for(&self, volume: &str) -> Arc<AsyncMutex<()>> {
         // A map of weak references stays valid if a thread panicked while it held the lock.
         let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -66,7 +67,7 @@ pub struct Exports {
 }
 
 impl Served {
-    /// Waits for a permit to provision. Always `Some`: the semaphore is never closed.
+    /// Waits for a permit to provision, and notes the activity. Always `Some`: the semaphore is never closed.
     pub async fn acquire_claim_permit(&self) -> Option<SemaphorePermit<'_>> {
         self.acquire(&self.limits.claims).await
     }
@@ -102,7 +103,7 @@ impl Served {
         self.limits.last_active.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a permit to delete; as above.
+    /// As [`Served::acquire_claim_permit`], to delete.
     pub async fn acquire_volume_permit(&self) -> Option<SemaphorePermit<'_>> {
         self.acquire(&self.limits.volumes).await
     }

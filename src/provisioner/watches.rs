@@ -119,7 +119,7 @@ fn record_volume_event(event: &Event<PersistentVolume>, context: &Context) {
 }
 
 /// Cleans up after claims that left the watch, which has pending claims only: one that is bound arrives as a deletion,
-/// too. `listed` collects the uids of a list while it is being read.
+/// too. Queues the records of their PVs. `listed` collects the uids of a list while it is being read.
 fn clean_up_after_claim_event(
     event: &Event<PersistentVolumeClaim>,
     reconciler: &Arc<Reconciler>,
@@ -186,7 +186,8 @@ pub(super) async fn watch_classes(
         .await;
 }
 
-/// Emits each object once the store has it. The store takes a list as a whole, so its objects come at its end.
+/// Emits each object once the store has it, and no deletions. The store takes a list as a whole, so its objects come at
+/// its end.
 fn emit_when_stored<K>(
     events: impl Stream<Item = Result<Event<K>, watcher::Error>> + Send,
     store: Store<K>,

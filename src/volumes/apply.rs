@@ -18,7 +18,7 @@ use crate::cluster::describe_error;
 const AT_ONCE: usize = 16;
 
 /// Creates the objects of rows, missing namespaces first; returns the result of each row, by the PV's name, and calls
-/// `on_created` after each. May be repeated.
+/// `on_created` after each, also after a failure. Rows whose namespace can't be created fail. May be repeated.
 ///
 /// The PV comes before its claim: a claim without its PV would be Lost for a moment.
 pub async fn create_objects(client: &Client, rows: &[Row], on_created: impl Fn()) -> Vec<(String, Result<(), String>)> {
@@ -59,6 +59,8 @@ async fn create_namespace(client: &Client, name: &str) -> Result<(), String> {
     }
 }
 
+/// Creates the PV and the claim of a row, as far as it has them; no claim if the PV can't be created. An object that
+/// exists is an error.
 async fn create_row(client: &Client, row: &Row) -> Result<(), String> {
     let params = PostParams::default();
     if let Some(volume) = &row.creation.volume {

@@ -75,6 +75,7 @@ async fn read_and_parse_all(
     Ok(parsed)
 }
 
+/// The name of the record's PV, else of its file, and the record, or why it is refused.
 fn parse_found(found: FoundRecord, location: &Location, former_server: Option<&str>) -> (String, Parsed) {
     let name = found.volume.unwrap_or(found.file);
     let parsed = match found.content {

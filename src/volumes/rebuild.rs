@@ -160,6 +160,8 @@ pub fn plan_rebuild(facts: &Facts, selection: &Selection) -> Vec<Row> {
     rows
 }
 
+/// Whether the record's claim is the selected one and in the selected namespace, as far as these are selected; a record
+/// without a claim is wanted only if neither is.
 fn is_wanted(record: &Record, selection: &Selection) -> bool {
     let key = record.claim_key();
     let namespace = selection.namespace.as_deref();
@@ -348,7 +350,8 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// The name of a PV or record other than `volume` whose directory is at, above or below `directory`.
+    /// The name of a PV or record other than `volume` whose directory is at, above or below `directory`. Records whose
+    /// volume is archived, outdated or has no directory don't count.
     fn find_neighbour(&self, directory: &VolumePath, volume: &str) -> Option<String> {
         let other = |names: &BTreeSet<String>| names.iter().find(|name| *name != volume).cloned();
         let at_or_above = directory.ancestors().into_iter().chain([directory.clone()]);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 
-use super::{AccessMode, BindingMode, Delivery, OnDelete, Quota, ReclaimPolicy, WaitingOnApply, class_or_none};
+use super::{AccessMode, BindingMode, Delivery, OnDelete, Quota, ReclaimPolicy, WaitingOnApply, check_class_or_none};
 use crate::manifest::validate;
 use crate::provisioner::{DEFAULT_NAME, pattern};
 
@@ -30,7 +30,7 @@ pub struct Pv {
     #[arg(long, value_enum, value_name = "POLICY", default_value = "Retain")]
     pub reclaim_policy: ReclaimPolicy,
     /// Class that a claim must have to bind to the volume, or "" for none
-    #[arg(long, default_value = "nfs", value_parser = class_or_none)]
+    #[arg(long, default_value = "nfs", value_parser = check_class_or_none)]
     pub class: String,
     /// Mount option (repeatable)
     #[arg(long = "mount-option", value_name = "OPTION", value_parser = validate::check_mount_option)]
@@ -56,7 +56,7 @@ pub struct Pvc {
     #[arg(long, value_parser = validate::check_size)]
     pub size: Option<String>,
     /// Class, or "" for none [default: the cluster's default class]
-    #[arg(long, env = "NFSPROV_CLASS", value_parser = class_or_none)]
+    #[arg(long, env = "NFSPROV_CLASS", value_parser = check_class_or_none)]
     pub class: Option<String>,
     /// Access mode (repeatable)
     #[arg(long = "access-mode", value_enum, value_name = "MODE", default_value = "RWX")]
@@ -103,7 +103,7 @@ pub struct Storageclass {
     #[arg(long, requires = "server", value_parser = validate::check_path)]
     pub path: Option<String>,
     /// Path pattern of new directories, such as '${.PVC.namespace}/${.PVC.name}' [default: claim and volume name]
-    #[arg(long, value_name = "PATTERN", value_parser = path_pattern)]
+    #[arg(long, value_name = "PATTERN", value_parser = check_path_pattern)]
     pub path_pattern: Option<String>,
     /// Permission bits of new directories [default: 0777]
     #[arg(long, value_name = "OCTAL", value_parser = validate::check_mode)]
@@ -124,8 +124,9 @@ pub struct Storageclass {
     pub delivery: Delivery,
 }
 
-/// Accepts a path pattern if the provisioner can expand it for a claim that has every label and annotation in it.
-fn path_pattern(text: &str) -> Result<String, String> {
+/// Accepts a path pattern, unchanged, if the provisioner can expand it for a claim that has every label and annotation
+/// in it.
+fn check_path_pattern(text: &str) -> Result<String, String> {
     let keys = |kind: &str| -> BTreeMap<String, String> {
         let variables = text.split("${").skip(1).filter_map(|rest| rest.split('}').next());
         let keys = variables.filter_map(|variable| variable.strip_prefix(".PVC.")?.strip_prefix(kind));
@@ -156,7 +157,7 @@ mod tests {
             "${.PVC.labels.app.kubernetes.io/name}/x",
             "${.PVC.annotations.nfs.io/storage-path}",
         ] {
-            assert_eq!(path_pattern(good), Ok(good.to_owned()));
+            assert_eq!(check_path_pattern(good), Ok(good.to_owned()));
         }
         for bad in [
             "",
@@ -167,7 +168,7 @@ mod tests {
             "${.PVC.labels}",
             "../${.PVC.name}",
         ] {
-            assert!(path_pattern(bad).is_err(), "{bad:?} was taken");
+            assert!(check_path_pattern(bad).is_err(), "{bad:?} was taken");
         }
     }
 }

@@ -126,10 +126,12 @@ pub struct Provisioner {
     pub delivery: Delivery,
 }
 
+/// Parses the number of pods of a StatefulSet, which may be zero.
 fn parse_pod_count(text: &str) -> Result<u32, String> {
     parse_in_range(text, 0..=1000, "the number of pods")
 }
 
+/// Parses the number of pods of a provisioner, which has at least one.
 pub(in crate::cli) fn parse_replicas(text: &str) -> Result<u32, String> {
     parse_in_range(text, 1..=100, "the number of pods")
 }
@@ -139,6 +141,7 @@ fn parse_port(text: &str) -> Result<u16, String> {
     u16::try_from(port).map_err(|error| error.to_string())
 }
 
+/// Parses a number in `range`; the error calls it `what`.
 fn parse_in_range(text: &str, range: RangeInclusive<u32>, what: &str) -> Result<u32, String> {
     let number = text.parse().ok().filter(|number| range.contains(number));
     number.ok_or_else(|| format!("{what} is from {} to {}", range.start(), range.end()))

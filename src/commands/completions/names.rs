@@ -77,6 +77,7 @@ impl Names {
         names
     }
 
+    /// Reads the names from the cluster; `None` if it can't be reached within [`TIME_LIMIT`].
     fn read_from_cluster(self, current: &str, options: &ClusterOptions) -> Option<Vec<String>> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

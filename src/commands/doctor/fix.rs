@@ -78,6 +78,7 @@ impl StopSignals {
 }
 
 /// Applies the fixes, one finding after the other: shows each, asks and applies it. Then waits for the effects of all.
+/// A fix that fails is only printed and counted; a dry run only shows the changes.
 ///
 /// # Errors
 /// [`UsageError`] when confirmation is required and stdin is no terminal; when a signal stops it.

@@ -45,7 +45,8 @@ pub struct GateChange<'a> {
 ///
 /// # Errors
 /// When a host can't be reached or its files can't be edited: nothing is changed then. When an API server is not ready
-/// in time: its host has undone the change then, and no other host is changed.
+/// in time: its host has undone the change then, and no other host is changed. When the user declines the change of a
+/// host: that one and those after it are not changed.
 pub async fn change_gate(job: &GateChange<'_>, stop: &mut StopSignals, counts: &mut FixCounts) -> Result<()> {
     let limit = job.options.limit.unwrap_or(READY_WITHIN);
     let nodes = connect_all(job).await?;

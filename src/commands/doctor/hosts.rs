@@ -32,13 +32,13 @@ pub async fn connect_to_hosts(targets: &[Target], access: &Access, facts: &mut F
     for (target, host) in targets.iter().zip(each) {
         match host {
             Ok(host) => reached.push((target.to_string(), host)),
-            Err(error) => record_unread(facts, &error.to_string()),
+            Err(error) => record_unread_host(facts, &error.to_string()),
         }
     }
     reached
 }
 
-fn record_unread(facts: &mut Facts, why: &str) {
+fn record_unread_host(facts: &mut Facts, why: &str) {
     facts.unread.push(Unread {
         what: crate::doctor::entry::HOSTS.to_owned(),
         why: why.to_owned(),
@@ -53,7 +53,7 @@ pub async fn gather_hosts(hosts: &[ConnectedHost], facts: &mut Facts) {
     for seen in each {
         match seen {
             Ok(seen) => facts.hosts.push(seen),
-            Err(why) => record_unread(facts, &why),
+            Err(why) => record_unread_host(facts, &why),
         }
     }
 }
@@ -137,7 +137,7 @@ async fn probe_nfs_ports(host: &Host, servers: &[String]) -> Vec<(String, bool)>
 }
 
 /// The host's NFS mounts, and the processes that stay in an uninterruptible NFS call for 3 s. Accesses no path on a
-/// mount, since that would hang, too.
+/// mount, since that would hang, too. Both are empty if the script can't be run.
 async fn find_hung_mounts(host: &Host) -> (Vec<String>, Vec<String>) {
     let script = r#"waiting() {
   for one in /proc/[0-9]*; do
@@ -180,7 +180,8 @@ pub fn host_changes(findings: &[Finding]) -> Vec<(&Finding, &str, &HostChange)> 
     each.collect()
 }
 
-/// Fixes hosts, one change after the other.
+/// Fixes hosts, one change after the other: shows each, asks and applies it. A change that fails is only printed and
+/// counted, and one of a host that is not connected is left out. A dry run only shows the changes.
 ///
 /// # Errors
 /// [`UsageError`] when confirmation is required and stdin is no terminal; when a signal stops it.

@@ -28,7 +28,8 @@ const MOST_DIRECTORIES: usize = 64;
 /// How many directories are listed at once.
 const AT_ONCE: usize = 8;
 
-/// Lists the exports that answered and adds the listings to the facts. Exports that fail are recorded as unread.
+/// Lists the exports that answered and on which claims have volumes, and adds the listings to the facts. Exports that
+/// fail are recorded as unread. Does nothing if PVs could not be read.
 pub async fn list_reached_exports(facts: &mut Facts) {
     if !facts.knows(VOLUMES) {
         return;

@@ -43,7 +43,8 @@ pub(super) struct Clients {
 }
 
 /// The clients to allow: the named ones and the nodes' addresses, without duplicates. If the address of a node is
-/// unknown, all clients that were allowed before stay allowed, so that a node that is down is not locked out.
+/// unknown, all clients that were allowed before stay allowed, so that a node that is down is not locked out. `*`
+/// replaces all others.
 pub(super) fn allowed_clients(
     named: &[String],
     nodes: &[NodeAnswer],

@@ -123,7 +123,7 @@ impl HostReport {
         report
     }
 
-    /// Whether no step failed or was left out.
+    /// Whether no step failed, and none was not done because of that or of an interruption. Skipped steps don't count.
     pub(super) fn is_successful(&self) -> bool {
         let bad = |row: &Row| matches!(row.status, Status::Failed | Status::NotDone);
         !self.rows.iter().any(bad)
@@ -193,8 +193,8 @@ impl Report {
         text
     }
 
-    /// Prints to stderr the full reasons of failures, which the table may cut, the warnings, and a summary if nothing was
-    /// changed.
+    /// Prints to stderr the full reasons of failures, which the table may cut, the warnings, and a summary if nothing
+    /// was changed.
     fn print_remarks(&self, options: &SetupRun) {
         for host in &self.hosts {
             for row in &host.rows {

@@ -69,8 +69,8 @@ fn read_requests(file: &Path, args: &SetupServer) -> Result<Vec<SetupServer>> {
 }
 
 /// Sets up one export on its server, and the nodes as its clients, in parallel; then proves the export from this
-/// machine and the nodes. A run that only looks changes and proves nothing. Returns the server's report first; a host that
-/// fails has that in its report. Asks for the clients if none are given.
+/// machine and the nodes. A run that only looks changes and proves nothing. Returns the server's report first; a host
+/// that fails has that in its report. Asks for the clients if none are given.
 async fn set_up_export(mut args: SetupServer, run: &Run, global: &Global) -> Result<Vec<HostReport>> {
     let Some(host) = args.host.clone() else {
         return Err(UsageError("required: HOST".into()).into());
@@ -202,7 +202,8 @@ fn allowed_before(args: &SetupServer, server: Option<&ConnectedHost>) -> Vec<Str
     ours.into_iter().flatten().map(|entry| entry.client).collect()
 }
 
-/// The InternalIPs of the cluster's nodes, after a confirmation: kubelets write these addresses.
+/// Prints the InternalIPs of the cluster's nodes, and returns them after a confirmation: kubelets write these
+/// addresses. `--yes`, or a run that only looks, needs none.
 async fn confirmed_nodes(args: &SetupServer, run: &Run, global: &Global) -> Result<Vec<String>> {
     let nodes = run.or_stop(addresses_of_nodes(global)).await??;
     let shown: Vec<String> = nodes

@@ -15,6 +15,8 @@ use crate::output;
 use crate::provisioner::rules::record::Record;
 use crate::volumes::{adopt, read};
 
+/// Makes an archive the volume of a claim, by default of the one that its record names. Refuses an archive that holds
+/// several volumes.
 pub async fn restore_archive(args: &cli::Restore, global: &Global) -> Result<Exit> {
     let place = Place::connect(&args.export, global).await?;
     let (rows, names) = place.read_rows().await?;
@@ -53,6 +55,7 @@ async fn record_of(place: &Place, volume: &str, recorded: &cli::Recorded) -> Opt
     record.ok()
 }
 
+/// Makes an existing directory the volume of a claim. Refused records on the export are only counted in a note.
 pub async fn adopt_directory(args: &cli::Adopt, global: &Global) -> Result<Exit> {
     let place = Place::connect(&args.export, global).await?;
     let volumes: Vec<PersistentVolume> = list_filtered(&Api::all(place.client().clone()), |_| true)
@@ -96,8 +99,8 @@ pub async fn adopt_directory(args: &cli::Adopt, global: &Global) -> Result<Exit>
     .await
 }
 
-/// Creates a PV of a directory for a claim, and the claim if that is asked for; waits until the claim is Bound. The
-/// directory of an archive is renamed first.
+/// Creates a PV of a directory for a claim, and the claim if that is asked for; waits until the claim is Bound, unless
+/// `--wait=false`, and fails if it is not in time or bound to another PV. The directory of an archive is renamed first.
 async fn bind_directory(
     place: &Place,
     back: &ReturnPlan,
@@ -158,7 +161,7 @@ async fn bind_directory(
     Ok(Exit::Done)
 }
 
-/// A claim as it was asked for; what was not asked for is as the record says.
+/// A claim as it was asked for; what was not asked for is as the record says. A usage error if neither has a size.
 fn new_claim(wanted: &cli::NewClaim, record: Option<&Record>) -> Result<NewClaim, UsageError> {
     let recorded = record.and_then(|record| record.volume.spec.clone()).unwrap_or_default();
     let capacity = recorded.capacity.unwrap_or_default();

@@ -62,7 +62,7 @@ fn claim_namespace(volume: &PersistentVolume) -> String {
     namespace.unwrap_or_else(|| "default".to_owned())
 }
 
-/// Limits one volume, or with `is_dry_run` only measures it, and annotates its PV. Returns what was done, for its line.
+/// Limits one volume and annotates its PV, or with `is_dry_run` only measures it. Returns what was done, for its line.
 async fn limit_volume(
     place: &Place,
     volume: &PersistentVolume,

@@ -77,6 +77,7 @@ pub async fn rebuild_volumes(args: &cli::Rebuild, global: &Global) -> Result<Exi
     }
 }
 
+/// Prints the plan; as YAML and as names only what would be created.
 fn print_plan(rows: &[Row], args: &cli::Rebuild, global: &Global) -> Result<()> {
     let created = rows.iter().filter(|row| row.action == Action::Create);
     let text = match args.output {

@@ -54,6 +54,7 @@ fn describe_version(facts: &Facts) -> Finding {
     Finding::new("NFS003", Object::cluster("Cluster", name), cause).with_evidence("/version", &facts.version)
 }
 
+/// NFS004, certain: the controller manager's Lease has not been renewed for a minute. `None` without such a Lease.
 fn find_expired_controller_lease(case: &Case<'_>) -> Option<Finding> {
     let is_managers = |lock: &&Lock| lock.namespace == "kube-system" && lock.name == "kube-controller-manager";
     let lock = case.facts.locks.iter().find(is_managers)?;

@@ -27,7 +27,8 @@ pub struct Served<'a> {
     pub directory: &'a str,
 }
 
-/// The bound claims whose volumes are directories below an export's root, each with its volume and directory.
+/// The bound claims whose volumes are NFS directories below an export's root, each with its volume and directory; not
+/// those that are being deleted, nor volumes of a CSI driver.
 pub fn claims_on_export<'a>(facts: &'a Facts, (server, path): (&str, &str)) -> Vec<Served<'a>> {
     let inside = |volume: &'a Volume| {
         let (its_server, its_path) = volume.nfs.as_ref().filter(|_| volume.deleting.is_none())?;
@@ -119,6 +120,7 @@ fn find_earlier_data(served: &Served<'_>, earlier: &[&EarlierVolume], listing: &
     )
 }
 
+/// Where the volume's traces are: its archive, else its directory, else its record.
 fn describe_volume(volume: &EarlierVolume) -> String {
     match (&volume.archive, &volume.directory) {
         (Some(archive), _) => format!("archive {archive}"),

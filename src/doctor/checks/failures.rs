@@ -127,7 +127,7 @@ fn advise_on_error(why: &str) -> &'static str {
 }
 
 /// The finding about a controller that failed to mount the export itself, with the code that a node's failure would
-/// have.
+/// have. `None` if the message is that of no known failure.
 fn find_mount_failure(case: &Case<'_>, claim: &Claim, event: &Event) -> Option<Finding> {
     let served = || provisioners::served_export(case.facts, claim.handover.as_deref()?);
     let of_class = || {

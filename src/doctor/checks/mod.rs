@@ -334,7 +334,8 @@ pub fn find_all_problems(facts: &Facts, now: Timestamp) -> Vec<Finding> {
     found
 }
 
-/// Removes findings that another one explains better, and repeated ones of the same code and object.
+/// Removes findings that another one explains better, and, of the codes that several checks find, repeated ones about
+/// the same object.
 fn drop_superseded(found: &mut Vec<Finding>) {
     let objects_of = |codes: &[&str]| -> HashSet<Object> {
         let of_codes = found.iter().filter(|finding| codes.contains(&finding.code));

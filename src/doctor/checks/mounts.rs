@@ -92,14 +92,15 @@ impl Failure<'_> {
         }
     }
 
-    /// The cause and its fix.
+    /// The cause and its fix; `None` for a code that no failed mount has.
     pub fn describe(&self, case: &Case<'_>) -> Option<Description> {
         node::describe_fault(case, self).or_else(|| server::describe_fault(self))
     }
 }
 
 /// The code of the cause that a failed mount's message is a sign of, and the first thing that it names. `server` and
-/// `node` tell some causes apart that have the same message.
+/// `node` tell some causes apart that have the same message. `None` if it is a sign of none, or names a CSI driver that
+/// is not for NFS.
 pub fn classify_mount(
     case: &Case<'_>,
     text: &str,

@@ -116,7 +116,7 @@ pub(super) fn grant_note(provisioner: &Provisioner<'_>) -> String {
     )
 }
 
-/// All questions about the provisioners of the cluster, each once.
+/// All questions about the provisioners of the cluster whose needs are known, each once.
 pub fn questions(facts: &Facts) -> Vec<Right> {
     let mut all: Vec<Right> = Vec::new();
     for provisioner in provisioners::find_provisioners(facts)

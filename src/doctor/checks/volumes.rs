@@ -181,7 +181,7 @@ fn find_released_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
     )
 }
 
-/// The provisioner that has to delete a volume.
+/// The provisioner that has to delete a volume; `None` if none made it or its reclaim policy is not Delete.
 fn deleter_of(volume: &Volume) -> Option<&str> {
     let name = volume.provisioned_by.as_deref();
     name.filter(|_| volume.reclaim == "Delete")

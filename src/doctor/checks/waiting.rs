@@ -167,6 +167,7 @@ fn last_event_or_none(case: &Case<'_>, object: &Object) -> Option<Evidence> {
     last.or_else(|| case.facts.knows("events").then(none))
 }
 
+/// The last line with text of the first log that the provisioner has; `None` without one.
 fn last_log_line(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Evidence> {
     let log = provisioner.logs(case.facts).next()?;
     let line = log.text.lines().rev().find(|line| !line.trim().is_empty())?;

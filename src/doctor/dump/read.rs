@@ -28,6 +28,7 @@ struct Resource {
     add: fn(&mut Facts, &Value) -> serde_json::Result<()>,
 }
 
+/// The row of the kind `K`, whose short name for kubectl is `short`.
 const fn resource<K: k8s_openapi::Resource + FactSource + DeserializeOwned>(short: &'static str) -> Resource {
     Resource {
         plural: K::URL_PATH_SEGMENT,
@@ -208,8 +209,8 @@ fn read_log(path: &Path) -> Result<Option<Log>> {
     }))
 }
 
-/// Adds the objects of a JSON file to the collector; those that don't name their kind are of the kind that the file is
-/// called.
+/// Adds the objects of a JSON file to the collector. Those that don't name their kind are of the kind that their list
+/// names, else of the one that the file is called after.
 fn read_file(path: &Path, collector: &mut Collector) -> Result<()> {
     /// How much of a file is read at a time.
     const BUFFER: usize = 1 << 20;
@@ -260,7 +261,7 @@ impl<'de> Visitor<'de> for &mut Document<'_> {
                 continue;
             }
             let mut items = Items {
-                of_list: of_list(&fields).or(self.by_name),
+                of_list: resource_of_list(&fields).or(self.by_name),
                 kindless: Vec::new(),
                 document: self,
             };
@@ -280,15 +281,15 @@ impl<'de> Visitor<'de> for &mut Document<'_> {
             self.collector.add(Value::Object(fields), None);
             return Ok(());
         };
-        let of_list = of_list(&fields).or(self.by_name);
+        let of_list = resource_of_list(&fields).or(self.by_name);
         self.collector.listed.extend(of_list.map(|resource| resource.plural));
         kindless.into_iter().for_each(|item| self.collector.add(item, of_list));
         Ok(())
     }
 }
 
-/// The resource of a list such as `NodeList`.
-fn of_list(fields: &Map<String, Value>) -> Option<&'static Resource> {
+/// The resource of a list such as `NodeList`; `None` for other objects and unknown kinds.
+fn resource_of_list(fields: &Map<String, Value>) -> Option<&'static Resource> {
     let kind = fields.get("kind")?.as_str()?.strip_suffix("List")?;
     find_resource(|resource| resource.kind == kind)
 }
@@ -331,8 +332,9 @@ impl<'de> Visitor<'de> for &mut Items<'_, '_> {
 const WAITED: SignedDuration = SignedDuration::from_mins(5);
 
 /// The latest time that the API server or the control plane wrote: the dump can't be much younger, since events about
-/// Pending claims are repeated every few seconds. Other components write times by their nodes' clocks, which may be
-/// wrong. `None` if there is no time at all.
+/// Pending claims are repeated every few seconds. If that is when an object was created, and no lock was renewed since,
+/// [`WAITED`] later. Other components write times by their nodes' clocks, which may be wrong; they count only if there
+/// is no other. `None` if there is no time at all.
 fn latest_time(facts: &Facts) -> Option<Timestamp> {
     const COMPONENTS: [&str; 5] = [
         "persistentvolume-controller",

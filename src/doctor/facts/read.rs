@@ -82,6 +82,7 @@ fn find_annotation(meta: &ObjectMeta, key: &str) -> Option<String> {
     meta.annotations.as_ref()?.get(key).cloned()
 }
 
+/// The amount of storage among resources, as written; empty without one.
 fn storage_size(list: Option<&BTreeMap<String, Quantity>>) -> String {
     let size = list.and_then(|list| list.get("storage"));
     size.map(|size| size.0.clone()).unwrap_or_default()
@@ -282,7 +283,8 @@ impl From<coordination::Lease> for Lock {
 }
 
 impl Lock {
-    /// The lock in an annotation of an Endpoints object, where older client libraries keep it; `None` without one.
+    /// The lock in an annotation of an Endpoints object, where older client libraries keep it; `None` without one, or
+    /// if it is not JSON.
     pub fn from_endpoints(endpoints: core::Endpoints) -> Option<Self> {
         let record = find_annotation(&endpoints.metadata, "control-plane.alpha.kubernetes.io/leader")?;
         let record: serde_json::Value = serde_json::from_str(&record).ok()?;
@@ -298,7 +300,7 @@ impl Lock {
 }
 
 impl Limit {
-    /// The limits on claims in a LimitRange.
+    /// The limits on claims in a LimitRange, one for each of its items about claims.
     fn from_range(range: core::LimitRange) -> Vec<Self> {
         let meta = range.metadata;
         let items = range.spec.map(|spec| spec.limits).unwrap_or_default();

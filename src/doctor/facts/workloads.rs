@@ -176,7 +176,8 @@ impl Workload {
         Object::of(&self.kind, &self.namespace, &self.name)
     }
 
-    /// Whether a pod belongs to the workload, by its labels.
+    /// Whether a pod belongs to the workload, by the labels that its selector names; false if it names none. The
+    /// workload of a bare pod owns this pod alone.
     pub fn owns(&self, pod: &Pod) -> bool {
         if self.kind == "Pod" {
             return pod.namespace == self.namespace && pod.name == self.name;

@@ -104,7 +104,7 @@ async fn delete_unchanged(api: &Api<DynamicObject>, edit: &Edit) -> Result<(), k
     }
 }
 
-/// Waits for an effect, for `limit` at most. `None` once it is reached, else what the object lacks.
+/// Waits for an effect, for `limit` at most. `None` once it is reached; what the object lacks if it is not by then.
 ///
 /// # Errors
 /// When the object can't be watched or read.
@@ -126,7 +126,7 @@ pub async fn wait(cluster: &Cluster, effect: &Effect, limit: Duration) -> Result
     }
 }
 
-/// The phase of a claim that is not Bound.
+/// The phase of a claim that is not Bound; `None` if it is.
 fn describe_binding_gap(claim: &DynamicObject) -> Option<String> {
     let phase = claim.data["status"]["phase"].as_str().unwrap_or("Pending");
     (phase != "Bound").then(|| phase.to_owned())

@@ -110,7 +110,7 @@ fn check_deletable(object: &Object, live: &Value) -> Result<(), NoChange> {
     }
 }
 
-/// Removes the fields that only the API server writes.
+/// Removes the fields that only the API server writes, and kubectl's copy of the object.
 fn without_server_fields(mut object: Value) -> Value {
     if let Some(fields) = object.as_object_mut() {
         fields.remove("status");
@@ -151,6 +151,7 @@ pub fn merge_change(object: Value, change: &Value) -> Value {
     }
 }
 
+/// Merges each item of `change` into the one of the same name, or appends it if there is none.
 fn merge_by_name(mut there: Vec<Value>, change: &[Value]) -> Value {
     for change in change {
         match there.iter_mut().find(|one| one["name"] == change["name"]) {

@@ -36,7 +36,7 @@ impl HostChange {
         }
     }
 
-    /// The directory whose export or mode changes.
+    /// The directory whose export or mode changes; `None` if none does.
     pub fn directory(&self) -> Option<&str> {
         match self {
             Self::SetMode { path, .. } | Self::Export { path, .. } => Some(path),
@@ -44,6 +44,7 @@ impl HostChange {
         }
     }
 
+    /// What the change does, as a line for people.
     pub fn summary(&self) -> String {
         match self {
             Self::InstallClient => "install the packages of an NFS client".to_owned(),

@@ -84,7 +84,7 @@ fn effects_of(finding: &Finding, changes: &[Change], facts: &Facts) -> Vec<Effec
     effects
 }
 
-/// Whether a claim is bound by itself, rather than when its first pod is scheduled.
+/// Whether a claim is bound by itself, rather than when its first pod is scheduled; true for an unknown claim.
 fn is_bound_at_once(object: &Object, facts: &Facts) -> bool {
     let namespace = object.namespace.as_deref().unwrap_or_default();
     let named = |claim: &&Claim| claim.namespace == namespace && claim.name == object.name;

@@ -47,6 +47,7 @@ pub fn junit(report: &Report, fails: impl Fn(&Finding) -> bool) -> String {
     )
 }
 
+/// The finding's object and cause in a line.
 fn short_text(finding: &Finding) -> String {
     format!("{}: {}", finding.object.title(), finding.cause)
 }
@@ -67,9 +68,9 @@ fn long_text(finding: &Finding) -> String {
     lines.join("\n")
 }
 
-/// Escapes a text for XML; characters that XML can't hold are dropped, invisible ones become references.
+/// Escapes a text for XML; characters that XML 1.0 can't hold, which logs may have, are dropped, invisible ones become
+/// references.
 pub(super) fn escape_xml(text: &str) -> String {
-    // What XML 1.0 can't hold is left out; logs may have it.
     let holds = |c: &char| matches!(c, '\n' | '\t' | '\r') || (*c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}'));
     let mut out = String::new();
     for c in text.chars().filter(holds) {

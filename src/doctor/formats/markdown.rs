@@ -28,6 +28,7 @@ pub fn markdown(report: &Report) -> String {
     out
 }
 
+/// A finding as a section, with its evidence, the objects that it affects, and its fix.
 fn write_finding(finding: &Finding) -> String {
     let doubt = describe_doubt(finding.confidence);
     let severity = format!("{:?}", finding.severity).to_uppercase();
@@ -76,7 +77,7 @@ fn code_span(text: &str) -> String {
     format!("{fence} {} {fence}", escape_line(&one_line))
 }
 
-/// The longest run of backticks.
+/// The length of the longest run of backticks.
 fn longest_run(text: &str) -> usize {
     let runs = text.split(|c| c != '`').map(str::len);
     runs.max().unwrap_or(0)

@@ -24,6 +24,7 @@ const WRITE: OFlags = OFlags::WRONLY
     .union(OFlags::CLOEXEC);
 
 impl Mounted {
+    /// The contents in the order of `names`; all `None` if the folder doesn't exist.
     pub(in crate::export) async fn read_files(
         &self,
         folder: &VolumePath,
@@ -39,6 +40,7 @@ impl Mounted {
         .await
     }
 
+    /// Writes files in an existing folder over older ones. The first failure ends it; earlier files stay written.
     pub(in crate::export) async fn write_files(
         &self,
         folder: &VolumePath,

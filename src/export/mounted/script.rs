@@ -14,7 +14,8 @@ impl Mounted {
         self.root.display().to_string()
     }
 
-    /// Runs the script that `write` makes for the root's path. Each line that it prints restarts the timeout.
+    /// Runs the script that `write` makes for the root's path; one that fails is `Ok`. Each line that it prints
+    /// restarts the timeout.
     pub(in crate::export) async fn run_script(
         &self,
         write: impl FnOnce(&str) -> String + Send + 'static,

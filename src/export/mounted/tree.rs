@@ -71,7 +71,8 @@ impl RemovalProgress {
     }
 }
 
-/// Removes everything in the directory `top`; links are not followed.
+/// Removes everything in the directory `top`; links are not followed. Fails with CANCELED if it was interrupted, with
+/// NOTEMPTY if it makes no progress.
 pub(super) fn empty_tree(top: &OwnedFd, progress: &RemovalProgress) -> rustix::io::Result<()> {
     let mut moved = 0;
     empty_subtree(top, top, 0, &mut moved, progress)
@@ -142,7 +143,7 @@ fn move_to_top(directory: &OwnedFd, name: &CString, top: &OwnedFd, moved: &mut u
     }
 }
 
-/// The names and types of the first `limit` entries of a directory.
+/// The names and types of the first `limit` entries of a directory; on some file systems a type is unknown.
 pub(super) fn read_names(directory: &OwnedFd, limit: usize) -> rustix::io::Result<Vec<(CString, FileType)>> {
     let mut found = Vec::new();
     for entry in Dir::read_from(directory)? {

@@ -1,8 +1,8 @@
 //! Reads what the scripts of `ssh/quota.rs` print about a server and a directory (PURE).
 //!
-//! A line is a word and its value, or as a tool prints it: `#` begins one of a quota report, and a number one of lsattr.
-//! Lines about a directory end with `./NAME`; names have no line breaks. Servers may print anything: what can't be read
-//! counts as unknown, and `plan_limit` refuses what is unknown.
+//! A line is a word and its value, or as a tool prints it: `#` begins one of a quota report, and a number one of
+//! lsattr. Lines about a directory end with `./NAME`; names have no line breaks. Servers may print anything: what can't
+//! be read counts as unknown, and `plan_limit` refuses what is unknown.
 
 use super::QuotaReport;
 use crate::export::Kind;
@@ -265,6 +265,7 @@ pub(super) fn usages(text: &str) -> impl Iterator<Item = ProjectUsage> {
     text.lines().filter_map(ProjectUsage::parse)
 }
 
+/// The first word of each line, and the rest of the line.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.lines().map(|line| line.split_once(' ').unwrap_or((line, "")))
 }

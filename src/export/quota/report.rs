@@ -34,7 +34,8 @@ pub struct VolumeUsage {
 }
 
 impl VolumeUsage {
-    /// Whether so little is left of the limit that writes fail: 1 MiB, or a thousandth.
+    /// Whether so little is left of the limit that writes fail: less than 1 MiB (an eighth of a limit below 8 MiB) or
+    /// less than a thousandth. False without a limit.
     pub fn is_full(&self) -> bool {
         const MIB: u64 = 1 << 20;
         let left = self.limit_bytes.saturating_sub(self.used_bytes);
@@ -71,6 +72,7 @@ impl QuotaReport {
         Some(self.check_sample(sample))
     }
 
+    /// Fails unless the sample's project has a limit in the report, and statfs reports exactly this limit as the size.
     fn check_sample(&self, sample: &Proof) -> Result<(), String> {
         let id = sample.project.map_or(0, |project| project.id);
         if id == 0 {

@@ -5,6 +5,7 @@ use crate::export::record::{Content, MAX_RECORD, NewFile, not_a_file, too_large}
 use crate::export::{ExportError, VolumePath};
 
 impl Ssh {
+    /// The contents in the order of `names`; all `None` if the folder doesn't exist.
     pub(in crate::export) async fn read_files(
         &self,
         folder: &VolumePath,
@@ -27,6 +28,7 @@ impl Ssh {
         }
     }
 
+    /// Writes files in an existing folder over older ones. If one can't be written, none is renamed.
     pub(in crate::export) async fn write_files(
         &self,
         folder: &VolumePath,

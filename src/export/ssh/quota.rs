@@ -1,7 +1,7 @@
 //! The shell scripts that look at a directory's project quota and set it (PURE).
 //!
-//! Tools that change anything get numbers, `.`, an open directory and the file system's device, but no path of a directory;
-//! those that only read also get names in the current directory.
+//! Tools that change anything get numbers, `.`, an open directory and the file system's device, but no path of a
+//! directory; those that only read also get names in the current directory.
 
 use super::script::{MISSING, OBSTACLE, at_root, enter_directories};
 use super::{lossy_text, missing_error, obstacle_error, operation_error};
@@ -109,8 +109,8 @@ usage '{ids}'"#,
 /// The file descriptors that every shell can open by number.
 const DESCRIPTORS: [u8; 7] = [3, 4, 5, 6, 7, 8, 9];
 
-/// Opens so many directories as there are descriptors, and sets their project ids if the kernel says that they are where
-/// they should be: no link or rename meanwhile can lead elsewhere. Tools get the open directory for a path.
+/// Opens so many directories as there are descriptors, and sets their project ids if the kernel says that they are
+/// where they should be: no link or rename meanwhile can lead elsewhere. Tools get the open directory for a path.
 fn assign_to_group(limits: &[(&str, &LimitPlan)]) -> String {
     let group = || DESCRIPTORS.iter().zip(limits);
     let opened: Vec<String> = group()
@@ -170,8 +170,9 @@ with_heartbeat measure"#
     at_root(root, &act)
 }
 
-/// Gives a directory and all that it holds the project id of `plan`, directories first, so that what is created meanwhile
-/// inherits it. Repeats that until nothing lacks the id, then prints how many files do, and the project's usage.
+/// Gives a directory and all that it holds the project id of `plan`, directories first, so that what is created
+/// meanwhile inherits it. Repeats that until nothing lacks the id, then prints how many files do, and the project's
+/// usage.
 ///
 /// find enters each directory before chattr gets names in it, so a link that is put on the way leads nowhere.
 pub(in crate::export) fn assign_project(root: &str, path: &VolumePath, plan: &LimitPlan) -> String {
@@ -206,7 +207,8 @@ usage "$id""#,
     at_root(root, &act)
 }
 
-/// Prints the size of the file system, the usage of all projects, and of the directory `sample` the project and the size that statfs reports.
+/// Prints the size of the file system and the usage of all projects, or why it can't be read. Of the directory
+/// `sample`, prints the project and the size that statfs reports, and nothing if it doesn't exist.
 pub(in crate::export) fn report(root: &str, sample: Option<&VolumePath>) -> String {
     let sample = sample.map_or_else(String::new, |path| {
         let enter = enter_directories(path.components(), "exit 0");
@@ -261,9 +263,9 @@ const REPORT_ERROR: &str = r#"printf 'report-error %s\n' "$(printf '%s\n' "$repo
 
 const FIND_DEVICE: &str = "type=$(findmnt -fnlo FSTYPE --target .)\ndevice=$(findmnt -fnlvo SOURCE --target .)";
 
-/// `read_report` puts the usage of all projects into `$report`, or why there is none. `usage PATTERN` prints the lines of
-/// the projects whose ids match; its status is that of the report. `set_limits ID KIB...` gives projects their limits, 0 for
-/// none.
+/// `read_report` puts the usage of all projects into `$report`, or why there is none. `usage PATTERN` prints the lines
+/// of the projects whose ids match; its status is that of the report. `set_limits ID KIB...` gives projects their
+/// limits, 0 for none.
 const REPORT: &str = r#"
 read_report() {
     case $type in

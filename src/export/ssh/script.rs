@@ -2,7 +2,9 @@
 //!
 //! No tool gets a path. A script enters one directory after the other and compares the kernel's path of the current
 //! directory with the expected one, so neither a symbolic link nor a rename can lead elsewhere. Then it acts on one
-//! plain name there. POSIX sh, with the tools that coreutils and busybox both have.
+//! plain name there. POSIX sh, with the tools that coreutils and busybox both have. A script whose directory or its
+//! parents don't exist ends with [`MISSING`], except the one that creates them; one that meets a link with
+//! [`OBSTACLE`].
 
 use crate::export::record::NewFile;
 use crate::export::{Attributes, PARENT_MODE, VolumePath};
@@ -158,8 +160,8 @@ make() {
     at_root(root, &steps)
 }
 
-/// Removes a directory tree for [`SLICE`] seconds, then ends with [`UNFINISHED`]; rm follows no link. Ends with [`MISSING`]
-/// if nothing is there, with [`OBSTACLE`] if it is no directory.
+/// Removes a directory tree for [`SLICE`] seconds, then ends with [`UNFINISHED`]; rm follows no link. Ends with
+/// [`MISSING`] if nothing is there, with [`OBSTACLE`] if it is no directory.
 pub(super) fn remove_directory(root: &str, path: &VolumePath) -> String {
     let act = format!(
         r#"directory "$name" || missing
@@ -181,7 +183,8 @@ if exists "$name"; then echo 'it was created again' >&2; exit 1; fi"#
 }
 
 /// Renames a directory to a free name on the same file system; mv would copy it to another one. The new parent is held
-/// open as a file descriptor, so it is the directory that was entered.
+/// open as a file descriptor, so it is the directory that was entered. Ends with [`EXISTS`] if the new name is taken,
+/// with [`OTHER_DEVICE`] if the parents' file systems differ; a new parent that is missing is a failure.
 pub(super) fn rename_directory(root: &str, from: &VolumePath, to: &VolumePath) -> String {
     let (parents, name) = from.split();
     let (new_parents, new_name) = to.split();
@@ -250,7 +253,7 @@ pub(super) fn create_link(root: &str, path: &VolumePath, target: &str) -> String
     act_on_entry(root, path, &act)
 }
 
-/// Prints the target of a symbolic link.
+/// Prints the target of a symbolic link; fails if it is something else.
 pub(super) fn read_link(root: &str, path: &VolumePath) -> String {
     act_on_entry(
         root,

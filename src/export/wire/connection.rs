@@ -63,8 +63,8 @@ impl From<ExportError> for CallError {
 }
 
 impl Connection {
-    /// Creates missing parents, too. A directory that exists gets the attributes; that they alone failed is an error of its
-    /// own.
+    /// Creates missing parents, too. A directory that exists gets the attributes; that they alone failed is an error of
+    /// its own.
     pub(super) async fn create_directory(
         self: Arc<Self>,
         path: &VolumePath,
@@ -104,7 +104,7 @@ impl Connection {
         with_timeout(set).await
     }
 
-    /// Looks up the directory at `path`; `None` if it doesn't exist.
+    /// Looks up the directory at `path`; `None` if it doesn't exist, an error if it is no directory.
     pub(super) async fn find_directory(
         self: Arc<Self>,
         path: &VolumePath,
@@ -274,6 +274,7 @@ impl Connection {
         }
     }
 
+    /// Lists a directory without `.` and `..`; fails if it changes too much while it is read.
     async fn read_entries_once(&self, directory: Handle) -> Result<Vec<ReaddirplusEntry>, NfsError> {
         let mut listing = self.mount.readdirplus(directory).await;
         let mut entries = Vec::new();
@@ -330,6 +331,7 @@ pub(super) fn lacks_handle(error: &NfsError) -> bool {
     matches!(error, NfsError::Rpc(text) if text == "bad file handle")
 }
 
+/// Whether the server does not rename between these two directories, or not at all.
 fn cannot_rename(error: &NfsError) -> bool {
     matches!(
         error,
@@ -338,6 +340,7 @@ fn cannot_rename(error: &NfsError) -> bool {
     )
 }
 
+/// Whether a listing can't be continued because the directory was changed meanwhile.
 fn has_lost_its_place(error: &NfsError) -> bool {
     matches!(
         error,

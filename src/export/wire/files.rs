@@ -18,6 +18,7 @@ const TYPE_LINK: u32 = 5;
 const AT_ONCE: usize = 8;
 
 impl Wire {
+    /// The contents in the order of `names`; all `None` if the folder doesn't exist.
     pub(in crate::export) async fn read_files(
         &self,
         folder: &VolumePath,
@@ -34,6 +35,7 @@ impl Wire {
         stream::iter(reads).try_buffered(AT_ONCE).try_collect().await
     }
 
+    /// Writes files in an existing folder over older ones. The first failure ends it; some may be written.
     pub(in crate::export) async fn write_files(
         &self,
         folder: &VolumePath,
@@ -77,7 +79,7 @@ impl Wire {
 }
 
 impl Connection {
-    /// What is wrong with the file alone is its content; an error ends the connection's work.
+    /// A refusal of the server is returned as the content; an error means that no usable answer came.
     async fn read_file(&self, folder: &Handle, name: &str) -> Result<Content, NfsError> {
         let read = async {
             match self.look_up(folder, name).await? {

@@ -9,7 +9,7 @@ use super::connection::with_timeout;
 use crate::export::{ExportError, Ssh, VolumePath};
 
 impl Wire {
-    /// The same export, whose directories scripts over SSH limit, if there is a shell for them.
+    /// The same export, whose directories are limited by scripts in this shell on the server; with `None`, by none.
     pub fn with_quota_shell(self, quota_shell: Option<Ssh>) -> Self {
         Self { quota_shell, ..self }
     }
@@ -18,7 +18,7 @@ impl Wire {
         self.quota_shell.as_ref()
     }
 
-    /// The number of a directory's inode, as the server tells clients.
+    /// The number of a directory's inode, as the server tells clients; an error if the directory doesn't exist.
     pub(in crate::export) async fn inode_of(&self, path: &VolumePath) -> Result<u64, ExportError> {
         self.run_with_retry("look for", &path.to_string(), |connection| {
             async move {

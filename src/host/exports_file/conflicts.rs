@@ -74,6 +74,7 @@ struct File<'a> {
 }
 
 impl File<'_> {
+    /// A conflict with the line of this number, counted from 1.
     fn conflict(&self, line: usize, gravity: Gravity, why: String) -> Conflict {
         let text = self
             .bytes

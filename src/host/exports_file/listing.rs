@@ -20,7 +20,7 @@ impl ActiveExport {
         Client::of(&self.client) == *client
     }
 
-    fn is_where(&self, other: &Self) -> bool {
+    fn has_same_path_and_client(&self, other: &Self) -> bool {
         self.path == other.path && self.is_for(&Client::of(&other.client))
     }
 }
@@ -127,7 +127,7 @@ pub fn find_differences(
     });
     for entry in others {
         let ActiveExport { path, client, options } = entry;
-        match rest.iter().position(|now| now.is_where(entry)) {
+        match rest.iter().position(|now| now.has_same_path_and_client(entry)) {
             Some(at) => {
                 let now = &rest.remove(at).options;
                 differences.push(format!(
@@ -142,11 +142,13 @@ pub fn find_differences(
     for entry in rest {
         let ActiveExport { path, client, options } = entry;
         let own = wanted.is_some_and(|wanted| wanted.path == *path);
-        differences.push(match (own, own_before.iter().any(|old| old.is_where(entry))) {
-            (_, true) => format!("{path} is still exported to {client}"),
-            (true, false) => format!("{path} is exported to {client}, too, with {options}"),
-            (false, false) => format!("{path} is exported to {client} with {options}, which was not so before"),
-        });
+        differences.push(
+            match (own, own_before.iter().any(|old| old.has_same_path_and_client(entry))) {
+                (_, true) => format!("{path} is still exported to {client}"),
+                (true, false) => format!("{path} is exported to {client}, too, with {options}"),
+                (false, false) => format!("{path} is exported to {client} with {options}, which was not so before"),
+            },
+        );
     }
     differences
 }

@@ -62,7 +62,7 @@ pub(super) fn plan_exports(facts: &Facts, wanted: Option<&DesiredExport>, path: 
 }
 
 /// Why exportfs must not read its files again: active exports that are in no file would be lost. `None` if there are
-/// none.
+/// none, or the active exports are unknown.
 pub(super) fn refuse_unwritten_exports(facts: &Facts) -> Option<String> {
     let own = (facts.exports_path.clone(), facts.exports.clone().unwrap_or_default());
     let files: Vec<_> = std::iter::once(own)
@@ -110,7 +110,8 @@ fn describe_unchanged(wanted: Option<&DesiredExport>, path: &str) -> String {
     }
 }
 
-/// The conflicts of others' lines with the export that prevent it, and those that are warnings only.
+/// The conflicts of others' lines with the export that prevent it, and those that are warnings only. Both are empty
+/// without an export.
 fn split_conflicts(facts: &Facts, original: &[u8], wanted: Option<&DesiredExport>) -> (Vec<String>, Vec<String>) {
     let Some(wanted) = wanted else {
         return (Vec::new(), Vec::new());

@@ -102,7 +102,8 @@ pub(super) fn clients_of_all_exports(facts: &Facts, path: &str, clients: &[Strin
 }
 
 /// Adds rules for the allowed clients, and removes those that an earlier run added for others. Skipped without a known
-/// firewall; clients that are names are only warned of, since firewalls know addresses.
+/// firewall, refused if its rules can't be read; clients that are names are only warned of, since firewalls know
+/// addresses.
 pub(super) fn plan_firewall(facts: &Facts, allowed: &Allowed) -> Step {
     let step = match &facts.firewall {
         Firewall::None => return Step::skipped(NAME, "none was found"),
@@ -339,6 +340,7 @@ fn verify_lines(add: &BTreeSet<String>, remove: &BTreeSet<String>) -> String {
 }
 
 /// Adds a warning for each zone in use that is open for a service of NFS: it lets all hosts in, whatever the rules say.
+/// No warning if all hosts are allowed.
 fn warn_of_open_services(mut step: Step, firewalld: &Firewalld, allowed: &Allowed) -> Step {
     const SERVICES: [&str; 4] = ["nfs", "nfs3", "mountd", "rpc-bind"];
     if allowed.clients.contains(&Client::World) {

@@ -190,7 +190,7 @@ fn ext4_without_features(quota: &QuotaFacts) -> String {
     )
 }
 
-/// XFS as root is mounted before there is an fstab.
+/// Whether fstab decides about the mount option: XFS as root is mounted before fstab is read.
 fn needs_fstab(quota: &QuotaFacts) -> bool {
     !(quota.file_system == "xfs" && quota.mount_point == "/")
 }
@@ -199,10 +199,12 @@ fn edited_fstab(quota: &QuotaFacts) -> Option<Vec<u8>> {
     fstab::with_project_quota(quota.fstab.as_deref()?, &quota.mount_point)
 }
 
+/// Whether fstab should decide about the mount option, but no line of it, or more than one, mounts the file system.
 fn is_mounted_by_something_else(quota: &QuotaFacts) -> bool {
     needs_fstab(quota) && edited_fstab(quota).is_none()
 }
 
+/// The change of fstab; `None` if its line has the option, or no single line mounts the file system.
 fn fstab_change(quota: &QuotaFacts) -> Option<FileChange> {
     let after = edited_fstab(quota).filter(|_| needs_fstab(quota))?;
     (quota.fstab.as_ref() != Some(&after)).then(|| FileChange {

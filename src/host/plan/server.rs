@@ -122,7 +122,7 @@ fn plan_directory(facts: &Facts, server: &DesiredServer) -> Step {
     }
 }
 
-/// Sets the mode and owner that options ask for, and warns of a mode without x.
+/// Sets the mode and owner that options ask for; if there is nothing to set, warns of a mode without x.
 fn plan_existing_directory(path: &str, mode: u32, owner: &[String; 4], server: &DesiredServer) -> Step {
     const NAME: &str = "directory";
     let quoted = quote(path);

@@ -22,7 +22,7 @@ pub(super) struct Service<'a> {
     pub(super) file: Option<String>,
 }
 
-/// The first of these services that a host has.
+/// The first of these services that a host has, be it masked.
 pub(super) fn find_unit<'a>(facts: &Facts, names: &[&'a str]) -> Option<(&'a str, Unit)> {
     let mut found = names.iter().map(|name| (*name, facts.unit(name)));
     found.find(|(_, unit)| unit.exists || unit.masked)

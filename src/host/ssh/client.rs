@@ -103,6 +103,7 @@ fn expand_path(
 struct OtherConfiguration(PathBuf);
 
 impl OtherConfiguration {
+    /// Writes the file, which only this user can read, to the directory for temporary files.
     fn new(home: &Path) -> Result<Self, String> {
         let path = std::env::temp_dir().join(format!("nfsprov-{}.ssh_config", super::random_word()?));
         let own = home.join(".ssh/config");
@@ -142,8 +143,8 @@ fn read_defaults(timeout: Duration) -> Option<&'static ClientDefaults> {
     DEFAULTS.get_or_init(ask).as_ref()
 }
 
-/// Runs a program with `input` on its standard input, and kills it if it hasn't ended in time. A program that failed is
-/// `Ok` with `success` false; its standard error is on one line.
+/// Runs a program with `input` on its standard input, and kills it if it hasn't ended in time, which is an error. A
+/// program that failed is `Ok` with `success` false; its standard error is on one line. Of each output, 1 MiB is kept.
 pub(super) fn run_program(mut command: Command, input: &str, timeout: Duration) -> Result<Printed, String> {
     let name = command.get_program().display().to_string();
     command

@@ -253,7 +253,7 @@ impl Login<'_> {
     }
 
     /// The methods that the server asks for after a try that was a step, but not the last one: libssh2 tells it from a
-    /// refusal in no other way. Asking costs one of the tries that the server allows.
+    /// refusal in no other way. `None` if it was no step. Asking costs one of the tries that the server allows.
     fn next_methods(&self, methods: &str) -> Option<String> {
         let next = self.session.auth_methods(&self.hop.user).ok()?.to_owned();
         (next != methods).then_some(next)

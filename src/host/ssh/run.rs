@@ -118,8 +118,8 @@ struct Exec<'a> {
 }
 
 impl SshSession {
-    /// Runs `script` to its end; `cancelled` is asked all the while. One that writes more than `max_output` bytes to its
-    /// standard output is given up, and the connection closed.
+    /// Runs `script` to its end; `cancelled` is asked all the while. One that writes more than `max_output` bytes to
+    /// its standard output is given up, and the connection closed.
     pub(in crate::host) fn run(
         &self,
         script: &str,
@@ -212,7 +212,7 @@ impl SshSession {
         }
     }
 
-    /// Waits until the session's socket can be used.
+    /// Waits until the session's socket can be used, or `limit` has passed, which is no error.
     fn wait_for_socket(&self, limit: Duration) -> Result<(), ExecError> {
         let wanted = match self.session.block_directions() {
             BlockDirections::Outbound | BlockDirections::Both => PollFlags::IN | PollFlags::OUT,
@@ -341,7 +341,7 @@ fn drain_into(from: &mut impl Read, into: &mut Vec<u8>) -> Result<bool, ExecErro
     Ok(into.len() > before)
 }
 
-/// Waits for one of these events; returns those that each descriptor has.
+/// Waits for one of these events, at most for `limit`; returns those that each descriptor has, which may be none.
 pub(super) fn poll_fds(wanted: &[(BorrowedFd, PollFlags)], limit: Duration) -> Result<Vec<PollFlags>, ExecError> {
     let mut polled: Vec<PollFd> = wanted
         .iter()

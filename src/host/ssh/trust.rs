@@ -217,8 +217,8 @@ fn is_revoked(file: &Path, key: &PublicKey, timeout: Duration) -> Result<bool, S
     }
 }
 
-/// Adds a line at the end of a known_hosts file, under a lock, unless it is there by now. Nothing in the file is
-/// changed.
+/// Adds a line at the end of a known_hosts file, under a lock, unless it is there by now. Nothing else in the file is
+/// changed; a missing file is created with its directory.
 fn append_line(file: &Path, line: &str) -> std::io::Result<()> {
     let directory = file.parent().unwrap_or(Path::new("/"));
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;

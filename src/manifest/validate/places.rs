@@ -9,7 +9,7 @@ const MAX_NAME: usize = 255;
 /// Stands for the NFS server in printed commands that the user has to complete.
 pub const SERVER_PLACEHOLDER: &str = "SERVER";
 
-/// The host name or address of an NFS server.
+/// The host name or address of an NFS server; brackets around an address are removed.
 pub fn check_server(text: &str) -> Result<String, String> {
     // Pasted as it was printed, it would bind a claim to a volume that no node can mount.
     if text == SERVER_PLACEHOLDER {
@@ -42,7 +42,7 @@ pub fn check_server(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// The exported directory: absolute, without `.`, `..` or empty components.
+/// The exported directory: absolute, without `.`, `..` or empty components. A final slash is removed.
 pub fn check_path(text: &str) -> Result<String, String> {
     if !text.starts_with('/') {
         return Err("an exported path is absolute: it begins with /".to_owned());

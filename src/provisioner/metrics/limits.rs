@@ -55,7 +55,7 @@ impl LimitMetrics {
         lock_unpoisoned(&self.usage).insert(export.to_owned(), volumes);
     }
 
-    /// A standby checks no limits, so that it has no numbers.
+    /// Forgets all numbers: a standby checks no limits.
     pub fn forget(&self) {
         lock_unpoisoned(&self.enforced).clear();
         lock_unpoisoned(&self.usage).clear();

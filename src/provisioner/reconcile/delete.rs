@@ -165,7 +165,8 @@ impl Reconciler {
         })
     }
 
-    /// Deletes the PV itself, whose directory needs nothing more, and then removes the finalizer.
+    /// Deletes the PV itself, whose directory needs nothing more, and then removes the finalizer. A PV that is gone is
+    /// no error.
     async fn delete_object(&self, live: &PersistentVolume) -> Result<(), ReconcileError> {
         let name = live.name_any();
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());

@@ -36,8 +36,9 @@ impl LimitWarning {
     }
 }
 
-/// The warnings of a round on one export: up to [`MAX_FULL`] volumes that are full, and about `sample`, the volume
-/// whose enforcement was checked. `not_enforced` is why its limit does not hold.
+/// The warnings of a round on one export: up to [`MAX_FULL`] volumes that are full, and two at `sample`, the volume
+/// whose enforcement was checked: `not_enforced`, why its limit does not hold, and limits that exceed the file system.
+/// Without `sample`, those two are left out.
 pub(super) fn limit_warnings(
     volumes: &[(String, LimitedVolume)],
     sample: Option<&(String, LimitedVolume)>,
@@ -76,8 +77,8 @@ pub(super) fn limit_warnings(
     found
 }
 
-/// A warning for the claim of a volume in which writes fail, or soon will; `None` if that is not so, the volume has no claim,
-/// or the report does not have it.
+/// A warning for the claim of a volume in which writes fail, or soon will; `None` if that is not so, the volume has no
+/// claim, or the report does not have it.
 fn warning_if_full(name: &str, limited: &LimitedVolume, report: &QuotaReport) -> Option<LimitWarning> {
     let usage = report.usage_of(volume::provisioned_uid(name).or(limited.claim_uid.as_deref())?)?;
     if !usage.is_full() || limited.claim.is_empty() {

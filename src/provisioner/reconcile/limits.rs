@@ -76,7 +76,7 @@ impl Reconciler {
         self.lock_limited().remove(volume);
     }
 
-    /// The PVs are listed again: some may have been deleted unseen.
+    /// Forgets all volumes before the PVs are listed again: some may have been deleted unseen.
     pub(in crate::provisioner) fn forget_all_limits(&self) {
         self.lock_limited().clear();
     }
@@ -99,7 +99,7 @@ impl Reconciler {
     }
 
     /// One round on one export: checks one volume's limit, logs and publishes warnings, records metrics and clears
-    /// limits that hold for nothing. An export without limited volumes is not asked; errors are logged only.
+    /// limits that hold for nothing. An export that never had limited volumes is not asked; errors are logged only.
     async fn check_limits(&self, served: &Served, rounds: &mut Rounds) {
         let volumes: Vec<(String, LimitedVolume)> = {
             let all = self.lock_limited();

@@ -1,7 +1,7 @@
 //! Reconciles one claim or one volume: asks the rules, then changes the export and the cluster.
 //!
-//! [`Reconciler`] is the state that all of it shares. Provisioning, deletion, ownership of directories and the trash have a
-//! file each.
+//! [`Reconciler`] is the state that all of it shares. Provisioning, deletion, ownership of directories and the trash
+//! have a file each.
 
 mod delete;
 mod expand;
@@ -134,7 +134,7 @@ impl Reconciler {
         Arc::new(move || !stopping.load(Ordering::Relaxed) && leading.is_held_at(Instant::now()))
     }
 
-    /// All PVs have been recorded.
+    /// Notes that all PVs have been recorded, which [`Reconciler::wait_until_volumes_listed`] waits for.
     pub(super) fn mark_volumes_listed(&self) {
         self.volumes_known.send_replace(true);
     }
@@ -162,7 +162,8 @@ impl Reconciler {
         join_all(probed).await;
     }
 
-    /// Removes what earlier versions wrote on the exports for the classes with these uids. What fails stays.
+    /// Removes what earlier versions wrote on the exports for the classes with these uids, except in a dry run or as a
+    /// standby. What fails stays.
     pub(super) async fn remove_former_records(&self, class_uids: &HashSet<String>) {
         if self.settings.dry_run {
             return;

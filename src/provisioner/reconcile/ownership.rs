@@ -52,8 +52,8 @@ impl Reconciler {
         }
     }
 
-    /// Removes a marker and its directory if the owner and its PV are gone and the directory is empty or missing. False
-    /// if the marker stays.
+    /// Removes a marker, its directory and empty parents if the owner and its PV are gone and the directory is empty or
+    /// missing. False if the marker stays, also because of an error, which is only logged.
     async fn remove_abandoned_marker(&self, conflict: &Conflict, served: &Served) -> bool {
         let Conflict { marked, owner, .. } = conflict;
         // While the lock is held, the owner is being provisioned or deleted, or its directory is being taken over.
@@ -153,9 +153,8 @@ impl Reconciler {
         }
     }
 
-    /// Removes the directory of an attempt, its marker and its empty parents, if it is empty, the claim has no PV and this
-    /// provisioner leads. If that fails, the directory stays
-    /// and `volumes orphans` lists it.
+    /// Removes the directory of an attempt, its marker and its empty parents, if it is empty, the claim has no PV and
+    /// this provisioner leads. If that fails, the directory stays and `volumes orphans` lists it.
     async fn remove_attempt(&self, claim_uid: &str, attempt: &Attempt) {
         let Attempt { served, directory } = attempt;
         let removed = async {
@@ -179,6 +178,7 @@ impl Reconciler {
         }
     }
 
+    /// Whether the API server has the PV of the claim with this uid.
     async fn volume_exists(&self, claim_uid: &str) -> Result<bool, ReconcileError> {
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
         let name = claim::volume_name_for(claim_uid);

@@ -147,6 +147,7 @@ impl Reconciler {
         })
     }
 
+    /// The claim that has the name of `seen` now, which may be a later one with another uid.
     async fn read_claim(&self, seen: &PersistentVolumeClaim) -> Result<Option<PersistentVolumeClaim>, ReconcileError> {
         let name = seen.name_any();
         let claims: Api<PersistentVolumeClaim> =

@@ -180,7 +180,7 @@ impl Queue {
 }
 
 impl Reconciler {
-    /// Queues the record of a PV that was stored, if it is out of date.
+    /// Queues the record of a PV that was stored, if it is out of date or was not read from the export yet.
     pub(in crate::provisioner) fn queue_record_of_volume(&self, volume: &PersistentVolume) {
         let Some(queue) = self.queue_of(volume) else {
             return;
@@ -197,7 +197,8 @@ impl Reconciler {
         }
     }
 
-    /// Queues the record of the PV of a claim that was stored or deleted, if it is out of date.
+    /// Queues the record of the PV of a claim that was stored or deleted, if the export is known to have one that is
+    /// out of date.
     pub(in crate::provisioner) fn queue_record_of_claim(&self, claim: &PersistentVolumeClaim) {
         let Some(volume) = bound_volume(claim) else {
             return;
@@ -244,7 +245,7 @@ impl Reconciler {
         self.records.0.get(is_on?)
     }
 
-    /// Writes the records of every export when they are out of date, until it is dropped.
+    /// Writes the records of every export when they are out of date, until it is dropped; none in a dry run.
     pub(in crate::provisioner) async fn keep_records(&self) -> Infallible {
         if self.settings.dry_run {
             return std::future::pending().await;
@@ -281,7 +282,8 @@ impl Reconciler {
         }
     }
 
-    /// Writes the records that are out of date. Those that fail stay due, and so does a check that fails.
+    /// Writes the records that are out of date. Those that fail stay due, and so does a check that fails. A failure
+    /// that is not of one volume alone ends it.
     async fn update_records(&self, served: &Served, queue: &Queue) -> Result<(), Postponed> {
         self.require_serving()?;
         if queue.state().known.is_none() {
@@ -431,7 +433,8 @@ impl Reconciler {
     }
 }
 
-/// Reads the hashes of all records of an export, by the hash of the PV's name. Removes abandoned temporary files.
+/// Reads the hashes of all records of an export, by the hash of the PV's name; a record that can't be read is left out.
+/// Removes abandoned temporary files.
 async fn read_known(served: &Served) -> Result<HashMap<u64, Hashes>, ExportError> {
     let names = served.export.record_names(Timestamp::now().as_second()).await?;
     served.export.remove_abandoned_files(&names).await;

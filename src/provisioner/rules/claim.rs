@@ -17,7 +17,7 @@ pub const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
 /// What to do with a claim.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict<'a> {
-    /// It is bound, terminating or another provisioner's.
+    /// It is bound, terminating, another provisioner's or a volume populator's.
     Ignore,
     /// Its class binds when the first pod is scheduled, and none is.
     WaitForConsumer,
@@ -111,7 +111,7 @@ pub(super) fn handed_over_to(claim: &PersistentVolumeClaim) -> Option<&str> {
     annotation_of(claim, HANDOVER).or_else(|| annotation_of(claim, HANDOVER_BETA))
 }
 
-/// The name of the claim's volume, or nothing.
+/// The name of the claim's volume; empty if it has none.
 pub(in crate::provisioner) fn bound_volume_name(claim: &PersistentVolumeClaim) -> &str {
     let spec = claim.spec.as_ref();
     spec.and_then(|spec| spec.volume_name.as_deref()).unwrap_or_default()

@@ -55,7 +55,8 @@ pub enum OnExisting {
 }
 
 impl OnExisting {
-    /// Whether a claim of `namespace` gets a directory that is there.
+    /// Whether a claim of `namespace` gets a directory that is there: with `Adopt`, below a directory that is called as
+    /// the namespace.
     pub fn adopts(self, directory: &VolumePath, namespace: &str) -> bool {
         let components = directory.components();
         self == Self::Adopt && components.len() > 1 && components[0] == namespace
@@ -111,8 +112,8 @@ pub fn enforces_quota(class: &StorageClass) -> bool {
 /// Reads the settings of a class. Its export is one of those `served`, the first if the class names none.
 ///
 /// # Errors
-/// One sentence naming the parameter that can't be honoured. Bad values are refused at provisioning, also those that only
-/// deletion needs.
+/// One sentence naming the parameter that can't be honoured. Bad values are refused at provisioning, also those that
+/// only deletion needs.
 pub fn read_settings(class: &StorageClass, served: &[Location]) -> Result<Settings, String> {
     let name = class.metadata.name.as_deref().unwrap_or_default();
     let has = |key: &str| {
@@ -193,7 +194,7 @@ pub fn read_settings(class: &StorageClass, served: &[Location]) -> Result<Settin
     })
 }
 
-/// Reads what a class wants done with the directories of deleted volumes.
+/// Reads what a class wants done with the directories of deleted volumes; `Archive` without a parameter.
 ///
 /// # Errors
 /// One sentence naming the parameter with an invalid value.
@@ -218,7 +219,8 @@ pub fn read_on_delete(class: &StorageClass) -> Result<OnDelete, String> {
     }
 }
 
-/// Finds the export that a class names with its parameters `server` and `path`; each defaults to that of the first export.
+/// Finds the export that a class names with its parameters `server` and `path`; each defaults to that of the first
+/// export.
 fn find_location(class: &StorageClass, served: &[Location]) -> Result<Location, String> {
     let name = class.metadata.name.as_deref().unwrap_or_default();
     let parameter = |key: &str| class.parameters.as_ref()?.get(key);

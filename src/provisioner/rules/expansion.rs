@@ -41,8 +41,8 @@ pub fn wants_expansion(claim: &PersistentVolumeClaim, provisioner: &str) -> bool
             .is_some_and(|(requested, has)| requested > has)
 }
 
-/// Plans the expansion of a claim, whose PV is `bound`. `class` is the claim's, if it exists; `served` are the exports of this
-/// provisioner. `None` if the claim is another provisioner's.
+/// Plans the expansion of a claim, whose PV is `bound`. `class` is the claim's, if it exists; `served` are the exports
+/// of this provisioner. `None` if another provisioner made the PV, and the claim was handed over to none.
 ///
 /// # Errors
 /// One sentence, when the claim can't be expanded.

@@ -38,13 +38,13 @@ impl Neighbours {
         }
     }
 
-    /// Begins a list that replaces what is recorded at [`Neighbours::end_list`]. Until then conflicts are found in the
-    /// old one.
+    /// Begins a list that replaces what is recorded at [`Neighbours::end_list`]. Until then PVs are recorded and
+    /// forgotten in the new one, and conflicts are found in the old one.
     pub fn begin_list(&mut self) {
         self.listed = Some(Known::default());
     }
 
-    /// Ends the list.
+    /// Ends the list that was begun; without one, has no effect.
     pub fn end_list(&mut self) {
         if let Some(listed) = self.listed.take() {
             self.known = listed;

@@ -331,7 +331,8 @@ pub(in crate::provisioner) fn find_limit(volume: &PersistentVolume, served: &[Lo
     })
 }
 
-/// The uid in a PV's name: that of the claim that it was provisioned for, which may have been replaced since.
+/// The uid in a PV's name: that of the claim that it was provisioned for, which may have been replaced since. `None` if
+/// the name doesn't begin with `pvc-`; the rest is not checked.
 pub fn provisioned_uid(volume_name: &str) -> Option<&str> {
     volume_name.strip_prefix("pvc-")
 }

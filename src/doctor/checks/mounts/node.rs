@@ -37,7 +37,8 @@ pub fn is_fault_of_node(code: &str) -> bool {
     )
 }
 
-/// Whether the kubelet of a node is older than 1.22, which writes IPv6 servers without brackets.
+/// Whether the kubelet of a node is older than 1.22, which writes IPv6 servers without brackets. An unknown node counts
+/// as having the API server's version.
 pub fn has_old_kubelet(case: &Case<'_>, node: &str) -> bool {
     let node = case.facts.find_node(node);
     let version = node.map_or(case.facts.version.as_str(), |node| &node.kubelet);

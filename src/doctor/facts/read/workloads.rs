@@ -10,6 +10,7 @@ use super::{creation_time, deletion_time, or_empty};
 use crate::doctor::facts::{Claim, Container, Pod, Stopped, Workload};
 
 impl Container {
+    /// A container with its relevant fields; `volumes` are those of its pod.
     fn from_spec(container: core::Container, volumes: &[core::Volume]) -> Self {
         let export = |name: &str| {
             let volume = volumes.iter().find(|volume| volume.name == name)?;
@@ -37,7 +38,7 @@ impl Container {
     }
 }
 
-/// The NFS volumes of a pod.
+/// The servers and paths of a pod's own NFS volumes.
 fn nfs_volumes(volumes: &[core::Volume]) -> Vec<(String, String)> {
     let nfs = volumes.iter().filter_map(|volume| volume.nfs.as_ref());
     nfs.map(|nfs| (nfs.server.clone(), nfs.path.clone())).collect()
@@ -112,7 +113,7 @@ impl Pod {
     }
 }
 
-/// A container that waits, or ended otherwise than by completing, with the reason; `None` if it runs.
+/// A container that waits, or ended otherwise than by completing, with the reason; `None` if it runs or completed.
 fn stopped_container(status: &core::ContainerStatus) -> Option<Stopped> {
     let state = status.state.as_ref()?;
     let ended = |state: &core::ContainerState| {

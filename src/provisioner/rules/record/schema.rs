@@ -221,6 +221,8 @@ fn directory_on(nfs: &Nfs, export: &Location) -> Result<VolumePath, String> {
     Ok(directory)
 }
 
+/// Fails if the claim is not the PV's, could not be bound to it, or has annotations or values that records may not
+/// have.
 fn check_claim(claim: &ClaimDocument, volume: &VolumeDocument) -> Result<(), String> {
     let (metadata, spec) = (&claim.metadata, &claim.spec);
     let reference = volume.spec.claim_ref.as_ref();
