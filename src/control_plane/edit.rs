@@ -454,7 +454,11 @@ fn candidates_without_gate(text: &str) -> Vec<String> {
         // One item or word of several in a line.
         let is_edge = |c: char| c.is_whitespace() || matches!(c, ',' | '[' | ']');
         let at = place.start + column;
-        let start = text[..at].rfind(is_edge).map_or(0, |edge| edge + 1);
+        let after_edge = |text: &str| {
+            let edge = text.char_indices().rfind(|(_, c)| is_edge(*c));
+            edge.map_or(0, |(edge, c)| edge + c.len_utf8())
+        };
+        let start = after_edge(&text[..at]);
         let end = text[at..].find(is_edge).map_or(text.len(), |edge| at + edge);
         let before = text[..start].trim_end_matches([' ', '\t']);
         let after = text[end..].trim_start_matches([' ', '\t']);
@@ -466,7 +470,7 @@ fn candidates_without_gate(text: &str) -> Vec<String> {
             after.strip_prefix(',').unwrap_or(after).trim_start()
         ));
         // The word before it, too: `--kube-apiserver-arg VALUE`.
-        let word = before.rfind(is_edge).map_or(0, |edge| edge + 1);
+        let word = after_edge(before);
         found.push(format!(
             "{}{}",
             text[..word].trim_end_matches([' ', '\t']),

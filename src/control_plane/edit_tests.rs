@@ -193,6 +193,9 @@ fn a_gate_that_says_otherwise_is_turned_round() {
     // As the document writes it, comment and all.
     let document = pod("    - --feature-gates=RemoveSelfLink=false # 增加\n");
     assert_eq!(edit_gate(Manifest, &document, Gate::Unset), Ok(pod("")));
+    let comment = "    # not\u{a0}RemoveSelfLink=false\n";
+    let document = pod(&format!("{comment}    - --feature-gates=RemoveSelfLink=false\n"));
+    assert_eq!(edit_gate(Manifest, &document, Gate::Unset), Ok(pod(comment)));
     let last = service(
         "/usr/local/bin/k3s \\\n    server \\\n\t'--kube-apiserver-arg' \\\n\t'feature-gates=RemoveSelfLink=false'",
     );

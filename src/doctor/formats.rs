@@ -179,12 +179,25 @@ fn group_skipped(report: &Report) -> Vec<(&str, Vec<&str>)> {
 
 /// A command line, broken only after `|` and `&&` outside quotes, where a shell continues: it can be pasted unchanged.
 fn break_command(command: &str) -> String {
-    let break_unquoted = |(index, part): (usize, &str)| match index % 2 {
-        0 => part.replace(" | ", " |\n  ").replace(" && ", " &&\n  "),
-        _ => part.to_owned(),
-    };
-    let parts: Vec<_> = command.split('\'').enumerate().map(break_unquoted).collect();
-    parts.join("'")
+    let (mut broken, mut is_quoted, mut rest) = (String::new(), false, command);
+    while let Some(next) = rest.chars().next() {
+        let end = match next {
+            ' ' if !is_quoted && (rest.starts_with(" | ") || rest.starts_with(" && ")) => {
+                let end = 1 + rest[1..].find(' ').unwrap_or_default();
+                broken += &rest[..end];
+                broken += "\n  ";
+                rest = &rest[end + 1..];
+                continue;
+            }
+            // As in `'it'\''s'`.
+            '\\' if !is_quoted => rest.chars().take(2).map(char::len_utf8).sum(),
+            _ => next.len_utf8(),
+        };
+        is_quoted ^= next == '\'';
+        broken += &rest[..end];
+        rest = &rest[end..];
+    }
+    broken
 }
 
 /// The word for a severity, and the ANSI code of its colour.

@@ -61,6 +61,7 @@ fn commands_are_broken_where_a_shell_reads_on() {
         ("a b", "a b"),
         ("a | b && c", "a |\n  b &&\n  c"),
         ("a 'x | y' | b", "a 'x | y' |\n  b"),
+        (r"a 'it'\''s | é' | b", "a 'it'\\''s | é' |\n  b"),
     ] {
         assert_eq!(break_command(command), lines);
     }

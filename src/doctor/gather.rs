@@ -313,8 +313,11 @@ impl Reader<'_> {
 
         let logs = provisioners::find_provisioners(facts)
             .into_iter()
-            .flat_map(|one| one.pods(facts).into_iter().take(LOGS))
-            .map(|pod| self.read_log(pod));
+            .flat_map(|one| {
+                let container = &one.container.name;
+                one.pods(facts).into_iter().take(LOGS).map(move |pod| (pod, container))
+            })
+            .map(|(pod, container)| self.read_log(pod, container));
         let questions = questions(facts);
         let rights = questions.into_iter().map(|right| self.review_right(right));
         let (logs, rights) = tokio::join!(join_all(logs), join_all(rights));
@@ -322,13 +325,13 @@ impl Reader<'_> {
         rights.into_iter().for_each(|part| facts.absorb(part));
     }
 
-    /// Reads the end of the log of a pod's first container, after that of its earlier run if a container stopped.
+    /// Reads the end of a container's log, after that of its earlier run if a container of its pod stopped.
     /// `None` if it is empty or can't be read; only a refusal is recorded as unread.
-    async fn read_log(&self, pod: &Pod) -> Option<Log> {
+    async fn read_log(&self, pod: &Pod, container: &str) -> Option<Log> {
         let api: Api<core::Pod> = Api::namespaced(self.client.clone(), &pod.namespace);
         let params = |previous| LogParams {
             tail_lines: Some(LOG_LINES),
-            container: pod.containers.first().map(|container| container.name.clone()),
+            container: Some(container.to_owned()),
             previous,
             ..LogParams::default()
         };

@@ -63,7 +63,8 @@ impl Restore<'_> {
     /// is set before the PV exists. The next run continues an interrupted one.
     ///
     /// # Errors
-    /// When a step fails, with the reason; the rename of the archive is then undone, a created claim stays.
+    /// When a step fails, with the reason; the rename of the archive is then undone, unless the PV may exist. A created
+    /// claim stays.
     pub async fn run(&self) -> Result<(PersistentVolume, bool), RestoreError> {
         let title = format!("pvc/{} -n {}", self.claim, self.namespace);
         let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), self.namespace);
@@ -103,14 +104,20 @@ impl Restore<'_> {
             volume.annotations_mut().insert(QUOTA.to_owned(), ENFORCE.to_owned());
         }
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
-        match volumes.create(&PostParams::default(), &volume).await {
-            Ok(volume) => Ok((volume, made)),
-            Err(source) => {
+        let source = match volumes.create(&PostParams::default(), &volume).await {
+            Ok(volume) => return Ok((volume, made)),
+            Err(source) => source,
+        };
+        // The answer may be lost of a PV that was created.
+        let undone = match volumes.get_opt(&self.back.volume).await {
+            Ok(Some(found)) if claim_uid(&found) == Some(&uid) => return Ok((found, made)),
+            Ok(_) => {
                 self.undo_rename(&uid).await?;
-                let undone = "; the rename of the archive is undone";
-                Err(api_error(format!("create pv/{}", self.back.volume), source, undone))
+                "; the rename of the archive is undone"
             }
-        }
+            Err(_) => "; whether it was created is unknown, so the rename of the archive stays; run the command again",
+        };
+        Err(api_error(format!("create pv/{}", self.back.volume), source, undone))
     }
 
     fn new_claim_object(&self, new: &NewClaim) -> PersistentVolumeClaim {
@@ -182,6 +189,11 @@ impl Restore<'_> {
             false => Ok(()),
         }
     }
+}
+
+/// The uid of the claim that a PV is for.
+fn claim_uid(volume: &PersistentVolume) -> Option<&String> {
+    volume.spec.as_ref()?.claim_ref.as_ref()?.uid.as_ref()
 }
 
 fn api_error(action: String, source: kube::Error, undone: &'static str) -> RestoreError {

@@ -4,8 +4,8 @@ use k8s_openapi::api::storage::v1::StorageClass;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::export::{Attributes, LimitedExport, VolumePath, Wire};
-use crate::provisioner::mock::{answer, class, location, mock, next};
+use crate::export::{Attributes, LimitedExport, Mounted, VolumePath, Wire};
+use crate::provisioner::mock::{answer, class, location, mock, next, refusal};
 
 const UID: &str = "0b510b51-0b51-4b51-8b51-0b510b510b51";
 
@@ -13,12 +13,30 @@ fn path(text: &str) -> VolumePath {
     VolumePath::parse(text).unwrap()
 }
 
-/// Restores an archive for a claim of 10Mi, whose class has `parameters`. Returns the outcome and what the API server was
-/// asked, with the PV that was posted.
+/// What the API server says of the PV after the answer to its creation was lost.
+#[derive(Clone, Copy, Debug)]
+enum Found {
+    Created,
+    Missing,
+    NoAnswer,
+}
+
+/// As [`restore_with`], where no answer is lost.
 async fn restore(
     export: &Export,
     parameters: Value,
     was_limited: bool,
+) -> (Result<(PersistentVolume, bool), RestoreError>, Vec<String>, Value) {
+    restore_with(export, parameters, was_limited, None).await
+}
+
+/// Restores an archive for a claim of 10Mi, whose class has `parameters`. Returns the outcome and what the API server was
+/// asked, with the PV that was posted. The answer to that is lost if `found` says what becomes of it.
+async fn restore_with(
+    export: &Export,
+    parameters: Value,
+    was_limited: bool,
+    found: Option<Found>,
 ) -> (Result<(PersistentVolume, bool), RestoreError>, Vec<String>, Value) {
     let volume = format!("pvc-{UID}");
     let back = ReturnPlan {
@@ -55,8 +73,17 @@ async fn restore(
                 "POST persistentvolumes" => {
                     let body = request.into_body().collect_bytes().await.unwrap();
                     posted = serde_json::from_slice(&body).unwrap();
-                    answer(to, 201, &posted);
+                    match found {
+                        None => answer(to, 201, &posted),
+                        // The answer is lost.
+                        Some(_) => to.send_error("connection reset"),
+                    }
                 }
+                _ if what.starts_with("GET pvc-") => match found {
+                    Some(Found::Created) => answer(to, 200, &posted),
+                    Some(Found::Missing) => answer(to, 404, &refusal(404, "NotFound")),
+                    _ => to.send_error("connection refused"),
+                },
                 other => panic!("{other}"),
             }
             asked.push(what);
@@ -92,6 +119,28 @@ async fn a_restored_volume_is_limited_where_its_class_or_its_record_says_so() {
         assert_eq!(log.contains("limit -p bhard=10240k"), is_limited, "{about}: {log}");
         let directory = path(&format!("d-c-pvc-{UID}"));
         assert!(limited.export.path_exists(&directory).await.unwrap(), "{about}");
+    }
+}
+
+#[tokio::test]
+async fn the_rename_is_undone_only_if_the_volume_was_not_created() {
+    for (found, is_restored, is_archive, words) in [
+        (Found::Created, true, false, ""),
+        (Found::Missing, false, true, "the rename of the archive is undone"),
+        (Found::NoAnswer, false, false, "run the command again"),
+    ] {
+        let root = tempfile::tempdir().unwrap();
+        let export = Export::Mounted(Mounted::new(location(), root.path()));
+        let archive = path(&format!("archived-d-c-pvc-{UID}"));
+        export
+            .create_directory(&archive, Attributes::with_mode(0o777))
+            .await
+            .unwrap();
+        let (restored, _, _) = restore_with(&export, json!({}), false, Some(found)).await;
+        assert_eq!(restored.is_ok(), is_restored, "{found:?}: {restored:?}");
+        let said = restored.err().map(|why| why.to_string()).unwrap_or_default();
+        assert!(said.contains(words), "{found:?}: {said}");
+        assert_eq!(export.path_exists(&archive).await.unwrap(), is_archive, "{found:?}");
     }
 }
 

@@ -55,6 +55,12 @@ impl LimitMetrics {
         lock_unpoisoned(&self.usage).insert(export.to_owned(), volumes);
     }
 
+    /// Forgets the numbers of an export whose limits could not be checked.
+    pub fn forget_export(&self, export: &str) {
+        lock_unpoisoned(&self.enforced).remove(export);
+        lock_unpoisoned(&self.usage).remove(export);
+    }
+
     /// Forgets all numbers: a standby checks no limits.
     pub fn forget(&self) {
         lock_unpoisoned(&self.enforced).clear();

@@ -122,9 +122,13 @@ impl Reconciler {
             Ok(report) => report,
             Err(error) => {
                 tracing::debug!(export, "limits not checked: {error}");
+                self.metrics.limits.forget_export(&export);
                 return;
             }
         };
+        if sample.is_none() {
+            self.metrics.limits.forget_export(&export);
+        }
         let mut not_enforced = None;
         if let (Some(directory), Some(enforced)) = (directory, report.check_enforcement()) {
             self.metrics.limits.record_enforcement(&export, enforced.is_ok());

@@ -71,7 +71,11 @@ async fn limits_are_checked_and_those_of_nothing_are_cleared_at_the_second_round
     // A volume that is gone is neither checked nor reported.
     reconciler.forget_limit(&volume.name_any());
     reconciler.check_limits(served, &mut rounds).await;
-    assert!(!text().contains("persistentvolumeclaim="), "{}", text());
+    assert!(
+        !text().contains("persistentvolumeclaim=") && !text().contains("nfsprov_quota_enforced{"),
+        "{}",
+        text()
+    );
 }
 
 #[tokio::test]
