@@ -94,7 +94,8 @@ fn export_of_options(args: &Status) -> Result<Option<Location>, UsageError> {
     }
 }
 
-/// Prints the status again after each change, until it is interrupted or stdout is closed.
+/// Prints the status again after each change, until it is interrupted or stdout is closed. A watch that fails is a
+/// warning, not an error.
 async fn print_on_changes(client: &Client, namespace: Option<&str>, display: &DisplayOptions) -> Result<Exit> {
     let (watched, changes) = gather::watch_objects(client, namespace);
     // Changes that arrive together are shown together.

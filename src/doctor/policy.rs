@@ -135,12 +135,13 @@ fn refusal_by_scope(facts: &Facts, object: &Object) -> Option<String> {
 /// The reason why a workload is not edited: it is a bare pod, another tool manages it, no claim is Pending for it, or
 /// it may be no provisioner. `None` for objects that are no known workload, too.
 fn refusal_of_workload(facts: &Facts, object: &Object) -> Option<String> {
+    // The files of a dump may have an object twice.
     let is_workload = |workload: &&Workload| workload.object() == *object;
-    let workload = facts.workloads.iter().find(is_workload)?;
-    if workload.kind == "Pod" {
+    let mut copies = facts.workloads.iter().filter(is_workload).peekable();
+    if copies.peek()?.kind == "Pod" {
         return Some("no workload owns this pod, so it would not be created again".to_owned());
     }
-    if let Some(manager) = &workload.managed_by {
+    if let Some(manager) = copies.find_map(|workload| workload.managed_by.as_ref()) {
         return Some(format!(
             "{manager} manages it, so change it there; an edit here would be undone"
         ));

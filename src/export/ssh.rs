@@ -131,6 +131,7 @@ impl Ssh {
         &self.location.path
     }
 
+    /// Fails unless the root can be entered; whether it can be written is not asked.
     pub(super) async fn probe_root(&self) -> Result<(), ExportError> {
         let output = self.run_script(&script::enter_root(self.root_path())).await?;
         self.require_success("open", self.root_path(), output).map(|_| ())

@@ -44,6 +44,7 @@ pub fn possible_locations(export: &Location, former_server: Option<&str>) -> Vec
     [export.clone()].into_iter().chain(former).collect()
 }
 
+/// Whether the server that a record names is the export's, letter by letter; false if it names none.
 fn is_server_of(server: &Option<String>, export: &Location) -> bool {
     server.as_deref() == Some(export.server.as_str())
 }

@@ -38,6 +38,7 @@ pub async fn connect_to_hosts(targets: &[Target], access: &Access, facts: &mut F
     reached
 }
 
+/// Records that a host could not be read; `why` must name the host.
 fn record_unread_host(facts: &mut Facts, why: &str) {
     facts.unread.push(Unread {
         what: crate::doctor::entry::HOSTS.to_owned(),

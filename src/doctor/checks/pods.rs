@@ -208,7 +208,8 @@ fn find_ignored_group(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
     })
 }
 
-/// NFS412: a pod with an NFS volume has been terminating for more than five minutes.
+/// NFS412: a pod with an NFS volume, which the caller knows to be terminating, has been so for more than five minutes.
+/// `None` without a node.
 fn find_stuck_termination(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
     let volume = case.nfs_volumes_of_pod(pod).next();
     let (server, path) = volume.and_then(Volume::export).or_else(|| pod.nfs.first())?;

@@ -132,7 +132,7 @@ fn describe_binding_gap(claim: &DynamicObject) -> Option<String> {
     (phase != "Bound").then(|| phase.to_owned())
 }
 
-/// The number of ready pods that a workload lacks, as a clause; `None` once it is rolled out.
+/// How far a rollout is, to follow "is": `at 1 of 3 ready pods (1 of them new)`. `None` once it is done.
 fn describe_rollout_gap(object: &DynamicObject) -> Option<String> {
     let (spec, status) = (&object.data["spec"], &object.data["status"]);
     let wanted = spec["replicas"].as_i64().unwrap_or(1);

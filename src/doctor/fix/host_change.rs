@@ -17,14 +17,20 @@ pub enum HostChange {
 }
 
 impl HostChange {
-    /// The command line that makes this change from the administrator's machine.
+    /// The command line, of ssh or nfsprov, that an administrator can run instead; for an export it does more than the
+    /// change.
     pub fn command(&self, host: &str) -> String {
+        // A port stands behind the host, which ssh takes in a URL alone.
+        let ssh_host = match host.rsplit_once(':') {
+            Some((name, _)) if !name.contains(':') || name.ends_with(']') => shell_word(&format!("ssh://{host}")),
+            _ => shell_word(host),
+        };
         let host = shell_word(host);
         match self {
             Self::InstallClient => format!("nfsprov setup-client {host}"),
             // ssh joins its words for the shell at the other end.
             Self::SetMode { path, to, .. } => {
-                format!("ssh {host} sudo chmod {to:04o} {}", shell_word(&shell_word(path)))
+                format!("ssh {ssh_host} sudo chmod {to:04o} {}", shell_word(&shell_word(path)))
             }
             Self::Export { path, .. } => {
                 format!(
@@ -32,7 +38,7 @@ impl HostChange {
                     shell_word(path)
                 )
             }
-            Self::EnableStatd => format!("ssh {host} sudo systemctl enable --now rpcbind rpc-statd"),
+            Self::EnableStatd => format!("ssh {ssh_host} sudo systemctl enable --now rpcbind rpc-statd"),
         }
     }
 
@@ -79,6 +85,19 @@ impl HostChange {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ssh_gets_a_port_in_a_url() {
+        for (host, command) in [
+            ("root@nfs", "ssh root@nfs sudo"),
+            ("fd00::1", "ssh fd00::1 sudo"),
+            ("root@nfs:2222", "ssh ssh://root@nfs:2222 sudo"),
+            ("[fd00::1]:2222", "ssh 'ssh://[fd00::1]:2222' sudo"),
+        ] {
+            let printed = HostChange::EnableStatd.command(host);
+            assert!(printed.starts_with(command), "{printed}");
+        }
+    }
 
     #[test]
     fn only_a_directory_that_nfsprov_exports_gets_another_mode() {

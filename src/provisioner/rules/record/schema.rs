@@ -193,7 +193,7 @@ fn check_volume(name: &str, volume: &VolumeDocument, export: &Location) -> Resul
         ));
     }
     check_modes("PV", &spec.access_modes)?;
-    check_size("PV", &spec.capacity.storage)?;
+    check_size_characters("PV", &spec.capacity.storage)?;
     check_class("PV", spec.storage_class_name.as_deref())?;
     check_volume_mode("PV", spec.volume_mode.as_deref())?;
     let is_option = |option: &&String| option.len() <= 255 && option.chars().all(|c| c.is_ascii_graphic());
@@ -239,7 +239,7 @@ fn check_claim(claim: &ClaimDocument, volume: &VolumeDocument) -> Result<(), Str
         ));
     }
     check_modes("claim", &spec.access_modes)?;
-    check_size("claim", &spec.resources.requests.storage)?;
+    check_size_characters("claim", &spec.resources.requests.storage)?;
     check_volume_mode("claim", spec.volume_mode.as_deref())?;
     let class = |name: &Option<String>| name.clone().unwrap_or_default();
     if class(&spec.storage_class_name) != class(&volume.spec.storage_class_name) {
@@ -263,7 +263,8 @@ fn check_modes(what: &str, modes: &[String]) -> Result<(), String> {
     }
 }
 
-fn check_size(what: &str, size: &str) -> Result<(), String> {
+/// Fails if a size can't be a quantity by its characters; it is not parsed.
+fn check_size_characters(what: &str, size: &str) -> Result<(), String> {
     let is_quantity = size.starts_with(|c: char| c.is_ascii_digit())
         && size.len() <= 32
         && size
