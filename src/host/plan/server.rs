@@ -68,11 +68,18 @@ fn explain_defaults(facts: &Facts, server: &DesiredServer) -> Vec<String> {
     let DesiredExport { path, options, .. } = &server.wanted;
     let ours = exports_file::own_exports(facts.exports.as_deref().unwrap_or_default(), path);
     let mut lines = Vec::new();
-    if matches!(ours, Ok(None)) && options.split(',').any(|option| option == "no_root_squash") {
-        lines.push(format!(
+    let trusts_root = |options: &str| options.split(',').any(|option| option == "no_root_squash");
+    match ours {
+        Ok(None) if trusts_root(options) => lines.push(format!(
             "no_root_squash lets root of each client act as root in {path}, which a provisioner over NFS needs; \
              --root-squash, with a provisioner --via ssh://, avoids that"
-        ));
+        )),
+        Ok(Some(exports)) if trusts_root(options) && !exports.iter().all(|export| trusts_root(&export.options)) => {
+            lines.push(format!(
+                "{path} squashes root of its clients now, and will not any more; --root-squash keeps that"
+            ));
+        }
+        _ => {}
     }
     if facts.directory == Directory::Missing && server.mode.is_none() {
         lines.push(format!(

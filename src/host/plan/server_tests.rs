@@ -33,6 +33,37 @@ fn services_are_those_that_the_host_has() {
 }
 
 #[test]
+fn options_that_trust_root_are_explained_where_they_are_new() {
+    for (exports, part) in [
+        ("", Some("lets root of each client act as root")),
+        (
+            "# BEGIN nfsprov\n/nfsdata 10.0.0.5(rw,no_root_squash)\n# END nfsprov\n",
+            None,
+        ),
+        (
+            "# BEGIN nfsprov\n/nfsdata 10.0.0.5(rw,root_squash)\n# END nfsprov\n",
+            Some("squashes root of its clients now"),
+        ),
+        (
+            "# BEGIN nfsprov\n/nfsdata 10.0.0.5(rw)\n# END nfsprov\n",
+            Some("squashes root of its clients now"),
+        ),
+    ] {
+        let facts = Facts {
+            exports: Some(exports.as_bytes().to_vec()),
+            ..served()
+        };
+        let plan = plan_server(&facts, &desired(), NOW);
+        let lines = &step(&plan, "system").warnings;
+        let line = lines.iter().find(|line| line.contains("root"));
+        match part {
+            None => assert_eq!(line, None, "{exports}"),
+            Some(part) => assert!(line.is_some_and(|line| line.contains(part)), "{exports}: {lines:?}"),
+        }
+    }
+}
+
+#[test]
 fn versions_decide_over_rpcbind_and_nfs_conf() {
     let only = |versions| DesiredServer { versions, ..desired() };
     assert_eq!(
