@@ -1,7 +1,7 @@
 //! Changes to hosts over SSH (PURE).
 
 use crate::doctor::names::shell_word;
-use crate::host::{Facts, quote};
+use crate::host::{Facts, Target, quote};
 
 /// A change to a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,9 +20,9 @@ impl HostChange {
     /// The command line, of ssh or nfsprov, that an administrator can run instead; for an export it does more than the
     /// change.
     pub fn command(&self, host: &str) -> String {
-        // A port stands behind the host, which ssh takes in a URL alone.
-        let ssh_host = match host.rsplit_once(':') {
-            Some((name, _)) if !name.contains(':') || name.ends_with(']') => shell_word(&format!("ssh://{host}")),
+        // ssh takes a port in a URL alone.
+        let ssh_host = match host.parse() {
+            Ok(Target { port: Some(_), .. }) => shell_word(&format!("ssh://{host}")),
             _ => shell_word(host),
         };
         let host = shell_word(host);

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::export::QuotaReport;
 use crate::provisioner::events::Events;
-use crate::provisioner::volume::{self, LimitedVolume};
+use crate::provisioner::volume::LimitedVolume;
 
 /// How many full volumes of an export get an event a round.
 const MAX_FULL: usize = 100;
@@ -80,7 +80,7 @@ pub(super) fn limit_warnings(
 /// A warning for the claim of a volume in which writes fail, or soon will; `None` if that is not so, the volume has no
 /// claim, or the report does not have it.
 fn warning_if_full(name: &str, limited: &LimitedVolume, report: &QuotaReport) -> Option<LimitWarning> {
-    let usage = report.usage_of(volume::provisioned_uid(name).or(limited.claim_uid.as_deref())?)?;
+    let usage = report.usage_of(limited.limit_uid.as_deref()?)?;
     if !usage.is_full() || limited.claim.is_empty() {
         return None;
     }
@@ -132,6 +132,7 @@ mod tests {
             namespace: "team".to_owned(),
             claim: "data".to_owned(),
             claim_uid: Some("u".to_owned()),
+            limit_uid: Some(UID.to_owned()),
         };
         (format!("pvc-{UID}"), limited)
     }

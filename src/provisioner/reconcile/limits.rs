@@ -197,8 +197,8 @@ fn kept_limits(removed: &[String], report: &QuotaReport) -> Vec<String> {
 
 /// What volumes use, and their limits, for their metrics; a volume without a project in the report is left out.
 fn volume_gauges(volumes: &[(String, LimitedVolume)], report: &QuotaReport) -> Vec<VolumeGauges> {
-    let gauges = |(name, limited): &(String, LimitedVolume)| {
-        let usage = report.usage_of(volume::provisioned_uid(name).or(limited.claim_uid.as_deref())?)?;
+    let gauges = |(_, limited): &(String, LimitedVolume)| {
+        let usage = report.usage_of(limited.limit_uid.as_deref()?)?;
         Some(VolumeGauges {
             namespace: limited.namespace.clone(),
             claim: limited.claim.clone(),

@@ -311,6 +311,8 @@ pub(in crate::provisioner) struct LimitedVolume {
     pub namespace: String,
     pub claim: String,
     pub claim_uid: Option<String>,
+    /// The uid that gives the directory its project id; see [`uid_for_limit`].
+    pub limit_uid: Option<String>,
 }
 
 /// The directory and the claim of a PV with `quota: enforce` on an export that is served, whoever created it.
@@ -328,6 +330,7 @@ pub(in crate::provisioner) fn find_limit(volume: &PersistentVolume, served: &[Lo
         namespace: claim.namespace.unwrap_or_default(),
         claim: claim.name.unwrap_or_default(),
         claim_uid: claim.uid,
+        limit_uid: uid_for_limit(volume).map(str::to_owned),
     })
 }
 
