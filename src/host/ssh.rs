@@ -325,7 +325,7 @@ fn serve_jobs(
                 }
             }
             Err(RecvTimeoutError::Timeout) => {
-                if connection.live.session.keepalive_send().is_err() {
+                if connection.live.send_keepalive_if_due().is_err() {
                     return;
                 }
             }

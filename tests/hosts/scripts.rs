@@ -17,6 +17,7 @@ crate::tests! {
     both_streams_are_drained_together,
     a_script_that_writes_without_end_is_given_up,
     silence_has_an_end,
+    a_host_that_is_slow_to_start_a_script_is_awaited,
     a_script_that_nobody_waits_for_is_left,
 }
 
@@ -155,6 +156,18 @@ async fn silence_has_an_end(stage: Arc<Stage>) -> Result<()> {
     let end = host.run("sleep 60", patience).await;
     ensure!(matches!(&end, Err(RunError::Silent { .. })), "{end:?}");
     ensure!(begun.elapsed() < patience * 3, "{:?}", begun.elapsed());
+    Ok(())
+}
+
+/// For longer than the time between two keepalives.
+async fn a_host_that_is_slow_to_start_a_script_is_awaited(stage: Arc<Stage>) -> Result<()> {
+    let host = connect("root", &stage.guest, 22, &stage.access()?).await?;
+    let session = says(&host, "echo $PPID").await?;
+    let pause = format!("kill -STOP {session}; (sleep 17; kill -CONT {session}) </dev/null >/dev/null 2>&1 &");
+    stage.guest.ssh(&pause).await?;
+    let begun = Instant::now();
+    ensure!(says(&host, "echo here").await? == "here");
+    ensure!(begun.elapsed() > Duration::from_secs(15), "{:?}", begun.elapsed());
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use super::proxy::{self, Proxy};
 use super::route::{Hop, find_hops};
 use super::run::{ExecError, Shell, SshSession, to_milliseconds};
 use super::trust::Trust;
-use super::{Access, ConnectError, KEEPALIVE, MAX_OUTPUT, Output, RunError, Sudo};
+use super::{Access, ConnectError, MAX_OUTPUT, Output, RunError, Sudo};
 use crate::host::ask::Secret;
 use crate::host::known_hosts::PublicKey;
 use crate::host::ssh_settings::AddressFamily;
@@ -194,8 +194,6 @@ fn shake_hands(socket: &OwnedFd, recorded: Option<&str>, timeout: Duration) -> R
     let lost = |_| ssh2::Error::new(ErrorCode::Session(-45), "the socket can't be shared");
     session.set_tcp_stream(socket.try_clone().map_err(lost)?);
     session.handshake()?;
-    // On every host of the way. No reply is asked for: libssh2 would keep each for ever.
-    session.set_keepalive(false, u32::try_from(KEEPALIVE.as_secs()).unwrap_or(1));
     Ok(session)
 }
 

@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use ssh2::{BlockDirections, Channel, ErrorCode, Session};
 
 use super::proxy::Proxy;
-use super::{Output, RunError, random_word};
+use super::{KEEPALIVE, Output, RunError, random_word};
 use crate::host::ask::Secret;
 use crate::host::script::{Frame, keep_last, last_part, position};
 
@@ -199,9 +199,34 @@ impl SshSession {
             if left.is_zero() {
                 return Err(ExecError::Silent);
             }
-            self.session.keepalive_send()?;
+            self.send_keepalive_if_due()?;
             self.wait_for_socket(left.min(TICK))?;
         }
+    }
+
+    /// Sends a keepalive if [`KEEPALIVE`] has passed since the last, unless part of a packet is still to be sent: libssh2
+    /// sends nothing else before that.
+    ///
+    /// libssh2 knows the interval during this call only. Otherwise each of its blocking calls, whatever its own timeout,
+    /// would fail as timed out at the moment when the next keepalive is due.
+    pub(in crate::host) fn send_keepalive_if_due(&self) -> Result<(), ssh2::Error> {
+        if self.is_sending() {
+            return Ok(());
+        }
+        // No reply is asked for: libssh2 would keep each for ever.
+        self.session
+            .set_keepalive(false, u32::try_from(KEEPALIVE.as_secs()).unwrap_or(1));
+        let sent = self.session.keepalive_send();
+        self.session.set_keepalive(false, 0);
+        sent.map(drop)
+    }
+
+    /// Whether libssh2 could send a packet in part only.
+    pub(in crate::host) fn is_sending(&self) -> bool {
+        matches!(
+            self.session.block_directions(),
+            BlockDirections::Outbound | BlockDirections::Both
+        )
     }
 
     /// Shuts the socket down at once: libssh2 would wait for the host to close its channels.
@@ -214,9 +239,9 @@ impl SshSession {
 
     /// Waits until the session's socket can be used, or `limit` has passed, which is no error.
     fn wait_for_socket(&self, limit: Duration) -> Result<(), ExecError> {
-        let wanted = match self.session.block_directions() {
-            BlockDirections::Outbound | BlockDirections::Both => PollFlags::IN | PollFlags::OUT,
-            BlockDirections::None | BlockDirections::Inbound => PollFlags::IN,
+        let wanted = match self.is_sending() {
+            true => PollFlags::IN | PollFlags::OUT,
+            false => PollFlags::IN,
         };
         poll_fds(&[(self.socket.as_fd(), wanted)], limit).map(drop)
     }

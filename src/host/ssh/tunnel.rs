@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
-use ssh2::{BlockDirections, Channel, ErrorCode, ExtendedData};
+use ssh2::{Channel, ErrorCode, ExtendedData};
 
 use super::run::{ExecError, SshSession, poll_fds, would_block};
 
@@ -202,12 +202,7 @@ fn carry_tunnels(live: &SshSession, requested: &Receiver<Request>, mut woken: &U
         let mut moved = false;
         // A packet that libssh2 could send in part only: until the rest is sent, it sends nothing else.
         let mut is_sending = false;
-        let mut note = || {
-            is_sending |= matches!(
-                live.session.block_directions(),
-                BlockDirections::Outbound | BlockDirections::Both
-            );
-        };
+        let mut note = || is_sending |= live.is_sending();
         if let Ok(0) = woken.read(&mut [0; 64]) {
             is_wanted = false;
         }
@@ -249,7 +244,7 @@ fn carry_tunnels(live: &SshSession, requested: &Receiver<Request>, mut woken: &U
             continue;
         }
         if !is_sending {
-            live.session.keepalive_send()?;
+            live.send_keepalive_if_due()?;
         }
         let mut waited_for: Vec<(BorrowedFd, PollFlags)> = Vec::new();
         if is_wanted {
