@@ -95,7 +95,7 @@ impl Venue {
                 {
                     _ = match &archive {
                         Ok(archive) if words.label.len().is_multiple_of(2) => {
-                            export.archive_directory(&directory, archive).await
+                            export.rename_directory(&directory, archive).await
                         }
                         _ => export.remove_directory(&directory, &never_interrupt()).await,
                     };

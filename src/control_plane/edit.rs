@@ -262,7 +262,7 @@ fn remove_gate(words: &[String], take_gate: &mut impl FnMut(&str) -> String) -> 
 }
 
 /// The lines of a unit without its command line, and the words of the command line, none without one. More than one
-/// ExecStart= after the last empty one is an error.
+/// ExecStart= after the last empty one is an error, and so is a line that [`split_words`] refuses.
 fn command_line(text: &str) -> Result<(Vec<String>, Vec<String>), GateError> {
     let (mut others, mut words, mut commands) = (Vec::new(), Vec::new(), 0);
     let mut lines = text.lines();

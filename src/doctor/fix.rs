@@ -84,7 +84,8 @@ impl Change {
         })
     }
 
-    /// The command line that makes this change, for pasting into a shell.
+    /// The command line that makes this change, for pasting into a shell. That of a host's export does more than the
+    /// change.
     pub fn command(&self) -> String {
         let object = self.object();
         let kubectl = match &object.namespace {

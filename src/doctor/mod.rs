@@ -264,7 +264,7 @@ impl Finding {
         self
     }
 
-    /// Whether it shows what another finding causes.
+    /// Whether the catalogue marks findings of its code as symptoms. Their cause need not be among the findings.
     pub(crate) fn is_symptom(&self) -> bool {
         explain::find_entry(self.code).is_some_and(|entry| entry.symptom)
     }

@@ -280,13 +280,13 @@ impl Export {
         forward!(self.remove_directory(path, may_continue))
     }
 
-    /// Renames a directory to `archive`, which must not exist, but whose parent must.
+    /// Renames a directory to `to`, which must not exist, but whose parent must.
     ///
     /// # Errors
     /// [`ExportError::Exists`] when both exist, [`ExportError::CannotRename`]; otherwise as
     /// [`Export::create_directory`].
-    pub async fn archive_directory(&self, path: &VolumePath, archive: &VolumePath) -> Result<Removed, ExportError> {
-        forward!(self.rename_directory(path, archive))
+    pub async fn rename_directory(&self, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
+        forward!(self.rename_directory(from, to))
     }
 
     /// Whether anything exists at `path`; links are not followed.
@@ -331,8 +331,8 @@ impl Export {
     ///
     /// # Errors
     /// As [`Export::create_directory`].
-    pub async fn remove_link(&self, path: &VolumePath) -> Result<(), ExportError> {
-        forward!(self.remove_link(path))
+    pub async fn remove_link_or_file(&self, path: &VolumePath) -> Result<(), ExportError> {
+        forward!(self.remove_link_or_file(path))
     }
 
     /// Removes a directory if it is empty or missing; false if something is in it.

@@ -158,7 +158,7 @@ impl Mounted {
         .await
     }
 
-    pub(super) async fn remove_link(&self, path: &VolumePath) -> Result<(), ExportError> {
+    pub(super) async fn remove_link_or_file(&self, path: &VolumePath) -> Result<(), ExportError> {
         let path = path.clone();
         self.run_blocking(move |root| {
             act_in_parent(root, &path, |parent, name| {

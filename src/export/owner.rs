@@ -257,7 +257,7 @@ impl Export {
     /// As [`Export::create_directory`].
     pub async fn release_ownership(&self, path: &VolumePath, uid: &str) -> Result<Option<Owner>, ExportError> {
         match self.read_owner(path).await? {
-            Some(owner) if owner.uid == uid => self.remove_link(&marker_path(path)?).await?,
+            Some(owner) if owner.uid == uid => self.remove_link_or_file(&marker_path(path)?).await?,
             other @ Some(_) => return Ok(other),
             None => {}
         }

@@ -98,7 +98,7 @@ impl Export {
     pub async fn remove_abandoned_files(&self, names: &RecordNames) {
         for name in &names.abandoned {
             if let Ok(path) = records_folder().and_then(|folder| child(&folder, name)) {
-                _ = self.remove_link(&path).await;
+                _ = self.remove_link_or_file(&path).await;
             }
         }
     }
@@ -209,7 +209,7 @@ impl Export {
     /// # Errors
     /// As [`Export::create_directory`].
     pub async fn remove_record(&self, volume: &str) -> Result<(), ExportError> {
-        self.remove_link(&child(&records_folder()?, &record_file_name(volume)?)?)
+        self.remove_link_or_file(&child(&records_folder()?, &record_file_name(volume)?)?)
             .await
     }
 }

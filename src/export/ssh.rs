@@ -276,8 +276,10 @@ impl Ssh {
         Ok((output.status != script::MISSING).then(|| lossy_text(target)))
     }
 
-    pub(super) async fn remove_link(&self, path: &VolumePath) -> Result<(), ExportError> {
-        let output = self.run_script(&script::remove_link(self.root_path(), path)).await?;
+    pub(super) async fn remove_link_or_file(&self, path: &VolumePath) -> Result<(), ExportError> {
+        let output = self
+            .run_script(&script::remove_link_or_file(self.root_path(), path))
+            .await?;
         self.check_output("remove", path, output).map(|_| ())
     }
 

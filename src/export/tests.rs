@@ -236,25 +236,25 @@ async fn a_symbolic_link_is_neither_followed_nor_replaced() {
             (
                 "link",
                 export
-                    .archive_directory(&path("link"), &path("archived"))
+                    .rename_directory(&path("link"), &path("archived"))
                     .await
                     .map(|_| ()),
             ),
             (
                 "v/link",
                 export
-                    .archive_directory(&path("v/link/full"), &path("archived"))
+                    .rename_directory(&path("v/link/full"), &path("archived"))
                     .await
                     .map(|_| ()),
             ),
             (
                 "link",
-                export.archive_directory(&path("v"), &path("link/v")).await.map(|_| ()),
+                export.rename_directory(&path("v"), &path("link/v")).await.map(|_| ()),
             ),
             ("link", export.list_directory(Some(&path("link"))).await.map(|_| ())),
             ("link", export.path_exists(&path("link/precious")).await.map(|_| ())),
             ("link", export.create_link(&path("link/new"), "x").await.map(|_| ())),
-            ("link", export.remove_link(&path("link/precious")).await),
+            ("link", export.remove_link_or_file(&path("link/precious")).await),
             (
                 "link",
                 export.remove_empty_directory(&path("link/full")).await.map(|_| ()),
@@ -349,9 +349,9 @@ fn a_link_that_comes_and_goes_leads_nowhere() {
                             .remove_directory(&path("real/v"), &never_interrupt())
                             .await
                             .map(|_| ()),
-                        export.remove_link(&path("real/precious")).await,
+                        export.remove_link_or_file(&path("real/precious")).await,
                         export
-                            .archive_directory(&path("real/v"), &path("real/w"))
+                            .rename_directory(&path("real/v"), &path("real/w"))
                             .await
                             .map(|_| ()),
                     ] {
@@ -388,14 +388,14 @@ async fn names_are_only_names() {
             assert!(export.path_exists(&deep).await.unwrap(), "{way}: {name}");
             assert_eq!(names(export, name).await.unwrap(), [name], "{way}");
             assert_eq!(
-                export.archive_directory(&deep, &archive).await.unwrap(),
+                export.rename_directory(&deep, &archive).await.unwrap(),
                 Removed::Done,
                 "{way}: {name}"
             );
             let link = path(&format!("{name}/@{name}"));
             assert!(export.create_link(&link, name).await.unwrap(), "{way}: {name}");
             assert_eq!(export.read_link(&link).await.unwrap().as_deref(), Some(name), "{way}");
-            export.remove_link(&link).await.unwrap();
+            export.remove_link_or_file(&link).await.unwrap();
             assert!(
                 export.remove_empty_directory(&path(name)).await.unwrap(),
                 "{way}: {name}"

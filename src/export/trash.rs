@@ -15,12 +15,12 @@ impl Export {
     /// [`ExportError::Exists`] when the name is taken, [`ExportError::CannotRename`] when the server can't rename the
     /// directory to it, so that the caller has to remove it in place; otherwise as [`Export::create_directory`].
     pub async fn move_to_trash(&self, path: &VolumePath, entry: &VolumePath) -> Result<Removed, ExportError> {
-        match self.archive_directory(path, entry).await {
+        match self.rename_directory(path, entry).await {
             // The first deletion on an export finds no trash.
             Err(ExportError::Failed { .. }) => {
                 self.create_directory(&trash_path()?, Attributes::with_mode(MODE))
                     .await?;
-                self.archive_directory(path, entry).await
+                self.rename_directory(path, entry).await
             }
             renamed => renamed,
         }

@@ -28,7 +28,7 @@ impl Export {
                 .split_once('/')
                 .is_some_and(|(class_uid, _)| class_uids.contains(class_uid))
             {
-                _ = self.remove_link(&record).await;
+                _ = self.remove_link_or_file(&record).await;
             }
         }
         self.remove_empty_directory(&folder).await.map(drop)

@@ -294,9 +294,9 @@ impl Wire {
         .await
     }
 
-    pub(super) async fn remove_link(&self, path: &VolumePath) -> Result<(), ExportError> {
+    pub(super) async fn remove_link_or_file(&self, path: &VolumePath) -> Result<(), ExportError> {
         self.run_with_retry("remove", &path.to_string(), |connection| {
-            connection.remove_link(path).boxed()
+            connection.remove_link_or_file(path).boxed()
         })
         .await
     }

@@ -65,6 +65,7 @@ impl DesiredExport {
         }
     }
 
+    /// The line with its newline. Nothing is quoted: the values must be those that [`check_export`] accepts.
     fn to_line(&self) -> Vec<u8> {
         let clients = self.distinct_clients().into_iter();
         let clients: Vec<String> = clients.map(|client| format!("{client}({})", self.options)).collect();

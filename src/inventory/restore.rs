@@ -159,7 +159,7 @@ impl Restore<'_> {
         if self.back.needs_marker {
             self.export.take_ownership(directory, &Owner::with_uid(uid)).await?;
         }
-        match self.export.archive_directory(archive, directory).await {
+        match self.export.rename_directory(archive, directory).await {
             Ok(Removed::Done) => Ok(()),
             Ok(Removed::AlreadyGone) => {
                 self.remove_marker(uid).await?;
@@ -177,7 +177,7 @@ impl Restore<'_> {
     /// Makes the directory the archive again that it was, and removes its marker; nothing if it was no archive.
     async fn undo_rename(&self, uid: &str) -> Result<(), ExportError> {
         if let Some(archive) = &self.back.archive {
-            self.export.archive_directory(&self.back.directory, archive).await?;
+            self.export.rename_directory(&self.back.directory, archive).await?;
             self.remove_marker(uid).await?;
         }
         Ok(())

@@ -164,7 +164,7 @@ impl Scrub<'_> {
             };
             match entry.kind {
                 Kind::Directory => _ = self.export.remove_directory(&path, &never_interrupt()).await?,
-                _ => self.export.remove_link(&path).await?,
+                _ => self.export.remove_link_or_file(&path).await?,
             }
         }
         Ok(())

@@ -1,4 +1,5 @@
-//! Turns the command line of `create` into checked values, and notes about them.
+//! Turns the command line of `create` into checked values, and notes about them. The functions that make a
+//! request prompt for required values that are missing; without a terminal these are usage errors.
 
 use std::collections::BTreeMap;
 

@@ -11,6 +11,8 @@ use crate::exit::Exit;
 use crate::host::{Facts, Proof, Subject, plan_client};
 
 /// Connects to all hosts, applies the client's plan on each, and with `--server` mounts the export on each as a proof.
+/// With `--dry-run` or `--check` it only reports the plan. `Failed` if a host or a step failed, `Changes` if `--check`
+/// found changes to make.
 pub async fn run(args: SetupClient, global: &Global) -> Result<Exit> {
     let run = Run::new(&args.ssh, &args.run, global)?;
     let named = args

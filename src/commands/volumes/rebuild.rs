@@ -19,7 +19,8 @@ use crate::volumes::rebuild::{Action, Row, Selection, plan_rebuild};
 use crate::volumes::{apply, read};
 
 /// Prints the plan of the records; with `--apply`, after a confirmation, creates the missing objects and waits for the
-/// claims. `Failed` if a record is refused or conflicts, or a claim is not Bound.
+/// claims. `Failed` if a record is refused or conflicts, an object can't be created, or a claim is not Bound; always
+/// `Done` without `--apply`.
 pub async fn rebuild_volumes(args: &cli::Rebuild, global: &Global) -> Result<Exit> {
     let place = Place::connect(&args.export, global).await?;
     let selection = Selection {
@@ -169,8 +170,8 @@ fn split_claim(claim: &str) -> Option<(String, String)> {
     Some((namespace.to_owned(), name.to_owned()))
 }
 
-/// Writes the records of the export's volumes, or of those named, that are missing or out of date. `Failed` if one
-/// can't be written.
+/// Writes the records of the export's volumes, or of those named, that are missing or out of date; with `--dry-run`
+/// only prints which. `Failed` if one can't be written or a volume can't have one.
 pub async fn record_volumes(args: &cli::Record, global: &Global) -> Result<Exit> {
     let place = Place::connect(&args.export, global).await?;
     let mut volumes = gather::list_nfs_volumes(place.client()).await?;

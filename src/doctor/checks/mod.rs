@@ -239,7 +239,7 @@ impl<'a> Case<'a> {
         self.volumes.get(name).copied()
     }
 
-    /// The claims that wait for a volume.
+    /// The claims that wait for a volume and are not terminating.
     pub fn pending_claims(&self) -> impl Iterator<Item = &'a Claim> {
         self.facts.claims.iter().filter(|claim| claim.is_pending())
     }
@@ -250,7 +250,7 @@ impl<'a> Case<'a> {
         names.filter_map(|name| self.find_claim(&pod.namespace, name))
     }
 
-    /// The PVs that a pod's claims are bound to.
+    /// The PVs that a pod's claims are bound to, or name while they are Pending.
     pub fn volumes_of_pod(&self, pod: &Pod) -> impl Iterator<Item = &'a Volume> {
         self.claims_of_pod(pod)
             .filter_map(|claim| self.find_volume(&claim.volume))

@@ -216,7 +216,8 @@ fn quoted_mount(text: &str) -> (Option<(String, String)>, String) {
     (export, options.unwrap_or_default())
 }
 
-/// The volume that a message names, by its name or mount directory; else the pod's first NFS volume.
+/// The PV that a message names, by its name or mount directory; else the first NFS PV of the pod's claims. NFS volumes
+/// that the pod mounts without a claim don't count.
 fn find_mentioned_volume<'a>(case: &'a Case<'_>, pod: &'a Pod, text: &str) -> Option<&'a Volume> {
     let leads = ["volume \"", "kubernetes.io~nfs/", "kubernetes.io~csi/"];
     let name = leads.iter().find_map(|lead| {

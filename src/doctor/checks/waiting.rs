@@ -35,8 +35,8 @@ struct ExplainedObjects {
 }
 
 impl ExplainedObjects {
-    /// Collects the objects that findings explain. Those of a mere note count as accepted; warnings that are only
-    /// possible explain nothing.
+    /// Collects the objects that findings explain. The object of a note counts as accepted, unless the note is a
+    /// symptom; warnings that are only possible explain nothing.
     fn collect_from(found: &[Finding]) -> Self {
         let mut named = Self {
             causes: HashMap::new(),

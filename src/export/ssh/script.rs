@@ -264,7 +264,7 @@ pub(super) fn read_link(root: &str, path: &VolumePath) -> String {
 }
 
 /// Removes a link or file if it exists.
-pub(super) fn remove_link(root: &str, path: &VolumePath) -> String {
+pub(super) fn remove_link_or_file(root: &str, path: &VolumePath) -> String {
     act_on_entry(root, path, "rm -f -- \"./$name\"")
 }
 
@@ -278,7 +278,8 @@ pub(super) fn remove_empty_directory(root: &str, path: &VolumePath) -> String {
     )
 }
 
-/// Says of each file of a directory what it is, and what it holds unless that is more than `limit` bytes.
+/// Prints a line for each name in a directory: `link`, `missing`, `other`, `unreadable`, `large` if it holds more than
+/// `limit` bytes, or `file SIZE` with the content in the lines below.
 pub(super) fn read_files(root: &str, folder: &VolumePath, names: &[String], limit: usize) -> String {
     let act = format!(
         r#"for name do

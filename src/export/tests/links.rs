@@ -23,9 +23,9 @@ async fn links_are_made_read_and_removed() {
         assert!(!export.create_link(&path("ld"), "x").await.unwrap(), "{way}");
         assert_eq!(fs::read_dir(root.path().join("d")).unwrap().count(), 0, "{way}");
         export.create_link(&no, "x").await.unwrap_err();
-        export.remove_link(&link).await.unwrap();
-        export.remove_link(&link).await.unwrap();
-        export.remove_link(&no).await.unwrap();
+        export.remove_link_or_file(&link).await.unwrap();
+        export.remove_link_or_file(&link).await.unwrap();
+        export.remove_link_or_file(&no).await.unwrap();
         assert!(!root.path().join("l").is_symlink(), "{way}");
         fs::write(root.path().join("d/file"), "").unwrap();
         assert!(!export.remove_empty_directory(&path("d")).await.unwrap(), "{way}");

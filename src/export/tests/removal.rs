@@ -99,18 +99,18 @@ async fn an_archive_never_overwrites_an_archive() {
         symlink("nowhere", root.path().join("archived-l")).unwrap();
         for taken in ["archived-v", "archived-l"] {
             let error = export
-                .archive_directory(&path("deep/v"), &path(taken))
+                .rename_directory(&path("deep/v"), &path(taken))
                 .await
                 .unwrap_err();
             assert!(matches!(error, ExportError::Exists(_)), "{way}: {error}");
         }
-        let archived = export.archive_directory(&path("deep/v"), &path("archived-w")).await;
+        let archived = export.rename_directory(&path("deep/v"), &path("archived-w")).await;
         assert_eq!(archived.unwrap(), Removed::Done, "{way}");
         assert!(root.path().join("archived-w").is_dir(), "{way}");
         // An earlier try got this far.
-        let archived = export.archive_directory(&path("deep/v"), &path("archived-w")).await;
+        let archived = export.rename_directory(&path("deep/v"), &path("archived-w")).await;
         assert_eq!(archived.unwrap(), Removed::AlreadyGone, "{way}");
-        let archived = export.archive_directory(&path("no/v"), &path("archived-x")).await;
+        let archived = export.rename_directory(&path("no/v"), &path("archived-x")).await;
         assert_eq!(archived.unwrap(), Removed::AlreadyGone, "{way}");
     }
 }

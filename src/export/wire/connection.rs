@@ -239,7 +239,7 @@ impl Connection {
         }
     }
 
-    pub(super) async fn remove_link(self: Arc<Self>, path: &VolumePath) -> Result<(), CallError> {
+    pub(super) async fn remove_link_or_file(self: Arc<Self>, path: &VolumePath) -> Result<(), CallError> {
         let (parents, name) = path.split();
         if let Some(parent) = self.walk_directories(parents, path).await? {
             match with_timeout(self.mount.remove(parent, name)).await {
@@ -310,7 +310,7 @@ impl Connection {
         }
     }
 
-    /// The handle of `found`, component number `depth` of `path`; an error if it is no directory.
+    /// The handle of `found`, component number `depth` of `path`, counted from 0; an error if it is no directory.
     async fn require_directory(&self, found: ObjRes, path: &VolumePath, depth: usize) -> Result<Handle, CallError> {
         let kind = match found.attr {
             Some(attributes) => attributes.type_,

@@ -58,6 +58,7 @@ pub(crate) struct Double {
 }
 
 impl Double {
+    /// A server of NFS 3 that `script` answers for; it gets the name of the call, the handle and the file name.
     pub(crate) fn new(script: impl Fn(&str, &str, &str) -> Answer + Send + Sync + 'static) -> Self {
         Self {
             script: Arc::new(script),

@@ -7,19 +7,19 @@ use crate::host::script::quote;
 
 const NAME: &str = "exports";
 
-/// Writes nfsprov's line for `path` to the exports file, or removes it if nothing is `wanted`, and has exportfs apply
-/// it. Refused if others' lines conflict, active exports are in no file, or the file system needs an fsid.
-pub(super) fn plan_exports(facts: &Facts, wanted: Option<&DesiredExport>, path: &str) -> Step {
+/// Writes nfsprov's line for `directory` to the exports file, or removes it if nothing is `wanted`, and has exportfs
+/// apply it. Refused if others' lines conflict, active exports are in no file, or the file system needs an fsid.
+pub(super) fn plan_exports(facts: &Facts, wanted: Option<&DesiredExport>, directory: &str) -> Step {
     let original = facts.exports.as_deref().unwrap_or_default();
     let edit = |text: &[u8]| match wanted {
         Some(wanted) => exports_file::with_export(text, wanted),
-        None => exports_file::without_export(text, path),
+        None => exports_file::without_export(text, directory),
     };
     let after = match edit(original) {
         Ok(after) => after,
         Err(error) => return Step::refused(NAME, format!("{}: {error}", facts.exports_path)),
     };
-    let own_before = exports_file::own_exports(original, path)
+    let own_before = exports_file::own_exports(original, directory)
         .ok()
         .flatten()
         .unwrap_or_default();
@@ -31,7 +31,7 @@ pub(super) fn plan_exports(facts: &Facts, wanted: Option<&DesiredExport>, path: 
     let differences = exports_file::find_differences(&live, &live, &own_before, wanted);
     let same = after == original;
     if same && differences.is_empty() {
-        return with_warnings(Step::ok(NAME, describe_unchanged(wanted, path)), warnings);
+        return with_warnings(Step::ok(NAME, describe_unchanged(wanted, directory)), warnings);
     }
     if let Some(why) = refuse_unwritten_exports(facts) {
         return with_warnings(Step::refused(NAME, why), warnings);
@@ -41,7 +41,7 @@ pub(super) fn plan_exports(facts: &Facts, wanted: Option<&DesiredExport>, path: 
     }
     let why = match same {
         true => format!("have exportfs read it again: {}", differences.join("; ")),
-        false => describe_change(&own_before, wanted, path),
+        false => describe_change(&own_before, wanted, directory),
     };
     let action = Action::Exports(Box::new(ExportsChange {
         predict: prediction_script(facts, &after),
@@ -103,10 +103,10 @@ fn with_warnings(mut step: Step, warnings: Vec<String>) -> Step {
     step
 }
 
-fn describe_unchanged(wanted: Option<&DesiredExport>, path: &str) -> String {
+fn describe_unchanged(wanted: Option<&DesiredExport>, directory: &str) -> String {
     match wanted {
-        Some(wanted) => format!("{path} is exported to {}", wanted.clients.join(", ")),
-        None => format!("nfsprov exports no {path} here"),
+        Some(wanted) => format!("{directory} is exported to {}", wanted.clients.join(", ")),
+        None => format!("nfsprov exports no {directory} here"),
     }
 }
 
@@ -128,12 +128,12 @@ fn split_conflicts(facts: &Facts, original: &[u8], wanted: Option<&DesiredExport
 }
 
 /// The change in words, with the clients that are added and dropped.
-fn describe_change(own_before: &[ActiveExport], wanted: Option<&DesiredExport>, path: &str) -> String {
+fn describe_change(own_before: &[ActiveExport], wanted: Option<&DesiredExport>, directory: &str) -> String {
     match wanted {
-        None => format!("no longer export {path}"),
-        Some(wanted) if own_before.is_empty() => format!("export {path} to {}", wanted.clients.join(", ")),
+        None => format!("no longer export {directory}"),
+        Some(wanted) if own_before.is_empty() => format!("export {directory} to {}", wanted.clients.join(", ")),
         Some(wanted) => format!(
-            "{path}: {}",
+            "{directory}: {}",
             exports_file::describe_drift(own_before, wanted).join(", ")
         ),
     }

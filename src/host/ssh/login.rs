@@ -340,6 +340,7 @@ impl Agent {
         Some(Self(agent))
     }
 
+    /// The keys that [`Agent::connect`] read.
     fn list_keys(&self) -> Vec<ssh2::PublicKey> {
         self.0.identities().unwrap_or_default()
     }

@@ -259,7 +259,7 @@ impl Reconciler {
                 // Another provisioner deleted the directory after the check above, and the path has a new owner
                 // already, whose directory was moved instead.
                 if let Some(moved_to) = moved_to {
-                    export.archive_directory(&moved_to, directory).await?;
+                    export.rename_directory(&moved_to, directory).await?;
                 }
                 return Ok(Done(format!("{directory} belongs to {owner} now")));
             }
@@ -358,13 +358,13 @@ async fn archive_directory(
     mut archive: VolumePath,
     export: &Export,
 ) -> Result<(String, Option<VolumePath>), ExportError> {
-    let mut result = export.archive_directory(directory, &archive).await;
+    let mut result = export.rename_directory(directory, &archive).await;
     // The name is taken, by an archive or by a directory made by hand. Neither is overwritten.
     if let Err(ExportError::Exists(_)) = &result
         && let Ok(other) = VolumePath::parse(&format!("{archive}-{}", timestamp_suffix()))
     {
         archive = other;
-        result = export.archive_directory(directory, &archive).await;
+        result = export.rename_directory(directory, &archive).await;
     }
     Ok(match result? {
         Removed::Done => (format!("{directory} is archived as {archive}"), Some(archive)),

@@ -1,7 +1,8 @@
 //! Keeping the records of volumes on their exports, off the path of claims.
 //!
-//! The watches only note which records may be out of date. A task an export reads those volumes once more, when no
-//! claim or volume is in flight, and writes several records at a time. In memory are hashes of what the export holds.
+//! The watches only note which records may be out of date. A task an export waits until no claim or volume is in
+//! flight, at most [`FIRST_DELAY`]. Then it reads those volumes once more and writes several records at a time. In
+//! memory are hashes of what the export holds.
 
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
@@ -258,7 +259,8 @@ impl Reconciler {
         }
     }
 
-    /// Writes the records of one export when they are due and no claim or volume is in flight; retries those that fail.
+    /// Writes the records of one export when they are due, once no claim or volume is in flight or [`FIRST_DELAY`] has
+    /// passed; retries those that fail.
     async fn keep_records_on(&self, served: &Served, queue: &Queue) -> Infallible {
         let mut retry = FIRST_RETRY;
         // Another replica may have written since this one led, and a write of this one may have been cut off.

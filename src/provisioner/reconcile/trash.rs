@@ -72,7 +72,8 @@ impl Reconciler {
         }
     }
 
-    /// Removes the directories that are in an export's trash now. Errors are logged only; the next round tries again.
+    /// Removes the directories that are in an export's trash now, until this provisioner is stopped or no longer leads.
+    /// Errors are logged only; the next round tries again.
     pub(super) async fn empty_trash_once(&self, served: &Served) {
         let entries = match served.export.list_trash().await {
             Ok(entries) => entries,
@@ -87,7 +88,8 @@ impl Reconciler {
             .await;
     }
 
-    /// Removes one entry of the trash, and notes the removal for the round that clears limits.
+    /// Removes one entry of the trash, unless this provisioner is stopped or no longer leads, and notes the removal for
+    /// the round that clears limits.
     async fn remove_trash_entry(&self, served: &Served, name: String) {
         if self.require_serving().is_err() {
             return;

@@ -29,8 +29,8 @@ pub enum Verdict<'a> {
     Provision(&'a StorageClass),
 }
 
-/// Whether a claim is Pending, has no volume and was handed over to `provisioner`. Cheap: every claim of the cluster is
-/// checked.
+/// Whether a claim is Pending and not terminating, has no volume and was handed over to `provisioner`. Cheap: every
+/// claim of the cluster is checked.
 pub fn is_waiting_for(claim: &PersistentVolumeClaim, provisioner: &str) -> bool {
     let phase = claim.status.as_ref().and_then(|status| status.phase.as_deref());
     handed_over_to(claim) == Some(provisioner)
