@@ -349,9 +349,9 @@ impl Facts {
         of_storage + of_workloads + of_drivers + of_permissions + of_others
     }
 
-    /// Completes the snapshot once all lists are read: drops claims of other namespaces and pods of these, except those
-    /// of provisioners and the control plane; sorts events, workloads and locks; adds provisioners that run as pods
-    /// without a workload.
+    /// Completes the snapshot once all lists are read: drops claims and pods of other namespaces, except the pods of
+    /// provisioners and of the control plane; adds provisioners that run as pods without a workload. Sorts events by
+    /// time, the latest last; workloads by kind, Deployments first; and puts Leases before other locks.
     pub fn complete(&mut self) {
         let namespace = self.namespace.clone();
         let is_here = |found: &str| namespace.as_deref().is_none_or(|namespace| namespace == found);

@@ -27,15 +27,16 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Asks the user; each answer is None without a terminal.
+/// Asks the user.
 pub trait Ask: Send + Sync {
-    /// Asks for something that is not to be shown while it is typed.
+    /// Asks for something that is not to be shown while it is typed. `None` without a terminal, or if the prompt was
+    /// cancelled.
     fn secret(&self, question: &str) -> Option<Secret>;
 
-    /// Asks for something that may be shown.
+    /// Asks for something that may be shown. `None` without a terminal, or if the prompt was cancelled.
     fn text(&self, question: &str) -> Option<String>;
 
-    /// Asks for a yes or no.
+    /// Asks for a yes or no. `None` without a terminal, or if the prompt was cancelled.
     fn yes(&self, question: &str) -> Option<bool>;
 }
 
@@ -65,7 +66,7 @@ impl PromptCache {
         }
     }
 
-    /// Asks for a secret, unless the question was answered before. `None` without a terminal.
+    /// Asks for a secret, unless the question was answered before. `None` as [`Ask::secret`].
     pub(super) fn secret(&self, question: &str) -> Option<Secret> {
         let _asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(secret) = self.secrets().get(question) {
@@ -76,7 +77,7 @@ impl PromptCache {
         Some(secret)
     }
 
-    /// Asks for a secret that is valid once, and does not keep it.
+    /// Asks for a secret that is valid once, and does not keep it. `None` as [`Ask::secret`].
     pub(super) fn one_time_secret(&self, question: &str) -> Option<Secret> {
         let _asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         self.ask.secret(question)
@@ -90,13 +91,13 @@ impl PromptCache {
         }
     }
 
-    /// Asks each time, and keeps no answer. `None` without a terminal.
+    /// Asks each time, and keeps no answer. `None` as [`Ask::text`].
     pub(super) fn text(&self, question: &str) -> Option<String> {
         self.ask.text(question)
     }
 
     /// Whether a host's key, as one line, is accepted. A yes is kept, so that other connections don't ask again; a no
-    /// is not. `None` if it can't be asked: there is no terminal, or `without_prompt` is set.
+    /// is not. `None` as [`Ask::yes`], or if `without_prompt` is set.
     pub(super) fn is_key_accepted(&self, line: &str, question: &str, without_prompt: bool) -> Option<bool> {
         let _asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         if self.has_accepted(line) {

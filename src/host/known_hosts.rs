@@ -171,7 +171,7 @@ pub fn judge_key(files: &[File], host: &str, port: u16, key: &PublicKey) -> Verd
     }
 }
 
-/// The line that records a key for a host.
+/// The line that records a key for a host, with its newline.
 pub fn format_line(host: &str, port: u16, key: &PublicKey) -> String {
     format!("{} {} {}\n", name(host, port), key.kind(), key.encoded())
 }

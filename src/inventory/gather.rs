@@ -206,7 +206,8 @@ where
 }
 
 /// Measures the data of volumes, by the name of the PV: through `known` for volumes on that export, over NFS for
-/// others. Volumes that are not NFS are dropped. Calls `on_measured` after each volume.
+/// others. Volumes that are not NFS are dropped. A directory that can't be read is [`Holds::Unreadable`], one that does
+/// not exist [`Holds::Missing`]. Calls `on_measured` after each volume.
 pub async fn measure_volumes(
     volumes: Vec<PersistentVolume>,
     known: Option<(Location, Export)>,

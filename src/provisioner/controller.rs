@@ -144,8 +144,8 @@ where
     }
 }
 
-/// Provisions a pending claim, or expands a bound one. Logs and counts the outcome, warns of a failure by an event on
-/// the claim, and requeues it. An error is part of the outcome, never returned.
+/// Provisions a pending claim and counts the outcome, or expands a bound one. Logs the outcome, warns of a failure by
+/// an event on the claim, and requeues it. An error is part of the outcome, never returned.
 async fn reconcile_claim(claim: Arc<PersistentVolumeClaim>, context: Arc<Context>) -> Result<Action, Infallible> {
     let reconciler = &context.reconciler;
     let class = claim::class_name(&claim).and_then(|name| context.classes.get(&ObjectRef::new(name)));

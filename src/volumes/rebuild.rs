@@ -362,8 +362,8 @@ impl<'a> Index<'a> {
         found.or_else(|| below.find_map(|(_, names)| other(names)))
     }
 
-    /// The record's PV if the cluster lacks it, `None` if it exists; an error if another PV has its name, or another
-    /// claim.
+    /// The record's PV if the cluster lacks it; `None` if it exists. An error if the PV of that name is being deleted,
+    /// is another volume, or has another claim or none.
     fn missing_volume(&self, record: &Record) -> Result<Option<PersistentVolume>, String> {
         let name = record.name();
         let Some(found) = self.volumes.get(name) else {
@@ -386,8 +386,8 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// The record's claim if the cluster lacks it; `None` if it exists, or the record has none. An error if it can't be
-    /// bound to the PV.
+    /// The record's claim if the cluster lacks it; `None` if it exists, or the record has none. An error if another
+    /// record names the same claim, or if the claim exists and can't be bound to the PV.
     fn missing_claim(&self, record: &Record) -> Result<Option<PersistentVolumeClaim>, String> {
         let (Some(wanted), Some(key)) = (&record.claim, record.claim_key()) else {
             return Ok(None);

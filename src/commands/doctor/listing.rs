@@ -69,7 +69,8 @@ pub async fn list_reached_exports(facts: &mut Facts) {
     }
 }
 
-/// Lists the earlier volumes on an export, and which directories of present claims that may have one are empty.
+/// Lists the earlier volumes on an export, and which directories of present claims that may have one are empty. Lists
+/// at most [`MOST_DIRECTORIES`] directories of claims.
 async fn list_export(facts: &Facts, location: &Location) -> Result<ExportListing, ExportError> {
     let export = Export::Wire(Wire::new(location.clone()));
     let known: HashSet<&str> = facts.volumes.iter().map(|volume| volume.name.as_str()).collect();
@@ -104,7 +105,8 @@ async fn list_export(facts: &Facts, location: &Location) -> Result<ExportListing
     })
 }
 
-/// The archives and default directories in an export's root, by the PV in their names; other directories are dropped.
+/// The archives and default directories in an export's root, by the PV in their names, at most one of each for a PV.
+/// Other directories are dropped.
 async fn volumes_in_root(export: &Export) -> Result<BTreeMap<String, EarlierVolume>, ExportError> {
     let mut found: BTreeMap<String, EarlierVolume> = BTreeMap::new();
     let entries = export.list_directory(None).await?.unwrap_or_default();
@@ -131,7 +133,8 @@ async fn volumes_in_root(export: &Export) -> Result<BTreeMap<String, EarlierVolu
     Ok(found)
 }
 
-/// Adds the records of PVs that the cluster does not have. Records that are refused are ignored.
+/// Adds the records of PVs that the cluster does not have, at most [`MOST_RECORDS`]. Records that are refused, or whose
+/// default directory no longer exists, are ignored.
 async fn add_records(
     export: &Export,
     location: &Location,

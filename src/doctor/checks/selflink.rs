@@ -42,7 +42,7 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
     found
 }
 
-/// The places where the gate is set: arguments of API server pods, and annotations of K3s and RKE2 nodes.
+/// The places where the gate is set to false: arguments of API server pods, and annotations of K3s and RKE2 nodes.
 fn gate_evidence(case: &Case<'_>) -> Vec<Evidence> {
     let is_api_server =
         |pod: &&Pod| pod.is_static && pod.labels.get("component").map(String::as_str) == Some("kube-apiserver");
@@ -59,7 +59,8 @@ fn gate_evidence(case: &Case<'_>) -> Vec<Evidence> {
     in_pods.chain(in_nodes).collect()
 }
 
-/// NFS303 if the gate is set on a version whose upgrade it blocks, NFS304 if on one that does not start with it.
+/// NFS303 if the gate is false on a version whose upgrade this blocks, NFS304 if on one that does not start with it. A
+/// selfLink in a live object shows this, too.
 fn find_self_link_gate(case: &Case<'_>) -> Option<Finding> {
     let minor = case.facts.minor()?;
     let gates = gate_evidence(case);

@@ -140,7 +140,8 @@ fn find_misnamed_provisioner<'a>(
     meant.next().is_none().then_some(first)
 }
 
-/// NFS212 for each provisioner that has the name of an earlier one in the list, unless it is scaled to zero.
+/// NFS212 for each provisioner that has the name of an earlier one in the list. Provisioners that are scaled to zero
+/// are ignored.
 fn find_rival_provisioners(case: &Case<'_>) -> Vec<Finding> {
     let mut all = case.provisioners.clone();
     // A provisioner without replicas does not conflict.

@@ -263,7 +263,7 @@ pub(super) fn read_link(root: &str, path: &VolumePath) -> String {
     )
 }
 
-/// Removes a link or file if it exists.
+/// Removes a link or file if it exists; fails if it is a directory.
 pub(super) fn remove_link_or_file(root: &str, path: &VolumePath) -> String {
     act_on_entry(root, path, "rm -f -- \"./$name\"")
 }

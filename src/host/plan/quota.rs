@@ -172,7 +172,7 @@ fn reason_against_limits(quota: &QuotaFacts, server: &DesiredServer) -> Option<S
 }
 
 /// The refusal of an ext4 file system without the quota feature, with the commands that add it; nfsprov never runs
-/// them.
+/// them. If the kernel lacks quota_v2, the refusal says to install that first instead.
 fn ext4_without_features(quota: &QuotaFacts) -> String {
     let QuotaFacts {
         device, mount_point, ..

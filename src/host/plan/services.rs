@@ -66,8 +66,8 @@ pub(super) fn plan_service(facts: &Facts, service: &Service) -> Step {
     Step::change(name, why, text)
 }
 
-/// A script that runs `look` for each possible `$name` of the service, which sets `$unit` if the host has it; exits
-/// with [`TAKEN_BACK`] if it has none.
+/// A script that runs `look` in a loop over the possible names of the service, each as `$name`. If the host has it,
+/// `look` sets `$unit` and leaves the loop. Exits with [`TAKEN_BACK`] if the host has none of them.
 fn find_unit_script(service: &Service, look: &str) -> String {
     format!(
         "unit=\nfor name in {}; do\n  {look}\ndone\n[ -n \"$unit\" ] || {{ echo {} >&2; exit {TAKEN_BACK}; }}\n",

@@ -44,8 +44,8 @@ impl Connection {
     }
 }
 
-/// Connects and logs in to a target, through its jump hosts, and finds the shell for scripts. Ends with an error if
-/// `cancelled` returns true meanwhile.
+/// Connects and logs in to a target, through its jump hosts, and finds the shell for scripts. May ask the user, and
+/// records new host keys that are accepted. Ends with an error if `cancelled` returns true meanwhile.
 pub(super) fn connect(
     target: &Target,
     access: &Access,
@@ -66,7 +66,7 @@ pub(super) fn connect(
 }
 
 /// Logs in to the last of `hops`, through those before it. Connects again while further host keys or login methods are
-/// left to try.
+/// left to try. May ask the user, and records new host keys that are accepted.
 pub(super) fn log_in(hops: &[Hop], access: &Access, cancelled: &dyn Fn() -> bool) -> Result<SshSession, ConnectError> {
     let Some((hop, jump_hosts)) = hops.split_last() else {
         return Err(ConnectError::unreachable("the host", "no host was named"));

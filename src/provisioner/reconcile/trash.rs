@@ -61,7 +61,8 @@ impl Reconciler {
         }
     }
 
-    /// Records the number and the age of the entries of an export's trash as metrics.
+    /// Records as metrics how many entries an export's trash has, and the age of the oldest. If the trash can't be
+    /// listed, the metrics keep their earlier values.
     async fn count_trash(&self, served: &Served, first_seen: &mut HashMap<String, i64>) {
         match served.export.list_trash().await {
             Ok(entries) => {
