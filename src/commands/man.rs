@@ -10,6 +10,8 @@ use crate::exit::Exit;
 use crate::manifest::files::File;
 use crate::output;
 
+/// Prints the page of `nfsprov`, or writes all pages into a directory; asks before it overwrites files that differ,
+/// unless `--yes` is given.
 pub fn run(args: &cli::Man) -> Result<Exit> {
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();

@@ -89,7 +89,7 @@ pub(crate) fn unit_has_command(text: &str) -> bool {
     command_line(text).is_ok_and(|(_, words)| !words.is_empty())
 }
 
-/// The arguments for the API server in a configuration file.
+/// The arguments for the API server in a configuration file of K3s or RKE2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Arguments {
     /// Whether they are added to those of earlier files.
@@ -98,7 +98,7 @@ pub(crate) struct Arguments {
     pub(crate) have_gates: bool,
 }
 
-/// What a configuration file says about arguments for the API server; `None` if it has none.
+/// What a configuration file of K3s or RKE2 says about arguments for the API server; `None` if it has none.
 ///
 /// # Errors
 /// When the file can't be parsed.
@@ -290,8 +290,8 @@ fn command_line(text: &str) -> Result<(Vec<String>, Vec<String>), GateError> {
     }
 }
 
-/// Adds the words of a line, without the quotation marks around them, to `words`. A word that begins with a backslash
-/// is an error, and so is a quote that is not closed.
+/// Adds the words of a line, without the quotation marks around them, to `words`. Only a quotation mark with which a
+/// word begins counts. A word that begins with a backslash is an error, and so is a quote that is not closed.
 fn split_words(line: &str, words: &mut Vec<String>) -> Result<(), GateError> {
     let mut rest = line.trim();
     while let Some(first) = rest.chars().next() {

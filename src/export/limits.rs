@@ -145,10 +145,11 @@ impl Export {
     }
 
     /// Reports the project quotas of the export's file system, and those of the directory `sample`. A file system
-    /// without project quotas is no error: the report is empty and says why.
+    /// without project quotas is no error: the report is empty and says why. Nor is a `sample` that doesn't exist: the
+    /// report has nothing about it.
     ///
     /// # Errors
-    /// As [`Export::check_can_limit`] and [`Export::create_directory`].
+    /// [`ExportError::NotEnforced`] when [`Export::check_can_limit`] fails; otherwise as [`Export::create_directory`].
     pub async fn report_quotas(&self, sample: Option<&VolumePath>) -> Result<QuotaReport, ExportError> {
         let (shell, path) = (self.shell_for(sample)?, sample.cloned());
         let output = shell.run(move |root| report(root, path.as_ref())).await?;

@@ -244,7 +244,8 @@ fn open_root(root: &Path) -> Result<OwnedFd, ExportError> {
         .map_err(|errno| operation_error("open", &root.display().to_string(), errno))
 }
 
-/// Creates missing parents, too. An existing directory at `path` gets the wanted attributes, existing parents don't.
+/// Creates missing parents, too, with [`PARENT_MODE`]. An existing directory at `path` gets the wanted attributes,
+/// existing parents stay as they are.
 fn create_directory_at(root: &Path, path: &VolumePath, wanted: Attributes) -> Result<(), ExportError> {
     let mut directory = open_root(root)?;
     let last = path.components().len() - 1;

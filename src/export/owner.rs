@@ -139,8 +139,9 @@ impl Export {
         self.mark(path, owner, true).await
     }
 
-    /// Writes the marker, then checks that no directory above or below got one meanwhile; if so, removes it again and
-    /// fails. Unless `may_exist`, a directory without a marker that exists already is refused.
+    /// Writes the marker, unless the owner has it already, then checks that no directory above or below got one
+    /// meanwhile; if so, removes it again and fails. Another claim's marker and a reserved name are refused, and unless
+    /// `may_exist` a directory without a marker that exists already.
     async fn mark(&self, path: &VolumePath, owner: &Owner, may_exist: bool) -> Result<(), ExportError> {
         // A name that ends with a PV's would pass for the default directory of that PV.
         let reserved =
@@ -356,6 +357,7 @@ fn join_components(names: &[&str]) -> Result<VolumePath, ExportError> {
     })
 }
 
+/// [`ExportError::Owned`]: the claim can't have the directory, and no marker of another claim is the reason.
 fn ownership_error(path: &VolumePath, why: &str) -> ExportError {
     ExportError::Owned {
         path: path.to_string(),

@@ -157,6 +157,7 @@ impl Step {
         }
     }
 
+    /// A step that makes no change, since the host is already in the requested state.
     fn ok(name: &'static str, why: impl Into<String>) -> Self {
         Self::new(name, State::Ok(why.into()))
     }
@@ -165,6 +166,7 @@ impl Step {
         Self::new(name, State::Skipped(why.into()))
     }
 
+    /// A step that can't be done, so that no step is applied on this host.
     fn refused(name: &'static str, why: impl Into<String>) -> Self {
         Self::new(name, State::Refused(why.into()))
     }

@@ -127,6 +127,7 @@ pub struct Watched {
 }
 
 /// Watches the objects of a cluster. For each change the stream yields `None`, or the error of a watch as a sentence.
+/// The objects are updated only while the stream is polled.
 pub fn watch_objects(
     client: &Client,
     namespace: Option<&str>,
@@ -170,14 +171,15 @@ where
 }
 
 impl Watched {
-    /// Whether claims and volumes have been listed.
+    /// Whether claims and volumes have been listed; other kinds may not have been.
     pub fn is_listed(&self) -> bool {
         use futures::FutureExt;
         self.claims.wait_until_ready().now_or_never().is_some()
             && self.volumes.wait_until_ready().now_or_never().is_some()
     }
 
-    /// The objects as the watches have them now; of the PVs only those of NFS, and nothing that is measured.
+    /// The objects as the watches have them now; of the PVs only those of NFS, and nothing that is measured. A kind has
+    /// no objects until its first list is complete; for claims and volumes, [`Watched::is_listed`] tells.
     pub fn current_facts(&self) -> Facts {
         let mut workloads: Vec<Workload> = objects_of(&self.deployments).map(Workload::from).collect();
         workloads.extend(objects_of(&self.sets).map(Workload::from));

@@ -262,7 +262,9 @@ impl Holds {
     }
 }
 
-/// Selects the classes of known and running provisioners, the claims and volumes on NFS, and the provisioners.
+/// Selects the classes whose provisioner is known, runs or created a PV, the claims and volumes on NFS, and the
+/// provisioners. Claims that are Lost or without a volume are selected, too, unless their class exists and is not one
+/// of these. Volumes that are Bound in another namespace than that of `facts` are left out.
 pub fn build_overview(facts: &Facts, now: Timestamp) -> Overview {
     let made = facts
         .volumes

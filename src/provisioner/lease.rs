@@ -242,8 +242,8 @@ impl Candidate {
         }
     }
 
-    /// One attempt: reads the Lease, unless it is known from this candidate's last write, and writes it if it is free
-    /// or its own. A write that another candidate's came before is an error.
+    /// One attempt, without a timeout: reads the Lease, unless it is known from this candidate's last write, and writes
+    /// it if it is free or its own. A write that another candidate's came before is an error.
     async fn acquire_or_renew(&mut self) -> Result<HoldAttempt, kube::Error> {
         // Taken out, so that the Lease is read after a failure.
         let known = self.written.take();
@@ -283,7 +283,7 @@ impl Candidate {
         Ok(HoldAttempt::Acquired)
     }
 
-    /// Releases the Lease if this candidate holds it; false if it doesn't.
+    /// Releases the Lease if this candidate holds it; false if it doesn't. Retries after each conflict; has no timeout.
     async fn release_lease(&mut self) -> Result<bool, kube::Error> {
         loop {
             let Some(lease) = self.leases.get_opt(&self.name).await? else {

@@ -47,7 +47,8 @@ fn record_unread_host(facts: &mut Facts, why: &str) {
     });
 }
 
-/// Gathers the facts of all hosts in parallel. Hosts that fail are recorded as unread.
+/// Gathers the facts of all hosts in parallel, and of the exports on them that the cluster names. `facts` must have the
+/// cluster's objects already. Hosts that fail are recorded as unread.
 pub async fn gather_hosts(hosts: &[ConnectedHost], facts: &mut Facts) {
     let exports = named_exports(facts);
     let each = join_all(hosts.iter().map(|(name, host)| gather_host(name, host, &exports))).await;

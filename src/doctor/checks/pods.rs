@@ -123,7 +123,8 @@ fn find_scheduling_problem(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
     }
 }
 
-/// NFS116: no node that the pod may run on matches the node affinity of its volume.
+/// NFS116: no node that the pod may run on matches the node affinity of its volume. `finding` creates the finding from
+/// its cause. It is only likely if no PV of the pod is known to have an affinity.
 fn describe_affinity(case: &Case<'_>, pod: &Pod, finding: impl FnOnce(String) -> Finding) -> Finding {
     let bound = case
         .volumes_of_pod(pod)

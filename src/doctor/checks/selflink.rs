@@ -106,7 +106,7 @@ fn find_self_link_gate(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
-/// The note of a change of the image, with the alternative that this version has.
+/// The note of a change of the image, on Kubernetes 1.20 or later; with the alternative if this version has one.
 fn image_note(minor: u32) -> &'static str {
     match minor {
         REMOVED..LOCKED => {

@@ -35,7 +35,8 @@ enum Entry {
 }
 
 impl Connection {
-    /// Removes a directory tree; links are removed, not followed. `removed` counts the entries.
+    /// Removes a directory tree; links are removed, not followed. `removed` counts the entries, the directory included.
+    /// Fails with `Interrupted` if the removal may not continue.
     ///
     /// A directory stays on the stack until it is empty, so entries that others add meanwhile are removed, too.
     pub(super) async fn remove_tree(
@@ -64,8 +65,8 @@ impl Connection {
         self.remove_pending(first, &never_interrupt(), &AtomicU64::new(0)).await
     }
 
-    /// Empties `first` and removes it, unless it has no parent. Fails if rounds make no progress, or an entry's name
-    /// can't be sent over NFS.
+    /// Empties `first` and removes it, unless it has no parent. Fails with `Interrupted` if the removal may not
+    /// continue; also if rounds make no progress, or an entry's name can't be sent over NFS.
     async fn remove_pending(
         &self,
         first: PendingDirectory,

@@ -42,7 +42,8 @@ impl LimitMetrics {
         lock_unpoisoned(&self.enforced).insert(export.to_owned(), is_enforced);
     }
 
-    /// Records the usage of the export's limited volumes, those above the limit of metrics excepted.
+    /// Records the usage of the export's limited volumes in place of what was recorded before; of more than
+    /// [`MAX_VOLUMES`], only the first.
     pub fn record_usage(&self, export: &str, mut volumes: Vec<VolumeGauges>) {
         if volumes.len() > MAX_VOLUMES {
             tracing::debug!(

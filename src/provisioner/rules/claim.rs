@@ -107,6 +107,7 @@ pub fn volume_name_for(uid: &str) -> String {
     format!("pvc-{uid}")
 }
 
+/// The name of the provisioner that the controller manager handed a claim over to; `None` if it has not done so.
 pub(super) fn handed_over_to(claim: &PersistentVolumeClaim) -> Option<&str> {
     annotation_of(claim, HANDOVER).or_else(|| annotation_of(claim, HANDOVER_BETA))
 }
