@@ -16,7 +16,7 @@ mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 
 use futures::FutureExt;
@@ -33,9 +33,7 @@ use self::errors::{
     ErrorClass, describe_refusal, innermost_error, is_session_lost, is_stale, lacks_privileged_port, timeout_error,
 };
 pub(crate) use self::options::MountOptions;
-use super::{
-    Attributes, CALL_TIMEOUT, Entry, ExportError, Location, MayContinue, Removed, Ssh, VolumePath, name_or_root,
-};
+use super::{Attributes, CALL_TIMEOUT, Entry, ExportError, Location, Removed, Ssh, VolumePath, name_or_root};
 
 /// Number of sessions on which an operation is tried. A server with Linux 6.14 or later raises the limit of a session
 /// that is used much; nfs-rs then gives the session up after 64 calls, which all callers share.
@@ -216,35 +214,6 @@ impl Wire {
             connection.create_directory(path, wanted).boxed()
         })
         .await
-    }
-
-    /// Removes a directory tree. The path is looked up once. If the connection is lost after some progress, the removal
-    /// continues with the same handles over a new one.
-    pub(super) async fn remove_directory(
-        &self,
-        path: &VolumePath,
-        may_continue: &MayContinue,
-    ) -> Result<Removed, ExportError> {
-        let object = path.to_string();
-        let find = |connection: Arc<Connection>| connection.find_directory(path).boxed();
-        let Some(directory) = self.run_with_retry("remove", &object, find).await? else {
-            return Ok(Removed::AlreadyGone);
-        };
-        let removed = AtomicU64::new(0);
-        let wire = self.with_purpose(Purpose::Removals);
-        loop {
-            let before = removed.load(Ordering::Relaxed);
-            let remove =
-                |connection: Arc<Connection>| connection.remove_tree(&directory, may_continue, &removed).boxed();
-            match wire.run_up_to(1, "remove", &object, remove).await {
-                Err(ExportError::Unreachable { .. }) if removed.load(Ordering::Relaxed) > before => {
-                    if !may_continue() {
-                        return Err(ExportError::Interrupted);
-                    }
-                }
-                ended => return ended.map(|()| Removed::Done),
-            }
-        }
     }
 
     pub(super) async fn rename_directory(&self, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {

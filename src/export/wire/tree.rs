@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use futures::{TryStreamExt, stream};
+use futures::{FutureExt, TryStreamExt, stream};
 use nfs_rs::{NfsError, ReaddirplusEntry};
 
 use super::connection::{CallError, Connection, FoundDirectory, Handle, TYPE_DIRECTORY, is_not_empty, with_timeout};
+use super::errors::is_stale;
+use super::{Purpose, Wire};
 use crate::export::rounds::{Rounds, STILL_NOT_EMPTY};
-use crate::export::{ExportError, MayContinue, never_interrupt};
+use crate::export::{ExportError, MayContinue, Removed, VolumePath, never_interrupt};
 
 /// How many entries of one directory are removed concurrently.
 const REMOVALS: usize = 16;
@@ -32,6 +34,45 @@ enum Entry {
     /// Another client removed it, or the server lists what doesn't exist.
     NotFound,
     NotEmpty(PendingDirectory),
+}
+
+impl Wire {
+    /// Removes a directory tree. The path is looked up once. If the connection is lost, the removal continues with the
+    /// same handles over a new one, until one removes nothing after another that removed nothing.
+    pub(in crate::export) async fn remove_directory(
+        &self,
+        path: &VolumePath,
+        may_continue: &MayContinue,
+    ) -> Result<Removed, ExportError> {
+        let object = path.to_string();
+        let find = |connection: Arc<Connection>| connection.find_directory(path).boxed();
+        let Some(directory) = self.run_with_retry("remove", &object, find).await? else {
+            return Ok(Removed::AlreadyGone);
+        };
+        let removed = AtomicU64::new(0);
+        let wire = self.with_purpose(Purpose::Removals);
+        let mut attempts_in_vain = 0;
+        loop {
+            let before = removed.load(Ordering::Relaxed);
+            let remove =
+                |connection: Arc<Connection>| connection.remove_tree(&directory, may_continue, &removed).boxed();
+            match wire.run_up_to(1, "remove", &object, remove).await {
+                Err(error @ ExportError::Unreachable { .. }) => {
+                    attempts_in_vain = match removed.load(Ordering::Relaxed) > before {
+                        true => 0,
+                        false => attempts_in_vain + 1,
+                    };
+                    if attempts_in_vain == 2 {
+                        return Err(error);
+                    }
+                    if !may_continue() {
+                        return Err(ExportError::Interrupted);
+                    }
+                }
+                ended => return ended.map(|()| Removed::Done),
+            }
+        }
+    }
 }
 
 impl Connection {
@@ -84,7 +125,14 @@ impl Connection {
                 .into());
             }
             let top = top.clone();
-            let entries = self.read_some_entries(&top.handle).await?;
+            let entries = match self.read_some_entries(&top.handle).await {
+                // The answer to the call that removed it was lost, or another client removed it.
+                Err(error) if is_stale(&error) && self.is_removed(&top).await? => {
+                    _ = stack.pop();
+                    continue;
+                }
+                entries => entries?,
+            };
             if entries.is_empty() {
                 let Some(parent) = top.parent else {
                     return Ok(());
@@ -120,6 +168,14 @@ impl Connection {
             }
         }
         Ok(())
+    }
+
+    /// Whether nothing has the directory's name any more; false for one without a parent.
+    async fn is_removed(&self, directory: &PendingDirectory) -> Result<bool, NfsError> {
+        match &directory.parent {
+            Some(parent) => Ok(self.look_up(parent, &directory.name).await?.is_none()),
+            None => Ok(false),
+        }
     }
 
     /// Removes an entry unless it is a directory that is not empty; fails with `Interrupted` if the removal may not
@@ -200,11 +256,40 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
     use std::time::Duration;
 
     use super::super::double::{Answer, Double, TYPE_FILE};
     use super::*;
-    use crate::export::{Location, VolumePath};
+    use crate::export::Location;
+
+    fn location() -> Location {
+        Location {
+            server: "127.0.0.1".into(),
+            path: "/nfsdata".into(),
+        }
+    }
+
+    /// The handle of a directory that is removed is stale.
+    #[tokio::test]
+    async fn a_removal_whose_last_answer_is_lost_is_done() {
+        let removed = AtomicBool::new(false);
+        let double = Double::new(move |call, _, _| match (call, removed.load(Ordering::Relaxed)) {
+            ("lookup", false) => Answer::Object("v", TYPE_DIRECTORY, 0o777),
+            ("lookup", true) => Answer::NotFound,
+            ("readdirplus", false) => Answer::Entries(&[]),
+            ("readdirplus", true) => Answer::Stale,
+            _ => {
+                removed.store(true, Ordering::Relaxed);
+                Answer::SessionLost
+            }
+        });
+        let connections = (0..3).map(|_| double.clone().connection().0).collect();
+        let wire = Wire::with_connections(connections, location());
+        let path = VolumePath::parse("v").unwrap();
+        let result = wire.remove_directory(&path, &never_interrupt()).await;
+        assert!(matches!(result, Ok(Removed::Done)), "{result:?}");
+    }
 
     /// Servers that hide entries, or list what can't be removed.
     #[tokio::test]
@@ -221,11 +306,7 @@ mod tests {
                 "remove" => Answer::NotFound,
                 _ => Answer::Done,
             });
-            let location = Location {
-                server: "127.0.0.1".into(),
-                path: "/nfsdata".into(),
-            };
-            let (export, _) = double.export(location);
+            let (export, _) = double.export(location());
             let path = VolumePath::parse("v").unwrap();
             let may_continue = never_interrupt();
             let removal = export.remove_directory(&path, &may_continue);
