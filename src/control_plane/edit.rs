@@ -261,8 +261,9 @@ fn remove_gate(words: &[String], take_gate: &mut impl FnMut(&str) -> String) -> 
     left
 }
 
-/// The lines of a unit without its command line, and the words of the command line, none without one. More than one
-/// ExecStart= after the last empty one is an error, and so is a line that [`split_words`] refuses.
+/// The lines of a unit without its command line, and the words of the command line, none without one. Comments between
+/// its lines are no part of it. More than one ExecStart= after the last empty one is an error, and so is a line that
+/// [`split_words`] refuses.
 fn command_line(text: &str) -> Result<(Vec<String>, Vec<String>), GateError> {
     let (mut others, mut words, mut commands) = (Vec::new(), Vec::new(), 0);
     let mut lines = text.lines();
@@ -280,7 +281,13 @@ fn command_line(text: &str) -> Result<(Vec<String>, Vec<String>), GateError> {
         let mut line = command;
         while let Some(start) = line.strip_suffix('\\') {
             split_words(start, &mut words)?;
-            line = lines.next().unwrap_or_default();
+            let is_comment = |line: &&str| line.trim_start().starts_with(['#', ';']);
+            let mut next = lines.next();
+            while let Some(comment) = next.filter(is_comment) {
+                others.push(comment.trim_end().to_owned());
+                next = lines.next();
+            }
+            line = next.unwrap_or_default();
         }
         split_words(line, &mut words)?;
     }

@@ -112,6 +112,8 @@ fn variants() -> Vec<(&'static str, Format, String, String)> {
             "kube-apiserver-arg: [\"v=2\", \"feature-gates=RemoveSelfLink=false\"]\n"),
         u("K3s' installer's own", "/usr/local/bin/k3s \\\n    server \\\n\t'--kube-apiserver-arg' \\\n\t'v=2' \\\n",
             "/usr/local/bin/k3s \\\n    server \\\n\t'--kube-apiserver-arg' \\\n\t'v=2' '--kube-apiserver-arg=feature-gates=RemoveSelfLink=false' \\\n"),
+        u("a comment as the last line in a unit", "/usr/local/bin/k3s \\\n    server \\\n    # '--debug' \\\n",
+            "/usr/local/bin/k3s \\\n    server '--kube-apiserver-arg=feature-gates=RemoveSelfLink=false' \\\n    # '--debug' \\\n"),
         u("other gates in a unit",
             "/usr/local/bin/k3s server --kube-apiserver-arg=feature-gates=A=true --disable traefik",
             "/usr/local/bin/k3s server --kube-apiserver-arg=feature-gates=A=true,RemoveSelfLink=false --disable traefik"),
