@@ -165,18 +165,30 @@ fn find_failed_container<'a>(case: &'a Case<'_>, pod: &'a Pod) -> Option<Failed<
     })
 }
 
-/// The failure that a message about a pod's mount is a sign of, with the volume that it names; `None` if it is a sign
-/// of none.
+/// The failure that a message about a pod's mount is a sign of, with the PV that failed, if it is known; `None` if it is
+/// a sign of none, or what failed is not known to be NFS: other storage has some of the same messages.
 fn read_failure<'a>(
     case: &'a Case<'_>,
     pod: &'a Pod,
     text: &'a str,
     node: &'a str,
 ) -> Option<(Failure<'a>, Option<&'a Volume>)> {
-    let volume = find_mentioned_volume(case, pod, text);
+    let volume = match mentioned_volume(text) {
+        // Without a PV of that name, it is a volume that the pod has without a claim.
+        Some(name) => case.volumes_of_pod(pod).find(|volume| volume.name == name),
+        None => case.nfs_volumes_of_pod(pod).next(),
+    };
     let (command, options) = quoted_mount(text);
     let export = volume.and_then(|volume| volume.export().cloned()).or(command);
-    let export = export.or_else(|| pod.nfs.first().cloned());
+    let export = export.or_else(|| pod.nfs.first().filter(|_| volume.is_none()).cloned());
+    let is_nfs = match volume {
+        Some(volume) => volume.is_nfs(),
+        None => export.is_some(),
+    };
+    // Another driver may mount NFS as well.
+    if !is_nfs && !text.contains("nfs") {
+        return None;
+    }
     let server = export.as_ref().map(|(server, _)| server.as_str());
     let (code, named) = classify_mount(case, text, node, server)?;
     let failure = Failure {
@@ -216,16 +228,13 @@ fn quoted_mount(text: &str) -> (Option<(String, String)>, String) {
     (export, options.unwrap_or_default())
 }
 
-/// The PV that a message names, by its name or mount directory; else the first NFS PV of the pod's claims. NFS volumes
-/// that the pod mounts without a claim don't count.
-fn find_mentioned_volume<'a>(case: &'a Case<'_>, pod: &'a Pod, text: &str) -> Option<&'a Volume> {
+/// The name of the volume that a message says could not be mounted, quoted or in its mount directory.
+fn mentioned_volume(text: &str) -> Option<&str> {
     let leads = ["volume \"", "kubernetes.io~nfs/", "kubernetes.io~csi/"];
-    let name = leads.iter().find_map(|lead| {
+    leads.iter().find_map(|lead| {
         let (_, rest) = text.split_once(lead)?;
         rest.split(['"', '/', ':', ' ']).next()
-    });
-    let volume = name.and_then(|name| case.find_volume(name));
-    volume.or_else(|| case.nfs_volumes_of_pod(pod).next())
+    })
 }
 
 /// The object of a finding: the node if the failure is the node's (the CSIDriver if the volume is never attached), else
