@@ -232,10 +232,7 @@ async fn doctor_takes_the_gate_out_of_k3s(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
     // With an NFS client, which --fix would install.
-    let guest = stage
-        .lab()
-        .guest("k3s", nfsprov_lab::guest::Template::NfsServer)
-        .await?;
+    let guest = stage.guest("k3s", nfsprov_lab::guest::Template::NfsServer).await?;
     let (address, port) = endpoint(&plane)?;
     let before = format!(
         "token: secret\nbind-address: {address}\nhttps-listen-port: {port}\nkube-apiserver-arg:\n  - \"feature-gates=A=true,RemoveSelfLink=false\"\n"

@@ -134,10 +134,9 @@ async fn node(scene: &Scene, guest: &Guest) -> Result<()> {
 async fn doctor_looks_at_hosts_and_mends_them(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
-    let lab = stage.lab();
     let (server, worker) = tokio::try_join!(
-        lab.guest("exporter", Template::NfsServer),
-        lab.guest("worker", Template::Bare)
+        stage.guest("exporter", Template::NfsServer),
+        stage.guest("worker", Template::Bare)
     )?;
     // As in the document, and for others than the cluster's nodes.
     let options = "(rw,sync,no_subtree_check,no_root_squash)";

@@ -92,7 +92,7 @@ async fn a_class_chooses_among_the_exports_that_are_allowed(stage: Arc<Stage>) -
 
 async fn a_whole_file_system_may_be_the_export(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
-    let guest = stage.lab().guest("whole", Template::NfsServer).await?;
+    let guest = stage.guest("whole", Template::NfsServer).await?;
     guest
         .ssh("exportfs -u '*:/nfsdata' && exportfs -o rw,sync,no_subtree_check,no_root_squash '*:/'")
         .await?;

@@ -207,7 +207,7 @@ async fn the_api_server_may_restart(stage: Arc<Stage>) -> Result<()> {
 
 /// A scene on an NFS server of its own.
 async fn on_own_server(stage: &Arc<Stage>, name: &str) -> Result<(Scene, Guest)> {
-    let guest = stage.lab().guest(name, Template::NfsServer).await?;
+    let guest = stage.guest(name, Template::NfsServer).await?;
     let mut scene = stage.scene().await?;
     scene.export = Directories::Guest(guest.address().to_string());
     scene.class(json!({})).await?;

@@ -134,7 +134,7 @@ async fn an_export_made_anew_is_found_again(stage: Arc<Stage>) -> Result<()> {
 
 /// More claims than turns wait for the server that hangs, so a turn that was shared would be taken by one of them.
 async fn a_hung_server_holds_up_its_own_claims_only(stage: Arc<Stage>) -> Result<()> {
-    let guest = stage.lab().guest("silent", Template::NfsServer).await?;
+    let guest = stage.guest("silent", Template::NfsServer).await?;
     let scene = stage.scene().await?;
     scene.class(json!({})).await?;
     let silent = Scene {
@@ -213,7 +213,7 @@ fn volume_name(volume: &k8s_openapi::api::core::v1::PersistentVolume) -> String 
 
 /// With `fsid=0`, nodes mount `server:/data` where NFSv3 knows only `/srv/root/data`.
 async fn a_path_below_the_root_of_nfs_4_is_served(stage: Arc<Stage>) -> Result<()> {
-    let guest = stage.lab().guest("rooted", Template::NfsServer).await?;
+    let guest = stage.guest("rooted", Template::NfsServer).await?;
     let root = "mkdir -p /srv/root/data && exportfs -o rw,no_root_squash,fsid=0,no_subtree_check '*:/srv/root' && \
                 exportfs -o rw,no_root_squash,nohide,no_subtree_check '*:/srv/root/data'";
     guest.ssh(root).await?;
@@ -244,7 +244,7 @@ async fn a_path_below_the_root_of_nfs_4_is_served(stage: Arc<Stage>) -> Result<(
 /// Without NFSv3 there is no portmapper and no MOUNT protocol either. Over NFSv4.1 a tree of many files is removed in one
 /// attempt, though the session is lost every now and then.
 async fn servers_of_nfs_4_alone_are_served(stage: Arc<Stage>) -> Result<()> {
-    let guest = stage.lab().guest("modern", Template::NfsServer).await?;
+    let guest = stage.guest("modern", Template::NfsServer).await?;
     for (versions, on_delete) in [("vers3=n", "archive"), ("vers3=n\\nvers4.0=n", "delete")] {
         let only = format!(
             "printf '[nfsd]\\n{versions}\\n' >/etc/nfs.conf.d/versions.conf && systemctl stop rpcbind.socket \

@@ -237,7 +237,7 @@ async fn allow(scene: &Scene, user: &str, what: &str, rules: Value) -> Result<()
 }
 
 async fn unready_while_the_export_does_not_answer(stage: Arc<Stage>) -> Result<()> {
-    let guest = stage.lab().guest("unready", Template::NfsServer).await?;
+    let guest = stage.guest("unready", Template::NfsServer).await?;
     let mut scene = stage.scene().await?;
     scene.export = Directories::Guest(guest.address().to_string());
     let mut provisioner = scene.watch(&SERVED).await?;

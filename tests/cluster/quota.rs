@@ -31,7 +31,7 @@ const PATH: &str = "/srv/limited";
 
 /// A server whose second disk was made by `mkfs`, mounted with `options` and exported with `export`.
 async fn server(stage: &Arc<Stage>, name: &str, mkfs: &str, options: &str, export: &str) -> Result<Guest> {
-    let guest = stage.lab().guest(name, Template::NfsServerWithQuota).await?;
+    let guest = stage.guest(name, Template::NfsServerWithQuota).await?;
     let script = format!(
         "{mkfs} /dev/ubdb && mkdir {PATH} && mount -o {options} /dev/ubdb {PATH} && {}",
         exported(export)

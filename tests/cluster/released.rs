@@ -50,11 +50,6 @@ fn artifact(start: &str, end: &str) -> Result<PathBuf> {
     Ok(file.clone())
 }
 
-/// A guest's name that the test on the other version of Kubernetes does not take.
-fn guest_name(stage: &Stage, name: &str) -> String {
-    format!("{name}-{}", stage.lane().name().replace('.', "-"))
-}
-
 /// Runs a command on a guest until it succeeds.
 async fn until_succeeds(guest: &Guest, command: &str) -> Result<String> {
     let end = Instant::now() + PATIENCE;
@@ -72,10 +67,7 @@ async fn the_deb_sets_a_server_up_and_serves_claims_as_a_service(stage: Arc<Stag
     let plane = stage.cleared_control_plane().await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
     scene.class(json!({})).await?;
-    let guest = stage
-        .lab()
-        .guest(&guest_name(&stage, "service"), Template::Bare)
-        .await?;
+    let guest = stage.guest("service", Template::Bare).await?;
     let deb = std::fs::File::open(artifact("nfsprov_", ".deb")?)?;
     guest
         .ssh_with("cat >/tmp/nfsprov.deb && dpkg --install /tmp/nfsprov.deb", deb)
@@ -254,7 +246,7 @@ async fn until_it_has_data(prometheus: &str, query: &str) -> Result<()> {
 }
 
 async fn every_query_of_the_dashboard_returns_data(stage: Arc<Stage>) -> Result<()> {
-    let guest = limited_server(&stage, &guest_name(&stage, "monitored")).await?;
+    let guest = limited_server(&stage, "monitored").await?;
     let scene = scene_on(&stage, &guest).await?;
     scene.class(json!({"parameters": {"quota": "enforce"}})).await?;
     let options = over_ssh(&guest, "root");

@@ -21,10 +21,9 @@ async fn nodes_of_the_cluster_are_prepared_and_let_in(stage: Arc<Stage>) -> Resu
     // Node objects are registered by hand, for no kubelet runs in these guests; their addresses are real.
     let plane = stage.cleared_control_plane().await?;
     let mut scene = stage.scene_on(plane.kubeconfig()).await?;
-    let lab = stage.lab();
     let (server, node) = tokio::try_join!(
-        lab.guest("cluster-server", Template::NfsServer),
-        lab.guest("cluster-node", Template::NfsClient)
+        stage.guest("cluster-server", Template::NfsServer),
+        stage.guest("cluster-node", Template::NfsClient)
     )?;
     server.ssh(": >/etc/exports; exportfs -ra").await?;
     let nodes: Api<Node> = Api::all(plane.client().await?);

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use kube::ResourceExt;
-use nfsprov_lab::Lab;
 use nfsprov_lab::guest::{Guest, Template};
 use serde_json::json;
 
@@ -20,8 +19,8 @@ crate::tests! {
 }
 
 /// An NFS server whose export squashes root and belongs to root.
-pub async fn squashing_server(lab: &Lab, name: &str) -> Result<Guest> {
-    let guest = lab.guest(name, Template::NfsServer).await?;
+pub async fn squashing_server(stage: &Stage, name: &str) -> Result<Guest> {
+    let guest = stage.guest(name, Template::NfsServer).await?;
     guest
         .ssh(
             "echo '/nfsdata *(rw,sync,no_subtree_check,root_squash,secure)' >/etc/exports
@@ -162,7 +161,7 @@ async fn over_ssh_a_sudo_user_serves_too(stage: Arc<Stage>) -> Result<()> {
 }
 
 async fn a_lost_ssh_connection_is_made_again(stage: Arc<Stage>) -> Result<()> {
-    let mut guest = squashing_server(stage.lab(), "cutting").await?;
+    let mut guest = squashing_server(&stage, "cutting").await?;
     let scene = scene_on(&stage, &guest).await?;
     scene.class(json!({})).await?;
     let provisioner = scene.watch(&words(&over_ssh(&guest, "root"))).await?;

@@ -151,6 +151,12 @@ impl Stage {
         Ok(stages.collect())
     }
 
+    /// A guest for one test, whose name may be used once more on the other version.
+    pub async fn guest(&self, name: &str, template: Template) -> Result<Guest> {
+        let lane = self.lane.name().replace('.', "-");
+        self.shared.lab.guest(&format!("{name}-{lane}"), template).await
+    }
+
     /// The version of Kubernetes.
     pub fn lane(&self) -> Lane {
         self.lane
@@ -259,10 +265,8 @@ impl Stage {
 
     /// An NFS server whose export squashes root.
     pub async fn squashing_server(&self) -> Result<&Guest> {
-        let Shared { lab, squashing, .. } = &*self.shared;
-        squashing
-            .get_or_try_init(|| crate::ssh::squashing_server(lab, "squashing"))
-            .await
+        let server = crate::ssh::squashing_server(self, "squashing");
+        self.shared.squashing.get_or_try_init(|| server).await
     }
 
     /// A scene on the stage's own cluster.
