@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::Api;
-use kube::api::DeleteParams;
 use kube::runtime::wait::await_condition;
 use nfsprov_lab::guest::Template;
 use nfsprov_lab::process::Process;
@@ -83,9 +82,7 @@ async fn full(stage: Arc<Stage>) -> Result<()> {
     // The first file ends at the first limit.
     wait_for_statistics(&scene, 20 << 20, 18 << 20).await?;
 
-    // A mount of a server that is gone holds the kubelet up.
-    scene.pods().delete("app", &DeleteParams::default()).await?;
-    scene.until("app", "gone", |pod: Option<&Pod>| pod.is_none()).await
+    scene.remove("app").await
 }
 
 /// Runs a shell's script in the pod.

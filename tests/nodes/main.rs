@@ -25,7 +25,7 @@ use stage::{Running, Stage};
 type Test = (&'static str, fn(Arc<Stage>) -> Running);
 
 /// Tests wait for kubelets more than they work.
-const THREADS: usize = 6;
+const THREADS: usize = 10;
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
@@ -55,16 +55,12 @@ fn run(arguments: &Arguments) -> Result<bool> {
     };
     let stage = lab.as_ref().map(Stage::new).transpose()?.map(Arc::new);
     let mut failed = false;
-    // One after the other: a mount of a server that is gone holds a node's kubelet up, and the doctor of any namespace
-    // looks at all provisioners.
-    let together = [mounts::TESTS, limits::TESTS].concat();
+    // The longest first.
+    let together = [image::TESTS, limits::TESTS, mounts::TESTS, waits::TESTS].concat();
     let groups = [
         &together[..],
-        waits::TESTS,
         // Takes more than five minutes; the table of the doctor's check of pods proves what it says.
         if trial::is_thorough() { ends::TESTS } else { &[] },
-        waits::ALONE,
-        image::TESTS,
         // make dist takes minutes.
         if trial::is_thorough() { released::TESTS } else { &[] },
     ];

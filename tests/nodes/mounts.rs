@@ -3,8 +3,6 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::DeleteParams;
 use nfsprov_lab::guest::Template;
 use serde_json::Value;
 use tokio::process::Command;
@@ -89,7 +87,8 @@ async fn down(stage: Arc<Stage>) -> Result<()> {
     ensure!(said.contains(&server.address().to_string()), "it says {said}");
     server.restart().await?;
     scene.running("app").await?;
-    scene.healthy().await
+    scene.healthy().await?;
+    scene.remove("app").await
 }
 
 async fn refused(stage: Arc<Stage>) -> Result<()> {
@@ -101,7 +100,8 @@ async fn refused(stage: Arc<Stage>) -> Result<()> {
     scene.diagnosed("NFS404 PersistentVolume/stopped").await?;
     server.ssh("systemctl start nfs-server").await?;
     scene.running("app").await?;
-    scene.healthy().await
+    scene.healthy().await?;
+    scene.remove("app").await
 }
 
 async fn stale(stage: Arc<Stage>) -> Result<()> {
@@ -134,8 +134,7 @@ until ls \"$mount\" 2>&1 | grep -q Stale; do sleep 0.2; done";
     let finding = scene.diagnosed("NFS406 PersistentVolume/replaced").await?;
     let said = words(&finding);
     ensure!(said.contains("delete the pod"), "it says {said}");
-    scene.pods().delete("app", &DeleteParams::default()).await?;
-    scene.until("app", "gone", |pod: Option<&Pod>| pod.is_none()).await?;
+    scene.remove("app").await?;
     scene.pod("app", &stage.node).await?;
     scene.running("app").await?;
     scene.healthy().await

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use k8s_openapi::api::core::v1::{Event, Namespace, Pod, ServiceAccount};
-use kube::api::ListParams;
+use kube::api::{DeleteParams, ListParams};
 use kube::runtime::wait::{Condition, await_condition};
 use kube::{Api, Client};
 use libtest_mimic::Failed;
@@ -169,6 +169,13 @@ impl Scene {
             .await
     }
 
+    /// Deletes a pod and waits until it is gone. A test does so before its server ends: a mount of a server that is gone
+    /// holds up the kubelet, and with it all other tests.
+    pub async fn remove(&self, name: &str) -> Result<()> {
+        self.pods().delete(name, &DeleteParams::default()).await?;
+        self.until(name, "gone", |pod: Option<&Pod>| pod.is_none()).await
+    }
+
     /// Events about a pod as `reason: message`.
     pub async fn events(&self, name: &str) -> Result<Vec<String>> {
         let api: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
@@ -228,7 +235,8 @@ impl Scene {
         Ok(String::from_utf8(output.stdout)?)
     }
 
-    /// The doctor's errors and warnings, in its order.
+    /// The doctor's errors and warnings, in its order, without those about provisioners of other tests: it looks for them
+    /// in all namespaces.
     pub async fn findings(&self) -> Result<Vec<Value>> {
         let output = self.nfsprov(&["doctor", "-o", "json"]).await?;
         let said = String::from_utf8_lossy(&output.stderr);
@@ -237,6 +245,11 @@ impl Scene {
         Ok(all
             .into_iter()
             .filter(|finding| finding["severity"] != "info")
+            .filter(|finding| {
+                finding["object"]["namespace"]
+                    .as_str()
+                    .is_none_or(|namespace| namespace == self.namespace)
+            })
             .collect())
     }
 

@@ -17,10 +17,8 @@ use crate::stage::Stage;
 pub const TESTS: &[Test] = &[
     ("a_volume_that_no_node_may_use", |stage| Box::pin(affinity(stage))),
     ("a_pod_whose_claim_is_not_bound", |stage| Box::pin(unbound(stage))),
+    ("a_provisioner_that_cannot_mount", |stage| Box::pin(unmounted(stage))),
 ];
-
-/// By itself, since provisioners are looked for in the whole cluster.
-pub const ALONE: &[Test] = &[("a_provisioner_that_cannot_mount", |stage| Box::pin(unmounted(stage)))];
 
 /// The node that has an NFS client, as a choice that is left to the scheduler.
 fn on_the_node(stage: &Stage) -> Value {
