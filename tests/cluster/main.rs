@@ -81,17 +81,17 @@ fn main() -> ExitCode {
     }
 }
 
-/// All tests. Those that wait for a control plane of their own alternate with those that don't, so that neither kind is
-/// left to the end.
+/// All tests, the longest first. Those that wait for a control plane of their own alternate with those that don't, so that
+/// neither kind is left to the end.
 fn all() -> Vec<Test> {
     let own_planes = [
-        doctor_provisioners::TESTS,
         doctor_gate::TESTS,
+        doctor_faults::TESTS,
+        doctor_provisioners::TESTS,
         doctor_hosts::TESTS,
         setup::TESTS,
         doctor_tenant::TESTS,
         doctor_printed::TESTS,
-        doctor_faults::TESTS,
         doctor::TESTS,
         readme::TESTS,
         doctor_fix::TESTS,
@@ -99,16 +99,16 @@ fn all() -> Vec<Test> {
     ]
     .concat();
     let shared_plane = [
+        quota::TESTS,
+        faults_api::TESTS,
         faults_nfs::TESTS,
         leader::TESTS,
         operable::TESTS,
         failures::TESTS,
-        faults_api::TESTS,
         ssh::TESTS,
         adoption::TESTS,
         claims::TESTS,
         patterns::TESTS,
-        quota::TESTS,
         confinement::TESTS,
         deletion::TESTS,
         exports::TESTS,

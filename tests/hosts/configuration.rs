@@ -255,7 +255,7 @@ const CASES: &[Case] = &[
         "PreferredAuthentications",
         "PreferredAuthentications password\nBatchMode yes\n",
         &[KNOWN],
-        "cannot log in",
+        "no password: BatchMode forbids to ask",
     ),
     case(
         "a keyword that is none",

@@ -209,7 +209,7 @@ async fn a_password_is_asked_for(stage: Arc<Stage>) -> Result<()> {
         (&[PASSWORD][..], 1, ""),
         (&["wrong", PASSWORD], 2, ""),
         (&["wrong", "wrong", "wrong", PASSWORD], 3, "password"),
-        (&[], 1, "no terminal to ask for a password on"),
+        (&[], 1, "no password: there is no terminal to ask on"),
     ] {
         let mut access = stage.access()?;
         let ask = Answers::some(answers);
@@ -243,7 +243,7 @@ async fn questions_of_the_server_are_passed_on(stage: Arc<Stage>) -> Result<()> 
     for (answers, words) in [
         (&[PASSWORD][..], ""),
         (&["wrong", PASSWORD], ""),
-        (&[], "no terminal to ask for a password on"),
+        (&[], "no password: there is no terminal to ask on"),
     ] {
         let mut access = stage.access()?;
         let ask = Answers::some(answers);

@@ -173,10 +173,8 @@ impl Login<'_> {
                         add_once(&mut self.attempts.tried, method);
                     }
                     None => {
-                        add_once(
-                            &mut self.attempts.notes,
-                            "there is no terminal to ask for a password on",
-                        );
+                        let why = format!("no password: {}", self.hop.why_not_asked());
+                        add_once(&mut self.attempts.notes, &why);
                         break;
                     }
                 }
@@ -415,8 +413,9 @@ fn offer_file(session: &Session, hop: &Hop, access: &Access, path: &Path, named:
             for _ in 0..QUESTIONS {
                 let answer = if hop.batch { None } else { access.ask.secret(&question) };
                 let Some(passphrase) = answer else {
-                    let why = "needs a passphrase, and there is no terminal to ask on: add it to an agent";
-                    return AttemptResult::Unusable(format!("{name} {why}"));
+                    let why = hop.why_not_asked();
+                    let why = format!("{name} needs a passphrase, and {why}: add it to an agent");
+                    return AttemptResult::Unusable(why);
                 };
                 match classify_result(session, offer(passphrase.reveal()), "") {
                     // What is wrong was found on this side, and a key that needs a passphrase has one.

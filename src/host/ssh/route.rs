@@ -49,6 +49,14 @@ impl Hop {
         known_hosts::name(&self.recorded_as.0, self.recorded_as.1)
     }
 
+    /// Why a prompt got no answer, as part of a sentence.
+    pub(super) fn why_not_asked(&self) -> &'static str {
+        match self.batch {
+            true => "BatchMode forbids to ask",
+            false => "there is no terminal to ask on",
+        }
+    }
+
     /// Host and port, for messages.
     pub(super) fn address(&self) -> String {
         match self.host.contains(':') {

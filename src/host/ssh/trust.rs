@@ -154,8 +154,9 @@ impl<'a> Trust<'a> {
                     Some(false) => return no(format!("its key {key} was not accepted")),
                     None => {
                         return no(format!(
-                            "its key {key} is not in known_hosts{note}, and there is no terminal to ask on; pass \
-                             --host-fingerprint {} or --host-key accept-new",
+                            "its key {key} is not in known_hosts{note}, and {}; pass --host-fingerprint {} or \
+                             --host-key accept-new",
+                            self.hop.why_not_asked(),
                             key.fingerprint()
                         ));
                     }
