@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::hash::Hash;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use futures::future::ready;
 use futures::stream::{BoxStream, SelectAll};
 use futures::{Stream, StreamExt, stream};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
@@ -123,6 +126,8 @@ pub struct Watched {
     sets: Store<StatefulSet>,
     daemons: Store<DaemonSet>,
     leases: Store<Lease>,
+    /// How many kinds have neither been listed nor failed to be.
+    unanswered: Arc<AtomicUsize>,
     namespace: Option<String>,
 }
 
@@ -133,24 +138,33 @@ pub fn watch_objects(
     namespace: Option<&str>,
 ) -> (Watched, impl Stream<Item = Option<String>> + use<>) {
     let mut changes = SelectAll::new();
+    let unanswered = Arc::new(AtomicUsize::new(0));
     let watched = Watched {
-        claims: watch_kind(api_in(client, namespace), "claims", &mut changes),
-        volumes: watch_kind(Api::all(client.clone()), "persistent volumes", &mut changes),
-        classes: watch_kind(Api::all(client.clone()), "storage classes", &mut changes),
-        deployments: watch_kind(Api::all(client.clone()), "deployments", &mut changes),
-        sets: watch_kind(Api::all(client.clone()), "statefulsets", &mut changes),
-        daemons: watch_kind(Api::all(client.clone()), "daemonsets", &mut changes),
-        leases: watch_kind(Api::all(client.clone()), "leases", &mut changes),
+        claims: watch_kind(api_in(client, namespace), "claims", &mut changes, &unanswered),
+        volumes: watch_kind(
+            Api::all(client.clone()),
+            "persistent volumes",
+            &mut changes,
+            &unanswered,
+        ),
+        classes: watch_kind(Api::all(client.clone()), "storage classes", &mut changes, &unanswered),
+        deployments: watch_kind(Api::all(client.clone()), "deployments", &mut changes, &unanswered),
+        sets: watch_kind(Api::all(client.clone()), "statefulsets", &mut changes, &unanswered),
+        daemons: watch_kind(Api::all(client.clone()), "daemonsets", &mut changes, &unanswered),
+        leases: watch_kind(Api::all(client.clone()), "leases", &mut changes, &unanswered),
+        unanswered,
         namespace: namespace.map(str::to_owned),
     };
     (watched, changes)
 }
 
-/// Starts a watch of a kind, adds its changes to `changes`, and returns the store that it fills.
+/// Starts a watch of a kind, adds its changes to `changes`, and returns the store that it fills. The kind is one of
+/// `unanswered` until its first list is complete, or has failed.
 fn watch_kind<K>(
     api: Api<K>,
     what: &'static str,
     changes: &mut SelectAll<BoxStream<'static, Option<String>>>,
+    unanswered: &Arc<AtomicUsize>,
 ) -> Store<K>
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
@@ -158,23 +172,30 @@ where
 {
     let (reader, writer) = store::<K>();
     let events = reflector::reflector(writer, watcher(api, watcher::Config::default())).default_backoff();
-    let changed = events.filter_map(move |event| async move {
-        match event {
+    unanswered.fetch_add(1, Ordering::Relaxed);
+    let mut first = Some(unanswered.clone());
+    let changed = events.filter_map(move |event| {
+        let change = match event {
             // Until a list is complete, the store is as it was.
-            Ok(watcher::Event::Init | watcher::Event::InitApply(_)) => None,
-            Ok(_) => Some(None),
-            Err(error) => Some(Some(format!("cannot watch {what}: {error}"))),
+            Ok(watcher::Event::Init | watcher::Event::InitApply(_)) => return ready(None),
+            Ok(_) => None,
+            Err(error) => Some(format!("cannot watch {what}: {error}")),
+        };
+        if let Some(unanswered) = first.take() {
+            unanswered.fetch_sub(1, Ordering::Relaxed);
         }
+        ready(Some(change))
     });
     changes.push(changed.boxed());
     reader
 }
 
 impl Watched {
-    /// Whether claims and volumes have been listed; other kinds may not have been.
+    /// Whether claims and volumes have been listed, and other kinds have been or can't be.
     pub fn is_listed(&self) -> bool {
         use futures::FutureExt;
-        self.claims.wait_until_ready().now_or_never().is_some()
+        self.unanswered.load(Ordering::Relaxed) == 0
+            && self.claims.wait_until_ready().now_or_never().is_some()
             && self.volumes.wait_until_ready().now_or_never().is_some()
     }
 
