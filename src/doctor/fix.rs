@@ -40,6 +40,8 @@ pub enum Change {
     },
     /// Set the number of a workload's replicas.
     Scale { workload: Object, replicas: u32 },
+    /// Restart a workload's pods; `at` is written into its template, so that it differs from the running pods'.
+    Restart { workload: Object, at: String },
     /// Delete an object that its controller creates again.
     Delete(Object),
     /// Change a host over SSH.
@@ -51,9 +53,10 @@ impl Change {
     pub fn object(&self) -> Object {
         match self {
             Self::Merge { object, .. } | Self::Label { object, .. } | Self::Delete(object) => object.clone(),
-            Self::SetImage { workload, .. } | Self::SetEnv { workload, .. } | Self::Scale { workload, .. } => {
-                workload.clone()
-            }
+            Self::SetImage { workload, .. }
+            | Self::SetEnv { workload, .. }
+            | Self::Scale { workload, .. }
+            | Self::Restart { workload, .. } => workload.clone(),
             Self::OnHost { host, .. } => Object::cluster("Host", host),
         }
     }
@@ -80,6 +83,10 @@ impl Change {
                 in_container(container, "env", variables.iter().map(variable).collect())
             }
             Self::Scale { replicas, .. } => json!({"spec": {"replicas": replicas}}),
+            Self::Restart { at, .. } => {
+                let annotations = json!({"kubectl.kubernetes.io/restartedAt": at});
+                json!({"spec": {"template": {"metadata": {"annotations": annotations}}}})
+            }
             Self::Delete(_) | Self::OnHost { .. } => return None,
         })
     }
@@ -123,6 +130,7 @@ impl Change {
                 format!("{kubectl} set env {kind}/{name} -c {container} {}", variables.join(" "))
             }
             Self::Scale { replicas, .. } => format!("{kubectl} scale {kind}/{name} --replicas={replicas}"),
+            Self::Restart { .. } => format!("{kubectl} rollout restart {kind}/{name}"),
             Self::Delete(_) => format!("{kubectl} delete {kind} {name}"),
             Self::OnHost { host, change } => change.command(host),
         }
@@ -156,6 +164,9 @@ mod tests {
                 Some(containers(json!({"name": "main", "env": [{"name": "A", "value": "b c"}]})))),
             (Change::Scale { workload: deployment(), replicas: 1}, "kubectl -n nfs scale deployment/p --replicas=1",
                 Some(json!({"spec": {"replicas": 1}}))),
+            (Change::Restart { workload: deployment(), at: "t".to_owned()},
+                "kubectl -n nfs rollout restart deployment/p", Some(json!({"spec": {"template": {"metadata":
+                {"annotations": {"kubectl.kubernetes.io/restartedAt": "t"}}}}}))),
             (Change::Delete(Object::of("PersistentVolumeClaim", "nfs", "a")), "kubectl -n nfs delete pvc a", None),
         } {
             assert_eq!((change.command().as_str(), change.patch()), (command, patch));

@@ -5,7 +5,7 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use super::{Case, Evidence};
+use super::{Evidence, View};
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, EarlierVolume, ExportListing, Facts, Volume};
 use crate::doctor::names::shell_word;
@@ -79,8 +79,8 @@ fn was_of(volume: &EarlierVolume, claim: &Claim) -> bool {
 }
 
 /// Finds claims that got an empty volume beside their earlier data.
-pub(crate) fn find_problems(case: &Case<'_>) -> Vec<Finding> {
-    let facts = case.facts;
+pub(crate) fn find_problems(view: &View<'_>) -> Vec<Finding> {
+    let facts = view.facts;
     let mut found = Vec::new();
     for listing in &facts.listings {
         let served = claims_on_export(facts, (&listing.server, &listing.path)).into_iter();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{Case, Evidence, rbac};
+use super::{Evidence, View, rbac};
 use crate::doctor::entry::entries;
 use crate::doctor::facts::Facts;
 use crate::doctor::names::shell_word;
@@ -27,8 +27,8 @@ entries! {
         "The user who runs nfsprov doctor lacks permissions that some checks need. The report lists these checks as not checked; they have not passed. A cluster administrator runs the fix. It grants this user alone permission to read the refused resources, each only in the namespaces where the doctor reads it. The only create permission is for SubjectAccessReviews, which the API server answers and does not store. The next run may report further missing permissions. The fix removes no permission.";
 }
 
-pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
-    find_refused_reads(case.facts).into_iter().collect()
+pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
+    find_refused_reads(view.facts).into_iter().collect()
 }
 
 /// NFS002, with the command that grants the missing permissions to the user, if the refusals name one.

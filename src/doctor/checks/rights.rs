@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::jiff::SignedDuration;
 use serde_json::json;
 
-use super::Case;
+use super::View;
 use super::rbac;
 use crate::cluster::images;
 use crate::doctor::entry::entries;
@@ -26,14 +26,14 @@ entries! {
         "A leader election lock decides which replica is the leader. The holder that this lock names has not renewed it for a long time, so no replica provisions volumes.";
 }
 
-pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
+pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let faults = |provisioner: &Provisioner<'_>| {
         [
-            find_missing_rights(case, provisioner),
-            find_stale_lock(case, provisioner),
+            find_missing_rights(view, provisioner),
+            find_stale_lock(view, provisioner),
         ]
     };
-    case.provisioners.iter().flat_map(faults).flatten().collect()
+    view.provisioners.iter().flat_map(faults).flatten().collect()
 }
 
 /// The permissions that a provisioner needs, as questions for the API server.
@@ -147,17 +147,17 @@ fn has_known_needs(provisioner: &Provisioner<'_>) -> bool {
 
 /// NFS206: by the API server's answers, else by a line of the log. `None` if the provisioner works, is scaled to zero,
 /// or another one serves its name.
-fn find_missing_rights(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
+fn find_missing_rights(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let object = provisioner.workload.object();
-    let is_denied = |right: &&Right| case.facts.rights.contains(right);
+    let is_denied = |right: &&Right| view.facts.rights.contains(right);
     // A workload that only takes the name of the serving one gets no permissions.
     let serves_instead = |other: &Provisioner<'_>| {
         let is_rival = other.name == provisioner.name && other.workload.object() != object;
         is_rival && other.workload.ready > 0 && !needed_rights(other).iter().any(|right| is_denied(&right))
     };
     // A provisioner that works has its permissions, perhaps only for objects of some names.
-    let works = provisioner.workload.ready > 0 && provisioner.has_worked(case.facts);
-    if works || provisioner.is_scaled_to_zero() || case.provisioners.iter().any(serves_instead) {
+    let works = provisioner.workload.ready > 0 && provisioner.has_worked(view.facts);
+    if works || provisioner.is_scaled_to_zero() || view.provisioners.iter().any(serves_instead) {
         return None;
     }
     let needed = if has_known_needs(provisioner) {
@@ -166,16 +166,16 @@ fn find_missing_rights(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option
         Vec::new()
     };
     let missing: Vec<&Right> = needed.iter().filter(is_denied).collect();
-    let mut logs = provisioner.logs(case.facts);
+    let mut logs = provisioner.logs(view.facts);
     let line = logs.find_map(|log| Some((log, messages::find_log_line("NFS206", &log.text)?)));
     let evidence = line.map(|(log, line)| log.line_evidence(line));
     let finding = |what: &str| {
         let cause = format!("service account {} may not {what}", provisioner.service_account());
-        Finding::new("NFS206", object.clone(), cause).with_affected(provisioner.waiting_claims(case.facts))
+        Finding::new("NFS206", object.clone(), cause).with_affected(provisioner.waiting_claims(view.facts))
     };
     if missing.is_empty() {
         // A line may be older than permissions granted since; the answers of the API server count then.
-        let (_, line) = line.filter(|_| case.facts.rights.is_empty() || needed.is_empty())?;
+        let (_, line) = line.filter(|_| view.facts.rights.is_empty() || needed.is_empty())?;
         let what =
             messages::find_denied_right(line).unwrap_or_else(|| "do a part of the provisioner's work".to_owned());
         return Some(
@@ -235,21 +235,21 @@ fn grant_rights(provisioner: &Provisioner<'_>, needed: &[Right]) -> String {
 }
 
 /// NFS210: the lock of a provisioner is held and not renewed, while claims are Pending and its pods are ready.
-fn find_stale_lock(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
+fn find_stale_lock(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let name = provisioner.name?.replace('/', "-");
     let is_stale = |lock: &&Lock| {
         lock.namespace == provisioner.workload.namespace
             && lock
                 .renewed
-                .is_some_and(|renewed| case.has_elapsed(Some(renewed), STALE))
+                .is_some_and(|renewed| view.has_elapsed(Some(renewed), STALE))
     };
-    let waiting = provisioner.waiting_claims(case.facts);
+    let waiting = provisioner.waiting_claims(view.facts);
     // A provisioner that does not run renews no lock; that has a finding of its own.
     if provisioner.workload.ready == 0 || waiting.is_empty() {
         return None;
     }
     let is_held = |lock: &&Lock| lock.name == name && !lock.holder.is_empty();
-    let (stale, live): (Vec<&Lock>, Vec<&Lock>) = case.facts.locks.iter().filter(is_held).partition(is_stale);
+    let (stale, live): (Vec<&Lock>, Vec<&Lock>) = view.facts.locks.iter().filter(is_held).partition(is_stale);
     // Of two locks under the name the live one counts.
     let lock = stale.first().filter(|_| live.is_empty())?;
     let object = Object::of(&lock.kind, &lock.namespace, &lock.name);

@@ -5,8 +5,9 @@ use serde_json::json;
 use super::claims::{SERVED, served};
 use super::provisioners::{GOOD, NAME, scene};
 use super::*;
+use crate::doctor::facts::{Log, Pod};
 use crate::doctor::fix::{Change, HostChange};
-use crate::doctor::{Fix, policy};
+use crate::doctor::{Fix, checks, policy};
 
 const BAD: &str = "quay.io/external_storage/nfs-client-provisioner:latest";
 
@@ -83,6 +84,54 @@ fn a_pod_without_a_workload_is_not_changed() {
         !fix.automatic && fix.note.contains("no workload owns this pod"),
         "{fix:?}"
     );
+}
+
+#[test]
+fn after_the_gate_only_provisioners_that_may_be_edited_are_restarted() {
+    let helm = json!({"metadata": {"labels": {"helm.sh/chart": "nfs-4.0.17"}}});
+    let argo = json!({"metadata": {"annotations": {"argocd.argoproj.io/tracking-id": "x"}}});
+    let logging_tenant = || {
+        let mut facts = facts(OLD, scene(tenant("busybox", NAME, 1)));
+        let log = facts
+            .pods
+            .iter()
+            .find(|pod| pod.name == "a-tenants-1")
+            .map(log_without_self_link);
+        facts.logs.extend(log);
+        facts
+    };
+    for (what, facts, title, reason) in rows! {
+        ("it waits", facts(OLD, scene(needs_self_link(json!({})))), "NFS301 deployment default/p", None),
+        ("no claim waits", facts(OLD, all([vec![class("managed", NAME)], needs_self_link(json!({}))])),
+            "NFS301 deployment default/p", Some("no claim waits for it")),
+        ("Helm", facts(OLD, scene(needs_self_link(helm))), "NFS301 deployment default/p", Some("Helm manages it")),
+        ("Argo CD", facts(OLD, scene(needs_self_link(argo))), "NFS301 deployment default/p",
+            Some("Argo CD manages it")),
+        ("a tenant's, by its image", facts(OLD, scene(all([tenant(BAD, NAME, 1),
+            vec![object("Namespace", "default")]]))), "NFS301 deployment tenant/a-tenants",
+            Some("only namespace default was asked for")),
+        ("a tenant's, by its log", logging_tenant(), "NFS302 deployment tenant/a-tenants",
+            Some("only namespace default was asked for")),
+    } {
+        let restarts = checks::restart_after_gate(&facts, &found(&facts), NOW);
+        assert_eq!(titles(&restarts), [title], "{what}");
+        let fix = restarts[0].fix.as_ref().unwrap();
+        assert!(
+            fix.command.as_deref().unwrap().contains(" rollout restart deployment/"),
+            "{what}: {fix:?}"
+        );
+        assert_eq!(fix.automatic, reason.is_none(), "{what}: {fix:?}");
+        assert_eq!(fix.changes.is_empty(), reason.is_some(), "{what}");
+        assert!(fix.note.contains(reason.unwrap_or_default()), "{what}: {}", fix.note);
+    }
+}
+
+fn log_without_self_link(pod: &Pod) -> Log {
+    Log {
+        namespace: pod.namespace.clone(),
+        pod: pod.name.clone(),
+        text: "E0214 1 x.go:1] selfLink was empty, can't make reference".to_owned(),
+    }
 }
 
 #[test]
