@@ -7,7 +7,11 @@
 macro_rules! hold {
     ($version:expr, $($what:literal: $objects:expr => [$($wanted:literal $(says $($text:literal)+)?),*];)*) => {
         $crate::doctor::checks::tests::hold($version, vec![
-            $(($what, $objects, &[$(($wanted, &[$($($text),+)?] as &[&str])),*] as &[_])),*
+            $((
+                $what,
+                $crate::doctor::checks::tests::Scene::into_facts($objects, $version),
+                &[$(($wanted, &[$($($text),+)?] as &[&str])),*] as &[_],
+            )),*
         ])
     };
 }
@@ -39,8 +43,25 @@ pub const NOW: &str = "2026-01-01T12:00:00Z";
 pub const OLD: &str = "v1.20.2";
 pub const NEW: &str = "v1.37.2";
 
-/// A row of a table: what it is about, the objects, and the findings with their texts.
-pub type Row<'a> = (&'a str, Vec<Value>, &'a [(&'a str, &'a [&'a str])]);
+/// A row of a table: what it is about, the facts, and the findings with their texts.
+pub type Row<'a> = (&'a str, Facts, &'a [(&'a str, &'a [&'a str])]);
+
+/// What a row may begin with: objects, or facts that no object shows.
+pub trait Scene {
+    fn into_facts(self, version: &str) -> Facts;
+}
+
+impl Scene for Vec<Value> {
+    fn into_facts(self, version: &str) -> Facts {
+        facts(version, self)
+    }
+}
+
+impl Scene for Facts {
+    fn into_facts(self, _: &str) -> Facts {
+        self
+    }
+}
 
 pub fn facts(version: &str, objects: Vec<Value>) -> Facts {
     let mut facts = dump::assemble(objects, Some("default"));
@@ -112,8 +133,8 @@ fn said_by(finding: &Finding) -> String {
 }
 
 pub fn hold(version: &str, rows: Vec<Row<'_>>) {
-    for (what, objects, wanted) in rows {
-        let found = found(&facts(version, objects));
+    for (what, facts, wanted) in rows {
+        let found = found(&facts);
         let titles: Vec<String> = found.iter().map(full_title).collect();
         let wanted_titles: Vec<&str> = wanted.iter().map(|(title, _)| *title).collect();
         assert_eq!(titles, wanted_titles, "{what} on {version}: {found:#?}");
