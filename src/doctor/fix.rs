@@ -101,10 +101,8 @@ impl Change {
         let (kind, name) = (object.short_kind(), shell_word(&object.name));
         match self {
             Self::Merge { patch, .. } => {
-                format!(
-                    "{kubectl} patch {kind} {name} --type merge -p {}",
-                    shell_word(&patch.to_string())
-                )
+                let patch = shell_word(&patch.to_string());
+                format!("{} --type merge -p {patch}", object.kubectl("patch"))
             }
             Self::Label { labels, .. } => {
                 let label = |(key, value): &(String, Option<String>)| match value {
@@ -112,7 +110,7 @@ impl Change {
                     None => format!("{}-", shell_word(key)),
                 };
                 let labels: Vec<String> = labels.iter().map(label).collect();
-                format!("{kubectl} label {kind} {name} {} --overwrite", labels.join(" "))
+                format!("{} {} --overwrite", object.kubectl("label"), labels.join(" "))
             }
             Self::SetImage { container, image, .. } => {
                 format!(
@@ -131,7 +129,7 @@ impl Change {
             }
             Self::Scale { replicas, .. } => format!("{kubectl} scale {kind}/{name} --replicas={replicas}"),
             Self::Restart { .. } => format!("{kubectl} rollout restart {kind}/{name}"),
-            Self::Delete(_) => format!("{kubectl} delete {kind} {name}"),
+            Self::Delete(_) => object.kubectl("delete"),
             Self::OnHost { host, change } => change.command(host),
         }
     }

@@ -182,7 +182,7 @@ fn find_useless_class(view: &View<'_>, class: &Class) -> Option<Finding> {
         }
     };
     Some(finding.with_command(
-        recreate_class(&class.name, provisioner),
+        recreate_class(class, provisioner),
         format!(
             "a class' provisioner can't be edited; the class is created again for {provisioner}; existing volumes are not affected"
         ),

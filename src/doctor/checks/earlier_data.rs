@@ -103,11 +103,7 @@ fn find_earlier_data(served: &Served<'_>, earlier: &[&EarlierVolume], listing: &
     );
     let call = format!("an NFS call to {export} from this machine");
     let volumes = earlier.iter().take(SHOWN);
-    let delete = format!(
-        "kubectl -n {} delete pvc {}",
-        shell_word(&claim.namespace),
-        shell_word(&claim.name)
-    );
+    let delete = claim.object().kubectl("delete");
     let note = format!(
         "look at the data first; then delete the claim with the empty directory, since a claim keeps its volume: {delete}"
     );

@@ -4,7 +4,6 @@ use super::{View, rights};
 use crate::cluster::quantity;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Class, Volume};
-use crate::doctor::names::shell_word;
 use crate::doctor::provisioners::{self, ProvisionerKind};
 use crate::doctor::{Confidence, Finding};
 use crate::provisioner::DEFAULT_NAME;
@@ -61,10 +60,8 @@ fn expansion_finding(view: &View<'_>, claim: &Claim, volume: &Volume, why: &str)
 
 /// The command that allows or forbids the expansion of a class' claims.
 fn allow_expansion(class: &Class, is_allowed: bool) -> String {
-    format!(
-        "kubectl patch storageclass {} -p '{{\"allowVolumeExpansion\":{is_allowed}}}'",
-        shell_word(&class.name)
-    )
+    let patch = class.object().kubectl("patch");
+    format!("{patch} -p '{{\"allowVolumeExpansion\":{is_allowed}}}'")
 }
 
 /// NFS127 with what keeps nfsprov from expanding a volume that it provisioned: class, permission or an error.

@@ -112,13 +112,9 @@ fn remove_finalizers(object: &Object, holders: &[&Holder<'_>]) -> String {
         ]
     });
     let patch = serde_json::Value::from_iter(steps);
-    let target = match &object.namespace {
-        Some(namespace) => format!("-n {} patch pvc", shell_word(namespace)),
-        None => "patch pv".to_owned(),
-    };
     format!(
-        "kubectl {target} {} --type json -p {}",
-        shell_word(&object.name),
+        "{} --type json -p {}",
+        object.kubectl("patch"),
         shell_word(&patch.to_string())
     )
 }

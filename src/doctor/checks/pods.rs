@@ -256,10 +256,9 @@ fn find_stuck_termination(view: &View<'_>, pod: &Pod) -> Option<Finding> {
 fn describe_last_resort(pod: &Pod) -> String {
     format!(
         "start the server again; the pod then ends by itself. Last resort, after no process of the pod runs on node \
-         {}: kubectl -n {} delete pod {} --grace-period=0 --force. That only removes the pod from the cluster: its \
-         processes may continue, and a StatefulSet starts a second pod that may write to the volume at the same time",
+         {}: {} --grace-period=0 --force. That only removes the pod from the cluster: its processes may continue, and \
+         a StatefulSet starts a second pod that may write to the volume at the same time",
         pod.node,
-        shell_word(&pod.namespace),
-        shell_word(&pod.name)
+        pod.object().kubectl("delete")
     )
 }

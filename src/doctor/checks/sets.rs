@@ -141,10 +141,6 @@ fn widen_limit(view: &View<'_>, set: &Workload, event: &Event, size: &str) -> Op
     let change = serde_json::json!([{
         "op": "replace", "path": format!("/spec/limits/{}/{bound}/storage", limit.index), "value": size,
     }]);
-    Some(format!(
-        "kubectl -n {} patch limitrange {} --type json -p {}",
-        shell_word(&limit.namespace),
-        shell_word(&limit.name),
-        shell_word(&change.to_string())
-    ))
+    let patch = Object::of("LimitRange", &limit.namespace, &limit.name).kubectl("patch");
+    Some(format!("{patch} --type json -p {}", shell_word(&change.to_string())))
 }

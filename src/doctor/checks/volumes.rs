@@ -253,16 +253,12 @@ fn find_blocked_volume(view: &View<'_>, volume: &Volume) -> Option<Finding> {
         "the PV is being deleted, but claim {}/{} is still bound to it{used_by}",
         of.namespace, of.name
     );
-    let command = format!(
-        "kubectl -n {} delete pvc {}",
-        shell_word(&of.namespace),
-        shell_word(&of.name)
-    );
+    let bound = Object::of("PersistentVolumeClaim", &of.namespace, &of.name);
     Some(
         Finding::new("NFS504", object, cause)
             .with_field("metadata.finalizers", volume.finalizers.join(", "))
             .with_command(
-                command,
+                bound.kubectl("delete"),
                 "only if the volume is not needed any more: the PV is deleted after its claim; a deletion can't be undone",
             ),
     )

@@ -113,16 +113,6 @@ fn waits_for_volume(view: &View<'_>, pod: &Pod) -> bool {
     pod.stopped.iter().all(waits)
 }
 
-/// Advice to read the `kubectl describe` output of an object.
-fn advise_describe(object: &Object) -> String {
-    format!(
-        "see kubectl -n {} describe {} {}",
-        shell_word(object.namespace.as_deref().unwrap_or_default()),
-        object.short_kind(),
-        shell_word(&object.name)
-    )
-}
-
 /// NFS123 about a claim whose cause is unknown, with the last event and the last line of its provisioner's log.
 fn describe_unexplained_claim(view: &View<'_>, claim: &Claim) -> Finding {
     let object = claim.object();
@@ -145,11 +135,11 @@ fn describe_unexplained_claim(view: &View<'_>, claim: &Claim) -> Finding {
         ),
         (None, Some(name)) => (
             format!("the claim waits for provisioner {name}; why it gets no volume is not known"),
-            advise_describe(&object),
+            format!("see {}", object.kubectl("describe")),
         ),
         (None, None) => (
             "the claim waits; the reason is not known".to_owned(),
-            advise_describe(&object),
+            format!("see {}", object.kubectl("describe")),
         ),
     };
     Finding::new("NFS123", object.clone(), cause)
@@ -225,7 +215,7 @@ fn describe_unexplained_pod(view: &View<'_>, pod: &Pod) -> Finding {
         return finding;
     }
     let object = pod.object();
-    let note = advise_describe(&object);
+    let note = format!("see {}", object.kubectl("describe"));
     let mut events = view.events_about(&object).to_vec();
     events.retain(|event| matches!(event.reason.as_str(), "FailedMount" | "FailedAttachVolume" | "Failed"));
     if let Some(event) = events

@@ -9,7 +9,6 @@ use crate::doctor::checks::hosts::find_host_of_node;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Container, Node};
 use crate::doctor::fix::{Change, HostChange};
-use crate::doctor::names::shell_word;
 use crate::doctor::provisioners::NFS_CSI;
 
 entries! {
@@ -189,11 +188,7 @@ pub fn describe_unregistered_driver(view: &View<'_>, node: &str, known: Option<&
                 "the CSI driver's {title}, which serves node {node}, is not ready{}",
                 state.unwrap_or_default().trim_end()
             ),
-            format!(
-                "see kubectl -n {} describe pod {}, and its log",
-                shell_word(&pod.namespace),
-                shell_word(&pod.name)
-            ),
+            format!("see {}, and its log", pod.object().kubectl("describe")),
         );
     }
     let has_label = |key: &str| known.is_some_and(|node| node.labels.keys().any(|label| label.starts_with(key)));
