@@ -36,50 +36,48 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     view.provisioners.iter().flat_map(faults).flatten().collect()
 }
 
+/// The permissions that nfsprov needs in all namespaces: the resource with its group, and verbs.
+const NEEDS_OF_NFSPROV: [&str; 4] = [
+    "persistentvolumeclaims get list watch",
+    "persistentvolumes get list watch create delete patch",
+    "storageclasses.storage.k8s.io list watch",
+    "events.events.k8s.io create",
+];
+
+/// The same of nfs-subdir-external-provisioner and those like it.
+const NEEDS_OF_OTHERS: [&str; 4] = [
+    "persistentvolumeclaims get list watch",
+    "persistentvolumes get list watch create delete",
+    "storageclasses.storage.k8s.io get list watch",
+    "events create patch",
+];
+
 /// The permissions that a provisioner needs, as questions for the API server.
 fn needed_rights(provisioner: &Provisioner<'_>) -> Vec<Right> {
-    let is_nfsprov = images::is_nfsprov(&provisioner.container.image);
-    let election = provisioner
-        .container
-        .env
-        .get("ENABLE_LEADER_ELECTION")
-        .cloned()
-        .flatten();
-    let elects_leader = match is_nfsprov {
-        true => provisioner.container.args.iter().any(|arg| arg == "--leader-elect"),
-        false => election.as_deref() != Some("false"),
-    };
-    let read: &[&str] = &["get", "list", "watch"];
-    let (verbs_on_classes, events_group, verbs_on_events): (_, _, &[&str]) = match is_nfsprov {
-        true => (&read[1..], "events.k8s.io", &["create"]),
-        false => (read, "", &["create", "patch"]),
-    };
-    let mut rules: Vec<(&str, &str, bool, &[&str])> = vec![
-        ("", "persistentvolumeclaims", false, read),
-        (
-            "",
-            "persistentvolumes",
-            false,
-            &["get", "list", "watch", "create", "delete"],
+    let container = provisioner.container;
+    let election = container.env.get("ENABLE_LEADER_ELECTION").and_then(Option::as_deref);
+    let (needs, lock, elects_leader) = match images::is_nfsprov(&container.image) {
+        true => {
+            let elects_leader = container.args.iter().any(|arg| arg == "--leader-elect");
+            (NEEDS_OF_NFSPROV, "leases.coordination.k8s.io create", elects_leader)
+        }
+        false => (
+            NEEDS_OF_OTHERS,
+            "endpoints get create update",
+            election != Some("false"),
         ),
-        ("storage.k8s.io", "storageclasses", false, verbs_on_classes),
-        (events_group, "events", false, verbs_on_events),
-    ];
-    if is_nfsprov {
-        rules.push(("", "persistentvolumes", false, &["patch"]));
-    }
-    match (elects_leader, is_nfsprov) {
-        (true, true) => rules.push(("coordination.k8s.io", "leases", true, &["create"])),
-        (true, false) => rules.push(("", "endpoints", true, &["get", "create", "update"])),
-        (false, _) => {}
-    }
-    let each = rules.into_iter().flat_map(|(group, resource, within, verbs)| {
-        let rights = verbs
-            .iter()
-            .map(move |verb| right_to(provisioner, group, resource, within, verb));
-        rights.collect::<Vec<_>>()
-    });
-    each.collect()
+    };
+    let everywhere = needs.into_iter().map(|need| (need, false));
+    let rights = everywhere
+        .chain(elects_leader.then_some((lock, true)))
+        .flat_map(|(need, in_namespace)| {
+            let (resource, verbs) = need.split_once(' ').unwrap_or((need, ""));
+            let (resource, group) = resource.split_once('.').unwrap_or((resource, ""));
+            verbs
+                .split(' ')
+                .map(move |verb| right_to(provisioner, group, resource, in_namespace, verb))
+        });
+    rights.collect()
 }
 
 /// The question whether a provisioner's service account may do something: in its own namespace only if `in_namespace`,
