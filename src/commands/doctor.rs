@@ -19,7 +19,7 @@ use crate::cluster::{ClientUse, Cluster, ClusterError, connect};
 use crate::control_plane::{Gate, check_version};
 use crate::doctor::dump::{self, Dump};
 use crate::doctor::facts::Facts;
-use crate::doctor::fix::plan::{plan_cluster_fixes, restart_fixes};
+use crate::doctor::fix::plan::plan_cluster_fixes;
 use crate::doctor::gather::{gather, server_time};
 use crate::doctor::report::Report;
 use crate::doctor::{Finding, Object, Severity, checks, entry, explain, formats};
@@ -28,9 +28,6 @@ use crate::output;
 
 /// The width of a report that is not written to a terminal.
 const WIDTH: usize = 100;
-
-/// The findings that the gate fixes too.
-const NEED_SELF_LINK: [&str; 2] = ["NFS301", "NFS302"];
 
 /// Runs one of the forms of the command: explain a code, undo the gate, diagnose a dump, write a dump, or diagnose the
 /// cluster and fix it with `--fix`.
@@ -161,7 +158,7 @@ async fn fix_findings(
     (facts, report): (Facts, Report),
 ) -> Result<Exit> {
     let sets_gate = sets_gate(args, &facts, &report)?;
-    let by_gate = |finding: &&Finding| args.gate && NEED_SELF_LINK.contains(&finding.code);
+    let by_gate = |finding: &&Finding| args.gate && checks::NEED_SELF_LINK.contains(&finding.code);
     let wanted = |finding: &&Finding| codes.is_empty() || codes.contains(&finding.code);
     let findings = report.findings.iter().filter(|one| wanted(one) && !by_gate(one));
     let findings: Vec<Finding> = findings.cloned().collect();
@@ -196,15 +193,17 @@ async fn fix_findings(
             options,
         };
         gate::change_gate(&job, &mut stop, &mut done).await?;
-        let again = restart_fixes(&report.findings, &facts, &Timestamp::now().to_string());
-        fix::fix_objects(
-            clusters,
-            &plan_cluster_fixes(&again, &facts),
-            options,
-            &mut stop,
-            &mut done,
-        )
-        .await?;
+        let restarts = checks::restart_after_gate(&facts, &report.findings, &Timestamp::now().to_string());
+        let steps = plan_cluster_fixes(&restarts, &facts);
+        fix::fix_objects(clusters, &steps, options, &mut stop, &mut done).await?;
+        let printed = restarts.iter().filter_map(|finding| finding.fix.as_ref());
+        for fix in printed.filter(|fix| !fix.automatic) {
+            let command = fix.command.as_deref().unwrap_or_default();
+            output::say(&format!(
+                "note: run {command} once every API server has the gate: {}",
+                fix.note
+            ));
+        }
     }
     if args.dry_run {
         output::say("dry run: no change was made");
@@ -243,7 +242,7 @@ fn sets_gate(args: &Doctor, facts: &Facts, report: &Report) -> Result<bool> {
         return Ok(false);
     }
     let mut findings = report.findings.iter();
-    if !findings.any(|finding| NEED_SELF_LINK.contains(&finding.code)) {
+    if !findings.any(|finding| checks::NEED_SELF_LINK.contains(&finding.code)) {
         let why = "--gate has no effect: no provisioner needs selfLink";
         return Err(UsageError(why.into()).into());
     }

@@ -40,6 +40,8 @@ pub enum Change {
     },
     /// Set the number of a workload's replicas.
     Scale { workload: Object, replicas: u32 },
+    /// Restart a workload's pods; `at` is written into its template, so that it differs from the running pods'.
+    Restart { workload: Object, at: String },
     /// Delete an object that its controller creates again.
     Delete(Object),
     /// Change a host over SSH.
@@ -51,9 +53,10 @@ impl Change {
     pub fn object(&self) -> Object {
         match self {
             Self::Merge { object, .. } | Self::Label { object, .. } | Self::Delete(object) => object.clone(),
-            Self::SetImage { workload, .. } | Self::SetEnv { workload, .. } | Self::Scale { workload, .. } => {
-                workload.clone()
-            }
+            Self::SetImage { workload, .. }
+            | Self::SetEnv { workload, .. }
+            | Self::Scale { workload, .. }
+            | Self::Restart { workload, .. } => workload.clone(),
             Self::OnHost { host, .. } => Object::cluster("Host", host),
         }
     }
@@ -80,6 +83,10 @@ impl Change {
                 in_container(container, "env", variables.iter().map(variable).collect())
             }
             Self::Scale { replicas, .. } => json!({"spec": {"replicas": replicas}}),
+            Self::Restart { at, .. } => {
+                let annotations = json!({"kubectl.kubernetes.io/restartedAt": at});
+                json!({"spec": {"template": {"metadata": {"annotations": annotations}}}})
+            }
             Self::Delete(_) | Self::OnHost { .. } => return None,
         })
     }
@@ -95,10 +102,8 @@ impl Change {
         let (kind, name) = (object.short_kind(), shell_word(&object.name));
         match self {
             Self::Merge { patch, .. } => {
-                format!(
-                    "{kubectl} patch {kind} {name} --type merge -p {}",
-                    shell_word(&patch.to_string())
-                )
+                let patch = shell_word(&patch.to_string());
+                format!("{} --type merge -p {patch}", object.kubectl("patch"))
             }
             Self::Label { labels, .. } => {
                 let label = |(key, value): &(String, Option<String>)| match value {
@@ -106,7 +111,7 @@ impl Change {
                     None => format!("{}-", shell_word(key)),
                 };
                 let labels: Vec<String> = labels.iter().map(label).collect();
-                format!("{kubectl} label {kind} {name} {} --overwrite", labels.join(" "))
+                format!("{} {} --overwrite", object.kubectl("label"), labels.join(" "))
             }
             Self::SetImage { container, image, .. } => {
                 format!(
@@ -124,7 +129,8 @@ impl Change {
                 format!("{kubectl} set env {kind}/{name} -c {container} {}", variables.join(" "))
             }
             Self::Scale { replicas, .. } => format!("{kubectl} scale {kind}/{name} --replicas={replicas}"),
-            Self::Delete(_) => format!("{kubectl} delete {kind} {name}"),
+            Self::Restart { .. } => format!("{kubectl} rollout restart {kind}/{name}"),
+            Self::Delete(_) => object.kubectl("delete"),
             Self::OnHost { host, change } => change.command(host),
         }
     }
@@ -157,6 +163,9 @@ mod tests {
                 Some(containers(json!({"name": "main", "env": [{"name": "A", "value": "b c"}]})))),
             (Change::Scale { workload: deployment(), replicas: 1}, "kubectl -n nfs scale deployment/p --replicas=1",
                 Some(json!({"spec": {"replicas": 1}}))),
+            (Change::Restart { workload: deployment(), at: "t".to_owned()},
+                "kubectl -n nfs rollout restart deployment/p", Some(json!({"spec": {"template": {"metadata":
+                {"annotations": {"kubectl.kubernetes.io/restartedAt": "t"}}}}}))),
             (Change::Delete(Object::of("PersistentVolumeClaim", "nfs", "a")), "kubectl -n nfs delete pvc a", None),
         } {
             assert_eq!((change.command().as_str(), change.patch()), (command, patch));

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::fmt::Write;
 
 use super::entry;
+use super::names::count_of;
 use super::report::Report;
 use super::{Confidence, Finding, Object, Severity};
 use crate::escape::{self, escape_line};
@@ -96,20 +97,16 @@ impl TextReport {
     /// How many checks ran and what they found, how much of it `--fix` can fix, and what was not checked.
     fn write_summary(&self, report: &Report) -> String {
         let (errors, warnings) = (report.count(Severity::Error), report.count(Severity::Warning));
-        let many = |count: usize, what: &str| match count {
-            1 => format!("1 {what}"),
-            count => format!("{count} {what}s"),
-        };
         let verdict = match (errors, warnings) {
             (0, 0) => self.paint("no problems found", "32"),
-            (0, _) => self.paint(&many(warnings, "warning"), "33"),
-            (_, 0) => self.paint(&many(errors, "error"), "31"),
-            _ => self.paint(
-                &format!("{}, {}", many(errors, "error"), many(warnings, "warning")),
-                "31",
-            ),
+            (0, _) => self.paint(&count_of(warnings, "warning"), "33"),
+            (_, 0) => self.paint(&count_of(errors, "error"), "31"),
+            _ => {
+                let both = format!("{}, {}", count_of(errors, "error"), count_of(warnings, "warning"));
+                self.paint(&both, "31")
+            }
         };
-        let mut out = format!("{} run, {verdict}.\n", many(report.checked.len(), "check"));
+        let mut out = format!("{} run, {verdict}.\n", count_of(report.checked.len(), "check"));
         let fixes = describe_fixes(report);
         if !fixes.is_empty() {
             out += &self.wrap_words(&fixes, "", "  ");

@@ -164,13 +164,8 @@ impl Reader<'_> {
         Ok(facts)
     }
 
-    /// As [`Self::read_wanted`], for all objects of the list.
-    async fn read_all<K: Listed>(&self, api: Api<K>) -> Facts {
-        self.read_wanted(api, |_| true).await
-    }
-
     /// Reads the wanted objects of a list. A list that can't be read is noted as unread, and gives no facts.
-    async fn read_wanted<K: Listed>(&self, api: Api<K>, is_wanted: impl Fn(&K) -> bool) -> Facts {
+    async fn read<K: Listed>(&self, api: Api<K>, is_wanted: impl Fn(&K) -> bool) -> Facts {
         let what = &K::plural(&());
         self.change_dump(|dump| dump.begin(what));
         let read = self.list(&api, ListParams::default(), is_wanted).await;
@@ -179,6 +174,11 @@ impl Reader<'_> {
             self.change_dump(|dump| dump.forget(what));
             Facts::default()
         })
+    }
+
+    /// Reads all objects of a kind in the cluster.
+    async fn read_of_cluster<K: Listed>(&self) -> Facts {
+        self.read(self.api_in_cluster::<K>(), |_| true).await
     }
 
     /// Reads a list in another namespace. If it can't be read, it is recorded as unread with the suffix `whose`, or
@@ -204,7 +204,7 @@ impl Reader<'_> {
     /// Reads the workloads of all namespaces; if they can't be read, which is noted, those in the namespace of the
     /// diagnosis.
     async fn read_workloads<K: Listed + Resource<Scope = NamespaceResourceScope>>(&self) -> Facts {
-        let found = self.read_all(self.api_in_cluster::<K>()).await;
+        let found = self.read_of_cluster::<K>().await;
         let what = K::plural(&());
         let is_refused = |unread: &[Unread]| unread.iter().any(|one| one.what == what);
         match self.namespace.is_some() && self.unread.lock().is_ok_and(|unread| is_refused(&unread)) {
@@ -243,23 +243,21 @@ impl Reader<'_> {
 
     /// Reads all lists in parallel, and whether the API server sends a selfLink.
     async fn read_lists(&self) -> Facts {
+        let claims = self.api_in_scope::<core::PersistentVolumeClaim>();
         let lists = [
-            self.read_all(self.api_in_scope::<core::PersistentVolumeClaim>())
-                .boxed(),
-            self.read_all(self.api_in_cluster::<core::PersistentVolume>()).boxed(),
-            self.read_all(self.api_in_cluster::<StorageClass>()).boxed(),
-            self.read_all(self.api_in_scope::<core::Pod>()).boxed(),
+            self.read(claims, |_| true).boxed(),
+            self.read_of_cluster::<core::PersistentVolume>().boxed(),
+            self.read_of_cluster::<StorageClass>().boxed(),
+            self.read(self.api_in_scope::<core::Pod>(), |_| true).boxed(),
             self.read_workloads::<Deployment>().boxed(),
             self.read_workloads::<StatefulSet>().boxed(),
             self.read_workloads::<DaemonSet>().boxed(),
-            self.read_all(self.api_in_cluster::<core::Node>()).boxed(),
-            self.read_wanted(self.api_in_scope::<core::Event>(), is_relevant_event)
-                .boxed(),
-            self.read_all(self.api_in_cluster::<CSIDriver>()).boxed(),
-            self.read_all(self.api_in_cluster::<CSINode>()).boxed(),
-            self.read_all(self.api_in_scope::<core::LimitRange>()).boxed(),
-            self.read_wanted(self.api_in_cluster::<Lease>(), is_election_lock)
-                .boxed(),
+            self.read_of_cluster::<core::Node>().boxed(),
+            self.read(self.api_in_scope(), is_relevant_event).boxed(),
+            self.read_of_cluster::<CSIDriver>().boxed(),
+            self.read_of_cluster::<CSINode>().boxed(),
+            self.read(self.api_in_scope::<core::LimitRange>(), |_| true).boxed(),
+            self.read(self.api_in_cluster(), is_election_lock).boxed(),
             self.read_volume_events().boxed(),
             self.read_control_plane().boxed(),
             self.read_self_link().boxed(),

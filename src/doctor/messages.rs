@@ -4,6 +4,7 @@
 //! `patterns.txt` is the table of patterns. They match parts of messages, never whole ones: these differ between
 //! versions.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
@@ -102,14 +103,9 @@ pub fn parse_exceeded_quota(text: &str) -> Option<(String, Vec<QuotaItem>)> {
             .map(|(key, value)| (key.to_owned(), value.trim_end_matches(['"', '\'', ')']).to_owned()))
             .collect()
     };
-    let (used, limited) = (part(3), part(4));
-    let of = |pairs: &[(String, String)], key: &str| {
-        let pair = pairs.iter().find(|(other, _)| other == key);
-        pair.map(|(_, value)| value.clone()).unwrap_or_default()
-    };
+    let used: HashMap<String, String> = part(3).into_iter().collect();
     let item = |(key, requested): (String, String)| QuotaItem {
-        used: of(&used, &key),
-        limited: of(&limited, &key),
+        used: used.get(&key).cloned().unwrap_or_default(),
         requested,
         key,
     };
@@ -123,7 +119,6 @@ pub struct QuotaItem {
     pub key: String,
     pub requested: String,
     pub used: String,
-    pub limited: String,
 }
 
 /// The claim that `create Claim C for Pod P in StatefulSet S failed error: …` is about, or `… failed to create PVC C:

@@ -23,6 +23,7 @@ pub(crate) mod servers;
 use serde::Serialize;
 
 use fix::Change;
+use names::shell_word;
 
 /// How bad a finding is, worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -92,6 +93,15 @@ impl Object {
         match &self.namespace {
             Some(namespace) => format!("{object} -n {namespace}"),
             None => object,
+        }
+    }
+
+    /// A kubectl command about the object, without its options: `kubectl -n web delete pvc data`.
+    pub(crate) fn kubectl(&self, verb: &str) -> String {
+        let name = format!("{verb} {} {}", self.short_kind(), shell_word(&self.name));
+        match &self.namespace {
+            Some(namespace) => format!("kubectl -n {} {name}", shell_word(namespace)),
+            None => format!("kubectl {name}"),
         }
     }
 }

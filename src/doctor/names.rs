@@ -73,6 +73,15 @@ pub fn list_names<T: Borrow<str>>(names: &[T]) -> String {
     }
 }
 
+/// A number of things: `1 claim`, `2 classes`.
+pub fn count_of(count: usize, noun: &str) -> String {
+    match (count, noun.ends_with(['s', 'x'])) {
+        (1, _) => format!("1 {noun}"),
+        (_, true) => format!("{count} {noun}es"),
+        (_, false) => format!("{count} {noun}s"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

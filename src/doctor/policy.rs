@@ -100,7 +100,7 @@ fn is_reversible(code: &str, change: &Change) -> bool {
                     == json!({"spec": {"persistentVolumeReclaimPolicy": patch["spec"]["persistentVolumeReclaimPolicy"]}})
         }
         Change::Label { .. } => is_kind(&["PersistentVolume"]),
-        Change::SetImage { .. } | Change::SetEnv { .. } | Change::Scale { .. } => true,
+        Change::SetImage { .. } | Change::SetEnv { .. } | Change::Scale { .. } | Change::Restart { .. } => true,
         Change::Delete(_) if code == "NFS122" => is_kind(&["PersistentVolumeClaim", "Pod"]),
         Change::Delete(_) => is_kind(&["Lease", "Endpoints"]),
         Change::OnHost { .. } => true,

@@ -9,6 +9,7 @@ use super::checks::distribution;
 use super::entry;
 use super::explain::CATALOGUE;
 use super::facts::{Claim, Facts, Pod};
+use super::names::count_of;
 use super::{Finding, Object, Severity, provisioners};
 
 /// The findings, and the codes that were checked.
@@ -240,25 +241,17 @@ fn list_coverage(
 
 /// How many claims, PVs, classes and provisioners were checked, and of which namespace the claims are.
 fn describe_scope(facts: &Facts) -> String {
-    let one_or_many = |count: usize, one: &str, many: &str| match count {
-        1 => format!("1 {one}"),
-        count => format!("{count} {many}"),
-    };
     let place = match &facts.namespace {
         Some(namespace) => format!("of namespace {namespace}"),
         None => "of all namespaces".to_owned(),
     };
-    format!(
-        "{} {place}, {}, {}, {}",
-        one_or_many(facts.claims.len(), "claim", "claims"),
-        one_or_many(facts.volumes.len(), "PV", "PVs"),
-        one_or_many(facts.classes.len(), "class", "classes"),
-        one_or_many(
-            provisioners::find_provisioners(facts).len(),
-            "NFS provisioner",
-            "NFS provisioners"
-        ),
-    )
+    let claims = count_of(facts.claims.len(), "claim");
+    let (volumes, classes) = (
+        count_of(facts.volumes.len(), "PV"),
+        count_of(facts.classes.len(), "class"),
+    );
+    let provisioners = count_of(provisioners::find_provisioners(facts).len(), "NFS provisioner");
+    format!("{claims} {place}, {volumes}, {classes}, {provisioners}")
 }
 
 #[cfg(test)]

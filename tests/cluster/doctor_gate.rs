@@ -185,6 +185,13 @@ async fn doctor_brings_self_link_back_and_away_again(stage: Arc<Stage>) -> Resul
             .await?
             .contains("    feature-gates: RemoveSelfLink=false\n")
     );
+    // No claim waits for it, so the policy leaves its restart to the administrator.
+    let printed = stderr.split_once("note: run ");
+    let printed = printed.and_then(|(_, rest)| rest.split_once(" once every API server has the gate: "));
+    let (restart, why) = printed.with_context(|| stderr.clone())?;
+    ensure!(why.contains("not done by --fix: no claim waits for it"), "{why}");
+    let (_, stderr, code) = said(&scene.shell(restart).await?);
+    ensure!(code == 0, "{restart}: {stderr}");
     let deployments: Api<Deployment> = Api::namespaced(scene.client.clone(), &scene.namespace);
     let restarted = serde_json::to_value(deployments.get("nfs-client-provisioner").await?)?;
     let annotations = &restarted["spec"]["template"]["metadata"]["annotations"];

@@ -14,6 +14,7 @@ use crate::doctor::Finding;
 use crate::doctor::fix::apply;
 use crate::doctor::fix::edit::{Edit, NoChange};
 use crate::doctor::fix::plan::{Effect, Step};
+use crate::doctor::names::count_of;
 use crate::exit::UsageError;
 use crate::output::{self, Colour, say};
 
@@ -115,7 +116,7 @@ pub async fn fix_objects(
     if refused > 0 {
         let why = format!(
             "confirmation of {} required but stdin is not a terminal; pass --yes",
-            count_fixes(refused)
+            count_of(refused, "fix")
         );
         return Err(UsageError(why.into()).into());
     }
@@ -140,15 +141,8 @@ pub fn confirm_change(options: FixOptions, question: &str, counts: FixCounts) ->
 fn interrupted_message(counts: FixCounts) -> String {
     format!(
         "interrupted after {}; no change was left incomplete",
-        count_fixes(counts.applied)
+        count_of(counts.applied, "fix")
     )
-}
-
-fn count_fixes(fixes: usize) -> String {
-    match fixes {
-        1 => "1 fix".to_owned(),
-        many => format!("{many} fixes"),
-    }
 }
 
 /// Reads the objects of a step and computes its edits. `None`, after a line that says why, if no change is needed or

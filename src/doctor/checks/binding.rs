@@ -1,6 +1,6 @@
 //! Claims that lost their PV: NFS117 (PURE).
 
-use super::Case;
+use super::View;
 use super::commands::{create_lost_volume, placeholder_note};
 use crate::doctor::Finding;
 use crate::doctor::entry::entries;
@@ -12,15 +12,15 @@ entries! {
         "The PV that the claim was bound to was deleted. The data is still on the export. A PV of the same name for the same directory, without a claimRef, is bound to the claim again.";
 }
 
-pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
-    let claims = &case.facts.claims;
+pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
+    let claims = &view.facts.claims;
     let lost = claims.iter().filter(|claim| claim.phase == "Lost");
-    lost.map(|claim| describe_lost_claim(case, claim)).collect()
+    lost.map(|claim| describe_lost_claim(view, claim)).collect()
 }
 
 /// NFS117, with the command that creates the PV again, at the lost directory if that can be derived.
-fn describe_lost_claim(case: &Case<'_>, claim: &Claim) -> Finding {
-    let export = derive_lost_export(case, claim);
+fn describe_lost_claim(view: &View<'_>, claim: &Claim) -> Finding {
+    let export = derive_lost_export(view, claim);
     let command = create_lost_volume(claim, &claim.volume, export.as_ref());
     let note = match export {
         Some(_) => {
@@ -33,14 +33,14 @@ fn describe_lost_claim(case: &Case<'_>, claim: &Claim) -> Finding {
     Finding::new("NFS117", claim.object(), cause)
         .with_field("status.phase", "Lost")
         .with_evidence("PersistentVolumes", format!("none called {volume}"))
-        .with_all_evidence(case.last_event(&claim.object()))
+        .with_all_evidence(view.last_event(&claim.object()))
         .with_command(&command, format!("{}{note}", placeholder_note(&command)))
-        .with_affected(case.users_of(claim))
+        .with_affected(view.users_of(claim))
 }
 
 /// The server and path where a provisioner put the claim's volume, if other PVs of its class have default directories
 /// and no PV is at, above or below that path. `None` unless the volume's name holds the claim's uid.
-fn derive_lost_export(case: &Case<'_>, claim: &Claim) -> Option<(String, String)> {
+fn derive_lost_export(view: &View<'_>, claim: &Claim) -> Option<(String, String)> {
     let handover = claim.handover.as_deref()?;
     // Whoever creates a claim chooses its volumeName and its annotations, but not its uid: without this check a claim
     // could be Lost for a directory that was never its own.
@@ -58,7 +58,7 @@ fn derive_lost_export(case: &Case<'_>, claim: &Claim) -> Option<(String, String)
         let is_of_class = volume.class == claim.class.as_deref().unwrap_or_default();
         volume.is_provisioned_by(handover) && is_of_class && is_named_after_claim(volume)
     };
-    let (server, path) = case.facts.volumes.iter().find(is_sibling)?.nfs.clone()?;
+    let (server, path) = view.facts.volumes.iter().find(is_sibling)?.nfs.clone()?;
     let directory = format!("{}-{}-{}", claim.namespace, claim.name, claim.volume);
     let root = parent_directory(&path);
     let path = format!("{}/{directory}", root.trim_end_matches('/'));
@@ -68,7 +68,7 @@ fn derive_lost_export(case: &Case<'_>, claim: &Claim) -> Option<(String, String)
             .as_ref()
             .is_some_and(|(_, other)| are_overlapping(other, &path))
     };
-    (!case.facts.volumes.iter().any(is_taken)).then_some((server, path))
+    (!view.facts.volumes.iter().any(is_taken)).then_some((server, path))
 }
 
 /// Whether two directories are the same, or one is below the other.

@@ -1,24 +1,24 @@
 //! Causes found in the controller manager's events about claims, if classes or volumes could not be read: NFS101,
 //! NFS103, NFS104, NFS106 to NFS113 (PURE).
 
-use super::Case;
+use super::View;
 use crate::doctor::facts::Claim;
 use crate::doctor::messages::{self, Place};
 use crate::doctor::{Confidence, Finding};
 
-pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
-    if case.facts.knows("storageclasses") && case.facts.knows("persistentvolumes") {
+pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
+    if view.facts.knows("storageclasses") && view.facts.knows("persistentvolumes") {
         return Vec::new();
     }
-    let claims = case.pending_claims().filter(|claim| !case.is_other_storage(claim));
-    claims.filter_map(|claim| find_cause_in_events(case, claim)).collect()
+    let claims = view.pending_claims().filter(|claim| !view.is_other_storage(claim));
+    claims.filter_map(|claim| find_cause_in_events(view, claim)).collect()
 }
 
 /// The finding for the newest event about a claim that is a sign of one, likely at most. `None` if the objects that
 /// were read contradict it.
-fn find_cause_in_events(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
+fn find_cause_in_events(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     let object = claim.object();
-    let mut events = case.events_about(&object).iter();
+    let mut events = view.events_about(&object).iter();
     let (event, code, named) = events.find_map(|event| {
         let (code, named) = messages::classify(Place::Binding, &event.message)?;
         Some((event, code, named))
@@ -30,7 +30,7 @@ fn find_cause_in_events(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     };
     let cause = match code {
         // Kubernetes writes this for static PVs of a class without an object, too.
-        "NFS103" if case.facts.find_class(class).is_some() => return None,
+        "NFS103" if view.facts.find_class(class).is_some() => return None,
         "NFS103" => format!(
             "the claim's class {} doesn't exist, and no PV of it fits",
             named.as_deref().unwrap_or(class)
@@ -58,7 +58,7 @@ fn find_cause_in_events(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
         Finding::new(code, object, cause)
             .with_confidence(Confidence::Likely)
             .with_all_evidence([event.evidence()])
-            .with_affected(case.users_of(claim))
+            .with_affected(view.users_of(claim))
             .with_same_cause(class)
             .with_advice(note),
     )

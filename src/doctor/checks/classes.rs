@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::commands::{CLASS, MARK, choose_class, mark_default, recreate_claim, recreate_class, unmark_default};
-use super::{Case, Evidence, matches};
+use super::{Evidence, View, matches};
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Class};
 use crate::doctor::messages::{self, Place};
@@ -29,41 +29,41 @@ entries! {
         "Kubernetes up to 1.25 refuses claims without a class while two classes are the default; newer versions take the newest. K3s marks its local-path again at every restart, unless it is started with --disable local-storage.";
 }
 
-pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
-    let mut found: Vec<Finding> = find_two_default_classes(case).into_iter().collect();
-    if case.facts.knows("storageclasses") && case.facts.knows("persistentvolumes") {
-        let claims = case.pending_claims().filter(|claim| claim.volume.is_empty());
-        found.extend(claims.filter_map(|claim| find_missing_class(case, claim)));
-        let classes = &case.facts.classes;
-        found.extend(classes.iter().filter_map(|class| find_useless_class(case, class)));
+pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
+    let mut found: Vec<Finding> = find_two_default_classes(view).into_iter().collect();
+    if view.facts.knows("storageclasses") && view.facts.knows("persistentvolumes") {
+        let claims = view.pending_claims().filter(|claim| claim.volume.is_empty());
+        found.extend(claims.filter_map(|claim| find_missing_class(view, claim)));
+        let classes = &view.facts.classes;
+        found.extend(classes.iter().filter_map(|class| find_useless_class(view, class)));
     }
     found
 }
 
 /// NFS101 if a claim names no class; NFS103 if its class doesn't exist and no PV has it.
-fn find_missing_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
+fn find_missing_class(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     let Some(name) = &claim.class else {
-        return find_claim_without_class(case, claim);
+        return find_claim_without_class(view, claim);
     };
-    let is_known = name.is_empty() || case.facts.find_class(name).is_some() || case.has_volumes(name);
-    (!is_known && !case.has_only_static_volumes()).then(|| describe_missing_class(case, claim, name))
+    let is_known = name.is_empty() || view.facts.find_class(name).is_some() || view.has_volumes(name);
+    (!is_known && !view.has_only_static_volumes()).then(|| describe_missing_class(view, claim, name))
 }
 
 /// NFS101, unless the default class will still be given to the claim or a PV fits; or the near miss, if all volumes
 /// are static.
-fn find_claim_without_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
-    let is_retroactive = case.facts.minor().is_some_and(|minor| minor >= RETROACTIVE);
-    let default = case.facts.default_class();
+fn find_claim_without_class(view: &View<'_>, claim: &Claim) -> Option<Finding> {
+    let is_retroactive = view.facts.minor().is_some_and(|minor| minor >= RETROACTIVE);
+    let default = view.facts.default_class();
     if default.is_some() && is_retroactive {
         return None;
     }
-    let ranked = case.rank_volumes_for(claim);
+    let ranked = view.rank_volumes_for(claim);
     if ranked.first().is_some_and(|candidate| candidate.mismatches.is_empty()) {
         return None;
     }
     // If all volumes are static, a PV was meant, not a class.
-    if case.has_only_static_volumes()
-        && let Some(finding) = matches::find_near_miss(case, claim, &ranked)
+    if view.has_only_static_volumes()
+        && let Some(finding) = matches::find_near_miss(view, claim, &ranked)
     {
         return Some(finding);
     }
@@ -75,19 +75,19 @@ fn find_claim_without_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
         Finding::new("NFS101", claim.object(), cause)
             .with_same_cause("")
             .with_field("spec.storageClassName", "not set")
-            .with_all_evidence(case.last_event(&claim.object()))
+            .with_all_evidence(view.last_event(&claim.object()))
             .with_all_evidence(near_misses)
     };
     let recreation = recreate_claim(claim, &Value::Null);
     if let Some(default) = default {
         let cause = format!(
             "the claim names no class, and was created before {} became the default; Kubernetes {} does not change such claims",
-            default.name, case.facts.version
+            default.name, view.facts.version
         );
         return Some(finding(cause).with_command(recreation, "the claim is Pending and has no data"));
     }
     let cause = "the claim names no class, and the cluster has no default class";
-    let able = case
+    let able = view
         .facts
         .classes
         .iter()
@@ -118,13 +118,13 @@ fn find_claim_without_class(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
 }
 
 /// NFS103, with the class that may be meant and a command that names another one.
-fn describe_missing_class(case: &Case<'_>, claim: &Claim, name: &str) -> Finding {
-    let known: Vec<&str> = case.facts.classes.iter().map(|class| class.name.as_str()).collect();
+fn describe_missing_class(view: &View<'_>, claim: &Claim, name: &str) -> Finding {
+    let known: Vec<&str> = view.facts.classes.iter().map(|class| class.name.as_str()).collect();
     let cause = format!("the claim's class {name} doesn't exist");
     let finding = Finding::new("NFS103", claim.object(), cause)
         .with_field("spec.storageClassName", name)
         .with_evidence("StorageClasses", list_names(&known))
-        .with_all_evidence(case.last_event(&claim.object()))
+        .with_all_evidence(view.last_event(&claim.object()))
         .with_same_cause(name);
     if known.is_empty() {
         let command = format!("nfsprov create storageclass {} --apply", shell_word(name));
@@ -143,19 +143,19 @@ fn describe_missing_class(case: &Case<'_>, claim: &Claim, name: &str) -> Finding
 }
 
 /// NFS104: claims are Pending for a class whose provisioner creates no volumes, and no PV has the class.
-fn find_useless_class(case: &Case<'_>, class: &Class) -> Option<Finding> {
-    if provisioners::creates_volumes(class) || case.has_volumes(&class.name) {
+fn find_useless_class(view: &View<'_>, class: &Class) -> Option<Finding> {
+    if provisioners::creates_volumes(class) || view.has_volumes(&class.name) {
         return None;
     }
     let is_of_class = |claim: &&Claim| claim.volume.is_empty() && claim.class.as_deref() == Some(class.name.as_str());
     // A claim that may still wait for its first pod needs nothing yet.
-    let needs_volume = |claim: &&Claim| !class.waits || claim.node_selected || !case.pods_using(claim).is_empty();
-    let claims: Vec<&Claim> = case.pending_claims().filter(is_of_class).filter(needs_volume).collect();
+    let needs_volume = |claim: &&Claim| !class.waits || claim.node_selected || !view.pods_using(claim).is_empty();
+    let claims: Vec<&Claim> = view.pending_claims().filter(is_of_class).filter(needs_volume).collect();
     let first = claims.first()?;
     let finding = |cause: String| {
         Finding::new("NFS104", class.object(), cause)
             .with_field("provisioner", &class.provisioner)
-            .with_all_evidence(case.last_event(&first.object()))
+            .with_all_evidence(view.last_event(&first.object()))
             .with_affected(claims.iter().map(|claim| claim.object()))
     };
     if class.provisioner == NO_PROVISIONER {
@@ -171,7 +171,7 @@ fn find_useless_class(case: &Case<'_>, class: &Class) -> Option<Finding> {
         );
     }
     let finding = finding(format!("{} is no provisioner that creates volumes", class.provisioner));
-    let provisioner = match provisioners::running_names(case.facts).as_slice() {
+    let provisioner = match provisioners::running_names(view.facts).as_slice() {
         [] => DEFAULT_NAME,
         [only] => only,
         many => {
@@ -182,7 +182,7 @@ fn find_useless_class(case: &Case<'_>, class: &Class) -> Option<Finding> {
         }
     };
     Some(finding.with_command(
-        recreate_class(&class.name, provisioner),
+        recreate_class(class, provisioner),
         format!(
             "a class' provisioner can't be edited; the class is created again for {provisioner}; existing volumes are not affected"
         ),
@@ -190,13 +190,13 @@ fn find_useless_class(case: &Case<'_>, class: &Class) -> Option<Finding> {
 }
 
 /// NFS105: an error where Kubernetes refuses claims because of it, else a warning.
-fn find_two_default_classes(case: &Case<'_>) -> Option<Finding> {
-    let mut marked: Vec<&Class> = case.facts.classes.iter().filter(|class| class.default).collect();
+fn find_two_default_classes(view: &View<'_>) -> Option<Finding> {
+    let mut marked: Vec<&Class> = view.facts.classes.iter().filter(|class| class.default).collect();
     marked.sort_by_key(|class| (class.created, &class.name));
     let newest = marked.pop()?;
     let oldest = marked.first()?;
     let names: Vec<&str> = marked.iter().map(|class| class.name.as_str()).collect();
-    let is_old = case.facts.minor().is_none_or(|minor| minor < RETROACTIVE);
+    let is_old = view.facts.minor().is_none_or(|minor| minor < RETROACTIVE);
     let (severity, effect) = match is_old {
         true => (Severity::Error, "claims that name no class are refused".to_owned()),
         false => (Severity::Warning, format!("the newest, {}, is used", newest.name)),
@@ -206,7 +206,7 @@ fn find_two_default_classes(case: &Case<'_>) -> Option<Finding> {
         false => "",
     };
     let others = if names.len() == 1 { "" } else { " and others" };
-    let mut events = case.facts.events.iter().rev();
+    let mut events = view.facts.events.iter().rev();
     let refusal = events.find(|event| messages::is_sign_of("NFS105", Place::Creation, &event.message));
     let cause = format!(
         "{}{others} and {} are both the default class: {effect}",

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use k8s_openapi::jiff::SignedDuration;
 
-use super::Case;
+use super::View;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Facts, Lock};
 use crate::doctor::{Confidence, Finding, Object};
@@ -24,9 +24,9 @@ entries! {
         "The kube-controller-manager binds claims to volumes and hands claims to provisioners. It checks each Pending claim every 15 seconds and writes an event. A claim that has been Pending for ten minutes without an event, or an expired Lease kube-system/kube-controller-manager, means that it does not run. On kubeadm it is a static pod of the control plane nodes; on K3s and RKE2 it is part of the server process.";
 }
 
-pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
-    let expired = find_expired_controller_lease(case);
-    [describe_version(case.facts)].into_iter().chain(expired).collect()
+pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
+    let expired = find_expired_controller_lease(view);
+    [describe_version(view.facts)].into_iter().chain(expired).collect()
 }
 
 /// The distribution of Kubernetes, by its version or its nodes' annotations; `Kubernetes` if neither tells.
@@ -55,10 +55,10 @@ fn describe_version(facts: &Facts) -> Finding {
 }
 
 /// NFS004, certain: the controller manager's Lease has not been renewed for a minute. `None` without such a Lease.
-fn find_expired_controller_lease(case: &Case<'_>) -> Option<Finding> {
+fn find_expired_controller_lease(view: &View<'_>) -> Option<Finding> {
     let is_managers = |lock: &&Lock| lock.namespace == "kube-system" && lock.name == "kube-controller-manager";
-    let lock = case.facts.locks.iter().find(is_managers)?;
-    let renewed = lock.renewed.filter(|renewed| case.has_elapsed(Some(*renewed), STALE))?;
+    let lock = view.facts.locks.iter().find(is_managers)?;
+    let renewed = lock.renewed.filter(|renewed| view.has_elapsed(Some(*renewed), STALE))?;
     let source = "renewTime of Lease kube-system/kube-controller-manager";
     Some(
         build_controller_manager_finding("its Lease is not renewed any more")
@@ -68,18 +68,18 @@ fn find_expired_controller_lease(case: &Case<'_>) -> Option<Finding> {
 
 /// NFS004, likely: claims have been Pending for more than ten minutes without any event or other finding. `None` if
 /// events were not read.
-pub fn find_silent_controller_manager(case: &Case<'_>, found: &[Finding]) -> Option<Finding> {
-    if !case.facts.knows("events") {
+pub fn find_silent_controller_manager(view: &View<'_>, found: &[Finding]) -> Option<Finding> {
+    if !view.facts.knows("events") {
         return None;
     }
     let explained: HashSet<&Object> = found
         .iter()
         .flat_map(|finding| finding.explains.iter().chain([&finding.object]))
         .collect();
-    let waiting = case
+    let waiting = view
         .pending_claims()
-        .filter(|claim| claim.volume.is_empty() && case.has_elapsed(claim.created, SILENCE));
-    let is_silent = |object: &Object| case.events_about(object).is_empty() && !explained.contains(object);
+        .filter(|claim| claim.volume.is_empty() && view.has_elapsed(claim.created, SILENCE));
+    let is_silent = |object: &Object| view.events_about(object).is_empty() && !explained.contains(object);
     let objects: Vec<Object> = waiting.map(Claim::object).filter(is_silent).collect();
     let source = format!("events on {}", objects.first()?.title());
     Some(

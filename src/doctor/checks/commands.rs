@@ -30,11 +30,7 @@ pub fn object_argument(name: &str) -> String {
 
 /// The command that deletes a claim, which must hold nothing, and creates it again with `change` merged into it.
 pub fn recreate_claim(claim: &Claim, change: &Value) -> String {
-    let get = format!(
-        "kubectl -n {} get pvc {} -o json",
-        shell_word(&claim.namespace),
-        shell_word(&claim.name)
-    );
+    let get = format!("{} -o json", claim.object().kubectl("get"));
     let mut change = change.clone();
     if claim.annotated && change.pointer("/spec/storageClassName").is_some() {
         // It would be the stronger one.
@@ -55,12 +51,12 @@ pub fn choose_class(claim: &Claim) -> String {
 }
 
 /// The command that deletes a class and creates it again with another provisioner, a field that can't be edited.
-pub fn recreate_class(name: &str, provisioner: &str) -> String {
-    format!(
-        "kubectl get storageclass {} -o json | {} | kubectl replace --force -f -",
-        shell_word(name),
-        patch_locally(&json!({"provisioner": provisioner}))
-    )
+pub fn recreate_class(class: &Class, provisioner: &str) -> String {
+    let (get, patch) = (
+        class.object().kubectl("get"),
+        patch_locally(&json!({"provisioner": provisioner})),
+    );
+    format!("{get} -o json | {patch} | kubectl replace --force -f -")
 }
 
 /// The command that marks a class as the default.

@@ -1,6 +1,6 @@
 //! csi-driver-nfs, which has to be installed, on the nodes and as a controller: NFS211, NFS215 (PURE).
 
-use super::Case;
+use super::View;
 use super::mounts::describe_unregistered_driver;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Class, Pod};
@@ -15,20 +15,20 @@ entries! {
         "The driver's controller (Deployment csi-nfs-controller, by default in kube-system) provisions the volumes of nfs.csi.k8s.io. While it does not run, claims stay Pending; the driver on the nodes still mounts existing volumes.";
 }
 
-pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
-    if !case.facts.knows("storageclasses") || !case.facts.knows("csidrivers") {
+pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
+    if !view.facts.knows("storageclasses") || !view.facts.knows("csidrivers") {
         return Vec::new();
     }
-    let classes = case.facts.classes.iter().filter(|class| class.provisioner == NFS_CSI);
-    let mut found: Vec<Finding> = classes.filter_map(|class| find_missing_driver(case, class)).collect();
-    found.extend(find_node_without_driver(case));
+    let classes = view.facts.classes.iter().filter(|class| class.provisioner == NFS_CSI);
+    let mut found: Vec<Finding> = classes.filter_map(|class| find_missing_driver(view, class)).collect();
+    found.extend(find_node_without_driver(view));
     found
 }
 
 /// NFS211 if the driver of a class is not in the cluster; NFS215 if claims are Pending and the driver has no
 /// controller.
-fn find_missing_driver(case: &Case<'_>, class: &Class) -> Option<Finding> {
-    let claims = provisioners::claims_waiting_for(case.facts, &class.provisioner).into_iter();
+fn find_missing_driver(view: &View<'_>, class: &Class) -> Option<Finding> {
+    let claims = provisioners::claims_waiting_for(view.facts, &class.provisioner).into_iter();
     let of_class = claims.filter(|claim| claim.class.as_deref() == Some(&class.name));
     let waiting: Vec<Object> = of_class.map(|claim| claim.object()).collect();
     let finding = |code, cause: &str| {
@@ -36,7 +36,7 @@ fn find_missing_driver(case: &Case<'_>, class: &Class) -> Option<Finding> {
             .with_field("provisioner", NFS_CSI)
             .with_affected(waiting.iter().cloned())
     };
-    let drivers = &case.facts.csi_drivers;
+    let drivers = &view.facts.csi_drivers;
     if !drivers.iter().any(|driver| driver == NFS_CSI) {
         return Some(
             finding("NFS211", &format!("the CSI driver {NFS_CSI} is not installed"))
@@ -44,15 +44,15 @@ fn find_missing_driver(case: &Case<'_>, class: &Class) -> Option<Finding> {
                 .with_advice("install csi-driver-nfs as its documentation says, or use a class of nfsprov's; a driver that runs under another name needs a class of that name"),
         );
     }
-    let candidates = provisioners::find_candidates(case.facts);
+    let candidates = provisioners::find_candidates(view.facts);
     let is_there = candidates
         .iter()
         .any(|provisioner| provisioner.kind == ProvisionerKind::CsiController);
-    if is_there || waiting.is_empty() || !case.facts.knows("deployments") {
+    if is_there || waiting.is_empty() || !view.facts.knows("deployments") {
         return None;
     }
     // It may run under another name, or outside the cluster.
-    let mut events = case.facts.events.iter();
+    let mut events = view.facts.events.iter();
     let has_spoken = events.any(|event| provisioners::is_written_by(event, NFS_CSI));
     let cause = "the NFS CSI driver has no controller in the cluster, which creates the volumes";
     (!has_spoken).then(|| {
@@ -65,20 +65,20 @@ fn find_missing_driver(case: &Case<'_>, class: &Class) -> Option<Finding> {
 
 /// NFS211 about the first node whose kubelet does not know the driver, and on which pods are Pending for the driver's
 /// volumes.
-fn find_node_without_driver(case: &Case<'_>) -> Option<Finding> {
+fn find_node_without_driver(view: &View<'_>) -> Option<Finding> {
     let has_driver = |node: &str| {
-        let mut nodes = case.facts.csi_nodes.iter();
+        let mut nodes = view.facts.csi_nodes.iter();
         nodes.any(|(name, drivers)| name == node && drivers.iter().any(|driver| driver == NFS_CSI))
     };
     let uses_driver = |pod: &&Pod| {
-        let mut volumes = case.volumes_of_pod(pod);
+        let mut volumes = view.volumes_of_pod(pod);
         volumes.any(|volume| volume.csi_driver.as_deref() == Some(NFS_CSI))
     };
     let is_stuck = |pod: &&Pod| pod.phase == "Pending" && !pod.node.is_empty() && !has_driver(&pod.node);
-    let stuck: Vec<&Pod> = case.facts.pods.iter().filter(is_stuck).filter(uses_driver).collect();
-    let node = &stuck.first().filter(|_| case.facts.knows("csinodes"))?.node;
+    let stuck: Vec<&Pod> = view.facts.pods.iter().filter(is_stuck).filter(uses_driver).collect();
+    let node = &stuck.first().filter(|_| view.facts.knows("csinodes"))?.node;
     let evidence = Evidence::new(format!("CSINode {node}"), format!("no driver {NFS_CSI}"));
-    let description = describe_unregistered_driver(case, node, case.facts.find_node(node));
+    let description = describe_unregistered_driver(view, node, view.facts.find_node(node));
     let finding = description.into_finding("NFS211", Object::cluster("Node", node), evidence);
     let on_node = stuck.iter().filter(|pod| pod.node == *node);
     Some(finding.with_affected(on_node.map(|pod| pod.object())))

@@ -5,7 +5,7 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use super::{Case, Evidence};
+use super::{Evidence, View};
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, EarlierVolume, ExportListing, Facts, Volume};
 use crate::doctor::names::shell_word;
@@ -79,8 +79,8 @@ fn was_of(volume: &EarlierVolume, claim: &Claim) -> bool {
 }
 
 /// Finds claims that got an empty volume beside their earlier data.
-pub(crate) fn find_problems(case: &Case<'_>) -> Vec<Finding> {
-    let facts = case.facts;
+pub(crate) fn find_problems(view: &View<'_>) -> Vec<Finding> {
+    let facts = view.facts;
     let mut found = Vec::new();
     for listing in &facts.listings {
         let served = claims_on_export(facts, (&listing.server, &listing.path)).into_iter();
@@ -103,11 +103,7 @@ fn find_earlier_data(served: &Served<'_>, earlier: &[&EarlierVolume], listing: &
     );
     let call = format!("an NFS call to {export} from this machine");
     let volumes = earlier.iter().take(SHOWN);
-    let delete = format!(
-        "kubectl -n {} delete pvc {}",
-        shell_word(&claim.namespace),
-        shell_word(&claim.name)
-    );
+    let delete = claim.object().kubectl("delete");
     let note = format!(
         "look at the data first; then delete the claim with the empty directory, since a claim keeps its volume: {delete}"
     );

@@ -1,6 +1,6 @@
 //! Provisioners that are set up so that they can't work: NFS213, NFS214 (PURE).
 
-use super::Case;
+use super::View;
 use crate::cluster::images;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::Log;
@@ -17,22 +17,22 @@ entries! {
 /// Where nfs-subdir-external-provisioner creates directories.
 const WORKPLACE: &str = "/persistentvolumes";
 
-pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
-    let all = case.provisioners.iter();
-    all.filter_map(|provisioner| find_wrong_image(case, provisioner).or_else(|| find_wrong_mount(case, provisioner)))
+pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
+    let all = view.provisioners.iter();
+    all.filter_map(|provisioner| find_wrong_image(view, provisioner).or_else(|| find_wrong_mount(view, provisioner)))
         .collect()
 }
 
 /// NFS213: PROVISIONER_NAME is set, and neither image, history nor log is a provisioner's. `None` unless a pod is ready
 /// and claims are Pending for it.
-fn find_wrong_image(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
-    let waiting = provisioner.waiting_claims(case.facts);
+fn find_wrong_image(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
+    let waiting = provisioner.waiting_claims(view.facts);
     let image = &provisioner.container.image;
     let name = images::base_name(image);
     let may_be_provisioner = provisioner.kind != ProvisionerKind::Other
         || name.contains("provisioner")
         || name.contains("nfs")
-        || provisioner.has_worked(case.facts);
+        || provisioner.has_worked(view.facts);
     let has_name = provisioner.container.env.contains_key("PROVISIONER_NAME");
     if may_be_provisioner || !has_name || waiting.is_empty() || provisioner.workload.ready == 0 {
         return None;
@@ -42,7 +42,7 @@ fn find_wrong_image(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Fi
         let words = ["provision", "controller.go", "leaderelection"];
         words.iter().any(|word| log.text.contains(word))
     };
-    if provisioner.logs(case.facts).any(has_words) {
+    if provisioner.logs(view.facts).any(has_words) {
         return None;
     }
     let cause = format!("the workload has the variables of a provisioner, and its image {image} is none");
@@ -58,7 +58,7 @@ fn find_wrong_image(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Fi
 }
 
 /// NFS214: nfs-subdir-external-provisioner's directory has no export mounted, or another one than its variables name.
-fn find_wrong_mount(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
+fn find_wrong_mount(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     if provisioner.kind != ProvisionerKind::Subdir {
         return None;
     }
@@ -84,7 +84,7 @@ fn find_wrong_mount(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Fi
     Some(
         Finding::new("NFS214", provisioner.workload.object(), cause)
             .with_field(&field, paths.join(", "))
-            .with_affected(provisioner.waiting_claims(case.facts))
+            .with_affected(provisioner.waiting_claims(view.facts))
             .with_advice(format!(
                 "mount the export that NFS_SERVER and NFS_PATH name at {WORKPLACE}; directories that were created elsewhere have to be moved"
             )),

@@ -1,10 +1,9 @@
 //! Claims whose size was increased after their volume was provisioned: NFS127 (PURE).
 
-use super::{Case, rights};
+use super::{View, rights};
 use crate::cluster::quantity;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Class, Volume};
-use crate::doctor::names::shell_word;
 use crate::doctor::provisioners::{self, ProvisionerKind};
 use crate::doctor::{Confidence, Finding};
 use crate::provisioner::DEFAULT_NAME;
@@ -14,17 +13,17 @@ entries! {
         "Only the provisioner of an NFS volume can expand it. nfsprov provision --watch does so if the class has allowVolumeExpansion: true and the provisioner may patch persistentvolumeclaims/status, which nfsprov create provisioner --allow-expansion grants; an event on the claim gives any other reason. Other NFS provisioners don't expand claims: pods can use all the space of the export anyway, and the claim keeps the condition FileSystemResizePending or ExternalExpanding. Set allowVolumeExpansion: false in their classes.";
 }
 
-pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
+pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let is_enlarged =
         |claim: &&Claim| claim.phase == "Bound" && claim.capacity.is_some_and(|has| has < claim.requirements.bytes);
-    let claims = case.facts.claims.iter().filter(is_enlarged);
-    claims.filter_map(|claim| find_missing_expansion(case, claim)).collect()
+    let claims = view.facts.claims.iter().filter(is_enlarged);
+    claims.filter_map(|claim| find_missing_expansion(view, claim)).collect()
 }
 
 /// NFS127 about a claim that requests more than it has. `None` if it is no NFS volume, or a CSI volume that is large
 /// enough.
-fn find_missing_expansion(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
-    let volume = case.find_volume(&claim.volume).filter(|volume| volume.is_nfs())?;
+fn find_missing_expansion(view: &View<'_>, claim: &Claim) -> Option<Finding> {
+    let volume = view.find_volume(&claim.volume).filter(|volume| volume.is_nfs())?;
     // The volume may be larger than its claim knows yet.
     if volume
         .capacity
@@ -34,22 +33,22 @@ fn find_missing_expansion(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
         return None;
     }
     let is_expanded_by_nfsprov = volume.provisioned_by.as_deref().is_some_and(|name| {
-        let mut ours = case
+        let mut ours = view
             .provisioners
             .iter()
             .filter(|one| one.kind == ProvisionerKind::Nfsprov);
         name == DEFAULT_NAME || ours.any(|provisioner| provisioner.name == Some(name))
     });
     Some(match is_expanded_by_nfsprov {
-        true => describe_obstacle(case, claim, volume),
-        false => describe_unexpandable(case, claim, volume),
+        true => describe_obstacle(view, claim, volume),
+        false => describe_unexpandable(view, claim, volume),
     })
 }
 
 /// NFS127 with the reason `why`, which completes a sentence about the claim; claims with the same reason are merged.
-fn expansion_finding(case: &Case<'_>, claim: &Claim, volume: &Volume, why: &str) -> Finding {
+fn expansion_finding(view: &View<'_>, claim: &Claim, volume: &Volume, why: &str) -> Finding {
     let has = quantity::format_bytes(claim.capacity.unwrap_or_default());
-    let event = case.find_event(&claim.object(), |event| {
+    let event = view.find_event(&claim.object(), |event| {
         event.component == "volume_expand" || event.reason.contains("Expand") || event.reason.contains("Resize")
     });
     let cause = format!("the claim's size was increased from {has} to {}, but {why}", claim.size);
@@ -61,17 +60,15 @@ fn expansion_finding(case: &Case<'_>, claim: &Claim, volume: &Volume, why: &str)
 
 /// The command that allows or forbids the expansion of a class' claims.
 fn allow_expansion(class: &Class, is_allowed: bool) -> String {
-    format!(
-        "kubectl patch storageclass {} -p '{{\"allowVolumeExpansion\":{is_allowed}}}'",
-        shell_word(&class.name)
-    )
+    let patch = class.object().kubectl("patch");
+    format!("{patch} -p '{{\"allowVolumeExpansion\":{is_allowed}}}'")
 }
 
 /// NFS127 with what keeps nfsprov from expanding a volume that it provisioned: class, permission or an error.
-fn describe_obstacle(case: &Case<'_>, claim: &Claim, volume: &Volume) -> Finding {
-    let finding = |why: &str| expansion_finding(case, claim, volume, why);
+fn describe_obstacle(view: &View<'_>, claim: &Claim, volume: &Volume) -> Finding {
+    let finding = |why: &str| expansion_finding(view, claim, volume, why);
     let name = volume.provisioned_by.as_deref().unwrap_or_default();
-    let class = case.facts.find_class(&volume.class);
+    let class = view.facts.find_class(&volume.class);
     if !class.is_some_and(|class| class.is_expandable) {
         let finding = finding(&format!("class {} does not allow expansion", volume.class));
         return match class {
@@ -82,12 +79,12 @@ fn describe_obstacle(case: &Case<'_>, claim: &Claim, volume: &Volume) -> Finding
             None => finding.with_advice("create the class again, with allowVolumeExpansion: true"),
         };
     }
-    let mut ours = case
+    let mut ours = view
         .provisioners
         .iter()
         .filter(|provisioner| provisioner.kind == ProvisionerKind::Nfsprov);
     if let Some(provisioner) = ours.find(|provisioner| provisioner.name == Some(name))
-        && case.facts.rights.contains(&rights::right_to_expand(provisioner))
+        && view.facts.rights.contains(&rights::right_to_expand(provisioner))
     {
         let account = provisioner.service_account();
         return finding(&format!(
@@ -95,7 +92,7 @@ fn describe_obstacle(case: &Case<'_>, claim: &Claim, volume: &Volume) -> Finding
         ))
         .with_command(rights::grant_expansion(provisioner), rights::grant_note(provisioner));
     }
-    let failure = case.find_event(&claim.object(), |event| {
+    let failure = view.find_event(&claim.object(), |event| {
         event.reason == "VolumeResizeFailed" && provisioners::is_written_by(event, name)
     });
     match failure.is_some() {
@@ -108,15 +105,15 @@ fn describe_obstacle(case: &Case<'_>, claim: &Claim, volume: &Volume) -> Finding
 }
 
 /// NFS127 about a volume that no provisioner expands.
-fn describe_unexpandable(case: &Case<'_>, claim: &Claim, volume: &Volume) -> Finding {
+fn describe_unexpandable(view: &View<'_>, claim: &Claim, volume: &Volume) -> Finding {
     let confidence = match volume.nfs {
         Some(_) => Confidence::Certain,
         None => Confidence::Likely,
     };
     let why = "its NFS volume has no provisioner that expands volumes";
-    let finding = expansion_finding(case, claim, volume, why).with_confidence(confidence);
+    let finding = expansion_finding(view, claim, volume, why).with_confidence(confidence);
     let room = "its pods can already use all the space of the export, unless the server has a quota for the directory";
-    match case.facts.find_class(&volume.class).filter(|class| class.is_expandable) {
+    match view.facts.find_class(&volume.class).filter(|class| class.is_expandable) {
         Some(class) => finding.with_command(
             allow_expansion(class, false),
             format!("so that the API server refuses such a change; {room}"),

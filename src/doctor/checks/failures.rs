@@ -1,6 +1,6 @@
 //! Failures to provision, by the provisioners' events: NFS209, NFS216, NFS217, and causes that mounts have, too (PURE).
 
-use super::Case;
+use super::View;
 use super::mounts::{classify_mount, find_provisioner_failure};
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Event};
@@ -17,17 +17,17 @@ entries! {
         "The server exports the directory read-only (ro), or its file system is mounted read-only, perhaps after a disk error. Export it rw, or read the server's kernel log.";
 }
 
-pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
-    let claims = case.pending_claims().filter(|claim| !case.is_other_storage(claim));
-    claims.filter_map(|claim| find_failure(case, claim)).collect()
+pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
+    let claims = view.pending_claims().filter(|claim| !view.is_other_storage(claim));
+    claims.filter_map(|claim| find_failure(view, claim)).collect()
 }
 
 /// The newest event of a provisioner that a claim failed; `None` if it succeeded later. A newer `Provisioning` does not
 /// count: each attempt begins with one, and after some attempts the API keeps only the first event of each.
-fn find_newest_failure<'a>(case: &'a Case<'_>, claim: &Claim) -> Option<&'a Event> {
+fn find_newest_failure<'a>(view: &'a View<'_>, claim: &Claim) -> Option<&'a Event> {
     const OTHERS: [&str; 3] = ["", "persistentvolume-controller", "volume_expand"];
     let object = claim.object();
-    let events = case.events_about(&object).iter();
+    let events = view.events_about(&object).iter();
     let mut by_provisioner = events.filter(|event| !OTHERS.contains(&event.component.as_str()));
     let is_outcome = |event: &&&Event| matches!(event.reason.as_str(), "ProvisioningFailed" | "ProvisioningSucceeded");
     let outcome = by_provisioner.find(is_outcome)?;
@@ -36,8 +36,8 @@ fn find_newest_failure<'a>(case: &'a Case<'_>, claim: &Claim) -> Option<&'a Even
 
 /// The finding for a provisioner's event that it failed: NFS216, NFS217, the cause of a failed mount, or else NFS209.
 /// `None` if the claim itself asks for too much, which other checks report.
-fn find_failure(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
-    let event = find_newest_failure(case, claim)?;
+fn find_failure(view: &View<'_>, claim: &Claim) -> Option<Finding> {
+    let event = find_newest_failure(view, claim)?;
     let text = &event.message;
     let why = &messages::extract_root_error(text);
     let sign = messages::classify(Place::Provisioning, text);
@@ -60,7 +60,7 @@ fn find_failure(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
             "the provisioner can't write to the export: it is read-only",
             "export it rw on the server; if it is rw already, the server's own file system became read-only",
         ),
-        Some((code, Some(_))) if classify_mount(case, text, "", None).is_none() && !text.contains("Output: ") => {
+        Some((code, Some(_))) if classify_mount(view, text, "", None).is_none() && !text.contains("Output: ") => {
             let what = if why.contains("mkdir ") {
                 "the directory"
             } else {
@@ -69,14 +69,14 @@ fn find_failure(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
             let cause = format!("the provisioner can't create {what}: {}", strip_call_names(why));
             finding(code, &cause, advise_on_error(why))
         }
-        _ => find_mount_failure(case, claim, event).unwrap_or_else(|| {
+        _ => find_mount_failure(view, claim, event).unwrap_or_else(|| {
             let cause = format!("the provisioner can't create the volume: {}", strip_call_names(why));
             finding("NFS209", &cause, advise_on_error(why)).with_confidence(Confidence::Likely)
         }),
     };
     Some(
         found
-            .with_affected(case.users_of(claim))
+            .with_affected(view.users_of(claim))
             .with_same_cause(claim.class.as_deref().unwrap_or_default()),
     )
 }
@@ -128,18 +128,18 @@ fn advise_on_error(why: &str) -> &'static str {
 
 /// The finding about a controller that failed to mount the export itself, with the code that a node's failure would
 /// have. `None` if the message is that of no known failure.
-fn find_mount_failure(case: &Case<'_>, claim: &Claim, event: &Event) -> Option<Finding> {
-    let served = || provisioners::served_export(case.facts, claim.handover.as_deref()?);
+fn find_mount_failure(view: &View<'_>, claim: &Claim, event: &Event) -> Option<Finding> {
+    let served = || provisioners::served_export(view.facts, claim.handover.as_deref()?);
     let of_class = || {
-        let parameters = &case.facts.find_class(claim.class.as_deref()?)?.parameters;
+        let parameters = &view.facts.find_class(claim.class.as_deref()?)?.parameters;
         let share = parameters.get("share").or(parameters.get("path"))?;
         Some((parameters.get("server")?.clone(), share.clone()))
     };
-    let failure = find_provisioner_failure(case, &event.message, served().or_else(of_class))?;
+    let failure = find_provisioner_failure(view, &event.message, served().or_else(of_class))?;
     let code = failure.code;
     Some(
         failure
-            .describe(case)?
+            .describe(view)?
             .into_finding(code, claim.object(), event.evidence()),
     )
 }

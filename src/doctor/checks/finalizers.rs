@@ -6,7 +6,7 @@
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::Case;
+use super::View;
 use crate::doctor::names::shell_word;
 use crate::doctor::{Confidence, Finding, Object, Severity};
 
@@ -47,15 +47,15 @@ struct Holder<'a> {
 /// NFS505 about the finalizers that hold an object which has been terminating since `deleting`; `provisioner` is the
 /// one that provisioned it. `None` if they may still be removed soon.
 pub fn find_blocking(
-    case: &Case<'_>,
+    view: &View<'_>,
     object: &Object,
     finalizers: &[String],
     deleting: Option<Timestamp>,
     provisioner: Option<&str>,
 ) -> Option<Finding> {
     let holders = finalizers.iter().enumerate().filter_map(|(index, finalizer)| {
-        let (owner, words) = find_owner(case, object, finalizer, provisioner)?;
-        (owner == Owner::Gone || case.has_elapsed(deleting, FINALIZING)).then_some(Holder {
+        let (owner, words) = find_owner(view, object, finalizer, provisioner)?;
+        (owner == Owner::Gone || view.has_elapsed(deleting, FINALIZING)).then_some(Holder {
             index,
             finalizer,
             owner,
@@ -112,33 +112,29 @@ fn remove_finalizers(object: &Object, holders: &[&Holder<'_>]) -> String {
         ]
     });
     let patch = serde_json::Value::from_iter(steps);
-    let target = match &object.namespace {
-        Some(namespace) => format!("-n {} patch pvc", shell_word(namespace)),
-        None => "patch pv".to_owned(),
-    };
     format!(
-        "kubectl {target} {} --type json -p {}",
-        shell_word(&object.name),
+        "{} --type json -p {}",
+        object.kubectl("patch"),
         shell_word(&patch.to_string())
     )
 }
 
 /// The owner of a finalizer, and a clause about it for messages. `None` for Kubernetes' own finalizers, and if the
 /// owner exists.
-fn find_owner(case: &Case<'_>, object: &Object, finalizer: &str, provisioner: Option<&str>) -> Option<(Owner, String)> {
+fn find_owner(view: &View<'_>, object: &Object, finalizer: &str, provisioner: Option<&str>) -> Option<(Owner, String)> {
     if finalizer.starts_with("kubernetes.io/") || matches!(finalizer, "foregroundDeletion" | "orphan") {
         return None;
     }
     if let Some(driver) = finalizer.strip_prefix("external-attacher/") {
         let is_driver = |name: &String| name.replace('.', "-") == driver || name == driver;
-        let on_nodes = case.facts.csi_nodes.iter().flat_map(|(_, drivers)| drivers);
-        let present = case.facts.csi_drivers.iter().chain(on_nodes).any(is_driver);
-        let known = case.facts.knows("csidrivers") && case.facts.knows("csinodes");
+        let on_nodes = view.facts.csi_nodes.iter().flat_map(|(_, drivers)| drivers);
+        let present = view.facts.csi_drivers.iter().chain(on_nodes).any(is_driver);
+        let known = view.facts.knows("csidrivers") && view.facts.knows("csinodes");
         return (known && !present).then(|| (Owner::Gone, format!("whose CSI driver {driver} is not installed")));
     }
     if PROVISIONER_FINALIZERS.contains(&finalizer) {
         let name = provisioner?;
-        let is_gone = case.facts.knows("deployments") && case.is_deleter_gone(object, name);
+        let is_gone = view.facts.knows("deployments") && view.is_deleter_gone(object, name);
         return is_gone.then(|| (Owner::Gone, format!("whose provisioner {name} does not run any more")));
     }
     let Some((domain, _)) = finalizer.split_once('/') else {

@@ -2,7 +2,7 @@
 
 use k8s_openapi::jiff::SignedDuration;
 
-use super::Case;
+use super::View;
 use crate::doctor::Finding;
 use crate::doctor::Severity;
 use crate::doctor::entry::entries;
@@ -19,27 +19,27 @@ entries! {
 /// How long a pod may be without a node.
 const SCHEDULING: SignedDuration = SignedDuration::from_mins(1);
 
-pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
+pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let is_unserved = |claim: &&Claim| claim.volume.is_empty() && !claim.node_selected;
-    let claims = case.pending_claims().filter(is_unserved);
-    claims.filter_map(|claim| find_wait_for_pod(case, claim)).collect()
+    let claims = view.pending_claims().filter(is_unserved);
+    claims.filter_map(|claim| find_wait_for_pod(view, claim)).collect()
 }
 
 /// NFS124 if the claim's pod has `spec.nodeName`, else NFS115. `None` if the class binds immediately.
-fn find_wait_for_pod(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
-    let class = case.facts.find_class(claim.class.as_deref()?)?;
+fn find_wait_for_pod(view: &View<'_>, claim: &Claim) -> Option<Finding> {
+    let class = view.facts.find_class(claim.class.as_deref()?)?;
     if !class.waits {
         return None;
     }
-    let mut pods = case.pods_using(claim).to_vec();
+    let mut pods = view.pods_using(claim).to_vec();
     pods.retain(|pod| pod.deleting.is_none());
     let with_node = pods.iter().find(|pod| !pod.node.is_empty());
     let finding = match (with_node, pods.first()) {
         (Some(pod), _) => describe_pod_with_node(claim, pod),
-        (None, Some(pod)) => describe_unscheduled_pod(case, claim, pod),
+        (None, Some(pod)) => describe_unscheduled_pod(view, claim, pod),
         (None, None) => {
             let cause = "the claim waits for its first pod, since its class has WaitForFirstConsumer";
-            Finding::new("NFS115", claim.object(), cause).with_all_evidence(case.last_event(&claim.object()))
+            Finding::new("NFS115", claim.object(), cause).with_all_evidence(view.last_event(&claim.object()))
         }
     };
     Some(finding.with_field_of(&class.object(), "volumeBindingMode", "WaitForFirstConsumer"))
@@ -61,14 +61,14 @@ fn describe_pod_with_node(claim: &Claim, pod: &Pod) -> Finding {
 
 /// NFS115: an error with the scheduler's message if the pod has been unschedulable for long for other reasons than its
 /// claims.
-fn describe_unscheduled_pod(case: &Case<'_>, claim: &Claim, pod: &Pod) -> Finding {
+fn describe_unscheduled_pod(view: &View<'_>, claim: &Claim, pod: &Pod) -> Finding {
     let is_about_claims = messages::classify(Place::Scheduling, &pod.unschedulable).is_some();
     let condition = pod
         .scheduling_evidence()
-        .filter(|_| !is_about_claims && case.has_elapsed(pod.created, SCHEDULING));
+        .filter(|_| !is_about_claims && view.has_elapsed(pod.created, SCHEDULING));
     let cause = format!("the claim waits until its pod {} is scheduled", pod.name);
     let Some(condition) = condition else {
-        return Finding::new("NFS115", claim.object(), cause).with_all_evidence(case.last_event(&claim.object()));
+        return Finding::new("NFS115", claim.object(), cause).with_all_evidence(view.last_event(&claim.object()));
     };
     let cause = format!("{cause}, and the scheduler finds no node for it");
     Finding::new("NFS115", claim.object(), cause)

@@ -3,7 +3,7 @@
 //! The provisioner reads the server's quota report and writes events on the claim; messages of pods alone don't tell a
 //! full volume from a full export.
 
-use super::Case;
+use super::View;
 use crate::doctor::Finding;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::Claim;
@@ -13,21 +13,21 @@ entries! {
         "The server limits the volume to its size (quota: enforce), and its files use all of it; the export may have free space. Writes fail with No space left on device on XFS and with Disk quota exceeded on ext4, often only at fsync or close. Remove files, or expand the claim: pods need not be restarted. Without a limit, No space left on device means that the export itself is full.";
 }
 
-pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
-    let claims = case.facts.claims.iter();
-    claims.filter_map(|claim| find_full_volume(case, claim)).collect()
+pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
+    let claims = view.facts.claims.iter();
+    claims.filter_map(|claim| find_full_volume(view, claim)).collect()
 }
 
 /// NFS128, by the provisioner's recent event; messages of the claim's pods are added as evidence.
-fn find_full_volume(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
-    let volume = case.find_volume(&claim.volume).filter(|volume| volume.is_nfs())?;
+fn find_full_volume(view: &View<'_>, claim: &Claim) -> Option<Finding> {
+    let volume = view.find_volume(&claim.volume).filter(|volume| volume.is_nfs())?;
     let object = claim.object();
-    let event = case.repeated_events(&object, "VolumeFull").next()?;
-    let words = case.pods_using(claim).iter().flat_map(|pod| {
+    let event = view.repeated_events(&object, "VolumeFull").next()?;
+    let words = view.pods_using(claim).iter().flat_map(|pod| {
         let stopped = pod.stopped.iter().filter(|stopped| is_out_of_space(&stopped.message));
         stopped.map(|stopped| pod.container_evidence(stopped))
     });
-    let class = case.facts.find_class(&volume.class);
+    let class = view.facts.find_class(&volume.class);
     let advice = match class.is_some_and(|class| class.is_expandable) {
         true => "remove files, or expand the claim: raise spec.resources.requests.storage; pods need not be restarted",
         false => "remove files, or expand the claim, for which its class needs allowVolumeExpansion: true",
@@ -40,7 +40,7 @@ fn find_full_volume(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
         )
         .with_all_evidence([event.evidence()])
         .with_all_evidence(words)
-        .with_affected(case.users_of(claim))
+        .with_affected(view.users_of(claim))
         .with_advice(advice),
     )
 }

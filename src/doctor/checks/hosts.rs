@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::Case;
+use super::View;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{ExportSeen, HostSeen, Node};
 use crate::doctor::fix::{Change, HostChange};
@@ -22,25 +22,25 @@ entries! {
         "Processes on the node wait in NFS calls that do not return: the server of a mount is down or can't be reached. A hard mount waits until the server is back, and the processes then continue by themselves. The doctor reads only /proc, and no path on a mount, and only on hosts that --ssh names.";
 }
 
-pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
-    let each = case.facts.hosts.iter().flat_map(|host| match host.exports.is_empty() {
-        true => find_client_problems(case, host),
-        false => find_server_problems(case, host),
+pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
+    let each = view.facts.hosts.iter().flat_map(|host| match host.exports.is_empty() {
+        true => find_client_problems(view, host),
+        false => find_server_problems(view, host),
     });
     each.collect()
 }
 
 /// The host of `--ssh` that is this node, as it was given; `None` if no host has the node's name.
-pub fn find_host_of_node<'a>(case: &Case<'a>, node: &str) -> Option<&'a str> {
-    let mut hosts = case.facts.hosts.iter();
+pub fn find_host_of_node<'a>(view: &View<'a>, node: &str) -> Option<&'a str> {
+    let mut hosts = view.facts.hosts.iter();
     let host = hosts.find(|host| host.facts.hostname == node)?;
     Some(&host.target)
 }
 
 /// The Node object of a host if the cluster has one of its name, else the host itself.
-fn object_of(case: &Case<'_>, host: &HostSeen) -> Object {
+fn object_of(view: &View<'_>, host: &HostSeen) -> Object {
     let name = &host.facts.hostname;
-    match case.facts.find_node(name) {
+    match view.facts.find_node(name) {
         Some(_) => Object::cluster("Node", name),
         None => Object::cluster("Host", &host.target),
     }
@@ -48,8 +48,8 @@ fn object_of(case: &Case<'_>, host: &HostSeen) -> Object {
 
 /// Problems of a client: NFS401 without an NFS client, NFS421 with processes that hang, NFS408 for servers that it
 /// can't resolve, NFS404 for those that it can't reach.
-fn find_client_problems(case: &Case<'_>, host: &HostSeen) -> Vec<Finding> {
-    let object = object_of(case, host);
+fn find_client_problems(view: &View<'_>, host: &HostSeen) -> Vec<Finding> {
+    let object = object_of(view, host);
     let target = &host.target;
     let is_unresolved = |server: &&String| {
         let is_name = server.parse::<IpAddr>().is_err() && !host.facts.addresses.is_empty();
@@ -120,8 +120,8 @@ fn find_missing_client(host: &HostSeen, object: &Object) -> Option<Finding> {
 
 /// Problems of a server whose exports the cluster names: NFS404 if it doesn't run, else NFS403, NFS411 and NFS402 for
 /// each export.
-fn find_server_problems(case: &Case<'_>, host: &HostSeen) -> Vec<Finding> {
-    let object = object_of(case, host);
+fn find_server_problems(view: &View<'_>, host: &HostSeen) -> Vec<Finding> {
+    let object = object_of(view, host);
     let target = &host.target;
     if host.facts.threads == 0 {
         let finding = Finding::new("NFS404", object, format!("the NFS server does not run on {target}"))
@@ -140,7 +140,7 @@ fn find_server_problems(case: &Case<'_>, host: &HostSeen) -> Vec<Finding> {
         let listing = host.facts.listing.as_ref();
         directory
             .into_iter()
-            .chain(listing.and_then(|listed| find_denied_nodes(case, host, export, listed, &object)))
+            .chain(listing.and_then(|listed| find_denied_nodes(view, host, export, listed, &object)))
     };
     host.exports.iter().flat_map(of_export).collect()
 }
@@ -212,7 +212,7 @@ fn find_directory_problem(host: &HostSeen, export: &ExportSeen, object: &Object)
 /// the nodes that are denied; a node with several addresses is denied only if all are, and then there is no fix, since
 /// which of them the server sees is not known.
 fn find_denied_nodes(
-    case: &Case<'_>,
+    view: &View<'_>,
     host: &HostSeen,
     export: &ExportSeen,
     exportfs_output: &str,
@@ -237,7 +237,7 @@ fn find_denied_nodes(
     // Which of several addresses the server sees is unknown, so all must be denied.
     let is_denied = |node: &&Node| !node.addresses.is_empty() && node.addresses.iter().all(is_shut_out);
     let is_exported = !lines.is_empty();
-    let nodes = case.facts.nodes.iter();
+    let nodes = view.facts.nodes.iter();
     let denied: Vec<&Node> = nodes.filter(|node| !is_exported || is_denied(node)).collect();
     let (target, by) = (&host.target, list_naming_objects(export));
     let cause = match (is_exported, denied.is_empty()) {

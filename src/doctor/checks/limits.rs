@@ -1,6 +1,6 @@
 //! Limits of volumes' sizes, by the events that provisioners write about their volumes: NFS509, NFS510 (PURE).
 
-use super::Case;
+use super::View;
 use crate::doctor::Finding;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::Volume;
@@ -31,21 +31,21 @@ const REPORTS: [(&str, &str, &str, &str); 2] = [
     ),
 ];
 
-pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
-    let volumes = case.facts.volumes.iter();
+pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
+    let volumes = view.facts.volumes.iter();
     volumes
-        .flat_map(|volume| find_reported_problems(case, volume))
+        .flat_map(|volume| find_reported_problems(view, volume))
         .collect()
 }
 
 /// NFS509 or NFS510, by recent events of the volume's own provisioner; the volumes of one server are merged.
-fn find_reported_problems(case: &Case<'_>, volume: &Volume) -> Vec<Finding> {
+fn find_reported_problems(view: &View<'_>, volume: &Volume) -> Vec<Finding> {
     let (Some((server, _)), name) = (&volume.nfs, volume.provisioned_by.as_deref()) else {
         return Vec::new();
     };
     let object = volume.object();
     let report = |(code, reason, cause, advice): &(&'static str, &str, &str, &str)| {
-        let mut events = case.repeated_events(&object, reason);
+        let mut events = view.repeated_events(&object, reason);
         let event = events.find(|event| name.is_none_or(|name| provisioners::is_written_by(event, name)))?;
         Some(
             Finding::new(code, object.clone(), cause.replace("SERVER", server))

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::commands::{create_new_volume, recreate_claim};
-use super::{Case, Evidence};
+use super::{Evidence, View};
 use crate::cluster::quantity;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Volume};
@@ -41,42 +41,42 @@ entries! {
         "A PV whose claim was deleted stays Released until an administrator decides about its data. nfsprov release makes it Available again.";
 }
 
-pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
-    if !case.facts.knows("persistentvolumes") || !case.facts.knows("storageclasses") {
+pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
+    if !view.facts.knows("persistentvolumes") || !view.facts.knows("storageclasses") {
         return Vec::new();
     }
-    let claims = case.pending_claims();
-    claims.filter_map(|claim| find_mismatch(case, claim)).collect()
+    let claims = view.pending_claims();
+    claims.filter_map(|claim| find_mismatch(view, claim)).collect()
 }
 
 /// Why a claim gets no PV. `None` if one fits, if the claim's class provisions volumes and no static PV was meant, or
 /// if other checks report its class.
-fn find_mismatch(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
+fn find_mismatch(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     if !claim.volume.is_empty() {
-        let Some(volume) = case.find_volume(&claim.volume) else {
-            return Some(describe_missing_volume(case, claim));
+        let Some(volume) = view.find_volume(&claim.volume) else {
+            return Some(describe_missing_volume(view, claim));
         };
-        return find_first_mismatch(case, claim, volume);
+        return find_first_mismatch(view, claim, volume);
     }
     let name = claim.class.as_deref()?;
-    let Some(class) = case.facts.find_class(name) else {
+    let Some(class) = view.facts.find_class(name) else {
         // A class that nothing has is a matter of its own.
-        let is_static = name.is_empty() || case.has_volumes(name) || case.has_only_static_volumes();
-        return is_static.then(|| find_static_mismatch(case, claim))?;
+        let is_static = name.is_empty() || view.has_volumes(name) || view.has_only_static_volumes();
+        return is_static.then(|| find_static_mismatch(view, claim))?;
     };
     if !provisioners::creates_volumes(class) {
-        let is_early = class.waits && !claim.node_selected && case.pods_using(claim).is_empty();
-        return (!is_early && case.has_volumes(name)).then(|| find_static_mismatch(case, claim))?;
+        let is_early = class.waits && !claim.node_selected && view.pods_using(claim).is_empty();
+        return (!is_early && view.has_volumes(name)).then(|| find_static_mismatch(view, claim))?;
     }
-    find_dynamic_mismatch(case, claim)
+    find_dynamic_mismatch(view, claim)
 }
 
 /// The finding for the first mismatch between a claim and the PV that is meant for it; `None` if it fits.
-fn find_first_mismatch(case: &Case<'_>, claim: &Claim, volume: &Volume) -> Option<Finding> {
+fn find_first_mismatch(view: &View<'_>, claim: &Claim, volume: &Volume) -> Option<Finding> {
     let mismatches = matching::find_mismatches(claim, volume);
     let first = mismatches.first()?.clone();
     Some(describe_mismatch(
-        case,
+        view,
         claim,
         &Candidate { volume, mismatches },
         &first,
@@ -85,7 +85,7 @@ fn find_first_mismatch(case: &Case<'_>, claim: &Claim, volume: &Volume) -> Optio
 }
 
 /// NFS112: the claim names a PV that doesn't exist; the fix names a similar one, or creates it.
-fn describe_missing_volume(case: &Case<'_>, claim: &Claim) -> Finding {
+fn describe_missing_volume(view: &View<'_>, claim: &Claim) -> Finding {
     let cause = format!("the claim wants PV {}, which doesn't exist", claim.volume);
     let finding = Finding::new("NFS112", claim.object(), cause)
         .with_field("spec.volumeName", &claim.volume)
@@ -94,7 +94,7 @@ fn describe_missing_volume(case: &Case<'_>, claim: &Claim) -> Finding {
             format!("none called {}; Kubernetes writes no event about it", claim.volume),
         );
     let is_free = |volume: &&&Volume| volume.claim.is_none() && volume.is_nfs();
-    let free = case.unbound.iter().filter(is_free).map(|volume| volume.name.as_str());
+    let free = view.unbound.iter().filter(is_free).map(|volume| volume.name.as_str());
     if let Some(meant) = find_closest(&claim.volume, free) {
         return finding.with_advice(format!(
             "did you mean {meant}? Then create the claim again with that volumeName: it is Pending and has no data"
@@ -105,29 +105,29 @@ fn describe_missing_volume(case: &Case<'_>, claim: &Claim) -> Finding {
 }
 
 /// Why no static PV fits a claim that can only have one: the near miss, or NFS102.
-fn find_static_mismatch(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
-    let ranked = case.rank_volumes_for(claim);
+fn find_static_mismatch(view: &View<'_>, claim: &Claim) -> Option<Finding> {
+    let ranked = view.rank_volumes_for(claim);
     // The controller manager has not come round yet.
     if ranked.first().is_some_and(|candidate| candidate.mismatches.is_empty()) {
         return None;
     }
     let (nfs, others): (Vec<Candidate<'_>>, Vec<Candidate<'_>>) =
         ranked.into_iter().partition(|candidate| candidate.volume.is_nfs());
-    if let Some(finding) = find_near_miss(case, claim, &nfs) {
+    if let Some(finding) = find_near_miss(view, claim, &nfs) {
         return Some(finding);
     }
-    if !case.may_be_nfs(matching::class_of(claim)) {
-        return Some(describe_no_fit(case, claim, &others).with_advice(OTHER_STORAGE));
+    if !view.may_be_nfs(matching::class_of(claim)) {
+        return Some(describe_no_fit(view, claim, &others).with_advice(OTHER_STORAGE));
     }
     let (command, note) = create_new_volume(claim, &format!("{}-{}", claim.namespace, claim.name));
-    Some(describe_no_fit(case, claim, &nfs).with_command(command, note))
+    Some(describe_no_fit(view, claim, &nfs).with_command(command, note))
 }
 
 /// The finding for the nearest of the ranked PVs, if it is an NFS PV with a single mismatch that is worth reporting.
-pub fn find_near_miss(case: &Case<'_>, claim: &Claim, ranked: &[Candidate<'_>]) -> Option<Finding> {
+pub fn find_near_miss(view: &View<'_>, claim: &Claim, ranked: &[Candidate<'_>]) -> Option<Finding> {
     let candidate = ranked.first()?;
     let is_near = candidate.volume.is_nfs() && candidate.mismatches.len() == 1 && is_meant(candidate, claim);
-    is_near.then(|| describe_mismatch(case, claim, candidate, &candidate.mismatches[0], &ranked[1..]))
+    is_near.then(|| describe_mismatch(view, claim, candidate, &candidate.mismatches[0], &ranked[1..]))
 }
 
 /// Whether a PV with a single mismatch was probably meant for the claim: many PVs differ in the class alone, so that
@@ -142,18 +142,18 @@ fn is_meant(candidate: &Candidate<'_>, claim: &Claim) -> bool {
 }
 
 /// NFS102: no static PV fits; the nearest ones are evidence.
-fn describe_no_fit(case: &Case<'_>, claim: &Claim, ranked: &[Candidate<'_>]) -> Finding {
+fn describe_no_fit(view: &View<'_>, claim: &Claim, ranked: &[Candidate<'_>]) -> Finding {
     let class = match matching::class_of(claim) {
         "" => "without a class".to_owned(),
         class => format!("of class {class}"),
     };
-    let unbound = case.unbound.len();
-    let bound = case.facts.volumes.len() - unbound;
+    let unbound = view.unbound.len();
+    let bound = view.facts.volumes.len() - unbound;
     let cause = format!("the claim needs a static PV {class}, and none fits");
     Finding::new("NFS102", claim.object(), cause)
         .with_all_evidence(near_miss_evidence(claim, ranked))
         .with_evidence("PersistentVolumes", format!("{unbound} not bound, {bound} bound"))
-        .with_all_evidence(case.last_event(&claim.object()))
+        .with_all_evidence(view.last_event(&claim.object()))
 }
 
 fn near_miss_evidence<'a>(claim: &'a Claim, ranked: &'a [Candidate<'_>]) -> impl Iterator<Item = Evidence> + 'a {
@@ -163,7 +163,7 @@ fn near_miss_evidence<'a>(claim: &'a Claim, ranked: &'a [Candidate<'_>]) -> impl
 
 /// Why a claim whose class provisions volumes does not get the static PV that may have been meant for it; NFS109 if its
 /// selector excludes provisioning.
-fn find_dynamic_mismatch(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
+fn find_dynamic_mismatch(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     let selector = claim.requirements.selector.as_ref();
     let is_selected = |volume: &&&Volume| {
         selector.is_some()
@@ -171,17 +171,17 @@ fn find_dynamic_mismatch(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
             && matching::unmet_requirements(selector, &volume.labels).is_empty()
     };
     let is_static = |volume: &&&Volume| volume.provisioned_by.is_none() && volume.is_nfs();
-    let reserved = case.volumes_reserved_for(claim).iter().find(is_static);
-    let static_volumes = || case.representatives.iter().filter(is_static);
+    let reserved = view.volumes_reserved_for(claim).iter().find(is_static);
+    let static_volumes = || view.representatives.iter().filter(is_static);
     let volume = reserved
         .or_else(|| static_volumes().find(is_selected))
-        .or_else(|| static_volumes().find(|volume| got_default_instead(case, claim, volume)));
+        .or_else(|| static_volumes().find(|volume| got_default_instead(view, claim, volume)));
     if let Some(volume) = volume {
-        return find_first_mismatch(case, claim, volume);
+        return find_first_mismatch(view, claim, volume);
     }
     selector?;
     // A label would do if a PV of this class fits otherwise.
-    let mut ranked = case.rank_volumes_for(claim);
+    let mut ranked = view.rank_volumes_for(claim);
     if ranked.first().is_some_and(|candidate| candidate.mismatches.is_empty()) {
         return None;
     }
@@ -189,14 +189,14 @@ fn find_dynamic_mismatch(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
     if let Some(candidate) = ranked.first()
         && let [mismatch @ Mismatch::Selector(_)] = candidate.mismatches.as_slice()
     {
-        return Some(describe_mismatch(case, claim, candidate, mismatch, &ranked[1..]));
+        return Some(describe_mismatch(view, claim, candidate, mismatch, &ranked[1..]));
     }
     let class = matching::class_of(claim);
     let cause = format!("the claim has a selector, which class {class} can't honour");
     Some(
         Finding::new("NFS109", claim.object(), cause)
             .with_field("spec.selector", "set")
-            .with_all_evidence(case.last_event(&claim.object()))
+            .with_all_evidence(view.last_event(&claim.object()))
             .with_command(
                 recreate_claim(claim, &json!({"spec": {"selector": null}})),
                 "the claim is created again without its selector; it is Pending and has no data",
@@ -206,13 +206,13 @@ fn find_dynamic_mismatch(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
 
 /// Whether this PV without a class was probably meant for a claim that got a default class of other storage: the PV has
 /// exactly the claim's size, and the claim asks for ReadWriteMany, which other storage rarely has.
-fn got_default_instead(case: &Case<'_>, claim: &Claim, volume: &Volume) -> bool {
-    let default = case.facts.default_class();
+fn got_default_instead(view: &View<'_>, claim: &Claim, volume: &Volume) -> bool {
+    let default = view.facts.default_class();
     let is_default = default.is_some_and(|class| claim.class.as_deref() == Some(&class.name));
     let is_shared = claim.requirements.modes.iter().any(|mode| mode == "ReadWriteMany");
     let is_free = volume.claim.is_none() && volume.class.is_empty();
     is_default
-        && case.is_other_storage(claim)
+        && view.is_other_storage(claim)
         && is_shared
         && is_free
         && volume.capacity == Some(claim.requirements.bytes)
@@ -222,7 +222,7 @@ fn got_default_instead(case: &Case<'_>, claim: &Claim, volume: &Volume) -> bool 
 /// The finding for a PV that would fit without this mismatch, whose kind decides its code: NFS102, NFS106 to NFS111,
 /// NFS113 or NFS114.
 fn describe_mismatch(
-    case: &Case<'_>,
+    view: &View<'_>,
     claim: &Claim,
     candidate: &Candidate<'_>,
     mismatch: &Mismatch,
@@ -241,7 +241,7 @@ fn describe_mismatch(
         Mismatch::Released => "NFS114",
         Mismatch::Phase => "NFS102",
     };
-    let event = case.events_about(&claim.object()).iter().find(|event| {
+    let event = view.events_about(&claim.object()).iter().find(|event| {
         event.message.contains(&volume.name) || matches!(event.reason.as_str(), "FailedBinding" | "VolumeMismatch")
     });
     let finding = Finding::new(code, claim.object(), matching::describe_near_miss(candidate, claim))

@@ -49,7 +49,7 @@ const REPEATED_WITHIN: SignedDuration = SignedDuration::from_mins(12);
 /// Findings of a kind: their rows in the catalogue, and the function that finds them in a cluster.
 pub(crate) struct Check {
     pub entries: &'static [Entry],
-    pub find_problems: fn(&Case<'_>) -> Vec<Finding>,
+    pub find_problems: fn(&View<'_>) -> Vec<Finding>,
 }
 
 /// The check of a module.
@@ -110,9 +110,10 @@ pub(crate) static CHECKS: &[Check] = &[
 
 pub use self::cluster::distribution;
 pub use self::rights::questions;
+pub use self::selflink::{NEED_SELF_LINK, restart_after_gate};
 
-/// Facts, the time, and indexes of the facts.
-pub(crate) struct Case<'a> {
+/// The facts as the checks see them: with the time, the provisioners and indexes.
+pub(crate) struct View<'a> {
     pub facts: &'a Facts,
     pub now: Timestamp,
     pub provisioners: Vec<Provisioner<'a>>,
@@ -134,7 +135,7 @@ pub(crate) struct Case<'a> {
     abandoned: RefCell<HashMap<String, bool>>,
 }
 
-impl<'a> Case<'a> {
+impl<'a> View<'a> {
     pub fn new(facts: &'a Facts, now: Timestamp) -> Self {
         let mut events: HashMap<&Object, Vec<&Event>> = HashMap::new();
         // Newest first.
@@ -324,11 +325,11 @@ impl<'a> Case<'a> {
 
 /// Runs all checks: findings in no order, those with the same cause merged, and each fix marked as automatic or not.
 pub fn find_all_problems(facts: &Facts, now: Timestamp) -> Vec<Finding> {
-    let case = Case::new(facts, now);
-    let mut found: Vec<Finding> = CHECKS.iter().flat_map(|check| (check.find_problems)(&case)).collect();
-    found.extend(cluster::find_silent_controller_manager(&case, &found));
+    let view = View::new(facts, now);
+    let mut found: Vec<Finding> = CHECKS.iter().flat_map(|check| (check.find_problems)(&view)).collect();
+    found.extend(cluster::find_silent_controller_manager(&view, &found));
     drop_superseded(&mut found);
-    waiting::add_unexplained(&case, &mut found);
+    waiting::add_unexplained(&view, &mut found);
     let mut found = merge_same_causes(found);
     policy::decide_fixes(facts, &mut found);
     found

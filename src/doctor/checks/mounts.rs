@@ -8,7 +8,7 @@ mod server;
 
 use std::collections::BTreeMap;
 
-use super::Case;
+use super::View;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Pod, Volume};
 use crate::doctor::messages::{self, Place};
@@ -93,8 +93,8 @@ impl Failure<'_> {
     }
 
     /// The cause and its fix; `None` for a code that no failed mount has.
-    pub fn describe(&self, case: &Case<'_>) -> Option<Description> {
-        node::describe_fault(case, self).or_else(|| server::describe_fault(self))
+    pub fn describe(&self, view: &View<'_>) -> Option<Description> {
+        node::describe_fault(view, self).or_else(|| server::describe_fault(self))
     }
 }
 
@@ -102,7 +102,7 @@ impl Failure<'_> {
 /// `node` tell some causes apart that have the same message. `None` if it is a sign of none, or names a CSI driver that
 /// is not for NFS.
 pub fn classify_mount(
-    case: &Case<'_>,
+    view: &View<'_>,
     text: &str,
     node: &str,
     server: Option<&str>,
@@ -110,30 +110,30 @@ pub fn classify_mount(
     let (code, named) = messages::classify(Place::Mount, text)?;
     let is_ipv6 = server.is_some_and(|server| server.parse::<std::net::Ipv6Addr>().is_ok());
     match code {
-        "NFS408" if is_ipv6 && node::has_old_kubelet(case, node) => Some(("NFS417", named)),
+        "NFS408" if is_ipv6 && node::has_old_kubelet(view, node) => Some(("NFS417", named)),
         "NFS211" if named.as_deref().is_some_and(|name| !name.contains("nfs")) => None,
         code => Some((code, named)),
     }
 }
 
-pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
+pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let mut found: BTreeMap<(&str, Object), Finding> = BTreeMap::new();
-    for pod in &case.facts.pods {
+    for pod in &view.facts.pods {
         if pod.node.is_empty() || pod.deleting.is_some() {
             continue;
         }
         // A pod that runs has mounted its volumes, whatever earlier events say.
         let failed = match pod.phase.as_str() {
-            "Pending" => find_failed_mount(case, pod).or_else(|| find_failed_container(case, pod)),
-            _ => find_failed_container(case, pod).filter(|(failure, ..)| failure.code == "NFS406"),
+            "Pending" => find_failed_mount(view, pod).or_else(|| find_failed_container(view, pod)),
+            _ => find_failed_container(view, pod).filter(|(failure, ..)| failure.code == "NFS406"),
         };
         let Some((failure, evidence, volume)) = failed else {
             continue;
         };
-        let object = object_at_fault(case, &failure, pod, volume);
+        let object = object_at_fault(view, &failure, pod, volume);
         let key = (failure.code, object.clone());
         let finding = found.remove(&key).or_else(|| {
-            let description = failure.describe(case)?;
+            let description = failure.describe(view)?;
             Some(description.into_finding(failure.code, object, evidence))
         });
         if let Some(finding) = finding {
@@ -148,18 +148,18 @@ type Failed<'a> = (Failure<'a>, Evidence, Option<&'a Volume>);
 
 /// The failure in the newest event that says why a pod's volume is not mounted; a timeout (NFS410) says nothing and is
 /// skipped.
-pub fn find_failed_mount<'a>(case: &'a Case<'_>, pod: &'a Pod) -> Option<Failed<'a>> {
-    let mut events = case.events_about(&pod.object()).iter();
+pub fn find_failed_mount<'a>(view: &'a View<'_>, pod: &'a Pod) -> Option<Failed<'a>> {
+    let mut events = view.events_about(&pod.object()).iter();
     events.find_map(|event| {
-        let (failure, volume) = read_failure(case, pod, &event.message, &pod.node)?;
+        let (failure, volume) = read_failure(view, pod, &event.message, &pod.node)?;
         (failure.code != "NFS410").then(|| (failure, event.evidence(), volume))
     })
 }
 
 /// The failure of a container that can't be started because of its volume: NFS406, NFS418 or NFS419.
-fn find_failed_container<'a>(case: &'a Case<'_>, pod: &'a Pod) -> Option<Failed<'a>> {
+fn find_failed_container<'a>(view: &'a View<'_>, pod: &'a Pod) -> Option<Failed<'a>> {
     pod.stopped.iter().find_map(|stopped| {
-        let (failure, volume) = read_failure(case, pod, &stopped.message, &pod.node)?;
+        let (failure, volume) = read_failure(view, pod, &stopped.message, &pod.node)?;
         let is_of_volume = matches!(failure.code, "NFS406" | "NFS418" | "NFS419");
         is_of_volume.then(|| (failure, pod.container_evidence(stopped), volume))
     })
@@ -168,15 +168,15 @@ fn find_failed_container<'a>(case: &'a Case<'_>, pod: &'a Pod) -> Option<Failed<
 /// The failure that a message about a pod's mount is a sign of, with the PV that failed, if it is known; `None` if it is
 /// a sign of none, or what failed is not known to be NFS: other storage has some of the same messages.
 fn read_failure<'a>(
-    case: &'a Case<'_>,
+    view: &'a View<'_>,
     pod: &'a Pod,
     text: &'a str,
     node: &'a str,
 ) -> Option<(Failure<'a>, Option<&'a Volume>)> {
     let volume = match mentioned_volume(text) {
         // Without a PV of that name, it is a volume that the pod has without a claim.
-        Some(name) => case.volumes_of_pod(pod).find(|volume| volume.name == name),
-        None => case.nfs_volumes_of_pod(pod).next(),
+        Some(name) => view.volumes_of_pod(pod).find(|volume| volume.name == name),
+        None => view.nfs_volumes_of_pod(pod).next(),
     };
     let (command, options) = quoted_mount(text);
     let export = volume.and_then(|volume| volume.export().cloned()).or(command);
@@ -190,7 +190,7 @@ fn read_failure<'a>(
         return None;
     }
     let server = export.as_ref().map(|(server, _)| server.as_str());
-    let (code, named) = classify_mount(case, text, node, server)?;
+    let (code, named) = classify_mount(view, text, node, server)?;
     let failure = Failure {
         code,
         named,
@@ -204,14 +204,14 @@ fn read_failure<'a>(
 /// The failure of a provisioner that mounts the export itself, on an unknown node; `None` if its message is that of no
 /// known failure. `fallback` is the export if the message names none.
 pub fn find_provisioner_failure(
-    case: &Case<'_>,
+    view: &View<'_>,
     text: &str,
     fallback: Option<(String, String)>,
 ) -> Option<Failure<'static>> {
     let (command, options) = quoted_mount(text);
     let export = command.or(fallback);
     let server = export.as_ref().map(|(server, _)| server.as_str());
-    let (code, named) = classify_mount(case, text, "", server)?;
+    let (code, named) = classify_mount(view, text, "", server)?;
     Some(Failure {
         code,
         named,
@@ -233,15 +233,15 @@ fn mentioned_volume(text: &str) -> Option<&str> {
     let leads = ["volume \"", "kubernetes.io~nfs/", "kubernetes.io~csi/"];
     leads.iter().find_map(|lead| {
         let (_, rest) = text.split_once(lead)?;
-        rest.split(['"', '/', ':', ' ']).next()
+        rest.split(['"', '\'', '/', ':', ' ']).next()
     })
 }
 
 /// The object of a finding: the node if the failure is the node's (the CSIDriver if the volume is never attached), else
 /// the volume, or the pod if the volume is unknown.
-fn object_at_fault(case: &Case<'_>, failure: &Failure<'_>, pod: &Pod, volume: Option<&Volume>) -> Object {
+fn object_at_fault(view: &View<'_>, failure: &Failure<'_>, pod: &Pod, volume: Option<&Volume>) -> Object {
     match (node::is_fault_of_node(failure.code), volume) {
-        (true, _) if failure.code == "NFS211" && node::waits_for_attachment(failure, case) => {
+        (true, _) if failure.code == "NFS211" && node::waits_for_attachment(failure, view) => {
             Object::cluster("CSIDriver", NFS_CSI)
         }
         (true, _) => Object::cluster("Node", failure.node),

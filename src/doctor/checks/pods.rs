@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::{NodeSelector, NodeSelectorRequirement};
 use k8s_openapi::jiff::SignedDuration;
 
-use super::Case;
+use super::View;
 use super::commands::object_argument;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Event, Node, Pod, Volume};
@@ -34,41 +34,41 @@ entries! {
         "The pod can't end while its node is not Ready, or while its NFS server does not answer. Start the node, its kubelet or the server; the pod then ends by itself. A forced deletion (kubectl delete pod --grace-period=0 --force) only removes the pod from the cluster. Its processes may continue and write to the volume, and a StatefulSet starts a second pod at the same time. So use it only after no process of the pod runs on the node.";
 }
 
-pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
-    let alive = case.facts.pods.iter().filter(|pod| !pod.has_ended());
-    alive.flat_map(|pod| find_pod_problems(case, pod)).collect()
+pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
+    let alive = view.facts.pods.iter().filter(|pod| !pod.has_ended());
+    alive.flat_map(|pod| find_pod_problems(view, pod)).collect()
 }
 
-fn find_pod_problems(case: &Case<'_>, pod: &Pod) -> Vec<Finding> {
+fn find_pod_problems(view: &View<'_>, pod: &Pod) -> Vec<Finding> {
     let mut found = Vec::new();
     if pod.deleting.is_some() {
-        found.extend(find_stuck_termination(case, pod));
+        found.extend(find_stuck_termination(view, pod));
         return found;
     }
     if pod.node.is_empty() {
-        found.extend(pod.claims.iter().filter_map(|name| find_missing_claim(case, pod, name)));
-        found.extend(find_scheduling_problem(case, pod));
+        found.extend(pod.claims.iter().filter_map(|name| find_missing_claim(view, pod, name)));
+        found.extend(find_scheduling_problem(view, pod));
     } else if pod.phase == "Pending" {
-        found.extend(find_unmounted_volumes(case, pod));
+        found.extend(find_unmounted_volumes(view, pod));
     }
-    found.extend(find_ignored_group(case, pod));
+    found.extend(find_ignored_group(view, pod));
     found
 }
 
 /// NFS119: a claim that a pod names doesn't exist, or is being deleted.
-fn find_missing_claim(case: &Case<'_>, pod: &Pod, name: &str) -> Option<Finding> {
-    if !case.facts.knows("persistentvolumeclaims") {
+fn find_missing_claim(view: &View<'_>, pod: &Pod, name: &str) -> Option<Finding> {
+    if !view.facts.knows("persistentvolumeclaims") {
         return None;
     }
     let object = pod.object();
-    let event = case.find_sign(&object, "NFS119", Place::Scheduling);
+    let event = view.find_sign(&object, "NFS119", Place::Scheduling);
     let event = event.map(|event| event.evidence());
-    let claim = case.find_claim(&pod.namespace, name);
+    let claim = view.find_claim(&pod.namespace, name);
     let cause = match claim {
         Some(claim) if claim.deleting.is_none() => return None,
         Some(_) => format!("the pod's claim {name} is being deleted"),
         // A StatefulSet makes the claim just before the pod; the lists were read at slightly different times.
-        None if !case.has_elapsed(pod.created, SOON) => return None,
+        None if !view.has_elapsed(pod.created, SOON) => return None,
         None => format!("the pod's claim {name} doesn't exist"),
     };
     let finding = Finding::new("NFS119", object.clone(), cause).with_field("spec.volumes", name);
@@ -80,7 +80,7 @@ fn find_missing_claim(case: &Case<'_>, pod: &Pod, name: &str) -> Option<Finding>
                 .with_advice("create the claim again after it is deleted; the pod then continues by itself"),
         );
     }
-    let claims = case.facts.claims.iter();
+    let claims = view.facts.claims.iter();
     let in_namespace = claims.filter(|claim| claim.namespace == pod.namespace);
     let note = match find_closest(name, in_namespace.map(|claim| claim.name.as_str())) {
         Some(meant) => format!("or was {meant} meant? then create the pod again with that name"),
@@ -95,21 +95,21 @@ fn find_missing_claim(case: &Case<'_>, pod: &Pod, name: &str) -> Option<Finding>
 }
 
 /// Why the scheduler finds no node for a pod that uses claims: NFS116, NFS118 or NFS120.
-fn find_scheduling_problem(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
+fn find_scheduling_problem(view: &View<'_>, pod: &Pod) -> Option<Finding> {
     if pod.claims.is_empty() {
         return None;
     }
     // The condition is current; events may be outdated.
     let evidence = pod.scheduling_evidence().or_else(|| {
-        let event = case.find_event(&pod.object(), |event| event.reason == "FailedScheduling");
+        let event = view.find_event(&pod.object(), |event| event.reason == "FailedScheduling");
         event.map(Event::evidence)
     })?;
     let (code, _) = messages::classify(Place::Scheduling, &evidence.text)?;
     let finding = |cause: String| Finding::new(code, pod.object(), cause).with_all_evidence([evidence]);
     match code {
-        "NFS116" => Some(describe_affinity(case, pod, finding)),
+        "NFS116" => Some(describe_affinity(view, pod, finding)),
         "NFS118" => {
-            let pending = case.claims_of_pod(pod).filter(|claim| claim.is_pending());
+            let pending = view.claims_of_pod(pod).filter(|claim| claim.is_pending());
             let names: Vec<_> = pending.map(|claim| claim.name.as_str()).collect();
             let cause = format!("the pod waits until its claims are Bound: {}", names.join(", "));
             (!names.is_empty()).then(|| finding(cause))
@@ -125,8 +125,8 @@ fn find_scheduling_problem(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
 
 /// NFS116: no node that the pod may run on matches the node affinity of its volume. `finding` creates the finding from
 /// its cause. It is only likely if no PV of the pod is known to have an affinity.
-fn describe_affinity(case: &Case<'_>, pod: &Pod, finding: impl FnOnce(String) -> Finding) -> Finding {
-    let bound = case
+fn describe_affinity(view: &View<'_>, pod: &Pod, finding: impl FnOnce(String) -> Finding) -> Finding {
+    let bound = view
         .volumes_of_pod(pod)
         .find_map(|volume| Some((volume, volume.affinity.as_deref()?)));
     let Some((volume, affinity)) = bound else {
@@ -134,7 +134,7 @@ fn describe_affinity(case: &Case<'_>, pod: &Pod, finding: impl FnOnce(String) ->
             .with_confidence(Confidence::Likely)
             .with_advice("compare the nodeAffinity of the pod's PVs with the nodes' labels");
     };
-    let nodes = &case.facts.nodes;
+    let nodes = &view.facts.nodes;
     let fitting = nodes.iter().filter(|node| is_allowed_node(affinity, node));
     let fitting: Vec<_> = fitting.map(|node| node.name.as_str()).collect();
     let cause = match fitting.is_empty() {
@@ -182,8 +182,8 @@ fn is_allowed_node(affinity: &NodeSelector, node: &Node) -> bool {
 }
 
 /// NFS410: the kubelet waits for a pod's volumes.
-fn find_unmounted_volumes(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
-    let event = case.find_sign(&pod.object(), "NFS410", Place::Mount)?;
+fn find_unmounted_volumes(view: &View<'_>, pod: &Pod) -> Option<Finding> {
+    let event = view.find_sign(&pod.object(), "NFS410", Place::Mount)?;
     Some(
         Finding::new("NFS410", pod.object(), "the kubelet waits for the pod's volumes")
             .with_all_evidence([event.evidence()])
@@ -192,10 +192,10 @@ fn find_unmounted_volumes(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
 }
 
 /// NFS411, possible: a pod fails that has an fsGroup and an in-tree NFS volume, on which it has no effect.
-fn find_ignored_group(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
+fn find_ignored_group(view: &View<'_>, pod: &Pod) -> Option<Finding> {
     let mut stopped = pod.stopped.iter();
     let failing = stopped.find(|stopped| matches!(stopped.reason.as_str(), "CrashLoopBackOff" | "Error"))?;
-    let volume = case.nfs_volumes_of_pod(pod).find(|volume| volume.nfs.is_some())?;
+    let volume = view.nfs_volumes_of_pod(pod).find(|volume| volume.nfs.is_some())?;
     let cause = format!(
         "the pod fails, and its fsGroup has no effect on the NFS volume {}",
         volume.name
@@ -211,14 +211,14 @@ fn find_ignored_group(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
 
 /// NFS412: a pod with an NFS volume, which the caller knows to be terminating, has been so for more than five minutes.
 /// `None` without a node.
-fn find_stuck_termination(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
-    let volume = case.nfs_volumes_of_pod(pod).next();
+fn find_stuck_termination(view: &View<'_>, pod: &Pod) -> Option<Finding> {
+    let volume = view.nfs_volumes_of_pod(pod).next();
     let (server, path) = volume.and_then(Volume::export).or_else(|| pod.nfs.first())?;
-    if pod.node.is_empty() || !case.has_elapsed(pod.deleting, STUCK) {
+    if pod.node.is_empty() || !view.has_elapsed(pod.deleting, STUCK) {
         return None;
     }
     let node = &pod.node;
-    let (ready, cause, confidence, note) = match case.facts.find_node(node).map(|node| node.ready) {
+    let (ready, cause, confidence, note) = match view.facts.find_node(node).map(|node| node.ready) {
         Some(false) => (
             "not True",
             format!("the pod can't end: its node {node} is not Ready"),
@@ -248,7 +248,7 @@ fn find_stuck_termination(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
             .with_field("metadata.deletionTimestamp", "more than five minutes ago")
             .with_evidence(format!("condition Ready of node {node}"), ready)
             .with_evidence("its NFS volume", format!("{server}:{path}"))
-            .with_all_evidence(case.last_event(&pod.object()))
+            .with_all_evidence(view.last_event(&pod.object()))
             .with_advice(note),
     )
 }
@@ -257,10 +257,9 @@ fn find_stuck_termination(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
 fn describe_last_resort(pod: &Pod) -> String {
     format!(
         "start the server again; the pod then ends by itself. Last resort, after no process of the pod runs on node \
-         {}: kubectl -n {} delete pod {} --grace-period=0 --force. That only removes the pod from the cluster: its \
-         processes may continue, and a StatefulSet starts a second pod that may write to the volume at the same time",
+         {}: {} --grace-period=0 --force. That only removes the pod from the cluster: its processes may continue, and \
+         a StatefulSet starts a second pod that may write to the volume at the same time",
         pod.node,
-        shell_word(&pod.namespace),
-        shell_word(&pod.name)
+        pod.object().kubectl("delete")
     )
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{Case, Evidence, rbac};
+use super::{Evidence, View, rbac};
 use crate::doctor::entry::entries;
 use crate::doctor::facts::Facts;
 use crate::doctor::names::shell_word;
@@ -27,8 +27,8 @@ entries! {
         "The user who runs nfsprov doctor lacks permissions that some checks need. The report lists these checks as not checked; they have not passed. A cluster administrator runs the fix. It grants this user alone permission to read the refused resources, each only in the namespaces where the doctor reads it. The only create permission is for SubjectAccessReviews, which the API server answers and does not store. The next run may report further missing permissions. The fix removes no permission.";
 }
 
-pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
-    find_refused_reads(case.facts).into_iter().collect()
+pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
+    find_refused_reads(view.facts).into_iter().collect()
 }
 
 /// NFS002, with the command that grants the missing permissions to the user, if the refusals name one.
@@ -69,67 +69,46 @@ fn find_user(refusal: &str) -> Option<&str> {
 fn needed_grants(facts: &Facts, what: &str) -> Vec<Grant> {
     const GET: &[&str] = &["get"];
     const READ: &[&str] = &["get", "list"];
-    let group = match what {
-        "storageclasses" | "csidrivers" | "csinodes" => "storage.k8s.io",
-        "deployments" | "statefulsets" | "daemonsets" => "apps",
-        "leases" => "coordination.k8s.io",
-        "subjectaccessreviews" => "authorization.k8s.io",
-        _ => "",
-    };
+    let provisioners = provisioners::find_provisioners(facts);
+    let theirs = provisioners.iter().map(|one| Some(one.workload.namespace.clone()));
+    let asked = facts.namespace.clone();
     // Whose they are is no part of the resource's name.
-    let resource = what.split(" of ").next().unwrap_or(what).to_owned();
-    let grant = |namespace: Option<String>, verbs: &'static [&'static str]| Grant {
+    let resource = what.split(" of ").next().unwrap_or(what);
+    let grant = |namespace, group, verbs, names| Grant {
         namespace,
         group,
         verbs,
-        names: Vec::new(),
-        resource: resource.clone(),
+        names,
+        resource: resource.to_owned(),
     };
-    let provisioners = provisioners::find_provisioners(facts);
-    let namespaces: BTreeSet<&str> = provisioners
-        .iter()
-        .map(|provisioner| provisioner.workload.namespace.as_str())
-        .collect();
-    match what {
-        "persistentvolumeclaims" | "pods" | "events" | "limitranges" => {
-            vec![grant(facts.namespace.clone(), READ)]
-        }
-        "persistentvolumes" | "storageclasses" | "nodes" | "csidrivers" | "csinodes" | "deployments"
-        | "statefulsets" | "daemonsets" | "leases" => {
-            vec![grant(None, READ)]
-        }
+    let (group, verbs, namespaces): (_, _, Vec<Option<String>>) = match what {
+        "persistentvolumeclaims" | "pods" | "events" | "limitranges" => ("", READ, vec![asked]),
+        "persistentvolumes" | "nodes" => ("", READ, vec![None]),
+        "storageclasses" | "csidrivers" | "csinodes" => ("storage.k8s.io", READ, vec![None]),
+        "deployments" | "statefulsets" | "daemonsets" => ("apps", READ, vec![None]),
+        "leases" => ("coordination.k8s.io", READ, vec![None]),
         // Others' rights are asked about by creating a question, which the API server answers and does not keep.
-        "subjectaccessreviews" => vec![grant(None, &["create"])],
-        "namespaces" => vec![Grant {
-            names: vec![facts.namespace.clone().unwrap_or_else(|| "default".to_owned())],
-            ..grant(None, GET)
-        }],
+        "subjectaccessreviews" => ("authorization.k8s.io", &["create"], vec![None]),
         // Events about objects without a namespace are kept in this one.
-        "events of PVs" => vec![grant(Some("default".to_owned()), READ)],
-        "events of provisioners" | "pods of provisioners" => {
-            let elsewhere = namespaces
-                .into_iter()
-                .filter(|namespace| facts.namespace.as_deref() != Some(*namespace));
-            elsewhere
-                .map(|namespace| grant(Some(namespace.to_owned()), READ))
-                .collect()
-        }
-        "pods/log" => {
-            let there = namespaces.into_iter();
-            there.map(|namespace| grant(Some(namespace.to_owned()), GET)).collect()
+        "events of PVs" => ("", READ, vec![Some("default".to_owned())]),
+        "events of provisioners" | "pods of provisioners" => ("", READ, theirs.filter(|one| *one != asked).collect()),
+        "pods/log" => ("", GET, theirs.collect()),
+        "namespaces" => {
+            let name = asked.unwrap_or_else(|| "default".to_owned());
+            return vec![grant(None, "", GET, vec![name])];
         }
         "endpoints" => {
-            let locks = provisioners.iter().filter_map(|provisioner| {
-                let lock = provisioner.name?.replace('/', "-");
-                Some(Grant {
-                    names: vec![lock],
-                    ..grant(Some(provisioner.workload.namespace.clone()), GET)
-                })
-            });
-            locks.collect()
+            let names = provisioners.iter().map(|one| Some(vec![one.name?.replace('/', "-")]));
+            let locks = names.zip(theirs);
+            let grants = locks.filter_map(|(names, namespace)| Some(grant(namespace, "", GET, names?)));
+            return grants.collect();
         }
-        _ => Vec::new(),
-    }
+        _ => return Vec::new(),
+    };
+    let grants = namespaces.into_iter();
+    grants
+        .map(|namespace| grant(namespace, group, verbs, Vec::new()))
+        .collect()
 }
 
 /// The command that grants permissions to a user.

@@ -1,18 +1,18 @@
 //! Policies that refuse a provisioner's pod: NFS207, whose row is among those of `workloads` (PURE).
 
-use super::Case;
+use super::View;
 use crate::doctor::messages::{self, Place};
 use crate::doctor::provisioners::Provisioner;
 use crate::doctor::{Finding, Object};
 
 /// NFS207: the newest event says that a quota or policy refuses the pod of a provisioner's workload.
-pub fn find_refused_pod(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
+pub fn find_refused_pod(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let is_of_workload = |object: &Object| {
         let rest = object.name.strip_prefix(&provisioner.workload.name);
         object.namespace.as_deref() == Some(&provisioner.workload.namespace)
             && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     };
-    let mut events = case.facts.events.iter().rev();
+    let mut events = view.facts.events.iter().rev();
     let event = events.find(|event| {
         let code = messages::classify(Place::Creation, &event.message).map(|(code, _)| code);
         event.reason == "FailedCreate"

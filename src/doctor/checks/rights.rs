@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::jiff::SignedDuration;
 use serde_json::json;
 
-use super::Case;
+use super::View;
 use super::rbac;
 use crate::cluster::images;
 use crate::doctor::entry::entries;
@@ -26,60 +26,58 @@ entries! {
         "A leader election lock decides which replica is the leader. The holder that this lock names has not renewed it for a long time, so no replica provisions volumes.";
 }
 
-pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
+pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let faults = |provisioner: &Provisioner<'_>| {
         [
-            find_missing_rights(case, provisioner),
-            find_stale_lock(case, provisioner),
+            find_missing_rights(view, provisioner),
+            find_stale_lock(view, provisioner),
         ]
     };
-    case.provisioners.iter().flat_map(faults).flatten().collect()
+    view.provisioners.iter().flat_map(faults).flatten().collect()
 }
+
+/// The permissions that nfsprov needs in all namespaces: the resource with its group, and verbs.
+const NEEDS_OF_NFSPROV: [&str; 4] = [
+    "persistentvolumeclaims get list watch",
+    "persistentvolumes get list watch create delete patch",
+    "storageclasses.storage.k8s.io list watch",
+    "events.events.k8s.io create",
+];
+
+/// The same of nfs-subdir-external-provisioner and those like it.
+const NEEDS_OF_OTHERS: [&str; 4] = [
+    "persistentvolumeclaims get list watch",
+    "persistentvolumes get list watch create delete",
+    "storageclasses.storage.k8s.io get list watch",
+    "events create patch",
+];
 
 /// The permissions that a provisioner needs, as questions for the API server.
 fn needed_rights(provisioner: &Provisioner<'_>) -> Vec<Right> {
-    let is_nfsprov = images::is_nfsprov(&provisioner.container.image);
-    let election = provisioner
-        .container
-        .env
-        .get("ENABLE_LEADER_ELECTION")
-        .cloned()
-        .flatten();
-    let elects_leader = match is_nfsprov {
-        true => provisioner.container.args.iter().any(|arg| arg == "--leader-elect"),
-        false => election.as_deref() != Some("false"),
-    };
-    let read: &[&str] = &["get", "list", "watch"];
-    let (verbs_on_classes, events_group, verbs_on_events): (_, _, &[&str]) = match is_nfsprov {
-        true => (&read[1..], "events.k8s.io", &["create"]),
-        false => (read, "", &["create", "patch"]),
-    };
-    let mut rules: Vec<(&str, &str, bool, &[&str])> = vec![
-        ("", "persistentvolumeclaims", false, read),
-        (
-            "",
-            "persistentvolumes",
-            false,
-            &["get", "list", "watch", "create", "delete"],
+    let container = provisioner.container;
+    let election = container.env.get("ENABLE_LEADER_ELECTION").and_then(Option::as_deref);
+    let (needs, lock, elects_leader) = match images::is_nfsprov(&container.image) {
+        true => {
+            let elects_leader = container.args.iter().any(|arg| arg == "--leader-elect");
+            (NEEDS_OF_NFSPROV, "leases.coordination.k8s.io create", elects_leader)
+        }
+        false => (
+            NEEDS_OF_OTHERS,
+            "endpoints get create update",
+            election != Some("false"),
         ),
-        ("storage.k8s.io", "storageclasses", false, verbs_on_classes),
-        (events_group, "events", false, verbs_on_events),
-    ];
-    if is_nfsprov {
-        rules.push(("", "persistentvolumes", false, &["patch"]));
-    }
-    match (elects_leader, is_nfsprov) {
-        (true, true) => rules.push(("coordination.k8s.io", "leases", true, &["create"])),
-        (true, false) => rules.push(("", "endpoints", true, &["get", "create", "update"])),
-        (false, _) => {}
-    }
-    let each = rules.into_iter().flat_map(|(group, resource, within, verbs)| {
-        let rights = verbs
-            .iter()
-            .map(move |verb| right_to(provisioner, group, resource, within, verb));
-        rights.collect::<Vec<_>>()
-    });
-    each.collect()
+    };
+    let everywhere = needs.into_iter().map(|need| (need, false));
+    let rights = everywhere
+        .chain(elects_leader.then_some((lock, true)))
+        .flat_map(|(need, in_namespace)| {
+            let (resource, verbs) = need.split_once(' ').unwrap_or((need, ""));
+            let (resource, group) = resource.split_once('.').unwrap_or((resource, ""));
+            verbs
+                .split(' ')
+                .map(move |verb| right_to(provisioner, group, resource, in_namespace, verb))
+        });
+    rights.collect()
 }
 
 /// The question whether a provisioner's service account may do something: in its own namespace only if `in_namespace`,
@@ -147,17 +145,17 @@ fn has_known_needs(provisioner: &Provisioner<'_>) -> bool {
 
 /// NFS206: by the API server's answers, else by a line of the log. `None` if the provisioner works, is scaled to zero,
 /// or another one serves its name.
-fn find_missing_rights(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
+fn find_missing_rights(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let object = provisioner.workload.object();
-    let is_denied = |right: &&Right| case.facts.rights.contains(right);
+    let is_denied = |right: &&Right| view.facts.rights.contains(right);
     // A workload that only takes the name of the serving one gets no permissions.
     let serves_instead = |other: &Provisioner<'_>| {
         let is_rival = other.name == provisioner.name && other.workload.object() != object;
         is_rival && other.workload.ready > 0 && !needed_rights(other).iter().any(|right| is_denied(&right))
     };
     // A provisioner that works has its permissions, perhaps only for objects of some names.
-    let works = provisioner.workload.ready > 0 && provisioner.has_worked(case.facts);
-    if works || provisioner.is_scaled_to_zero() || case.provisioners.iter().any(serves_instead) {
+    let works = provisioner.workload.ready > 0 && provisioner.has_worked(view.facts);
+    if works || provisioner.is_scaled_to_zero() || view.provisioners.iter().any(serves_instead) {
         return None;
     }
     let needed = if has_known_needs(provisioner) {
@@ -166,16 +164,16 @@ fn find_missing_rights(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option
         Vec::new()
     };
     let missing: Vec<&Right> = needed.iter().filter(is_denied).collect();
-    let mut logs = provisioner.logs(case.facts);
+    let mut logs = provisioner.logs(view.facts);
     let line = logs.find_map(|log| Some((log, messages::find_log_line("NFS206", &log.text)?)));
     let evidence = line.map(|(log, line)| log.line_evidence(line));
     let finding = |what: &str| {
         let cause = format!("service account {} may not {what}", provisioner.service_account());
-        Finding::new("NFS206", object.clone(), cause).with_affected(provisioner.waiting_claims(case.facts))
+        Finding::new("NFS206", object.clone(), cause).with_affected(provisioner.waiting_claims(view.facts))
     };
     if missing.is_empty() {
         // A line may be older than permissions granted since; the answers of the API server count then.
-        let (_, line) = line.filter(|_| case.facts.rights.is_empty() || needed.is_empty())?;
+        let (_, line) = line.filter(|_| view.facts.rights.is_empty() || needed.is_empty())?;
         let what =
             messages::find_denied_right(line).unwrap_or_else(|| "do a part of the provisioner's work".to_owned());
         return Some(
@@ -235,21 +233,21 @@ fn grant_rights(provisioner: &Provisioner<'_>, needed: &[Right]) -> String {
 }
 
 /// NFS210: the lock of a provisioner is held and not renewed, while claims are Pending and its pods are ready.
-fn find_stale_lock(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
+fn find_stale_lock(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let name = provisioner.name?.replace('/', "-");
     let is_stale = |lock: &&Lock| {
         lock.namespace == provisioner.workload.namespace
             && lock
                 .renewed
-                .is_some_and(|renewed| case.has_elapsed(Some(renewed), STALE))
+                .is_some_and(|renewed| view.has_elapsed(Some(renewed), STALE))
     };
-    let waiting = provisioner.waiting_claims(case.facts);
+    let waiting = provisioner.waiting_claims(view.facts);
     // A provisioner that does not run renews no lock; that has a finding of its own.
     if provisioner.workload.ready == 0 || waiting.is_empty() {
         return None;
     }
     let is_held = |lock: &&Lock| lock.name == name && !lock.holder.is_empty();
-    let (stale, live): (Vec<&Lock>, Vec<&Lock>) = case.facts.locks.iter().filter(is_held).partition(is_stale);
+    let (stale, live): (Vec<&Lock>, Vec<&Lock>) = view.facts.locks.iter().filter(is_held).partition(is_stale);
     // Of two locks under the name the live one counts.
     let lock = stale.first().filter(|_| live.is_empty())?;
     let object = Object::of(&lock.kind, &lock.namespace, &lock.name);

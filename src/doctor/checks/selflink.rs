@@ -1,17 +1,20 @@
 //! The gate RemoveSelfLink, and images that need selfLink or come from a frozen registry: NFS301 to NFS306 (PURE).
 
-use super::Case;
+use super::View;
 use crate::cluster::images;
 use crate::doctor::entry::entries;
-use crate::doctor::facts::Pod;
-use crate::doctor::messages;
+use crate::doctor::facts::{Facts, Pod};
+use crate::doctor::fix::Change;
 use crate::doctor::provisioners::{self, Provisioner};
-use crate::doctor::{Confidence, Evidence, Finding, Object};
+use crate::doctor::{Confidence, Evidence, Finding, Object, messages, policy};
 
 /// The first minor version that sends no selfLink without the gate.
 const REMOVED: u32 = 20;
 /// The first minor version that does not have the gate.
 const LOCKED: u32 = 24;
+
+/// The codes of findings about provisioners that need selfLink, which setting the gate fixes.
+pub const NEED_SELF_LINK: [&str; 2] = ["NFS301", "NFS302"];
 
 /// How the gate is written wherever arguments are.
 const GATE: &str = "RemoveSelfLink=false";
@@ -31,28 +34,43 @@ entries! {
         "The registry gets no new images, or was for staging only, and may be shut down. The same image is at registry.k8s.io.";
 }
 
-pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
-    let mut found: Vec<Finding> = find_self_link_gate(case).into_iter().collect();
-    for provisioner in &case.provisioners {
+pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
+    let mut found: Vec<Finding> = find_self_link_gate(view).into_iter().collect();
+    for provisioner in &view.provisioners {
         found.extend(
-            find_image_that_needs_self_link(case, provisioner).or_else(|| find_self_link_in_log(case, provisioner)),
+            find_image_that_needs_self_link(view, provisioner).or_else(|| find_self_link_in_log(view, provisioner)),
         );
         found.extend(find_frozen_registry(provisioner));
     }
     found
 }
 
+/// The findings that setting the gate fixes, each with a restart of its provisioner in place of a new image; the policy
+/// decides which of them `--fix` makes. `now` is written into the restarted templates.
+pub fn restart_after_gate(facts: &Facts, found: &[Finding], now: &str) -> Vec<Finding> {
+    let restart = |finding: &Finding| {
+        let workload = finding.object.clone();
+        let at = now.to_owned();
+        let note = "the provisioner has to read its claims again, which then have a selfLink";
+        finding.clone().with_change(Change::Restart { workload, at }, note)
+    };
+    let fixed = found.iter().filter(|finding| NEED_SELF_LINK.contains(&finding.code));
+    let mut restarts: Vec<Finding> = fixed.map(restart).collect();
+    policy::decide_fixes(facts, &mut restarts);
+    restarts
+}
+
 /// The places where the gate is set to false: arguments of API server pods, and annotations of K3s and RKE2 nodes.
-fn gate_evidence(case: &Case<'_>) -> Vec<Evidence> {
+fn gate_evidence(view: &View<'_>) -> Vec<Evidence> {
     let is_api_server =
         |pod: &&Pod| pod.is_static && pod.labels.get("component").map(String::as_str) == Some("kube-apiserver");
-    let pods = case.facts.pods.iter().filter(is_api_server);
+    let pods = view.facts.pods.iter().filter(is_api_server);
     let in_pods = pods.flat_map(|pod| {
         let args = pod.containers.iter().flat_map(|container| &container.args);
         let gates = args.filter(|arg| arg.contains(GATE));
         gates.map(|arg| Evidence::of_field("arguments", &pod.object(), arg))
     });
-    let in_nodes = case.facts.nodes.iter().flat_map(|node| {
+    let in_nodes = view.facts.nodes.iter().flat_map(|node| {
         let args = node.server_args.iter().filter(|(_, args)| args.contains(GATE));
         args.map(|(key, args)| Evidence::new(format!("annotation {key} of node {}", node.name), args))
     });
@@ -61,15 +79,15 @@ fn gate_evidence(case: &Case<'_>) -> Vec<Evidence> {
 
 /// NFS303 if the gate is false on a version whose upgrade this blocks, NFS304 if on one that does not start with it. A
 /// selfLink in a live object shows this, too.
-fn find_self_link_gate(case: &Case<'_>) -> Option<Finding> {
-    let minor = case.facts.minor()?;
-    let gates = gate_evidence(case);
-    let is_sent = case.facts.self_link == Some(true);
+fn find_self_link_gate(view: &View<'_>) -> Option<Finding> {
+    let minor = view.facts.minor()?;
+    let gates = gate_evidence(view);
+    let is_sent = view.facts.self_link == Some(true);
     // Before 1.20 it is what every server does.
     if minor < REMOVED || (gates.is_empty() && !is_sent) {
         return None;
     }
-    let version = &case.facts.version;
+    let version = &view.facts.version;
     let (code, cause) = match minor < LOCKED {
         true => (
             "NFS303",
@@ -82,7 +100,7 @@ fn find_self_link_gate(case: &Case<'_>) -> Option<Finding> {
     };
     let remove = "nfsprov doctor --gate --undo --ssh HOST removes it, with --ssh for each server node; by hand, \
                   remove it from kube-apiserver's --feature-gates on each of them";
-    let needing = case.provisioners.iter();
+    let needing = view.provisioners.iter();
     let needing = needing.filter(|provisioner| images::needs_self_link(&provisioner.container.image));
     let needing: Vec<String> = needing
         .map(|provisioner| provisioner.workload.object().title())
@@ -119,16 +137,16 @@ fn image_note(minor: u32) -> &'static str {
 }
 
 /// An image that needs selfLink: NFS305 before Kubernetes 1.20, NFS301 on a server that sends none. `None` if it works.
-fn find_image_that_needs_self_link(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
+fn find_image_that_needs_self_link(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let image = &provisioner.container.image;
-    let minor = case.facts.minor()?;
+    let minor = view.facts.minor()?;
     if !images::needs_self_link(image) {
         return None;
     }
     let finding = |code, cause: &str| {
         Finding::new(code, provisioner.workload.object(), cause)
             .with_field("image", image)
-            .with_evidence("/version", &case.facts.version)
+            .with_evidence("/version", &view.facts.version)
     };
     let new_image = provisioner.set_image(images::CURRENT);
     if minor < REMOVED {
@@ -137,16 +155,16 @@ fn find_image_that_needs_self_link(case: &Case<'_>, provisioner: &Provisioner<'_
         return Some(finding("NFS305", cause).with_change(new_image, note));
     }
     // A provisioner that writes events can refer to objects; events of its earlier image do not count.
-    let has_failed = |name: &str| provisioners::has_failed(case.facts, name, provisioner.running_since(case.facts));
-    let writes_events = provisioner.has_worked(case.facts) || provisioner.name.is_some_and(has_failed);
-    if case.facts.self_link == Some(true) || writes_events {
+    let has_failed = |name: &str| provisioners::has_failed(view.facts, name, provisioner.running_since(view.facts));
+    let writes_events = provisioner.has_worked(view.facts) || provisioner.name.is_some_and(has_failed);
+    if view.facts.self_link == Some(true) || writes_events {
         return None;
     }
-    let sent = match case.facts.self_link {
+    let sent = match view.facts.self_link {
         Some(_) => "not sent",
         None => "could not be read",
     };
-    let is_certain = case.facts.self_link == Some(false) || minor >= LOCKED;
+    let is_certain = view.facts.self_link == Some(false) || minor >= LOCKED;
     let cause = "the provisioner's image needs selfLink, and this API server sends none";
     Some(
         finding("NFS301", cause)
@@ -156,33 +174,33 @@ fn find_image_that_needs_self_link(case: &Case<'_>, provisioner: &Provisioner<'_
                 Confidence::Likely
             })
             .with_evidence("metadata.selfLink of a live object", sent)
-            .with_all_evidence(log_evidence(case, provisioner))
+            .with_all_evidence(log_evidence(view, provisioner))
             .with_change(new_image, image_note(minor))
-            .with_affected(provisioner.waiting_claims(case.facts)),
+            .with_affected(provisioner.waiting_claims(view.facts)),
     )
 }
 
 /// The line of the provisioner's log that says that it got no selfLink.
-fn log_evidence(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Evidence> {
-    let mut logs = provisioner.logs(case.facts);
+fn log_evidence(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Evidence> {
+    let mut logs = provisioner.logs(view.facts);
     logs.find_map(|log| Some(log.line_evidence(messages::find_log_line("NFS302", &log.text)?)))
 }
 
 /// NFS302: the log says that the provisioner can't refer to claims without selfLink. `None` if the cluster sends
 /// selfLink, since the line is then from before.
-fn find_self_link_in_log(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
+fn find_self_link_in_log(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     // The line is from before the gate was set.
-    if case.facts.self_link == Some(true) {
+    if view.facts.self_link == Some(true) {
         return None;
     }
-    let line = log_evidence(case, provisioner)?;
-    let minor = case.facts.minor().unwrap_or(LOCKED);
+    let line = log_evidence(view, provisioner)?;
+    let minor = view.facts.minor().unwrap_or(LOCKED);
     let image = &provisioner.container.image;
     let cause = "the provisioner can't refer to claims without selfLink";
     let finding = Finding::new("NFS302", provisioner.workload.object(), cause)
         .with_all_evidence([line])
         .with_field("image", image)
-        .with_affected(provisioner.waiting_claims(case.facts));
+        .with_affected(provisioner.waiting_claims(view.facts));
     // For other provisioners the image that replaces this one is not known.
     Some(match images::makes_directories(image) {
         true => finding.with_change(provisioner.set_image(images::CURRENT), image_note(minor)),

@@ -3,17 +3,17 @@
 //! This machine is not a node: its address may be refused where nodes are allowed, and nodes may reach servers that it
 //! can't. So only findings that hold for every client are reported.
 
-use super::Case;
+use super::View;
 use crate::doctor::facts::{Probe, ProbeResult};
 use crate::doctor::servers::{NamedExport, named_exports};
 use crate::doctor::{Confidence, Finding, Severity};
 
-pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
-    if case.facts.probes.is_empty() {
+pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
+    if view.facts.probes.is_empty() {
         return Vec::new();
     }
-    let named = named_exports(case.facts);
-    let each = case.facts.probes.iter().filter_map(|probe| {
+    let named = named_exports(view.facts);
+    let each = view.facts.probes.iter().filter_map(|probe| {
         let export = (probe.server.clone(), probe.path.clone());
         find_probe_problem(probe, named.get(&export)?)
     });

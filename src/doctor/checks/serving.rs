@@ -2,7 +2,7 @@
 
 use k8s_openapi::jiff::SignedDuration;
 
-use super::Case;
+use super::View;
 use super::commands::{create_provisioner, placeholder_note, run_provisioner};
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Class};
@@ -23,36 +23,36 @@ entries! {
         "Two workloads serve the same name. They don't share a leader election lock, so both may provision the same claim.";
 }
 
-pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
-    let facts = case.facts;
+pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
+    let facts = view.facts;
     let mut found = Vec::new();
     if facts.knows("storageclasses") && facts.knows("deployments") {
         // The NFS CSI driver has findings of its own.
         let is_judged =
             |class: &&Class| class.provisioner != NFS_CSI && !provisioners::is_other_storage(&class.provisioner);
         let classes = facts.classes.iter().filter(is_judged);
-        found.extend(classes.filter_map(|class| find_unserved_class(case, class)));
+        found.extend(classes.filter_map(|class| find_unserved_class(view, class)));
     }
-    found.extend(find_rival_provisioners(case));
+    found.extend(find_rival_provisioners(view));
     found
 }
 
 /// NFS202 if a provisioner of a similar name runs for no class, else NFS201. `None` unless claims have been Pending for
 /// long enough and nothing shows that a provisioner serves the class.
-fn find_unserved_class(case: &Case<'_>, class: &Class) -> Option<Finding> {
+fn find_unserved_class(view: &View<'_>, class: &Class) -> Option<Finding> {
     let name = &class.provisioner;
-    let mut claims = provisioners::claims_waiting_for(case.facts, name);
+    let mut claims = provisioners::claims_waiting_for(view.facts, name);
     claims.retain(|claim| claim.class.as_deref() == Some(&class.name));
     // The newest claim that has waited long enough: a provisioner that served other claims since then runs.
-    let patient = claims.iter().filter(|claim| case.has_elapsed(claim.created, PATIENCE));
+    let patient = claims.iter().filter(|claim| view.has_elapsed(claim.created, PATIENCE));
     let newest = patient.max_by_key(|claim| claim.created)?;
-    if !provisioners::is_unserved(case.facts, name, newest.created, case.now) {
+    if !provisioners::is_unserved(view.facts, name, newest.created, view.now) {
         return None;
     }
     let affected = claims.iter().map(|claim| claim.object());
-    let last_event = case.last_event(&newest.object());
-    let candidates = provisioners::find_candidates(case.facts);
-    if let Some((other, meant)) = find_misnamed_provisioner(case, name, &claims, &candidates) {
+    let last_event = view.last_event(&newest.object());
+    let candidates = provisioners::find_candidates(view.facts);
+    if let Some((other, meant)) = find_misnamed_provisioner(view, name, &claims, &candidates) {
         let workload = other.workload.object();
         let title = workload.title();
         let cause = format!(
@@ -70,7 +70,7 @@ fn find_unserved_class(case: &Case<'_>, class: &Class) -> Option<Finding> {
                 .with_affected(affected),
         );
     }
-    let names: Vec<&str> = case
+    let names: Vec<&str> = view
         .provisioners
         .iter()
         .filter_map(|provisioner| provisioner.name)
@@ -80,13 +80,13 @@ fn find_unserved_class(case: &Case<'_>, class: &Class) -> Option<Finding> {
         .with_confidence(Confidence::Likely)
         .with_field("provisioner", name)
         .with_evidence("PROVISIONER_NAME of workloads", list_names(&names))
-        .with_evidence("CSIDrivers", list_names(&case.facts.csi_drivers))
+        .with_evidence("CSIDrivers", list_names(&view.facts.csi_drivers))
         .with_all_evidence(last_event)
         .with_affected(affected);
     if !sounds_like_nfs(name) {
         return Some(finding.with_advice(format!("install the provisioner {name}, or use another class")));
     }
-    let command = create_provisioner(case.facts, class);
+    let command = create_provisioner(view.facts, class);
     let image = match command.contains("--flavor upstream") {
         true => "runs nfs-subdir-external-provisioner, whose image is public",
         false => "runs nfsprov, whose image you build (docs/install.md)",
@@ -98,7 +98,7 @@ fn find_unserved_class(case: &Case<'_>, class: &Class) -> Option<Finding> {
     let note = format!(
         "{meant}{}{image}; without a pod: {}",
         placeholder_note(&command),
-        run_provisioner(case.facts, name)
+        run_provisioner(view.facts, name)
     );
     Some(finding.with_command(command, note))
 }
@@ -108,7 +108,7 @@ fn find_unserved_class(case: &Case<'_>, class: &Class) -> Option<Finding> {
 /// Any user who may create a Deployment can give it any name. So a name counts only if it looks like a typing mistake,
 /// or if the provisioner runs in the namespace of the pending claims: no tenant is sent to another's.
 fn find_misnamed_provisioner<'a>(
-    case: &Case<'_>,
+    view: &View<'_>,
     name: &str,
     claims: &[&Claim],
     candidates: &'a [Provisioner<'_>],
@@ -116,7 +116,7 @@ fn find_misnamed_provisioner<'a>(
     let is_idle = |provisioner: &&Provisioner<'_>| {
         let is_named = provisioner
             .name
-            .is_some_and(|other| provisioners::is_named(case.facts, other));
+            .is_some_and(|other| provisioners::is_named(view.facts, other));
         !is_named
             && !provisioner.is_scaled_to_zero()
             && provisioner.has_known_image()
@@ -142,8 +142,8 @@ fn find_misnamed_provisioner<'a>(
 
 /// NFS212 for each provisioner that has the name of an earlier one in the list. Provisioners that are scaled to zero
 /// are ignored.
-fn find_rival_provisioners(case: &Case<'_>) -> Vec<Finding> {
-    let mut all = case.provisioners.clone();
+fn find_rival_provisioners(view: &View<'_>) -> Vec<Finding> {
+    let mut all = view.provisioners.clone();
     // A provisioner without replicas does not conflict.
     all.retain(|provisioner| !provisioner.is_scaled_to_zero());
     let rival = |(index, provisioner): (usize, &Provisioner<'_>)| {

@@ -1,6 +1,6 @@
 //! Claims of StatefulSets that are refused or outdated: NFS121, NFS122 (PURE).
 
-use super::Case;
+use super::View;
 use crate::cluster::quantity;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Event, Workload};
@@ -16,15 +16,15 @@ entries! {
         "Claims of a StatefulSet stay when it is deleted. When it is created again with another class, the existing claims of the same names keep the old class. The fix deletes the claim, which is Pending and has no data, and the pod, so that the StatefulSet creates both again.";
 }
 
-pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
-    if !case.facts.knows("persistentvolumeclaims") {
+pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
+    if !view.facts.knows("persistentvolumeclaims") {
         return Vec::new();
     }
-    let sets = case.facts.workloads.iter().filter(|set| !set.templates.is_empty());
+    let sets = view.facts.workloads.iter().filter(|set| !set.templates.is_empty());
     sets.flat_map(|set| {
-        find_stale_claims(case, set)
+        find_stale_claims(view, set)
             .into_iter()
-            .chain(find_refused_claim(case, set))
+            .chain(find_refused_claim(view, set))
     })
     .collect()
 }
@@ -38,24 +38,24 @@ fn expected_claims(set: &Workload) -> impl Iterator<Item = (String, &Option<Stri
 }
 
 /// NFS122 for each Pending claim that has another class than the set's template by now.
-fn find_stale_claims(case: &Case<'_>, set: &Workload) -> Vec<Finding> {
+fn find_stale_claims(view: &View<'_>, set: &Workload) -> Vec<Finding> {
     let find_stale = |(name, class, _): (String, &Option<String>, &str)| {
-        let claim = case.find_claim(&set.namespace, &name)?;
+        let claim = view.find_claim(&set.namespace, &name)?;
         // A template that names no class takes the default of the day.
         let wanted = class.as_ref()?;
         // An administrator created it for an existing volume, to restore or move data: the StatefulSet never creates
         // such claims.
         let is_prepared = !claim.volume.is_empty() || claim.class.as_deref() == Some("");
         let is_stale = claim.is_pending() && !is_prepared && claim.class.as_ref() != Some(wanted);
-        is_stale.then(|| describe_stale_claim(case, set, claim, wanted))
+        is_stale.then(|| describe_stale_claim(view, set, claim, wanted))
     };
     expected_claims(set).filter_map(find_stale).collect()
 }
 
 /// NFS122, with a fix that deletes the claim and its pods, which the set creates again.
-fn describe_stale_claim(case: &Case<'_>, set: &Workload, claim: &Claim, wanted: &str) -> Finding {
+fn describe_stale_claim(view: &View<'_>, set: &Workload, claim: &Claim, wanted: &str) -> Finding {
     let class = claim.class.as_deref().unwrap_or("none");
-    let users = case.users_of(claim);
+    let users = view.users_of(claim);
     let cause = format!(
         "the claim is older than StatefulSet {}, and keeps the class {class} where the template says {wanted}",
         set.name
@@ -68,7 +68,7 @@ fn describe_stale_claim(case: &Case<'_>, set: &Workload, claim: &Claim, wanted: 
     Finding::new("NFS122", claim.object(), cause)
         .with_field("spec.storageClassName", class)
         .with_field_of(&set.object(), "spec.volumeClaimTemplates", template)
-        .with_all_evidence(case.last_event(&claim.object()))
+        .with_all_evidence(view.last_event(&claim.object()))
         .with_fix(Fix::of_changes(
             deletions,
             "the claim is Pending and has no data; the StatefulSet creates both again",
@@ -77,10 +77,10 @@ fn describe_stale_claim(case: &Case<'_>, set: &Workload, claim: &Claim, wanted: 
 }
 
 /// NFS121: an event says that a ResourceQuota or LimitRange does not allow a claim of the set.
-fn find_refused_claim(case: &Case<'_>, set: &Workload) -> Option<Finding> {
+fn find_refused_claim(view: &View<'_>, set: &Workload) -> Option<Finding> {
     let mut missing: Vec<_> = expected_claims(set).collect();
-    missing.retain(|(name, _, _)| case.find_claim(&set.namespace, name).is_none());
-    let event = case.find_event(&set.object(), |event| {
+    missing.retain(|(name, _, _)| view.find_claim(&set.namespace, name).is_none());
+    let event = view.find_event(&set.object(), |event| {
         let named = messages::find_refused_claim(&event.message);
         messages::is_sign_of("NFS121", Place::Creation, &event.message)
             && named.is_none_or(|named| missing.iter().any(|(name, _, _)| name == named))
@@ -101,7 +101,7 @@ fn find_refused_claim(case: &Case<'_>, set: &Workload) -> Option<Finding> {
         return Some(finding(cause).with_change(change, note));
     }
     let finding = finding(format!("a LimitRange does not allow the claim {name}"));
-    Some(match widen_limit(case, set, event, size) {
+    Some(match widen_limit(view, set, event, size) {
         Some(command) => finding.with_command(command, "raises the limit to the size that the template asks for"),
         None => finding.with_advice("edit the LimitRange of the namespace, or the template's size"),
     })
@@ -125,14 +125,14 @@ fn raise_quota(set: &Workload, quota: &str, items: &[QuotaItem], claims: usize) 
 }
 
 /// The command that sets the LimitRange's bound that the claim violates to its size; `None` if it is not found.
-fn widen_limit(case: &Case<'_>, set: &Workload, event: &Event, size: &str) -> Option<String> {
+fn widen_limit(view: &View<'_>, set: &Workload, event: &Event, size: &str) -> Option<String> {
     let wanted = quantity::parse_bytes(size)?;
     let bound = if event.message.contains("minimum ") {
         "min"
     } else {
         "max"
     };
-    let limit = case.facts.limits.iter().find(|limit| {
+    let limit = view.facts.limits.iter().find(|limit| {
         let value = if bound == "min" { &limit.min } else { &limit.max };
         let value = value.as_deref().and_then(quantity::parse_bytes);
         let broken = value.is_some_and(|value| if bound == "min" { wanted < value } else { wanted > value });
@@ -141,10 +141,6 @@ fn widen_limit(case: &Case<'_>, set: &Workload, event: &Event, size: &str) -> Op
     let change = serde_json::json!([{
         "op": "replace", "path": format!("/spec/limits/{}/{bound}/storage", limit.index), "value": size,
     }]);
-    Some(format!(
-        "kubectl -n {} patch limitrange {} --type json -p {}",
-        shell_word(&limit.namespace),
-        shell_word(&limit.name),
-        shell_word(&change.to_string())
-    ))
+    let patch = Object::of("LimitRange", &limit.namespace, &limit.name).kubectl("patch");
+    Some(format!("{patch} --type json -p {}", shell_word(&change.to_string())))
 }

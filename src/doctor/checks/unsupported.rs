@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Case;
+use super::View;
 use super::commands::recreate_claim;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Class};
@@ -21,24 +21,24 @@ entries! {
 /// What csi-driver-nfs copies.
 const COPIED: [&str; 2] = ["PersistentVolumeClaim", "VolumeSnapshot"];
 
-pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
-    let is_judged = |claim: &&Claim| claim.volume.is_empty() && !case.is_other_storage(claim);
-    let claims = case.pending_claims().filter(is_judged);
-    claims.filter_map(|claim| find_unsupported_field(case, claim)).collect()
+pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
+    let is_judged = |claim: &&Claim| claim.volume.is_empty() && !view.is_other_storage(claim);
+    let claims = view.pending_claims().filter(is_judged);
+    claims.filter_map(|claim| find_unsupported_field(view, claim)).collect()
 }
 
 /// NFS110, NFS125 or NFS126: the claim asks for a block device, a data source or attributes that its provisioner, by
 /// its kind or by its own refusal, can't give.
-fn find_unsupported_field(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
-    let class = case.facts.find_class(claim.class.as_deref()?)?;
+fn find_unsupported_field(view: &View<'_>, claim: &Claim) -> Option<Finding> {
+    let class = view.facts.find_class(claim.class.as_deref()?)?;
     let refusal = |code: &str| {
-        let event = case.find_event(&claim.object(), |event| {
+        let event = view.find_event(&claim.object(), |event| {
             event.reason == "ProvisioningFailed" && messages::is_sign_of(code, Place::Provisioning, &event.message)
         });
         event.map(|event| event.evidence())
     };
     let is_nfs =
-        sounds_like_nfs(&class.provisioner) || case.provisioners.iter().any(|one| one.name == Some(&class.provisioner));
+        sounds_like_nfs(&class.provisioner) || view.provisioners.iter().any(|one| one.name == Some(&class.provisioner));
     if claim.requirements.volume_mode == "Block" && (is_nfs || refusal("NFS110").is_some()) {
         let cause = format!(
             "the claim asks for volumeMode Block, and NFS (class {}) stores files, not blocks",

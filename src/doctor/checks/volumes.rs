@@ -4,7 +4,7 @@ use k8s_openapi::jiff::SignedDuration;
 use serde_json::json;
 
 use super::commands::{create_class, run_provisioner};
-use super::{Case, finalizers, mounts};
+use super::{View, finalizers, mounts};
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Event, Volume};
 use crate::doctor::fix::Change;
@@ -33,27 +33,27 @@ entries! {
         "nfs-subdir-external-provisioner reads the class when it deletes a volume, and fails without it. Create the class again under the same name. nfsprov itself keeps this information on the PV.";
 }
 
-pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
-    let namespace = case.facts.namespace.as_deref();
+pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
+    let namespace = view.facts.namespace.as_deref();
     let is_in_scope = |volume: &&Volume| {
         let of = volume.claim.as_ref().map(|claim| claim.namespace.as_str());
         volume.is_nfs() && (namespace.is_none() || of.is_none() || of == namespace)
     };
     let mut found = Vec::new();
-    for volume in case.facts.volumes.iter().filter(is_in_scope) {
-        found.extend(find_reclaim_policy(case, volume));
+    for volume in view.facts.volumes.iter().filter(is_in_scope) {
+        found.extend(find_reclaim_policy(view, volume));
         found.extend(match volume.phase.as_str() {
-            _ if volume.deleting.is_some() => find_blocked_volume(case, volume),
-            "Released" => find_released_volume(case, volume).or_else(|| find_failed_deletion(case, volume)),
-            "Failed" => find_failed_deletion(case, volume),
+            _ if volume.deleting.is_some() => find_blocked_volume(view, volume),
+            "Released" => find_released_volume(view, volume).or_else(|| find_failed_deletion(view, volume)),
+            "Failed" => find_failed_deletion(view, volume),
             _ => None,
         });
     }
-    for claim in case.facts.claims.iter().filter(|claim| claim.deleting.is_some()) {
-        found.extend(find_claim_in_use(case, claim));
+    for claim in view.facts.claims.iter().filter(|claim| claim.deleting.is_some()) {
+        found.extend(find_claim_in_use(view, claim));
         let finalizers = &claim.finalizers;
         found.extend(finalizers::find_blocking(
-            case,
+            view,
             &claim.object(),
             finalizers,
             claim.deleting,
@@ -64,9 +64,9 @@ pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// NFS504: a claim is being deleted, and pods still use it.
-fn find_claim_in_use(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
+fn find_claim_in_use(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     const PROTECTION: &str = "kubernetes.io/pvc-protection";
-    let running = case.pods_using(claim).iter().filter(|pod| !pod.node.is_empty());
+    let running = view.pods_using(claim).iter().filter(|pod| !pod.node.is_empty());
     let names: Vec<_> = running.map(|pod| shell_word(&pod.name)).collect();
     if names.is_empty() || !claim.finalizers.iter().any(|name| name == PROTECTION) {
         return None;
@@ -90,7 +90,7 @@ fn find_claim_in_use(case: &Case<'_>, claim: &Claim) -> Option<Finding> {
 }
 
 /// NFS503 if Kubernetes can't apply the reclaim policy Delete to a static PV, NFS502 for the deprecated Recycle.
-fn find_reclaim_policy(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
+fn find_reclaim_policy(view: &View<'_>, volume: &Volume) -> Option<Finding> {
     let object = volume.object();
     let finding = |code, cause| {
         Finding::new(code, object.clone(), cause).with_field("spec.persistentVolumeReclaimPolicy", &volume.reclaim)
@@ -110,7 +110,7 @@ fn find_reclaim_policy(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
             Some(
                 finding("NFS503", cause)
                     .with_evidence("annotation pv.kubernetes.io/provisioned-by", "not set")
-                    .with_all_evidence(case.find_sign(&object, "NFS503", Place::Volume).map(Event::evidence))
+                    .with_all_evidence(view.find_sign(&object, "NFS503", Place::Volume).map(Event::evidence))
                     .with_change(
                         retain,
                         "Kubernetes then keeps the PV and its data when the claim is deleted",
@@ -119,7 +119,7 @@ fn find_reclaim_policy(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
         }
         "Recycle" => {
             let has_ended = matches!(volume.phase.as_str(), "Released" | "Failed");
-            let failure = case.find_event(&object, |event| has_ended && event.reason == "VolumeFailedRecycle");
+            let failure = view.find_event(&object, |event| has_ended && event.reason == "VolumeFailedRecycle");
             let cause = match failure {
                 Some(_) => "the recycler pod can't empty the PV",
                 None => "the reclaim policy Recycle, which empties the volume with a pod, is deprecated",
@@ -139,14 +139,14 @@ fn find_reclaim_policy(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
 
 /// Why a PV stays Released: NFS501 if it is retained, NFS507 if its class is missing, NFS506 if its provisioner doesn't
 /// run.
-fn find_released_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
+fn find_released_volume(view: &View<'_>, volume: &Volume) -> Option<Finding> {
     let object = volume.object();
     if volume.reclaim == "Retain" {
         return Some(describe_retained_volume(volume));
     }
     let name = deleter_of(volume)?;
-    let has_no_class = case.facts.knows("storageclasses") && case.facts.find_class(&volume.class).is_none();
-    if let Some(failure) = case
+    let has_no_class = view.facts.knows("storageclasses") && view.facts.find_class(&volume.class).is_none();
+    if let Some(failure) = view
         .find_sign(&object, "NFS507", Place::Volume)
         .filter(|_| has_no_class)
     {
@@ -163,8 +163,8 @@ fn find_released_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
                 ),
         );
     }
-    let is_late = case.has_elapsed(volume.phase_since, DELETING);
-    if !case.facts.knows("deployments") || !is_late || !case.is_deleter_gone(&object, name) {
+    let is_late = view.has_elapsed(volume.phase_since, DELETING);
+    if !view.facts.knows("deployments") || !is_late || !view.is_deleter_gone(&object, name) {
         return None;
     }
     let cause = format!("provisioner {name}, which has to delete the PV, does not run any more");
@@ -175,7 +175,7 @@ fn find_released_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
             .with_field("status.phase", "Released")
             .with_evidence("annotation pv.kubernetes.io/provisioned-by", name)
             .with_command(
-                run_provisioner(case.facts, name),
+                run_provisioner(view.facts, name),
                 "deletes or archives the directories of that provisioner by the policy of their classes; Ctrl-C ends it",
             ),
     )
@@ -211,15 +211,15 @@ fn describe_retained_volume(volume: &Volume) -> Finding {
 }
 
 /// The finding for a provisioner's event that it can't delete a PV: the cause of a failed mount, else NFS123.
-fn find_failed_deletion(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
+fn find_failed_deletion(view: &View<'_>, volume: &Volume) -> Option<Finding> {
     let name = deleter_of(volume)?;
     let object = volume.object();
-    let event = case.find_event(&object, |event| {
+    let event = view.find_event(&object, |event| {
         event.reason == "VolumeFailedDelete" && provisioners::is_written_by(event, name)
     })?;
     let export = volume.export().cloned();
-    if let Some(failure) = mounts::find_provisioner_failure(case, &event.message, export)
-        && let Some(description) = failure.describe(case)
+    if let Some(failure) = mounts::find_provisioner_failure(view, &event.message, export)
+        && let Some(description) = failure.describe(view)
     {
         let mut finding = description.into_finding(failure.code, object, event.evidence());
         finding.cause = format!("the PV can't be deleted: {}", finding.cause);
@@ -236,14 +236,14 @@ fn find_failed_deletion(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
 }
 
 /// NFS504 if a claim is still bound to a PV that is being deleted; else NFS505 if finalizers hold it.
-fn find_blocked_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
+fn find_blocked_volume(view: &View<'_>, volume: &Volume) -> Option<Finding> {
     let object = volume.object();
     let Some(of) = volume.claim.as_ref().filter(|_| volume.phase == "Bound") else {
         let by = volume.provisioned_by.as_deref();
-        return finalizers::find_blocking(case, &object, &volume.finalizers, volume.deleting, by);
+        return finalizers::find_blocking(view, &object, &volume.finalizers, volume.deleting, by);
     };
-    let claim = case.find_claim(&of.namespace, &of.name);
-    let users = claim.map(|claim| case.users_of(claim)).unwrap_or_default();
+    let claim = view.find_claim(&of.namespace, &of.name);
+    let users = claim.map(|claim| view.users_of(claim)).unwrap_or_default();
     let pods: Vec<_> = users.iter().map(Object::title).collect();
     let used_by = match pods.is_empty() {
         true => String::new(),
@@ -253,16 +253,12 @@ fn find_blocked_volume(case: &Case<'_>, volume: &Volume) -> Option<Finding> {
         "the PV is being deleted, but claim {}/{} is still bound to it{used_by}",
         of.namespace, of.name
     );
-    let command = format!(
-        "kubectl -n {} delete pvc {}",
-        shell_word(&of.namespace),
-        shell_word(&of.name)
-    );
+    let bound = Object::of("PersistentVolumeClaim", &of.namespace, &of.name);
     Some(
         Finding::new("NFS504", object, cause)
             .with_field("metadata.finalizers", volume.finalizers.join(", "))
             .with_command(
-                command,
+                bound.kubectl("delete"),
                 "only if the volume is not needed any more: the PV is deleted after its claim; a deletion can't be undone",
             ),
     )

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use k8s_openapi::jiff::SignedDuration;
 
-use super::Case;
+use super::View;
 use crate::doctor::Severity;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Event, Pod, Stopped};
@@ -63,40 +63,40 @@ impl ExplainedObjects {
 
 /// Adds a finding for each Pending claim that no finding explains. Each Pending pod is added to the finding of its
 /// claim or volume, or gets one of its own.
-pub fn add_unexplained(case: &Case<'_>, found: &mut Vec<Finding>) {
+pub fn add_unexplained(view: &View<'_>, found: &mut Vec<Finding>) {
     let named = ExplainedObjects::collect_from(found);
-    let unknown = case.pending_claims().filter(|claim| {
+    let unknown = view.pending_claims().filter(|claim| {
         let object = claim.object();
         let is_named = named.causes.contains_key(&object) || named.accepted.contains(&object);
-        !is_named && case.has_elapsed(claim.created, PATIENCE) && !case.is_other_storage(claim)
+        !is_named && view.has_elapsed(claim.created, PATIENCE) && !view.is_other_storage(claim)
     });
-    found.extend(unknown.map(|claim| describe_unexplained_claim(case, claim)));
+    found.extend(unknown.map(|claim| describe_unexplained_claim(view, claim)));
     let named = ExplainedObjects::collect_from(found);
-    for pod in case.facts.pods.iter().filter(|pod| waits_for_volume(case, pod)) {
+    for pod in view.facts.pods.iter().filter(|pod| waits_for_volume(view, pod)) {
         let object = pod.object();
         if named.causes.contains_key(&object) {
             continue;
         }
         let claim = |name| Object::of("PersistentVolumeClaim", &pod.namespace, name);
         let claims: Vec<Object> = pod.claims.iter().map(|name| claim(name)).collect();
-        let volumes = case.nfs_volumes_of_pod(pod).map(|volume| volume.object());
+        let volumes = view.nfs_volumes_of_pod(pod).map(|volume| volume.object());
         let mut behind = claims.iter().cloned().chain(volumes);
         match behind.find_map(|object| named.causes.get(&object)) {
             Some(index) => found[*index].explains.push(object),
             None if claims.iter().any(|claim| named.accepted.contains(claim)) => {}
-            None => found.push(describe_unexplained_pod(case, pod)),
+            None => found.push(describe_unexplained_pod(view, pod)),
         }
     }
 }
 
 /// Whether a pod has long been Pending because of a volume that may be NFS, rather than for another reason.
-fn waits_for_volume(case: &Case<'_>, pod: &Pod) -> bool {
-    let is_nfs = !pod.nfs.is_empty() || case.claims_of_pod(pod).any(|claim| !case.is_other_storage(claim));
-    if pod.phase != "Pending" || pod.deleting.is_some() || !is_nfs || !case.has_elapsed(pod.created, PATIENCE) {
+fn waits_for_volume(view: &View<'_>, pod: &Pod) -> bool {
+    let is_nfs = !pod.nfs.is_empty() || view.claims_of_pod(pod).any(|claim| !view.is_other_storage(claim));
+    if pod.phase != "Pending" || pod.deleting.is_some() || !is_nfs || !view.has_elapsed(pod.created, PATIENCE) {
         return false;
     }
     if pod.node.is_empty() {
-        let bound = case.claims_of_pod(pod).filter(|claim| !claim.is_pending());
+        let bound = view.claims_of_pod(pod).filter(|claim| !claim.is_pending());
         let text = pod.unschedulable.to_lowercase();
         return bound.count() < pod.claims.len() || text.contains("volume") || text.contains("pvc");
     }
@@ -113,23 +113,13 @@ fn waits_for_volume(case: &Case<'_>, pod: &Pod) -> bool {
     pod.stopped.iter().all(waits)
 }
 
-/// Advice to read the `kubectl describe` output of an object.
-fn advise_describe(object: &Object) -> String {
-    format!(
-        "see kubectl -n {} describe {} {}",
-        shell_word(object.namespace.as_deref().unwrap_or_default()),
-        object.short_kind(),
-        shell_word(&object.name)
-    )
-}
-
 /// NFS123 about a claim whose cause is unknown, with the last event and the last line of its provisioner's log.
-fn describe_unexplained_claim(case: &Case<'_>, claim: &Claim) -> Finding {
+fn describe_unexplained_claim(view: &View<'_>, claim: &Claim) -> Finding {
     let object = claim.object();
     let class = claim.class.as_deref().unwrap_or_default();
-    let by_class = case.facts.find_class(class).map(|class| class.provisioner.as_str());
+    let by_class = view.facts.find_class(class).map(|class| class.provisioner.as_str());
     let provisioner = by_class.or(claim.handover.as_deref());
-    let mut all = case.provisioners.iter();
+    let mut all = view.provisioners.iter();
     let serving = all.find(|one| one.name.is_some() && one.name == provisioner);
     let (cause, note) = match (serving, provisioner) {
         (Some(found), _) => (
@@ -145,64 +135,68 @@ fn describe_unexplained_claim(case: &Case<'_>, claim: &Claim) -> Finding {
         ),
         (None, Some(name)) => (
             format!("the claim waits for provisioner {name}; why it gets no volume is not known"),
-            advise_describe(&object),
+            format!("see {}", object.kubectl("describe")),
         ),
         (None, None) => (
             "the claim waits; the reason is not known".to_owned(),
-            advise_describe(&object),
+            format!("see {}", object.kubectl("describe")),
         ),
     };
     Finding::new("NFS123", object.clone(), cause)
-        .with_all_evidence(last_event_or_none(case, &object))
-        .with_all_evidence(serving.and_then(|found| last_log_line(case, found)))
-        .with_all_evidence(list_unread(case))
+        .with_all_evidence(last_event_or_none(view, &object))
+        .with_all_evidence(serving.and_then(|found| last_log_line(view, found)))
+        .with_all_evidence(list_unread(view))
         .with_same_cause(class)
         .with_advice(note)
 }
 
 /// Evidence of the last event about an object, or that there is none; `None` if events were not read.
-fn last_event_or_none(case: &Case<'_>, object: &Object) -> Option<Evidence> {
+fn last_event_or_none(view: &View<'_>, object: &Object) -> Option<Evidence> {
     let none = || Evidence::new(format!("events on {}", object.title()), "none in the last hour");
-    let last = case.last_event(object);
-    last.or_else(|| case.facts.knows("events").then(none))
+    let last = view.last_event(object);
+    last.or_else(|| view.facts.knows("events").then(none))
 }
 
 /// The last line with text of the first log that the provisioner has; `None` without one.
-fn last_log_line(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Evidence> {
-    let log = provisioner.logs(case.facts).next()?;
+fn last_log_line(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Evidence> {
+    let log = provisioner.logs(view.facts).next()?;
     let line = log.text.lines().rev().find(|line| !line.trim().is_empty())?;
     let mut evidence = log.line_evidence(line);
     evidence.source = format!("last line of the {}", evidence.source);
     Some(evidence)
 }
 
-/// Whether a message is about a volume of the pod that is no claim's, such as a ConfigMap that is missing.
-fn is_about_other_volume(case: &Case<'_>, pod: &Pod, message: &str) -> bool {
-    let named = message
-        .split_once("for volume \"")
-        .and_then(|(_, rest)| rest.split('"').next());
-    let mut claims = pod.claims.iter().map(|name| case.find_claim(&pod.namespace, name));
+/// Whether a message is about a volume of the pod that is no claim's, such as a ConfigMap that is missing, or about a PV
+/// that is not NFS.
+fn is_about_other_volume(view: &View<'_>, pod: &Pod, message: &str) -> bool {
+    let quoted = message.split_once("for volume \"");
+    let Some(named) = quoted.and_then(|(_, rest)| rest.split('"').next()) else {
+        return false;
+    };
+    if let Some(volume) = view.find_volume(named) {
+        return !volume.is_nfs();
+    }
+    let mut claims = pod.claims.iter().map(|name| view.find_claim(&pod.namespace, name));
     // The names of the volumes that the pod describes itself are not kept.
-    pod.nfs.is_empty()
-        && named.is_some_and(|named| claims.all(|claim| claim.is_some_and(|claim| claim.volume != named)))
+    pod.nfs.is_empty() && claims.all(|claim| claim.is_some_and(|claim| claim.volume != named))
 }
 
 /// Evidence of what could not be read, and may be the cause.
-fn list_unread(case: &Case<'_>) -> Option<Evidence> {
-    let names: Vec<&str> = case.facts.unread.iter().map(|unread| unread.what.as_str()).collect();
+fn list_unread(view: &View<'_>) -> Option<Evidence> {
+    let names: Vec<&str> = view.facts.unread.iter().map(|unread| unread.what.as_str()).collect();
     (!names.is_empty()).then(|| Evidence::new("not read", names.join(", ")))
 }
 
 /// NFS420: a pod's node does not exist or is not Ready, so nothing is mounted on it.
-fn find_unready_node(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
+fn find_unready_node(view: &View<'_>, pod: &Pod) -> Option<Finding> {
     let name = &pod.node;
-    let (cause, shown) = match case.facts.find_node(name) {
+    let (cause, shown) = match view.facts.find_node(name) {
         Some(node) if node.ready => return None,
         Some(_) => (
             format!("node {name} is not Ready, so its kubelet mounts no volumes"),
             "not True",
         ),
-        None if name.is_empty() || !case.facts.knows("nodes") || case.facts.nodes.is_empty() => return None,
+        None if name.is_empty() || !view.facts.knows("nodes") || view.facts.nodes.is_empty() => return None,
         None => (
             format!("node {name} does not exist, and pods wait for their volumes on it"),
             "no such node",
@@ -220,25 +214,25 @@ fn find_unready_node(case: &Case<'_>, pod: &Pod) -> Option<Finding> {
 }
 
 /// NFS420, NFS413 or NFS123 about a Pending pod whose cause is unknown; NFS123 is a warning if its volume is not NFS.
-fn describe_unexplained_pod(case: &Case<'_>, pod: &Pod) -> Finding {
-    if let Some(finding) = find_unready_node(case, pod) {
+fn describe_unexplained_pod(view: &View<'_>, pod: &Pod) -> Finding {
+    if let Some(finding) = find_unready_node(view, pod) {
         return finding;
     }
     let object = pod.object();
-    let note = advise_describe(&object);
-    let mut events = case.events_about(&object).to_vec();
+    let note = format!("see {}", object.kubectl("describe"));
+    let mut events = view.events_about(&object).to_vec();
     events.retain(|event| matches!(event.reason.as_str(), "FailedMount" | "FailedAttachVolume" | "Failed"));
     if let Some(event) = events
         .iter()
-        .find(|event| is_about_other_volume(case, pod, &event.message))
+        .find(|event| is_about_other_volume(view, pod, &event.message))
     {
-        let cause = "the pod waits for a volume that is not one of its claims, so not for NFS";
+        let cause = "the pod waits for a volume that is not NFS";
         return Finding::new("NFS123", object, cause)
             .with_severity(Severity::Warning)
             .with_all_evidence([event.evidence()])
             .with_advice(note);
     }
-    let volume = case.nfs_volumes_of_pod(pod).next();
+    let volume = view.nfs_volumes_of_pod(pod).next();
     let export = volume.and_then(|volume| volume.export()).or_else(|| pod.nfs.first());
     let export = export.map(|(server, path)| Evidence::new("its NFS volume", format!("{server}:{path}")));
     if !pod.node.is_empty() && !events.is_empty() {
@@ -255,9 +249,9 @@ fn describe_unexplained_pod(case: &Case<'_>, pod: &Pod) -> Finding {
     Finding::new("NFS123", object.clone(), cause)
         .with_confidence(Confidence::Likely)
         .with_all_evidence(pod.scheduling_evidence())
-        .with_all_evidence(last_event_or_none(case, &object))
+        .with_all_evidence(last_event_or_none(view, &object))
         .with_all_evidence(export)
-        .with_all_evidence(list_unread(case))
+        .with_all_evidence(list_unread(view))
         .with_advice(note)
 }
 

@@ -2,7 +2,7 @@
 
 use k8s_openapi::jiff::SignedDuration;
 
-use super::{Case, mounts, refusals};
+use super::{View, mounts, refusals};
 use crate::cluster::images;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Log, Pod, Stopped};
@@ -31,34 +31,34 @@ entries! {
         "nfs-subdir-external-provisioner mounts the export and creates directories in it. While its node can't mount the export, its pod does not start. nfsprov does not mount the export.";
 }
 
-pub fn find_problems(case: &Case<'_>) -> Vec<Finding> {
-    let all = &case.provisioners;
+pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
+    let all = &view.provisioners;
     let is_replaced = |provisioner: &Provisioner<'_>| {
         let is_other = |other: &Provisioner<'_>| other.name == provisioner.name && !other.is_scaled_to_zero();
         provisioner.name.is_some() && provisioner.is_scaled_to_zero() && all.iter().any(is_other)
     };
     let judged = all.iter().filter(|provisioner| !is_replaced(provisioner));
     let mut found: Vec<Finding> = judged
-        .filter_map(|provisioner| find_reason_not_running(case, provisioner))
+        .filter_map(|provisioner| find_reason_not_running(view, provisioner))
         .collect();
-    let candidates = provisioners::find_candidates(case.facts);
+    let candidates = provisioners::find_candidates(view.facts);
     found.extend(
         candidates
             .iter()
-            .filter_map(|provisioner| find_nameless(case, provisioner)),
+            .filter_map(|provisioner| find_nameless(view, provisioner)),
     );
     found
 }
 
 /// Why a provisioner does not run: NFS203 to NFS205, NFS207 or NFS208; NFS215 for the CSI driver's controller. A
 /// warning if no claim is Pending for it and it is scaled to zero.
-fn find_reason_not_running(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
-    let waiting = provisioner.waiting_claims(case.facts);
-    let is_of_class = |name: &str| case.facts.classes.iter().any(|class| class.provisioner == name);
+fn find_reason_not_running(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
+    let waiting = provisioner.waiting_claims(view.facts);
+    let is_of_class = |name: &str| view.facts.classes.iter().any(|class| class.provisioner == name);
     let is_used = provisioner.name.is_none_or(is_of_class);
-    let mut finding = find_unset_variables(case, provisioner)
+    let mut finding = find_unset_variables(view, provisioner)
         .or_else(|| find_scaled_to_zero(provisioner).filter(|_| is_used))
-        .or_else(|| find_unready(case, provisioner).filter(|_| is_used))?;
+        .or_else(|| find_unready(view, provisioner).filter(|_| is_used))?;
     if provisioner.kind == ProvisionerKind::CsiController {
         if finding.code == "NFS203" {
             finding.code = "NFS215";
@@ -75,16 +75,16 @@ fn find_reason_not_running(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Op
 
 /// NFS203 as a warning: a workload has a provisioner's image and no provisioner's name. Only in the namespace asked
 /// for, since no class can name it.
-fn find_nameless(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
-    let asked = case.facts.namespace.as_ref();
+fn find_nameless(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
+    let asked = view.facts.namespace.as_ref();
     let is_asked = asked.is_none_or(|asked| *asked == provisioner.workload.namespace);
     let is_nameless = provisioner.name.is_none() && !provisioner.has_unread_name() && is_asked;
-    let finding = is_nameless.then(|| find_unset_variables(case, provisioner))??;
+    let finding = is_nameless.then(|| find_unset_variables(view, provisioner))??;
     Some(finding.with_severity(Severity::Warning))
 }
 
 /// NFS203: variables that nfs-subdir-external-provisioner needs are not set. `None` if it runs nevertheless.
-fn find_unset_variables(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
+fn find_unset_variables(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     // A provisioner that runs has the variables, perhaps from its image.
     if !images::makes_directories(&provisioner.container.image) || provisioner.workload.ready > 0 {
         return None;
@@ -111,7 +111,7 @@ fn find_unset_variables(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Optio
     }
     let export = provisioner.export();
     let is_mounted = matches!(provisioner.workload.nfs.as_slice(), [only] if export.as_ref() == Some(only));
-    let name = provisioner.name.or_else(|| find_unserved_name(case)).unwrap_or("NAME");
+    let name = provisioner.name.or_else(|| find_unserved_name(view)).unwrap_or("NAME");
     let (server, path) = export.unwrap_or_else(|| ("SERVER".to_owned(), "/EXPORT".to_owned()));
     let value = |key: &str| match key {
         "NFS_SERVER" => server.clone(),
@@ -132,9 +132,9 @@ fn find_unset_variables(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Optio
 }
 
 /// The name to propose for a provisioner without one: the only name of an NFS class that no provisioner serves.
-fn find_unserved_name<'a>(case: &Case<'a>) -> Option<&'a str> {
-    let all = &case.provisioners;
-    let names = case.facts.classes.iter().map(|class| class.provisioner.as_str());
+fn find_unserved_name<'a>(view: &View<'a>) -> Option<&'a str> {
+    let all = &view.provisioners;
+    let names = view.facts.classes.iter().map(|class| class.provisioner.as_str());
     let mut unserved: Vec<&str> = names
         .filter(|name| sounds_like_nfs(name) && all.iter().all(|provisioner| provisioner.name != Some(name)))
         .collect();
@@ -154,23 +154,23 @@ fn find_scaled_to_zero(provisioner: &Provisioner<'_>) -> Option<Finding> {
 }
 
 /// Why a provisioner with replicas has no ready pod: the cause of a pod's failure, or NFS203 if it is late without one.
-fn find_unready(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
+fn find_unready(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     if provisioner.workload.ready > 0 || provisioner.workload.replicas == 0 {
         return None;
     }
-    let pods = provisioner.pods(case.facts);
+    let pods = provisioner.pods(view.facts);
     let of_pod = |pod: &&Pod| {
         let mut stopped = pod.stopped.iter();
         stopped
-            .find_map(|stopped| find_stopped_container(case, provisioner, pod, stopped))
-            .or_else(|| find_failed_mount(case, provisioner, pod))
+            .find_map(|stopped| find_stopped_container(view, provisioner, pod, stopped))
+            .or_else(|| find_failed_mount(view, provisioner, pod))
             .or_else(|| find_unscheduled_pod(provisioner, pod))
     };
     if let Some(finding) = pods.iter().find_map(of_pod) {
         return Some(finding);
     }
     if pods.is_empty()
-        && let Some(refused) = refusals::find_refused_pod(case, provisioner)
+        && let Some(refused) = refusals::find_refused_pod(view, provisioner)
     {
         return Some(refused);
     }
@@ -179,7 +179,7 @@ fn find_unready(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Findin
         .filter_map(|pod| pod.created)
         .min()
         .or(provisioner.workload.created);
-    case.has_elapsed(since, START).then(|| {
+    view.has_elapsed(since, START).then(|| {
         Finding::new(
             "NFS203",
             provisioner.workload.object(),
@@ -190,7 +190,7 @@ fn find_unready(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Findin
             "status.readyReplicas",
             format!("0 of {}", provisioner.workload.replicas),
         )
-        .with_all_evidence(pods.first().and_then(|pod| case.last_event(&pod.object())))
+        .with_all_evidence(pods.first().and_then(|pod| view.last_event(&pod.object())))
         .with_advice("see kubectl describe for the pod, and its log")
     })
 }
@@ -198,31 +198,31 @@ fn find_unready(case: &Case<'_>, provisioner: &Provisioner<'_>) -> Option<Findin
 /// The finding for the reason why a container of the provisioner does not run; `None` for other reasons, such as
 /// waiting.
 fn find_stopped_container(
-    case: &Case<'_>,
+    view: &View<'_>,
     provisioner: &Provisioner<'_>,
     pod: &Pod,
     stopped: &Stopped,
 ) -> Option<Finding> {
     match stopped.reason.as_str() {
         "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" => {
-            Some(describe_unpulled_image(case, provisioner, pod, stopped))
+            Some(describe_unpulled_image(view, provisioner, pod, stopped))
         }
         "RunContainerError"
         | "CreateContainerError"
         | "CreateContainerConfigError"
         | "CrashLoopBackOff"
         | "Error"
-        | "OOMKilled" => Some(describe_crash(case, provisioner, pod, stopped)),
+        | "OOMKilled" => Some(describe_crash(view, provisioner, pod, stopped)),
         _ => None,
     }
 }
 
 /// NFS204; NFS205 if the registry has no image for the node's processor.
-fn describe_unpulled_image(case: &Case<'_>, provisioner: &Provisioner<'_>, pod: &Pod, stopped: &Stopped) -> Finding {
+fn describe_unpulled_image(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod, stopped: &Stopped) -> Finding {
     let image = &provisioner.container.image;
     let evidence = pod.container_evidence(stopped);
     // "Back-off pulling image" gives no reason; the event of the attempt before it does.
-    let attempt = case.find_event(&pod.object(), |event| event.message.starts_with("Failed to pull image"));
+    let attempt = view.find_event(&pod.object(), |event| event.message.starts_with("Failed to pull image"));
     let words = attempt.map_or(stopped.message.as_str(), |event| event.message.trim());
     if messages::find_log_line("NFS205", words).is_some() {
         let evidence = [evidence].into_iter().chain(attempt.map(|event| event.evidence()));
@@ -242,9 +242,9 @@ fn describe_unpulled_image(case: &Case<'_>, provisioner: &Provisioner<'_>, pod: 
 }
 
 /// NFS203 with the line of the log that says why; NFS205 if the image is for another processor.
-fn describe_crash(case: &Case<'_>, provisioner: &Provisioner<'_>, pod: &Pod, stopped: &Stopped) -> Finding {
+fn describe_crash(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod, stopped: &Stopped) -> Finding {
     let is_of_pod = |log: &&Log| log.namespace == pod.namespace && log.pod == pod.name;
-    let log = case.facts.logs.iter().find(is_of_pod);
+    let log = view.facts.logs.iter().find(is_of_pod);
     let text = log.map(|log| log.text.as_str()).unwrap_or_default();
     let line_evidence = |line: Option<&str>| log.zip(line).map(|(log, line)| log.line_evidence(line));
     let container = [pod.container_evidence(stopped)];
@@ -291,19 +291,19 @@ fn describe_wrong_architecture(provisioner: &Provisioner<'_>) -> Finding {
 }
 
 /// NFS208: the provisioner's pod can't mount the export.
-fn find_failed_mount(case: &Case<'_>, provisioner: &Provisioner<'_>, pod: &Pod) -> Option<Finding> {
+fn find_failed_mount(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod) -> Option<Finding> {
     if pod.phase != "Pending" {
         return None;
     }
     let (object, workload) = (pod.object(), provisioner.workload.object());
-    if let Some((failure, evidence, _)) = mounts::find_failed_mount(case, pod)
-        && let Some(description) = failure.describe(case)
+    if let Some((failure, evidence, _)) = mounts::find_failed_mount(view, pod)
+        && let Some(description) = failure.describe(view)
     {
         let mut finding = description.into_finding("NFS208", workload, evidence);
         finding.cause = format!("the provisioner's pod can't mount the export: {}", finding.cause);
         return Some(finding.with_affected([object]));
     }
-    let event = case.find_sign(&object, "NFS410", Place::Mount)?;
+    let event = view.find_sign(&object, "NFS410", Place::Mount)?;
     let export = match pod.nfs.first() {
         Some((server, path)) => format!("{server}:{path}"),
         None => "SERVER:PATH".to_owned(),

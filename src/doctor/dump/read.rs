@@ -81,21 +81,15 @@ impl Collector {
         collector
     }
 
-    /// Adds an object; `of_list` is its kind if it names none itself. Objects of unknown kinds are ignored.
-    ///
-    /// A field with an invalid time is left out. An object that can't be read all the same is recorded as unread, with
-    /// its name.
-    fn add(&mut self, mut object: Value, of_list: Option<&'static Resource>) {
+    /// Adds an object; `of_list` is its kind if it names none itself. Objects of unknown kinds are ignored; one that
+    /// can't be read is recorded as unread, with its name.
+    fn add(&mut self, object: &Value, of_list: Option<&'static Resource>) {
         let kind = object["kind"].as_str().unwrap_or_default();
         let Some(resource) = find_resource(|resource| resource.kind == kind).or(of_list) else {
             return;
         };
         self.listed.insert(resource.plural);
-        let added = (resource.add)(&mut self.facts, &object).or_else(|_| {
-            remove_invalid_times(&mut object);
-            (resource.add)(&mut self.facts, &object)
-        });
-        if let Err(error) = added {
+        if let Err(error) = (resource.add)(&mut self.facts, object) {
             let name = object.pointer("/metadata/name").and_then(Value::as_str);
             self.facts.unread.push(Unread {
                 what: resource.plural.to_owned(),
@@ -103,21 +97,6 @@ impl Collector {
                 forbidden: false,
             });
         }
-    }
-}
-
-/// Removes the fields called `…Time` or `…Timestamp` whose text is no time, in all nested objects.
-fn remove_invalid_times(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            fields.retain(|key, value| {
-                let is_time = key.ends_with("Time") || key.ends_with("Timestamp");
-                !is_time || value.as_str().is_none_or(|text| text.parse::<Timestamp>().is_ok())
-            });
-            fields.values_mut().for_each(remove_invalid_times);
-        }
-        Value::Array(items) => items.iter_mut().for_each(remove_invalid_times),
-        _ => {}
     }
 }
 
@@ -168,7 +147,7 @@ pub fn read(directory: &Path, namespace: Option<&str>) -> Result<(Facts, Timesta
 #[cfg(test)]
 pub(crate) fn assemble(objects: Vec<Value>, namespace: Option<&str>) -> Facts {
     let mut collector = Collector::new(namespace);
-    objects.into_iter().for_each(|object| collector.add(object, None));
+    objects.iter().for_each(|object| collector.add(object, None));
     collector.facts.complete();
     collector.facts
 }
@@ -219,8 +198,9 @@ fn read_file(path: &Path, collector: &mut Collector) -> Result<()> {
         find_resource(|one| stem == one.plural || stem == one.short || Some(stem) == one.plural.strip_suffix('s'));
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(BUFFER, file));
-    let mut document = Document { collector, by_name };
-    let read = document.deserialize(&mut json).and_then(|()| json.end());
+    let read = json
+        .deserialize_map(Document { collector, by_name })
+        .and_then(|()| json.end());
     read.map_err(|error| match error.is_io() {
         true => anyhow!("cannot read {}: {error}", path.display()),
         false => anyhow!(
@@ -230,22 +210,14 @@ fn read_file(path: &Path, collector: &mut Collector) -> Result<()> {
     })
 }
 
-/// A file: a list, a single object, or the version. Fields may come in any order.
+/// A file: a list, a single object, or the version. Other fields than a list's kind may come in any order.
 struct Document<'a> {
     collector: &'a mut Collector,
     /// The resource after which the file is called.
     by_name: Option<&'static Resource>,
 }
 
-impl<'de> DeserializeSeed<'de> for &mut Document<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for &mut Document<'_> {
+impl<'de> Visitor<'de> for Document<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -254,19 +226,17 @@ impl<'de> Visitor<'de> for &mut Document<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut fields = Map::new();
-        let mut kindless: Option<Vec<Value>> = None;
+        let mut is_list = false;
         while let Some(key) = map.next_key::<String>()? {
-            if key != "items" {
+            if key == "items" {
+                // A list whose items have no kind, as `kubectl get --raw` writes it, names its own kind before them.
+                let of_list = resource_of_list(&fields).or(self.by_name);
+                let collector = &mut *self.collector;
+                map.next_value_seed(Items { collector, of_list })?;
+                is_list = true;
+            } else {
                 fields.insert(key, map.next_value()?);
-                continue;
             }
-            let mut items = Items {
-                of_list: resource_of_list(&fields).or(self.by_name),
-                kindless: Vec::new(),
-                document: self,
-            };
-            map.next_value_seed(&mut items)?;
-            kindless = Some(items.kindless);
         }
         let version = fields
             .get("serverVersion")
@@ -275,15 +245,12 @@ impl<'de> Visitor<'de> for &mut Document<'_> {
             version.clone_into(&mut self.collector.facts.version);
             let at = fields.get("at").and_then(Value::as_str);
             self.collector.at = at.and_then(|time| time.parse().ok());
-            return Ok(());
+        } else if is_list {
+            let of_list = resource_of_list(&fields).or(self.by_name);
+            self.collector.listed.extend(of_list.map(|resource| resource.plural));
+        } else {
+            self.collector.add(&Value::Object(fields), None);
         }
-        let Some(kindless) = kindless else {
-            self.collector.add(Value::Object(fields), None);
-            return Ok(());
-        };
-        let of_list = resource_of_list(&fields).or(self.by_name);
-        self.collector.listed.extend(of_list.map(|resource| resource.plural));
-        kindless.into_iter().for_each(|item| self.collector.add(item, of_list));
         Ok(())
     }
 }
@@ -295,14 +262,12 @@ fn resource_of_list(fields: &Map<String, Value>) -> Option<&'static Resource> {
 }
 
 /// The items of a list, each added as soon as it is read.
-struct Items<'a, 'b> {
-    document: &'a mut Document<'b>,
+struct Items<'a> {
+    collector: &'a mut Collector,
     of_list: Option<&'static Resource>,
-    /// Items without a kind, whose list has not told its kind yet.
-    kindless: Vec<Value>,
 }
 
-impl<'de> DeserializeSeed<'de> for &mut Items<'_, '_> {
+impl<'de> DeserializeSeed<'de> for Items<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -310,7 +275,7 @@ impl<'de> DeserializeSeed<'de> for &mut Items<'_, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for &mut Items<'_, '_> {
+impl<'de> Visitor<'de> for Items<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -319,10 +284,7 @@ impl<'de> Visitor<'de> for &mut Items<'_, '_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         while let Some(item) = items.next_element::<Value>()? {
-            match item.get("kind").is_none() && self.of_list.is_none() {
-                true => self.kindless.push(item),
-                false => self.document.collector.add(item, self.of_list),
-            }
+            self.collector.add(&item, self.of_list);
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ use crate::manifest::apply::FIELD_MANAGER;
 fn api_of(cluster: &Cluster, object: &Object) -> Result<Api<DynamicObject>> {
     let (group, version) = match object.kind.as_str() {
         "PersistentVolumeClaim" | "PersistentVolume" | "Pod" | "Endpoints" | "ConfigMap" => ("", "v1"),
-        "Deployment" | "StatefulSet" => ("apps", "v1"),
+        "Deployment" | "StatefulSet" | "DaemonSet" => ("apps", "v1"),
         "Lease" => ("coordination.k8s.io", "v1"),
         kind => bail!("unsupported kind {kind}"),
     };

@@ -1,10 +1,8 @@
 //! The order of fixes, and the effects to wait for (PURE).
 
-use serde_json::json;
-
 use super::Change;
 use crate::doctor::facts::{Claim, Facts};
-use crate::doctor::{Finding, Fix, Object};
+use crate::doctor::{Finding, Object};
 
 /// The fix of one finding.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,26 +44,6 @@ pub fn plan_cluster_fixes<'a>(findings: &'a [Finding], facts: &Facts) -> Vec<Ste
     steps.filter(|step| !step.changes.is_empty() && here(step)).collect()
 }
 
-/// The findings that setting the gate fixes, NFS301 and NFS302, each with an automatic fix that restarts its
-/// provisioner. `now` is written into the annotation of the restart.
-pub fn restart_fixes(findings: &[Finding], facts: &Facts, now: &str) -> Vec<Finding> {
-    let theirs = findings
-        .iter()
-        .filter(|finding| matches!(finding.code, "NFS301" | "NFS302"));
-    let known = |object: &Object| facts.workloads.iter().any(|workload| workload.object() == *object);
-    let again = theirs.filter(|finding| known(&finding.object)).map(|finding| {
-        let annotations = json!({"kubectl.kubernetes.io/restartedAt": now});
-        let change = Change::Merge {
-            object: finding.object.clone(),
-            patch: json!({"spec": {"template": {"metadata": {"annotations": annotations}}}}),
-        };
-        let mut fix = Fix::of_changes([change], "restarts the provisioner");
-        fix.automatic = true;
-        finding.clone().with_fix(fix)
-    });
-    again.collect()
-}
-
 /// The effects of a fix to wait for: the rollout of workloads that change, and the binding of claims that it affects.
 fn effects_of(finding: &Finding, changes: &[Change], facts: &Facts) -> Vec<Effect> {
     let workload = |change: &Change| {
@@ -97,7 +75,10 @@ fn is_bound_at_once(object: &Object, facts: &Facts) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::doctor::Fix;
     use crate::doctor::facts::Class;
 
     fn facts() -> Facts {

@@ -3,13 +3,12 @@
 use super::{Description, Failure};
 use crate::cluster::images::is_nfs_csi_driver;
 use crate::doctor::Fix;
-use crate::doctor::checks::Case;
+use crate::doctor::checks::View;
 use crate::doctor::checks::commands::object_argument;
 use crate::doctor::checks::hosts::find_host_of_node;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Container, Node};
 use crate::doctor::fix::{Change, HostChange};
-use crate::doctor::names::shell_word;
 use crate::doctor::provisioners::NFS_CSI;
 
 entries! {
@@ -39,28 +38,28 @@ pub fn is_fault_of_node(code: &str) -> bool {
 
 /// Whether the kubelet of a node is older than 1.22, which writes IPv6 servers without brackets. An unknown node counts
 /// as having the API server's version.
-pub fn has_old_kubelet(case: &Case<'_>, node: &str) -> bool {
-    let node = case.facts.find_node(node);
-    let version = node.map_or(case.facts.version.as_str(), |node| &node.kubelet);
+pub fn has_old_kubelet(view: &View<'_>, node: &str) -> bool {
+    let node = view.facts.find_node(node);
+    let version = node.map_or(view.facts.version.as_str(), |node| &node.kubelet);
     let mut minor = version.trim_start_matches("v1.").split(|c: char| !c.is_ascii_digit());
     let minor: Option<u32> = minor.next().and_then(|minor| minor.parse().ok());
     minor.is_some_and(|minor| minor < 22)
 }
 
 /// The cause and fix of a failure on a node; `None` for codes of other failures.
-pub fn describe_fault(case: &Case<'_>, failure: &Failure<'_>) -> Option<Description> {
+pub fn describe_fault(view: &View<'_>, failure: &Failure<'_>) -> Option<Description> {
     let (node, on, export) = (failure.node, failure.node_text(), failure.export_text());
-    let known = case.facts.find_node(node);
+    let known = view.facts.find_node(node);
     let named = failure.named.clone().unwrap_or_default();
     Some(match failure.code {
-        "NFS401" => describe_missing_client(case, node, known),
+        "NFS401" => describe_missing_client(view, node, known),
         "NFS407" => {
             let cause = format!("rpc.statd does not run on {on}, and NFSv3 locks need it");
             let v4 = "mount NFSv4, which needs no rpc.statd: nfsvers=4.1 in the mountOptions of the PV and its class; not nolock, with which two nodes may write to a file at the same time";
             match is_immutable(node, known) {
                 true => Description::new(cause, v4),
                 false => {
-                    let change = change_on_node(case, node, HostChange::EnableStatd);
+                    let change = change_on_node(view, node, HostChange::EnableStatd);
                     Description::new(cause, "").with_fix(Fix::of_changes([change], format!("or {v4}")))
                 }
             }
@@ -88,8 +87,8 @@ pub fn describe_fault(case: &Case<'_>, failure: &Failure<'_>) -> Option<Descript
             ),
             "give the PV a host name of the server (with an AAAA record, which the node resolves), or a newer kubelet to the node",
         ),
-        "NFS211" if waits_for_attachment(failure, case) => describe_attachment(case),
-        "NFS211" => describe_unregistered_driver(case, node, known),
+        "NFS211" if waits_for_attachment(failure, view) => describe_attachment(view),
+        "NFS211" => describe_unregistered_driver(view, node, known),
         _ => return None,
     })
 }
@@ -109,7 +108,7 @@ fn is_immutable(node: &str, known: Option<&Node>) -> bool {
 }
 
 /// NFS401: the fix is what `setup-client` does, which knows the packages of distributions.
-fn describe_missing_client(case: &Case<'_>, node: &str, known: Option<&Node>) -> Description {
+fn describe_missing_client(view: &View<'_>, node: &str, known: Option<&Node>) -> Description {
     let cause = match node {
         "" => "the provisioner's node has no NFS client".to_owned(),
         node => format!("node {node} has no NFS client"),
@@ -120,26 +119,26 @@ fn describe_missing_client(case: &Case<'_>, node: &str, known: Option<&Node>) ->
     }
     let note = "on every node; installs mount.nfs, which is in nfs-common (Debian, Ubuntu), nfs-client (SUSE) or nfs-utils (others)";
     Description::new(cause, "").with_fix(Fix::of_changes(
-        [change_on_node(case, node, HostChange::InstallClient)],
+        [change_on_node(view, node, HostChange::InstallClient)],
         note,
     ))
 }
 
 /// A change on a node, by the name that `--ssh` gives it, else by its own.
-fn change_on_node(case: &Case<'_>, node: &str, change: HostChange) -> Change {
-    let host = find_host_of_node(case, node).map_or_else(|| object_argument(node), str::to_owned);
+fn change_on_node(view: &View<'_>, node: &str, change: HostChange) -> Change {
+    let host = find_host_of_node(view, node).map_or_else(|| object_argument(node), str::to_owned);
     Change::OnHost { host, change }
 }
 
 /// Whether Kubernetes waits for the volume to be attached, which the NFS CSI driver never does.
-pub fn waits_for_attachment(failure: &Failure<'_>, case: &Case<'_>) -> bool {
+pub fn waits_for_attachment(failure: &Failure<'_>, view: &View<'_>) -> bool {
     let named = failure.named.as_deref().unwrap_or_default();
-    named.ends_with(NFS_CSI) && named != NFS_CSI && case.facts.knows("csidrivers")
+    named.ends_with(NFS_CSI) && named != NFS_CSI && view.facts.knows("csidrivers")
 }
 
 /// NFS211: the CSIDriver object lacks `attachRequired: false`, or is missing.
-fn describe_attachment(case: &Case<'_>) -> Description {
-    let why = match case.facts.csi_drivers.iter().any(|driver| driver == NFS_CSI) {
+fn describe_attachment(view: &View<'_>) -> Description {
+    let why = match view.facts.csi_drivers.iter().any(|driver| driver == NFS_CSI) {
         true => "lacks attachRequired: false",
         false => "is missing",
     };
@@ -155,16 +154,16 @@ fn describe_attachment(case: &Case<'_>) -> Description {
 
 /// NFS211: the NFS CSI driver is not registered with a node's kubelet, because its pod is missing, not ready, or
 /// registers in another directory.
-pub fn describe_unregistered_driver(case: &Case<'_>, node: &str, known: Option<&Node>) -> Description {
+pub fn describe_unregistered_driver(view: &View<'_>, node: &str, known: Option<&Node>) -> Description {
     let is_driver = |container: &Container| is_nfs_csi_driver(&container.image);
-    let there = case
+    let there = view
         .facts
         .pods
         .iter()
         .filter(|pod| pod.node == node && !pod.has_ended());
     let mut there = there.filter(|pod| pod.containers.iter().any(is_driver));
     let Some(pod) = there.next() else {
-        let mut sets = case
+        let mut sets = view
             .facts
             .workloads
             .iter()
@@ -189,11 +188,7 @@ pub fn describe_unregistered_driver(case: &Case<'_>, node: &str, known: Option<&
                 "the CSI driver's {title}, which serves node {node}, is not ready{}",
                 state.unwrap_or_default().trim_end()
             ),
-            format!(
-                "see kubectl -n {} describe pod {}, and its log",
-                shell_word(&pod.namespace),
-                shell_word(&pod.name)
-            ),
+            format!("see {}, and its log", pod.object().kubectl("describe")),
         );
     }
     let has_label = |key: &str| known.is_some_and(|node| node.labels.keys().any(|label| label.starts_with(key)));

@@ -8,37 +8,26 @@ use crate::doctor::facts::Unread;
 
 #[test]
 fn a_controller_manager_without_events_is_reported_after_ten_minutes() {
+    let created = |time: &str| json!({"metadata": {"creationTimestamp": time}});
     let since = |time: &str| {
-        with(
-            handed_over("a", "managed", NAME),
-            json!({"metadata": {"creationTimestamp": time}}),
-        )
+        let claim = with(handed_over("a", "managed", NAME), created(time));
+        all([vec![class("managed", NAME), claim], good()])
     };
-    let lease = |renewed: &str| {
-        with(
-            object("Lease", "kube-controller-manager"),
-            json!({"metadata": {"namespace": "kube-system"}, "spec": {"holderIdentity": "m", "renewTime": renewed}}),
-        )
-    };
-    let word = || {
-        event(
-            "PersistentVolumeClaim",
-            "a",
-            "ExternalProvisioning",
-            "waiting for a volume to be created",
-        )
-    };
-    let with_class = |claim: Value| all([vec![class("managed", NAME), claim], good()]);
+    let spec = json!({"holderIdentity": "m", "renewTime": "2026-01-01T11:00:00.000000Z"});
+    let meta = json!({"namespace": "kube-system"});
+    let lease = with(
+        object("Lease", "kube-controller-manager"),
+        json!({"metadata": meta, "spec": spec}),
+    );
+    let words = "waiting for a volume to be created";
+    let event = event("PersistentVolumeClaim", "a", "ExternalProvisioning", words);
     hold! { OLD,
-        "long, without a word": with_class(since("2026-01-01T11:00:00Z")) =>
-            ["NFS004 cluster kube-controller-manager"];
-        "long, with one": all([with_class(since("2026-01-01T11:00:00Z")), vec![word()]]) => [];
-        "not long": with_class(since("2026-01-01T11:55:00Z")) => [];
-        "what another finding explains": vec![with(claim("a", json!({})), json!({"metadata": {"creationTimestamp":
-            "2026-01-01T11:00:00Z"}}))] => ["NFS101 pvc default/a"];
-        "a lease not renewed": vec![lease("2026-01-01T11:00:00.000000Z")] =>
-            ["NFS004 cluster kube-controller-manager"];
-        "a lease renewed": vec![lease("2026-01-01T11:59:59.000000Z")] => [];
+        "long, without a word": since("2026-01-01T11:00:00Z") => ["NFS004 cluster kube-controller-manager"];
+        "long, with one": all([since("2026-01-01T11:00:00Z"), vec![event]]) => [];
+        "not long": since("2026-01-01T11:55:00Z") => [];
+        "its Lease is not renewed": vec![lease] => ["NFS004 cluster kube-controller-manager"];
+        "what another finding explains": vec![claim("a", created("2026-01-01T11:00:00Z"))] =>
+            ["NFS101 pvc default/a"];
     }
 }
 

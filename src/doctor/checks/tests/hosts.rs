@@ -60,10 +60,11 @@ fn with_mode(mode: u32) -> Directory {
     }
 }
 
-fn seen(host: HostSeen, objects: Vec<Value>) -> Vec<Finding> {
+/// The facts of a host, and of a cluster with these objects.
+fn seen(host: HostSeen, objects: Vec<Value>) -> Facts {
     let mut facts = facts(OLD, objects);
     facts.hosts.push(host);
-    found(&facts)
+    facts
 }
 
 fn at(name: &str, address: &str) -> Value {
@@ -79,56 +80,34 @@ fn problems_of_servers_read_over_ssh() {
     let world = "/nfsdata  *(sync,wdelay,rw)\n";
     let network = "/nfsdata  10.0.0.0/24(sync,rw)\n/other  *(ro)\n";
     let nodes = || vec![at("node1", "10.0.0.1"), at("node2", "10.0.9.2")];
-    for (what, host, nodes, wanted) in rows! {
-        ("all well", server(8, world, with_mode(0o777)), nodes(), &[][..]),
-        ("it does not run", server(0, "", with_mode(0o777)), nodes(), &["NFS404 host nfs"]),
-        ("not exported", server(8, "/other  *(rw)\n", with_mode(0o777)), nodes(), &["NFS402 host nfs"]),
-        ("what is above is exported", server(8, "/  *(rw)\n", with_mode(0o777)), nodes(), &[]),
-        ("a name like it is exported", server(8, "/nfsdata2  *(rw)\n", with_mode(0o777)), nodes(),
-            &["NFS402 host nfs"]),
-        ("a node is shut out", server(8, network, with_mode(0o777)), nodes(), &["NFS402 host nfs"]),
-        ("no node is", server(8, network, with_mode(0o777)), vec![at("node1", "10.0.0.1")], &[]),
+    let listed = |listing: &str| seen(server(8, listing, with_mode(0o777)), nodes());
+    let of_directory = |directory: Directory| seen(server(8, world, directory), nodes());
+    let two = json!([{"type": "InternalIP", "address": "10.0.9.3"}, {"type": "InternalIP", "address": "10.0.9.4"}]);
+    let two = || vec![node("node3", json!({"status": {"addresses": two}}))];
+    let shut = |nodes: Vec<Value>| seen(ours(server(8, network, with_mode(0o777))), nodes);
+    hold! { OLD,
+        "all well": listed(world) => [];
+        "it does not run": seen(server(0, "", with_mode(0o777)), nodes()) => ["NFS404 host nfs"];
+        "not exported": listed("/other  *(rw)\n") => ["NFS402 host nfs"];
+        "what is above is exported": listed("/  *(rw)\n") => [];
+        "a name like it is exported": listed("/nfsdata2  *(rw)\n") => ["NFS402 host nfs"];
+        "a node is shut out": listed(network) => ["NFS402 host nfs" says "node2 (10.0.9.2)" "!node1"];
+        "no node is": seen(server(8, network, with_mode(0o777)), vec![at("node1", "10.0.0.1")]) => [];
         // Only the server can resolve the name.
-        ("a name", server(8, "/nfsdata  *.example.com(rw)\n", with_mode(0o777)), nodes(), &[]),
-        ("the document's chmod", server(8, world, with_mode(0o666)), nodes(), &["NFS411 host nfs"]),
-        ("a directory of a group", server(8, world, with_mode(0o2770)), nodes(), &[]),
-        ("no directory", server(8, world, Directory::Missing), nodes(), &["NFS403 host nfs"]),
-    } {
-        assert_eq!(titles(&seen(host, nodes)), wanted, "{what}");
+        "a name": listed("/nfsdata  *.example.com(rw)\n") => [];
+        "the document's chmod": of_directory(with_mode(0o666)) => ["NFS411 host nfs"];
+        "a directory of a group": of_directory(with_mode(0o2770)) => [];
+        "no directory": of_directory(Directory::Missing) => ["NFS403 host nfs"];
+        "a mode of ours": seen(ours(server(8, world, with_mode(0o2644))), vec![]) =>
+            ["NFS411 host nfs automatic" says "\nssh nfs sudo chmod 2755 /nfsdata\n"];
+        "a node is let in": shut(nodes()) => ["NFS402 host nfs automatic"];
+        // It is not known by which it comes.
+        "a node with two addresses": shut(two()) => ["NFS402 host nfs" says "nfsprov setup-server"];
     }
-    let fix = seen(ours(server(8, world, with_mode(0o2644))), vec![])
-        .remove(0)
-        .fix
-        .unwrap();
-    let change = HostChange::SetMode {
-        path: "/nfsdata".to_owned(),
-        from: 0o2644,
-        to: 0o2755,
-    };
-    assert_eq!(fix.command.as_deref(), Some("ssh nfs sudo chmod 2755 /nfsdata"));
-    let host = "nfs".to_owned();
-    assert_eq!(fix.changes, [Change::OnHost { host, change }]);
-    let shut = seen(ours(server(8, network, with_mode(0o777))), nodes()).remove(0);
-    assert!(
-        shut.cause.contains("node2 (10.0.9.2)") && !shut.cause.contains("node1"),
-        "{}",
-        shut.cause
-    );
-    // That node is let in; of a node with two addresses it is not known by which it comes.
-    let share = |finding: Finding| finding.fix.map(|fix| fix.changes).unwrap_or_default();
-    let change = HostChange::Export {
-        path: "/nfsdata".to_owned(),
-        clients: vec!["10.0.9.2".to_owned()],
-    };
-    let host = "nfs".to_owned();
-    assert_eq!(share(shut), [Change::OnHost { host, change }]);
-    let two = node(
-        "node3",
-        json!({"status": {"addresses": [{"type": "InternalIP", "address": "10.0.9.3"}, {"type": "InternalIP", "address": "10.0.9.4"}]}}),
-    );
-    let unclear = seen(ours(server(8, network, with_mode(0o777))), vec![two]).remove(0);
-    assert_eq!((unclear.code, share(unclear.clone())), ("NFS402", vec![]));
-    assert!(unclear.fix.is_some_and(|fix| fix.command.is_some()));
+    let changes = found(&shut(nodes())).remove(0).fix.map(|fix| fix.changes);
+    let (path, clients) = ("/nfsdata".to_owned(), vec!["10.0.9.2".to_owned()]);
+    let (host, change) = ("nfs".to_owned(), HostChange::Export { path, clients });
+    assert_eq!(changes, Some(vec![Change::OnHost { host, change }]));
 }
 
 #[test]
@@ -138,43 +117,36 @@ fn problems_of_nodes_read_over_ssh() {
         host.facts.programs.clear();
         host
     };
-    let asked = |mut host: HostSeen, servers: &[&str], reach: &[(&str, bool)]| {
-        host.servers = servers.iter().map(|server| (*server).to_owned()).collect();
-        host.reach = reach
-            .iter()
-            .map(|(server, reached)| ((*server).to_owned(), *reached))
-            .collect();
-        host
+    let asked = |server: &str, reach: Option<bool>| HostSeen {
+        servers: vec![server.to_owned()],
+        reach: Vec::from_iter(reach.map(|reached| (server.to_owned(), reached))),
+        ..client(&["nfs-common"])
     };
-    let ready = || client(&["nfs-common"]);
-    for (what, host, wanted) in rows! {
-        ("all well", ready(), &[][..]),
-        ("no client", client(&["rpcbind"]), &["NFS401 node node1"]),
-        ("an unknown system", unknown(client(&[])), &[]),
-        ("a server that it reaches", asked(ready(), &["10.0.0.9"], &[("10.0.0.9", true)]), &[]),
-        ("one that it does not reach", asked(ready(), &["10.0.0.9"], &[("10.0.0.9", false)]), &["NFS404 node node1"]),
-        ("processes wait in NFS calls", HostSeen { hung: vec!["4711 tar".to_owned()], nfs_mounts:
-            vec!["10.0.0.9:/nfsdata".to_owned()],..ready() }, &["NFS421 node node1"]),
-        ("a name that it does not know", asked(ready(), &["nfs.example.com"], &[]), &["NFS408 node node1"]),
-    } {
-        assert_eq!(titles(&seen(host, vec![node("node1", json!({}))])), wanted, "{what}");
+    let hung = HostSeen {
+        hung: vec!["4711 tar".to_owned()],
+        nfs_mounts: vec!["10.0.0.9:/nfsdata".to_owned()],
+        ..client(&["nfs-common"])
+    };
+    let on_node = |host: HostSeen| seen(host, vec![node("node1", json!({}))]);
+    hold! { OLD,
+        "all well": on_node(client(&["nfs-common"])) => [];
+        "no client": on_node(client(&["rpcbind"])) => ["NFS401 node node1 automatic"];
+        "an unknown system": on_node(unknown(client(&[]))) => [];
+        "a server that it reaches": on_node(asked("10.0.0.9", Some(true))) => [];
+        "one that it does not reach": on_node(asked("10.0.0.9", Some(false))) => ["NFS404 node node1"];
+        "processes wait in NFS calls": on_node(hung) => ["NFS421 node node1"];
+        "a name that it does not know": on_node(asked("nfs.example.com", None)) => ["NFS408 node node1"];
+        "no node of the cluster": seen(client(&[]), vec![]) => ["NFS401 host root@node1 automatic"];
     }
-    assert_eq!(
-        titles(&seen(client(&[]), vec![])),
-        ["NFS401 host root@node1"],
-        "no node of the cluster"
-    );
 }
 
 #[test]
 fn a_kubelet_error_gets_a_fix_once_its_host_was_checked() {
-    let said = "mount.nfs: rpc.statd is not running but is required for remote locking.";
-    let objects = || mounting(Some(said));
-    let diagnosed = seen(client(&["nfs-common"]), objects()).remove(0);
-    assert_eq!(diagnosed.code, "NFS407");
-    assert!(diagnosed.fix.unwrap().automatic);
-    let printed = found(&facts(OLD, objects())).remove(0).fix.unwrap();
-    assert!(!printed.automatic && printed.command.is_some());
+    let words = "mount.nfs: rpc.statd is not running but is required for remote locking.";
+    hold! { OLD,
+        "checked": seen(client(&["nfs-common"]), mounting(Some(words))) => ["NFS407 node node1 automatic"];
+        "not checked": mounting(Some(words)) => ["NFS407 node node1" says "rpc-statd"];
+    }
 }
 
 #[test]
@@ -203,7 +175,7 @@ fn nothing_is_changed_on_a_server_beyond_what_nfsprov_exports_there() {
         ("a stopped server of a volume", named(stopped(), "/d", volume()), "NFS404", true, false),
         ("a stopped server of a tenant", named(stopped(), "/root", tenants()), "NFS404", false, false),
     } {
-        let found = seen(host, nodes()).remove(0);
+        let found = found(&seen(host, nodes())).remove(0);
         let fix = found.fix.as_ref().unwrap();
         assert_eq!(
             (found.code, fix.command.is_some(), fix.automatic, fix.changes.is_empty()),
@@ -215,7 +187,7 @@ fn nothing_is_changed_on_a_server_beyond_what_nfsprov_exports_there() {
             .join(" ");
         assert!(command || !said.contains("--export"), "{what}: {said}");
     }
-    let denied = seen(named(shut(), "/root", tenants()), nodes()).remove(0);
+    let denied = found(&seen(named(shut(), "/root", tenants()), nodes())).remove(0);
     assert!(
         denied.cause.contains("/root, named by deployment/x -n t"),
         "{}",
@@ -227,7 +199,7 @@ fn nothing_is_changed_on_a_server_beyond_what_nfsprov_exports_there() {
 fn a_node_address_that_is_invalid_is_exported_to_nobody() {
     let shut = || ours(server(8, "/other  *(rw)\n", with_mode(0o777)));
     for address in ["*", "0.0.0.0/0", "10.0.0.1(rw) *", "node1"] {
-        let denied = seen(shut(), vec![at("node1", address)]).remove(0);
+        let denied = found(&seen(shut(), vec![at("node1", address)])).remove(0);
         assert!(denied.fix.unwrap().changes.is_empty(), "{address}");
     }
 }
@@ -236,7 +208,7 @@ fn a_node_address_that_is_invalid_is_exported_to_nobody() {
 fn a_printed_path_is_read_by_two_shells_and_stays_one_word() {
     let mut host = server(8, "/  *(rw)\n", with_mode(0o644));
     host.exports[0].path = "/a b;id".to_owned();
-    let command = seen(host, vec![]).remove(0).fix.unwrap().command.unwrap();
+    let command = found(&seen(host, vec![])).remove(0).fix.unwrap().command.unwrap();
     // ssh joins its words for the shell at the other end.
     let script = format!("ssh() {{ shift; sh -c \"$*\"; }}; sudo() {{ :; }}; {command}");
     let script = script.replace("sudo chmod", "printf '%s,'");

@@ -1,9 +1,18 @@
-//! Tables of facts, as kubectl prints objects, and what the checks make of them.
+//! Tables of facts, as kubectl prints objects, and what the checks make of them. They hold what no case of
+//! `tests/command/doctor/` shows.
 
-/// Holds a table of clusters and their findings, each as `CODE kind namespace/name`, against one version.
+/// Holds a table of clusters and their findings against one version. A finding is written `CODE kind namespace/name`,
+/// with `automatic` if `--fix` makes its fix, and `as SEVERITY` if that is not the catalogue's. It says the texts that
+/// follow, but those after `!` it does not.
 macro_rules! hold {
-    ($version:expr, $($what:literal: $objects:expr => [$($wanted:literal),*];)*) => {
-        $crate::doctor::checks::tests::hold($version, vec![$(($what, $objects, &[$($wanted),*] as &[&str])),*])
+    ($version:expr, $($what:literal: $objects:expr => [$($wanted:literal $(says $($text:literal)+)?),*];)*) => {
+        $crate::doctor::checks::tests::hold($version, vec![
+            $((
+                $what,
+                $crate::doctor::checks::tests::Scene::into_facts($objects, $version),
+                &[$(($wanted, &[$($($text),+)?] as &[&str])),*] as &[_],
+            )),*
+        ])
     };
 }
 
@@ -25,7 +34,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::doctor::facts::Facts;
-use crate::doctor::{Finding, Object, dump};
+use crate::doctor::{Finding, Fix, Object, dump, explain};
 
 /// The time of every table.
 pub const NOW: &str = "2026-01-01T12:00:00Z";
@@ -34,8 +43,25 @@ pub const NOW: &str = "2026-01-01T12:00:00Z";
 pub const OLD: &str = "v1.20.2";
 pub const NEW: &str = "v1.37.2";
 
-/// A row of a table: what it is about, the objects, and the findings, each as `CODE title`.
-pub type Row = (&'static str, Vec<Value>, &'static [&'static str]);
+/// A row of a table: what it is about, the facts, and the findings with their texts.
+pub type Row<'a> = (&'a str, Facts, &'a [(&'a str, &'a [&'a str])]);
+
+/// What a row may begin with: objects, or facts that no object shows.
+pub trait Scene {
+    fn into_facts(self, version: &str) -> Facts;
+}
+
+impl Scene for Vec<Value> {
+    fn into_facts(self, version: &str) -> Facts {
+        facts(version, self)
+    }
+}
+
+impl Scene for Facts {
+    fn into_facts(self, _: &str) -> Facts {
+        self
+    }
+}
 
 pub fn facts(version: &str, objects: Vec<Value>) -> Facts {
     let mut facts = dump::assemble(objects, Some("default"));
@@ -78,11 +104,51 @@ pub fn titles(found: &[Finding]) -> Vec<String> {
         .collect()
 }
 
-/// Holds a table against one version.
-pub fn hold(version: &str, rows: Vec<Row>) {
-    for (what, objects, wanted) in rows {
-        let found = found(&facts(version, objects));
-        assert_eq!(titles(&found), wanted, "{what} on {version}: {found:#?}");
+/// The title of a finding as [`hold!`] takes it.
+fn full_title(finding: &Finding) -> String {
+    let fix = finding.fix.as_ref();
+    let automatic = if fix.is_some_and(|fix| fix.automatic) {
+        " automatic"
+    } else {
+        ""
+    };
+    let severity = match explain::find_entry(finding.code).unwrap().severity == finding.severity {
+        true => String::new(),
+        false => format!(" as {:?}", finding.severity).to_lowercase(),
+    };
+    format!("{} {}{automatic}{severity}", finding.code, brief(&finding.object))
+}
+
+/// What a finding says: how sure it is, its cause, the command and the note of its fix, and the affected objects.
+fn said_by(finding: &Finding) -> String {
+    let (confidence, cause) = (finding.confidence, &finding.cause);
+    let affected: Vec<String> = finding.explains.iter().map(brief).collect();
+    let fix = finding.fix.clone().unwrap_or_else(|| Fix::of_advice(""));
+    let command = fix.command.unwrap_or_default();
+    format!(
+        "{confidence:?}: {cause}\n{command}\n{}\naffects {}",
+        fix.note,
+        affected.join(", ")
+    )
+}
+
+pub fn hold(version: &str, rows: Vec<Row<'_>>) {
+    for (what, facts, wanted) in rows {
+        let found = found(&facts);
+        let titles: Vec<String> = found.iter().map(full_title).collect();
+        let wanted_titles: Vec<&str> = wanted.iter().map(|(title, _)| *title).collect();
+        assert_eq!(titles, wanted_titles, "{what} on {version}: {found:#?}");
+        for (finding, (title, texts)) in found.iter().zip(wanted) {
+            let said = said_by(finding);
+            for text in *texts {
+                let is_wanted = !text.starts_with('!');
+                let is_said = said.contains(text.trim_start_matches('!'));
+                assert_eq!(
+                    is_said, is_wanted,
+                    "{what} on {version}: {title} says {text:?}?\n{said}"
+                );
+            }
+        }
     }
 }
 

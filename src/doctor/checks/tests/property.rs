@@ -7,7 +7,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::doctor::checks::{self, Case};
+use crate::doctor::checks::{self, View};
 use crate::doctor::facts::Facts;
 use crate::doctor::report::Report;
 use crate::doctor::{Confidence, dump, formats, names};
@@ -113,7 +113,7 @@ fn broken_cluster(all: &[Vec<Value>], random: &mut Random) -> Facts {
 
 /// A claim that is Pending for long, or a pod that waits for its NFS volume, without a finding that names it.
 fn forgotten(facts: &Facts, report: &Report, now: Timestamp) -> Option<String> {
-    let case = Case::new(facts, now);
+    let view = View::new(facts, now);
     let named = |object: &crate::doctor::Object| {
         let mut findings = report.findings.iter();
         findings.any(|finding| finding.object == *object || finding.explains.contains(object))
@@ -121,16 +121,16 @@ fn forgotten(facts: &Facts, report: &Report, now: Timestamp) -> Option<String> {
     let claims = facts
         .claims
         .iter()
-        .filter(|claim| claim.is_pending() && !case.is_other_storage(claim));
-    let long = claims.filter(|claim| case.has_elapsed(claim.created, SignedDuration::from_mins(2)));
+        .filter(|claim| claim.is_pending() && !view.is_other_storage(claim));
+    let long = claims.filter(|claim| view.has_elapsed(claim.created, SignedDuration::from_mins(2)));
     // A pod that waits for its first claim to be bound is named by that claim's finding, or by information about it.
     let pods = facts.pods.iter().filter(|pod| {
         let is_nfs = |claim: &String| {
-            let claim = case.find_claim(&pod.namespace, claim);
-            claim.is_some_and(|claim| !claim.is_pending() && !case.is_other_storage(claim))
+            let claim = view.find_claim(&pod.namespace, claim);
+            claim.is_some_and(|claim| !claim.is_pending() && !view.is_other_storage(claim))
         };
         let waits = pod.phase == "Pending" && !pod.node.is_empty() && pod.stopped.is_empty() && pod.deleting.is_none();
-        let long = case.has_elapsed(pod.created, SignedDuration::from_mins(2));
+        let long = view.has_elapsed(pod.created, SignedDuration::from_mins(2));
         waits && long && (!pod.nfs.is_empty() || (!pod.claims.is_empty() && pod.claims.iter().all(is_nfs)))
     });
     let mut objects = long.map(|claim| claim.object()).chain(pods.map(|pod| pod.object()));

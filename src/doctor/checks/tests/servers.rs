@@ -7,68 +7,46 @@ use serde_json::json;
 use super::provisioners::{GOOD, NAME, scene};
 use super::*;
 use crate::doctor::facts::{Probe, ProbeResult};
-use crate::doctor::{Confidence, Severity, servers};
+use crate::doctor::servers;
 
 const EXPORT: (&str, &str) = ("10.77.0.10", "/nfsdata");
 
-fn refused() -> ProbeResult {
-    ProbeResult::Refused("connection refused".to_owned())
-}
-
-fn no_answer() -> ProbeResult {
-    ProbeResult::NoAnswer("no answer within 3 s".to_owned())
-}
-
-fn answered(objects: Vec<Value>, result: ProbeResult) -> Vec<String> {
+/// The facts of these objects, and of an NFS call from this machine.
+fn answered(objects: Vec<Value>, result: ProbeResult) -> Facts {
     let mut facts = facts(OLD, objects);
-    facts.probes.push(Probe {
-        server: EXPORT.0.to_owned(),
-        path: EXPORT.1.to_owned(),
-        result,
-    });
-    titles(&found(&facts))
+    let (server, path) = (EXPORT.0.to_owned(), EXPORT.1.to_owned());
+    facts.probes.push(Probe { server, path, result });
+    facts
 }
 
 const WAITS: &str = "Unable to attach or mount volumes: unmounted volumes=[data]";
 
 #[test]
 fn probe_results_are_reported_only_if_they_hold_for_every_client() {
-    let timed_out = "mount.nfs: Connection timed out";
-    for (what, objects, result, wanted) in rows! {
-        ("fine", vec![volume("v", json!({}))], ProbeResult::Fine, &[][..]),
-        ("missing", vec![volume("v", json!({}))], ProbeResult::Missing, &["NFS403 pv v"]),
-        ("of no PV any more", vec![], ProbeResult::Missing, &[]),
+    let volume = || vec![volume("v", json!({}))];
+    let refused = || ProbeResult::Refused("connection refused".to_owned());
+    let no_answer = || ProbeResult::NoAnswer("no answer within 3 s".to_owned());
+    let waits = |result: ProbeResult| answered(mounting(Some(WAITS)), result);
+    let timed_out = || mounting(Some("mount.nfs: Connection timed out"));
+    let pending = || scene(provisioner("p", GOOD, NAME));
+    hold! { OLD,
+        "fine": answered(volume(), ProbeResult::Fine) => [];
+        "missing": answered(volume(), ProbeResult::Missing) => ["NFS403 pv v"];
+        "of no PV any more": answered(vec![], ProbeResult::Missing) => [];
         // A machine that is no node.
-        ("not for us", mounting(Some(WAITS)), ProbeResult::Unknown("access denied".to_owned()), &["NFS410 pod default/p",
-            "NFS413 pv v"]),
-        ("no claim is pending", mounting(None), refused(), &[]),
-        ("no claim is pending, no answer", mounting(None), no_answer(), &[]),
-        ("a pod waits", mounting(Some(WAITS)), refused(), &["NFS404 pv v", "NFS410 pod default/p"]),
-        ("a pod waits, and this machine may be outside the storage network", mounting(Some(WAITS)), no_answer(),
-            &["NFS404 pv v", "NFS410 pod default/p", "NFS413 pv v"]),
-        ("the kubelet has told", mounting(Some(timed_out)), refused(), &["NFS404 pv v"]),
-        ("a claim waits", scene(provisioner("p", GOOD, NAME)), refused(), &["NFS404 deployment default/p"]),
-        ("its export", scene(provisioner("p", GOOD, NAME)), ProbeResult::Missing, &["NFS403 deployment default/p"]),
-    } {
-        assert_eq!(answered(objects, result), wanted, "{what}");
-    }
-    let mut facts = facts(OLD, mounting(Some(WAITS)));
-    let probe = |result| Probe {
-        server: EXPORT.0.to_owned(),
-        path: EXPORT.1.to_owned(),
-        result,
-    };
-    for (result, confidence, severity) in [
-        (refused(), Confidence::Likely, Severity::Error),
-        (no_answer(), Confidence::Possible, Severity::Warning),
-        (ProbeResult::Missing, Confidence::Certain, Severity::Error),
-    ] {
-        facts.probes = vec![probe(result)];
-        let found = found(&facts);
-        let finding = found.iter().find(|finding| finding.code != "NFS410").unwrap();
-        assert_eq!((finding.confidence, finding.severity), (confidence, severity));
-        let explains_pod = finding.explains.iter().any(|object| object.name == "p");
-        assert_eq!(explains_pod, severity == Severity::Error, "{finding:?}");
+        "not for us": waits(ProbeResult::Unknown("access denied".to_owned())) =>
+            ["NFS410 pod default/p", "NFS413 pv v"];
+        "no claim is pending": answered(mounting(None), refused()) => [];
+        "no claim is pending, no answer": answered(mounting(None), no_answer()) => [];
+        "a pod waits": waits(refused()) =>
+            ["NFS404 pv v" says "Likely" "affects pod default/p", "NFS410 pod default/p"];
+        "a pod waits, and this machine may be outside the storage network": waits(no_answer()) => ["NFS404 pv v as warning"
+            says "Possible" "!affects pod", "NFS410 pod default/p", "NFS413 pv v"];
+        "a pod waits for what is missing": waits(ProbeResult::Missing) =>
+            ["NFS403 pv v" says "Certain" "affects pod default/p", "NFS410 pod default/p"];
+        "the kubelet has told": answered(timed_out(), refused()) => ["NFS404 pv v"];
+        "a claim waits": answered(pending(), refused()) => ["NFS404 deployment default/p"];
+        "its export": answered(pending(), ProbeResult::Missing) => ["NFS403 deployment default/p"];
     }
 }
 
