@@ -69,23 +69,24 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<ExitCode> {
+    // The longest first.
     let mut tests = [
+        firewall::TESTS,
+        setup::TESTS,
+        quota::TESTS,
         configuration::TESTS,
         each_step::TESTS,
         exports::TESTS,
         faults::TESTS,
-        firewall::TESTS,
         keys::TESTS,
         live::TESTS,
         login::TESTS,
         login_steps::TESTS,
         many::TESTS,
-        quota::TESTS,
         root::TESTS,
         rpm_double::TESTS,
         scripts::TESTS,
         secrets::TESTS,
-        setup::TESTS,
         step_faults::TESTS,
         way::TESTS,
         words::TESTS,
