@@ -38,7 +38,7 @@ enum Entry {
 
 impl Wire {
     /// Removes a directory tree. The path is looked up once. If the connection is lost, the removal continues with the
-    /// same handles over a new one, until one removes nothing after another that removed nothing.
+    /// same handles over a new one, until two in a row have removed nothing.
     pub(in crate::export) async fn remove_directory(
         &self,
         path: &VolumePath,
