@@ -298,3 +298,53 @@ fn directory_to_measure(volume: &PersistentVolume, given: Option<&Location>) -> 
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::provisioner::mock::{answer, mock, next, refusal};
+
+    /// How many kinds are watched.
+    const KINDS: usize = 7;
+
+    /// Without classes, claims of other storage would be shown as those of NFS.
+    #[tokio::test]
+    async fn nothing_is_listed_before_every_kind_is_or_cannot_be() {
+        let list = json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": []});
+        for (status, classes) in [(200, &list), (403, &refusal(403, "Forbidden"))] {
+            let (client, mut server) = mock();
+            let (watched, changes) = watch_objects(&client, None);
+            let mut changes = Box::pin(changes);
+            let lists = async {
+                let mut open = Vec::new();
+                let mut of_classes = None;
+                while of_classes.is_none() || open.len() < KINDS - 1 {
+                    match next(&mut server).await {
+                        (what, _, to) if what == "GET storageclasses" => of_classes = Some(to),
+                        (_, request, to) if request.uri().to_string().contains("watch=") => open.push(to),
+                        (_, _, to) => answer(to, 200, &list),
+                    }
+                }
+                (of_classes.unwrap(), open)
+            };
+            let others = async {
+                for _ in 0..KINDS - 1 {
+                    assert_eq!(changes.next().await, Some(None));
+                }
+                // Polled, so that they go on to watch.
+                _ = changes.next().await;
+            };
+            tokio::pin!(others);
+            let (of_classes, _open) = tokio::select! {
+                lists = lists => lists,
+                () = &mut others => panic!("a change that no answer made"),
+            };
+            assert!(!watched.is_listed());
+            answer(of_classes, status, classes);
+            others.await;
+            assert!(watched.is_listed(), "{status}");
+        }
+    }
+}
