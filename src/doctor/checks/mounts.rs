@@ -229,7 +229,7 @@ fn quoted_mount(text: &str) -> (Option<(String, String)>, String) {
 }
 
 /// The name of the volume that a message says could not be mounted, quoted or in its mount directory.
-fn mentioned_volume(text: &str) -> Option<&str> {
+pub fn mentioned_volume(text: &str) -> Option<&str> {
     let leads = ["volume \"", "kubernetes.io~nfs/", "kubernetes.io~csi/"];
     leads.iter().find_map(|lead| {
         let (_, rest) = text.split_once(lead)?;

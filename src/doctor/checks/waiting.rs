@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use k8s_openapi::jiff::SignedDuration;
 
 use super::View;
+use super::mounts::mentioned_volume;
 use crate::doctor::Severity;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Event, Pod, Stopped};
@@ -169,8 +170,7 @@ fn last_log_line(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Evide
 /// Whether a message is about a volume of the pod that is no claim's, such as a ConfigMap that is missing, or about a PV
 /// that is not NFS.
 fn is_about_other_volume(view: &View<'_>, pod: &Pod, message: &str) -> bool {
-    let quoted = message.split_once("for volume \"");
-    let Some(named) = quoted.and_then(|(_, rest)| rest.split('"').next()) else {
+    let Some(named) = mentioned_volume(message) else {
         return false;
     };
     if let Some(volume) = view.find_volume(named) {
