@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::Ssh;
 use super::ssh::parse_host;
-use crate::host::exports_file::{OPTIONS, check_client, check_file, check_options, check_path};
+use crate::host::exports_file::{check_client, check_file, check_options, check_path};
 use crate::host::{Target, Versions};
 use crate::manifest::validate;
 
@@ -37,9 +37,9 @@ pub struct SetupServer {
     /// Host name or address by which clients reach the server [default: HOST]
     #[arg(long, value_parser = validate::check_server, value_name = "HOST")]
     pub address: Option<String>,
-    /// Export options
-    #[arg(long, default_value = OPTIONS, value_parser = check_export_options, value_name = "OPTIONS")]
-    pub options: String,
+    /// Export options [default: rw,sync,no_subtree_check,no_root_squash for a new export, else unchanged]
+    #[arg(long, value_parser = check_export_options, value_name = "OPTIONS")]
+    pub options: Option<String>,
     /// Map root on clients to the user nobody; such an export needs provision --via ssh://
     #[arg(long)]
     pub root_squash: bool,

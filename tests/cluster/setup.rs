@@ -87,7 +87,7 @@ async fn nodes_of_the_cluster_are_prepared_and_let_in(stage: Arc<Stage>) -> Resu
     ensure!(why.contains("dropped 10.77.0.250"), "{why}");
 
     // Where root of clients is squashed, the provisioner makes directories over SSH, and a pod of any user writes to its own.
-    let squashed = setup(&["--allow", &from, "--root-squash", "--mode", "0711"]);
+    let squashed = setup(&["--allow", &from, "--root-squash", "--mode", "0711", "--yes"]);
     let squashed = scene.nfsprov_within(5 * PATIENCE, &squashed).await?;
     ensure!(squashed.status.code() == Some(0), "{squashed:?}");
     let listing = server.ssh("exportfs -s; stat -c '%a %u' /nfsdata").await?;

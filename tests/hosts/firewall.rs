@@ -107,7 +107,9 @@ async fn lets_clients_in(stage: &Stage, name: &str, tool: &Tool) -> Result<()> {
     ensure!(reaches(&client, &server).await?, "the rules are forgotten at a restart");
 
     // A client that goes.
-    nfsprov(stage, &without_node).await?.ended(0)?;
+    nfsprov(stage, &[&without_node[..], &["--yes"]].concat())
+        .await?
+        .ended(0)?;
     let rules = server.ssh(tool.list).await?;
     ensure!(
         marked(&rules) == tool.rules_of_client && !rules.contains(&address),

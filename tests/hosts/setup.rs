@@ -160,9 +160,16 @@ async fn a_host_becomes_a_server_and_a_second_run_changes_nothing(stage: Arc<Sta
         .await?;
     ensure!(server.ssh("cat /nfsdata/file").await? == "hello\n");
 
-    // Another client comes, and one that is named no longer goes; what stands beside is left alone.
+    // Another client comes, and one that is named no longer goes, once that is confirmed; what stands beside is left alone.
     let moved = ["setup-server", &host, "--allow", "10.9.9.0/24", "-o", "json"];
-    let drift = report(&nfsprov(&stage, &moved).await?, 0)?;
+    let refused = nfsprov(&stage, &moved).await?;
+    let words = format!("{from} would lose access to /nfsdata on {at}");
+    ensure!(
+        refused.status.code() == Some(2) && String::from_utf8_lossy(&refused.stderr).contains(&words),
+        "{refused:?}"
+    );
+    ensure!(server.ssh("exportfs -s").await?.contains(&from), "it was not confirmed");
+    let drift = report(&nfsprov(&stage, &[&moved[..], &["--yes"]].concat()).await?, 0)?;
     let words = format!("exports: /nfsdata: added 10.9.9.0/24, dropped {from}");
     ensure!(steps(&drift, &at, "changed") == [words], "{drift}");
     let listing = server.ssh("exportfs -s").await?;

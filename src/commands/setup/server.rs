@@ -15,8 +15,8 @@ use super::report::{HostReport, Report};
 use super::{Run, addresses_of_nodes, config, nodes_of_cluster, proof};
 use crate::cli::{self, Cli, Command, Global, SetupServer};
 use crate::exit::{Exit, UsageError};
-use crate::host::exports_file::{self, DesiredExport, check_client};
-use crate::host::{DesiredServer, Facts, Proof, Quota, Subject, plan_client, plan_server, server_names};
+use crate::host::exports_file::{self, ActiveExport, DesiredExport, OPTIONS, check_client};
+use crate::host::{DesiredServer, Facts, Proof, Quota, Subject, Target, plan_client, plan_server, server_names};
 use crate::output;
 
 /// Sets up the export of the command line, or with `--config` all of a file, one after the other, and prints one
@@ -79,9 +79,6 @@ async fn set_up_export(mut args: SetupServer, run: &Run, global: &Global) -> Res
     if args.allow.is_empty() && !names_nodes {
         args.allow = vec![ask_for_client(&args.export)?];
     }
-    if args.root_squash {
-        args.options = with_root_squash(&args.options);
-    }
     if args.allow_nodes_from_cluster {
         let addresses = confirmed_nodes(&args, run, global).await?;
         args.allow.extend(addresses);
@@ -123,13 +120,14 @@ async fn set_up_export(mut args: SetupServer, run: &Run, global: &Global) -> Res
         .zip(&connected)
         .map(|(asked, connected)| answer_of(asked, connected))
         .collect();
-    let allowed_before = allowed_before(&args, server.as_ref().ok());
+    let own_before = own_exports_before(&args, server.as_ref().ok());
+    let allowed_before: Vec<String> = own_before.iter().map(|export| export.client.clone()).collect();
     let clients = allowed_clients(&args.allow, &answers, args.address.is_some(), &allowed_before);
     let desired = DesiredServer {
         wanted: DesiredExport {
             path: args.export.clone(),
             clients: clients.allowed,
-            options: args.options.clone(),
+            options: options_for(&args, &own_before)?,
         },
         mode: args.mode,
         owner: args.owner.clone(),
@@ -145,6 +143,11 @@ async fn set_up_export(mut args: SetupServer, run: &Run, global: &Global) -> Res
             "its address is unknown, so it keeps access only if it had it before; pass --allow ADDRESS to allow it";
         output::say(&format!("{node}: {why}"));
     }
+    confirm_dropped_clients(
+        &args,
+        &host,
+        &exports_file::dropped_clients(&own_before, &desired.wanted),
+    )?;
     let client = |facts: &Facts| plan_client(facts, run.now);
     let prepared = nodes.iter().zip(&connected);
     let prepared =
@@ -195,11 +198,59 @@ fn answer_of(asked: &HostRequest, connected: &Result<ConnectedHost, String>) -> 
     }
 }
 
-/// The clients of nfsprov's line for the export before the change; empty if there is none or the host was not reached.
-fn allowed_before(args: &SetupServer, server: Option<&ConnectedHost>) -> Vec<String> {
+/// nfsprov's line for the export before the change, by clients; empty if there is none or the host was not reached.
+fn own_exports_before(args: &SetupServer, server: Option<&ConnectedHost>) -> Vec<ActiveExport> {
     let ours = server
         .and_then(|connected| exports_file::own_exports(connected.facts.exports.as_deref()?, &args.export).ok()?);
-    ours.into_iter().flatten().map(|entry| entry.client).collect()
+    ours.unwrap_or_default()
+}
+
+/// The options of the export: those of the command line, else those that nfsprov's line has already, else the defaults.
+/// A usage error if the clients of that line have different ones.
+fn options_for(args: &SetupServer, own_before: &[ActiveExport]) -> Result<String> {
+    let options = match (&args.options, own_before) {
+        (Some(options), _) => options,
+        (None, []) => OPTIONS,
+        (None, [first, rest @ ..]) => match rest.iter().find(|export| export.options != first.options) {
+            None => &first.options,
+            Some(other) => {
+                let why = format!(
+                    "the clients of {} have different options, {} and {}; pass --options",
+                    args.export, first.options, other.options
+                );
+                return Err(UsageError(why.into()).into());
+            }
+        },
+    };
+    Ok(match args.root_squash {
+        true => with_root_squash(options),
+        false => options.to_owned(),
+    })
+}
+
+/// Asks whether clients that the export had before may lose it; without a terminal, a usage error. `--yes`, or a run
+/// that only looks, needs no answer.
+fn confirm_dropped_clients(args: &SetupServer, host: &Target, dropped: &[String]) -> Result<()> {
+    if dropped.is_empty() || args.yes || args.run.looks_only() {
+        return Ok(());
+    }
+    let (export, clients) = (&args.export, dropped.join(", "));
+    if !output::can_ask() {
+        let why = format!(
+            "{clients} would lose access to {export} on {}, since the command line does not name them: add --allow for \
+             each, or confirm with --yes",
+            host.host
+        );
+        return Err(UsageError(why.into()).into());
+    }
+    let question = format!(
+        "No longer export {export} on {} to {clients}? They lose their mounts.",
+        host.host
+    );
+    match output::confirm(&question)? {
+        true => Ok(()),
+        false => bail!("nothing was changed"),
+    }
 }
 
 /// Prints the InternalIPs of the cluster's nodes, and returns them after a confirmation: kubelets write these
@@ -247,6 +298,37 @@ fn with_root_squash(options: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn options_stay_unless_the_command_line_names_others() {
+        let request = |more: &str| {
+            let line = format!("nfsprov setup-server nfs --allow 10.0.0.1 {more}");
+            match Cli::try_parse_from(line.split_whitespace()).unwrap().command {
+                Command::SetupServer(request) => request,
+                other => panic!("{other:?}"),
+            }
+        };
+        let before = |options: &[&str]| -> Vec<ActiveExport> {
+            let export = |options: &&str| ActiveExport {
+                path: "/nfsdata".into(),
+                client: "10.0.0.1".into(),
+                options: (*options).to_owned(),
+            };
+            options.iter().map(export).collect()
+        };
+        for (more, had, expected) in [
+            ("", &[][..], Some(OPTIONS)),
+            ("", &["rw,root_squash"], Some("rw,root_squash")),
+            ("", &["ro", "ro"], Some("ro")),
+            ("", &["ro", "rw"], None),
+            ("--options rw,sync", &["ro", "rw"], Some("rw,sync")),
+            ("--root-squash", &["rw,no_root_squash"], Some("rw,root_squash")),
+            ("--root-squash", &[], Some("rw,sync,no_subtree_check,root_squash")),
+        ] {
+            let options = options_for(&request(more), &before(had));
+            assert_eq!(options.ok().as_deref(), expected, "{more} where it had {had:?}");
+        }
+    }
 
     #[test]
     fn root_is_squashed_once() {

@@ -129,12 +129,15 @@ impl Client {
     /// Whether one host may be among both. Names and addresses are not looked up, so a name and a network don't
     /// overlap.
     pub fn overlaps(&self, other: &Self) -> bool {
+        self.contains(other) || other.contains(self)
+    }
+
+    /// Whether all hosts of the other are among its own, as far as that can be told without looking names up.
+    pub fn contains(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::World, _) | (_, Self::World) => true,
-            (Self::Network(one), Self::Network(two)) => one.overlaps(two),
-            (Self::Pattern(pattern), Self::Name(name)) | (Self::Name(name), Self::Pattern(pattern)) => {
-                known_hosts::matches_pattern(pattern, name)
-            }
+            (Self::World, _) => true,
+            (Self::Network(one), Self::Network(two)) => one.contains(two),
+            (Self::Pattern(pattern), Self::Name(name)) => known_hosts::matches_pattern(pattern, name),
             _ => self == other,
         }
     }

@@ -98,6 +98,14 @@ pub fn describe_drift(own_before: &[ActiveExport], wanted: &DesiredExport) -> Ve
     drift
 }
 
+/// The clients of nfsprov's own lines that `wanted` takes the export away from: no client of it has all their hosts.
+pub fn dropped_clients(own_before: &[ActiveExport], wanted: &DesiredExport) -> Vec<String> {
+    let kept: Vec<Client> = wanted.clients.iter().map(|text| Client::of(text)).collect();
+    let had = own_before.iter().map(|export| &export.client);
+    let dropped = had.filter(|text| !kept.iter().any(|client| client.contains(&Client::of(text))));
+    dropped.cloned().collect()
+}
+
 /// How the active exports `after` a change differ from the desired ones, a sentence each: `wanted` is not in force as
 /// it was written, or with `None` still in force, or an export of others changed, went or came. `before` are the active
 /// exports before the change, `own_before` those of nfsprov's block then ([`super::own_exports`]).
@@ -323,6 +331,32 @@ mod tests {
             for (said, part) in found.iter().zip(parts) {
                 assert!(said.starts_with(part), "{said}");
             }
+        }
+    }
+
+    #[test]
+    fn a_client_is_dropped_if_no_other_has_its_hosts() {
+        for (had, wants, dropped) in [
+            (&["10.0.0.7", "node1"][..], &["node1"][..], &["10.0.0.7"][..]),
+            (&["10.0.0.7"], &["10.0.0.0/24"], &[]),
+            (&["10.0.0.0/24"], &["10.0.0.7"], &["10.0.0.0/24"]),
+            (&["10.0.0.0/255.255.255.0"], &["10.0.0.0/24"], &[]),
+            (&["node1.lab", "node2"], &["*.lab"], &["node2"]),
+            (&["@nodes", "node1", "10.0.0.7"], &["*"], &[]),
+            (&["*"], &["10.0.0.0/8"], &["*"]),
+            (&[], &["10.0.0.7"], &[]),
+        ] {
+            let own_before = match had {
+                [] => Vec::new(),
+                had => own_exports(&with_export(b"", &wanted(had)).unwrap(), "/nfsdata")
+                    .unwrap()
+                    .unwrap(),
+            };
+            assert_eq!(
+                dropped_clients(&own_before, &wanted(wants)),
+                dropped,
+                "{had:?}, then {wants:?}"
+            );
         }
     }
 
