@@ -48,6 +48,15 @@ rules:
 /// All that lies beside the export and could be hit: names in the root, and a tree that links on the export point at.
 const OUTSIDE: &str = "ls -1 / && find /canary -printf '%y %U:%G %m %s %T@ %C@ %p %l\\n' && cat /canary/deep/er/file";
 
+/// Which limits a look is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limits {
+    /// Those that no file has as well, held against what `volumes orphans` lists.
+    All,
+    /// Those of directories that are there.
+    OfDirectories,
+}
+
 /// The cluster, the server and the identity of the provisioner.
 pub struct Place {
     pub client: Client,
@@ -158,10 +167,12 @@ impl Place {
 
     /// Adds the projects of the file system. `volumes orphans` is asked only if there are limits that no file has, which may
     /// get one meanwhile: scripts on the server end after the provisioner that began them.
-    async fn add_projects(&self, state: &mut State) -> Result<()> {
+    async fn add_projects(&self, state: &mut State, limits: Limits) -> Result<()> {
         (state.projects, state.project_ids) = self.projects().await?;
-        let has_unused = |projects: &BTreeMap<u32, Project>| projects.values().any(|project| project.files == 0);
-        if !has_unused(&state.projects) {
+        if limits == Limits::OfDirectories {
+            state.projects.retain(|_, project| project.files > 0);
+        }
+        if state.projects.values().all(|project| project.files > 0) {
             return Ok(());
         }
         state.orphaned = self.orphaned_limits().await?;
@@ -211,7 +222,7 @@ impl Place {
     }
 
     /// Looks at everything but the audit log.
-    pub async fn look(&self) -> Result<State> {
+    pub async fn look(&self, limits: Limits) -> Result<State> {
         let claims: Api<PersistentVolumeClaim> = Api::all(self.client.clone());
         let claims = claims.list(&Default::default()).await?;
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
@@ -238,23 +249,24 @@ impl Place {
             outside: self.outside().await?,
             ..State::default()
         };
-        self.add_projects(&mut state).await?;
+        self.add_projects(&mut state, limits).await?;
         Ok(state)
     }
 
     /// The records on the export, each read as `volumes rebuild` reads it.
     async fn records(&self) -> Result<BTreeMap<String, Recorded>> {
-        // Neither character is in YAML.
-        let print = format!(
-            "cd {EXPORT}/.nfsprov/volumes 2>/dev/null || exit 0; \
-             for file in *.yaml; do [ -e \"$file\" ] || continue; printf '\\001%s\\002' \"$file\"; cat \"$file\"; done"
-        );
+        // Before each file, and an empty line in between: ==> NAME <==
+        let print = format!("cd {EXPORT}/.nfsprov/volumes 2>/dev/null && tail -v -n +1 -- *.yaml 2>/dev/null; true");
         let text = self.nfs.ssh(&print).await?;
         let location = Location {
             server: self.nfs.address().to_string(),
             path: EXPORT.to_owned(),
         };
-        let files = text.split('\u{1}').skip(1).filter_map(|file| file.split_once('\u{2}'));
+        let files = text
+            .strip_prefix("==> ")
+            .into_iter()
+            .flat_map(|files| files.split("\n==> "));
+        let files = files.filter_map(|file| file.split_once(" <==\n"));
         let records = files.map(|(file, content)| {
             let volume = file.trim_end_matches(".yaml");
             (volume.to_owned(), recorded(volume, content, &location))
@@ -262,13 +274,10 @@ impl Place {
         Ok(records.collect())
     }
 
-    /// Waits until something that matches a pattern on the export changes; for a few seconds, since it may not.
+    /// Waits until something that matches a pattern on the export changes; for three seconds, since it may not.
     pub async fn wait_until_newer(&self, pattern: &str) -> Result<()> {
-        let wait = format!(
-            "touch /tmp/before && n=0 && while [ $n -lt 300 ] && \
-             [ -z \"$(find {EXPORT}/{pattern} -newer /tmp/before -print -quit 2>/dev/null)\" ]; \
-             do sleep 0.01; n=$((n+1)); done"
-        );
+        let found = format!("[ -n \"$(find {EXPORT}/{pattern} -newer /tmp/before -print -quit 2>/dev/null)\" ]");
+        let wait = format!("touch /tmp/before; timeout 3 sh -c 'until {found}; do sleep 0.01; done' || :");
         self.nfs.ssh(&wait).await.map(drop)
     }
 
