@@ -1,4 +1,4 @@
-//! Sets or removes the gate in a file's text (PURE).
+//! Sets or removes the gate, RemoveSelfLink=false, in a file's text (PURE).
 //!
 //! Candidates are simple edits of the text. [`only_gate_differs`] parses the text before and after; the first candidate
 //! that it accepts is taken. A file without an accepted candidate has to be edited by hand.
@@ -38,7 +38,8 @@ struct Parsed {
     lists: Vec<String>,
 }
 
-/// Sets or removes the gate; returns the same text if it is already in the requested state.
+/// Sets or removes the gate; returns the same text if it is already in the requested state. An empty text is a file
+/// that does not exist yet.
 ///
 /// # Errors
 /// When the file can't be parsed, or no simple edit changes the gate alone.
@@ -104,12 +105,13 @@ pub(crate) struct Arguments {
 /// When the file can't be parsed.
 pub(crate) fn config_arguments(text: &str) -> Result<Option<Arguments>, GateError> {
     let document = parse_mapping(text)?;
-    let are_added = document.get(format!("{ARGUMENT}+")).is_some();
+    let added = document.get(format!("{ARGUMENT}+")).is_some();
+    let replaced = document.get(ARGUMENT).is_some();
     let arguments = Arguments {
-        are_added,
+        are_added: !replaced,
         have_gates: !parse_file(Format::Config, text)?.lists.is_empty(),
     };
-    Ok((are_added || document.get(ARGUMENT).is_some()).then_some(arguments))
+    Ok((added || replaced).then_some(arguments))
 }
 
 /// The gate as [`Parsed::gate`] has it in the requested state; `None` if it is to be absent.
@@ -268,7 +270,8 @@ fn command_line(text: &str) -> Result<(Vec<String>, Vec<String>), GateError> {
     let (mut others, mut words, mut commands) = (Vec::new(), Vec::new(), 0);
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
-        let Some(command) = line.strip_prefix("ExecStart=") else {
+        let setting = line.split_once('=').filter(|(key, _)| key.trim() == "ExecStart");
+        let Some((_, command)) = setting else {
             others.push(line.trim_end().to_owned());
             continue;
         };

@@ -121,6 +121,8 @@ fn variants() -> Vec<(&'static str, Format, String, String)> {
             "/usr/local/bin/k3s server --kube-apiserver-arg \"feature-gates=A=true,RemoveSelfLink=false\""),
         u("no arguments in a unit", "/usr/local/bin/k3s server",
             "/usr/local/bin/k3s server '--kube-apiserver-arg=feature-gates=RemoveSelfLink=false'"),
+        ("blanks around the equals sign in a unit", Unit, "[Service]\n ExecStart = /usr/local/bin/k3s server\n".to_owned(),
+            "[Service]\n ExecStart = /usr/local/bin/k3s server '--kube-apiserver-arg=feature-gates=RemoveSelfLink=false'\n".to_owned()),
     })
 }
 
@@ -205,6 +207,19 @@ fn a_gate_that_says_otherwise_is_turned_round() {
         edit_gate(Unit, &last, Gate::Unset),
         Ok(service("/usr/local/bin/k3s \\\n    server"))
     );
+}
+
+#[test]
+fn a_configuration_adds_to_other_files_unless_it_replaces_their_arguments() {
+    for (text, expected) in [
+        ("tls-san: a\n", None),
+        ("kube-apiserver-arg: [v=2]\n", Some(false)),
+        ("kube-apiserver-arg+: [v=2]\n", Some(true)),
+        ("kube-apiserver-arg: [v=2]\nkube-apiserver-arg+: [v=3]\n", Some(false)),
+    ] {
+        let found = config_arguments(text).unwrap();
+        assert_eq!(found.map(|arguments| arguments.are_added), expected, "{text}");
+    }
 }
 
 #[test]
