@@ -223,7 +223,8 @@ impl Workload {
         spec.containers.iter().find_map(|container| {
             let value = |wanted: &str| {
                 let mut variables = container.env.iter().flatten();
-                let found = variables.find(|variable| variable.name == wanted)?;
+                // Of several with one name the kubelet takes the last.
+                let found = variables.rfind(|variable| variable.name == wanted)?;
                 found.value.clone()
             };
             let image = container.image.clone().unwrap_or_default();
@@ -402,8 +403,8 @@ fn class_rows(classes: &[&StorageClass]) -> Vec<Class> {
 }
 
 /// A row for each running provisioner, for each holder of a Lease outside the cluster, and for each class without a
-/// provisioner. `running` has the name, the image and the workload of each. The leader is the Lease's holder, with the
-/// time since its last renewal if that is long ago.
+/// provisioner. `running` has the name, the image and the workload of each. The leader is the holder of the first held
+/// Lease of that name in any namespace, with the time since its last renewal if that is more than a minute.
 fn provisioner_rows(
     facts: &Facts,
     classes: &[&StorageClass],

@@ -54,7 +54,8 @@ pub enum Direction {
     ToUpstream,
 }
 
-/// The Deployment to migrate: the one of that name, else the only one that runs upstream's image.
+/// The Deployment to migrate: the one of that name, whatever its image, else the only one that runs upstream's or its
+/// predecessor's. `deployments` are all of one namespace.
 ///
 /// # Errors
 /// One sentence when there is none, or several, or none of that name.
@@ -91,7 +92,7 @@ pub fn choose_deployment<'a>(deployments: &'a [Deployment], name: Option<&str>) 
 
 impl Handover {
     /// Reads the provisioner's name, export and replicas from a Deployment, and chooses the class of a test claim among
-    /// `classes`.
+    /// `classes`. Variables that another object fills are not read.
     ///
     /// # Errors
     /// One sentence naming the Deployment and what can't be read from it.
@@ -145,7 +146,8 @@ impl Handover {
         })
     }
 
-    /// The replicas that upstream gets when nfsprov is removed; at least 1.
+    /// The replicas that upstream gets when nfsprov is removed: those before the migration, else its present ones; at
+    /// least 1.
     pub fn replicas_to_restore(&self) -> i32 {
         self.replicas_before.unwrap_or(self.replicas).max(1)
     }
@@ -197,9 +199,10 @@ fn pod_spec(deployment: &Deployment) -> Option<&PodSpec> {
     deployment.spec.as_ref()?.template.spec.as_ref()
 }
 
-/// The literal value of a container's variable; `None` if it is empty, or taken from another object.
+/// The literal value of a container's variable, of several with one name the last, which the kubelet takes; `None` if
+/// it is empty, or taken from another object.
 fn literal_variable(container: &Container, name: &str) -> Option<String> {
-    let variable = container.env.iter().flatten().find(|variable| variable.name == name)?;
+    let variable = container.env.iter().flatten().rfind(|variable| variable.name == name)?;
     variable.value.clone().filter(|value| !value.is_empty())
 }
 
@@ -237,7 +240,8 @@ fn managing_program(
         .or_else(|| label("app.kubernetes.io/managed-by").cloned())
 }
 
-/// A class for a test claim: one of the provisioner that binds immediately and has no `pathPattern`.
+/// A class for a test claim: the first of the provisioner that binds immediately and has no `pathPattern`; `None` if
+/// there is none.
 fn choose_test_class(classes: &[StorageClass], provisioner: &str) -> Option<TestClass> {
     let suits = |class: &&StorageClass| {
         let parameters = class.parameters.as_ref();

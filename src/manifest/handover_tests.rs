@@ -38,6 +38,15 @@ fn what_it_serves_is_read_from_variables_or_from_its_volume() {
         env.truncate(1);
     });
     assert_eq!(Handover::from_deployment(&from_volume, &[]).unwrap(), plain);
+    let twice = deployment(|object| {
+        let env = object.pointer_mut(ENV).unwrap().as_array_mut().unwrap();
+        env.insert(0, json!({"name": "NFS_SERVER", "value": "10.0.0.2"}));
+    });
+    assert_eq!(
+        Handover::from_deployment(&twice, &[]).unwrap(),
+        plain,
+        "the last counts"
+    );
     // The chart's volume is a claim; then the variables say it alone.
     let from_variables = deployment(|object| object["spec"]["template"]["spec"]["volumes"] = json!([]));
     assert_eq!(Handover::from_deployment(&from_variables, &[]).unwrap(), plain);
