@@ -36,7 +36,8 @@ struct Migration {
     args: cli::Handover,
 }
 
-/// Shows the plan, asks, hands the claims over or back, and checks the result with a test claim.
+/// Shows the plan, asks, hands the claims over or back, and checks the result with a test claim, whose failure undoes
+/// nothing. Only a handover can be interrupted.
 pub async fn run(action: Migrate, global: &Global) -> Result<Exit> {
     let Migrate::NfsSubdirExternalProvisioner(args) = action;
     let cluster = connect(&cluster_options(global), ClientUse::LongRunning).await?;
@@ -79,7 +80,8 @@ pub async fn run(action: Migrate, global: &Global) -> Result<Exit> {
 }
 
 impl Migration {
-    /// Reads the other provisioner's Deployment, and renders nfsprov's objects for the same name and export.
+    /// Reads the other provisioner's Deployment, and renders nfsprov's objects for the same name and export. An error
+    /// if no Deployment or several suit, or `--replicas` needs a Lease that the name doesn't allow.
     async fn read_and_render(cluster: Cluster, args: cli::Handover) -> Result<Self> {
         let unread = |error: kube::Error| {
             anyhow!(
@@ -115,6 +117,7 @@ impl Migration {
             ssh_secret: None,
             host_fingerprints: Vec::new(),
             lock,
+            network_policy: false,
             before_1_22: validate::parse_minor_version(&cluster.version).is_ok_and(|minor| minor < 22),
             flavor: Flavor::Nfsprov,
         });
@@ -164,12 +167,14 @@ impl Migration {
         })
     }
 
+    /// The Deployment of this name in the migration's namespace; `None` if there is none.
     async fn read_deployment(&self, name: &str) -> Result<Option<Deployment>> {
         let found = self.deployments_api().get_opt(name).await;
         found.map_err(|error| anyhow!("cannot read deployment/{name}: {}", cluster::describe_error(&error)))
     }
 
-    /// Scales upstream to 0, then starts nfsprov. Undoes both if a step fails or is interrupted.
+    /// Scales upstream to 0, then starts nfsprov. Undoes both if a step fails or `stop` resolves: nfsprov is then
+    /// deleted, even if it ran before, and upstream gets its replicas back. Always an error then.
     async fn hand_over(&self, stop: impl Future<Output = ()>) -> Result<()> {
         let theirs = &self.handover.deployment;
         let done = async {
@@ -199,7 +204,8 @@ impl Migration {
         }
     }
 
-    /// Removes nfsprov, then scales upstream to `replicas` and waits until it is available; 0 leaves it as it is.
+    /// Removes nfsprov, whose objects need not exist, then scales upstream to `replicas` and waits until it is
+    /// available; 0 leaves it as it is. Ends at the first step that fails, and undoes nothing.
     async fn hand_back(&self, replicas: i32) -> Result<()> {
         let (ours, theirs) = (&self.args.name, &self.handover.deployment);
         if self.read_deployment(ours).await?.is_some() {
@@ -239,7 +245,8 @@ impl Migration {
         Ok(())
     }
 
-    /// Waits until no pod of a Deployment is left, terminating ones included; an error after the timeout.
+    /// Waits until no pod with the Deployment's labels is left, terminating ones included; an error after the timeout,
+    /// or if it selects its pods by expressions only. The Deployment must be scaled to 0.
     async fn wait_for_no_pods(&self, name: &str) -> Result<()> {
         let deployment = self
             .read_deployment(name)
@@ -275,7 +282,8 @@ impl Migration {
         })?
     }
 
-    /// Waits until a Deployment has an available pod of its current version; an error after the timeout.
+    /// Waits until the Deployment's controller has seen its current version and a pod is available, be it one of an
+    /// earlier version; an error after the timeout. A Deployment that doesn't exist yet is waited for.
     async fn wait_until_available(&self, name: &str) -> Result<()> {
         let is_available = |deployment: Option<&Deployment>| {
             let Some(deployment) = deployment else { return false };
@@ -294,8 +302,8 @@ impl Migration {
         Ok(output::print(&format!("deployment/{name} is available\n"))?)
     }
 
-    /// Creates a test claim, waits until it is Bound, and deletes it in any case; an error if it was not Bound in time.
-    /// Only a note if no class suits.
+    /// Creates a test claim, waits until it is Bound, and deletes it in any case; an error if it was not Bound in time,
+    /// or a claim of its name exists. Only a note if no class suits.
     async fn bind_test_claim(&self) -> Result<()> {
         let Some(class) = &self.handover.test_class else {
             output::say("note: no class suits a test claim; watch the next claim yourself");

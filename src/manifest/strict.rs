@@ -4,6 +4,7 @@ use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{
     ConfigMap, Namespace, PersistentVolume, PersistentVolumeClaim, Pod, Service, ServiceAccount,
 };
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
 use k8s_openapi::api::storage::v1::StorageClass;
@@ -12,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// The kinds that a template may create, and whether objects of the kind are namespaced.
-const KINDS: [(&str, &str, bool, Check); 15] = [
+const KINDS: [(&str, &str, bool, Check); 16] = [
     ("v1", "PersistentVolume", false, roundtrip_as::<PersistentVolume>),
     (
         "v1",
@@ -32,6 +33,12 @@ const KINDS: [(&str, &str, bool, Check); 15] = [
         "PodDisruptionBudget",
         true,
         roundtrip_as::<PodDisruptionBudget>,
+    ),
+    (
+        "networking.k8s.io/v1",
+        "NetworkPolicy",
+        true,
+        roundtrip_as::<NetworkPolicy>,
     ),
     ("storage.k8s.io/v1", "StorageClass", false, roundtrip_as::<StorageClass>),
     (
@@ -66,7 +73,7 @@ pub fn is_namespaced(kind: &str) -> Option<bool> {
         .map(|(_, _, namespaced, _)| *namespaced)
 }
 
-/// Checks that an object has a known kind, a name, and only fields of its kind.
+/// Checks that an object has a known kind, a name, and only fields of its kind; values are not checked.
 ///
 /// The types come from k8s-openapi, whose structs drop unknown fields: a field that is lost in a round trip is unknown.
 ///

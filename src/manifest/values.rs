@@ -1,4 +1,4 @@
-//! The values that templates are rendered from, one type for each object.
+//! The values that templates are rendered from, one type for each object. They have passed the checks of `validate`.
 
 use std::collections::BTreeMap;
 
@@ -200,6 +200,8 @@ pub struct Provisioner {
     pub host_fingerprints: Vec<String>,
     /// The name of the Lease for leader election; `None` if the provisioner's name can't be the name of an object.
     pub lock: Option<String>,
+    /// Whether a NetworkPolicy lets other pods reach the metrics alone.
+    pub network_policy: bool,
     /// Whether the cluster is older than Kubernetes 1.22, which has no `policy/v1` and whose kubelets refuse the sysctl
     /// that opens ports below 1024 to processes without root.
     pub before_1_22: bool,

@@ -172,7 +172,7 @@ async fn the_provisioner_uses_every_permission_and_needs_no_other(stage: Arc<Sta
     let plane = stage.control_plane_with(&[&audit[0], &audit[1]]).await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
     let create = format!(
-        "create provisioner --server s --path /p --replicas 2 --allow-expansion --provisioner {} --class {} --apply",
+        "create provisioner --server s --path /p --replicas 2 --allow-expansion --network-policy --provisioner {} --class {} --apply",
         scene.provisioner, scene.class
     );
     let (_, stderr, code) = said(&scene.nfsprov(&create.split(' ').collect::<Vec<_>>()).await?);

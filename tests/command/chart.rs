@@ -35,8 +35,9 @@ const VALUES: [(&str, &str); 12] = [
 ];
 
 /// The conditions and loops of the template, and Helm's; None for a condition that always holds in the chart.
-const BLOCKS: [(&str, Option<&str>); 10] = [
+const BLOCKS: [(&str, Option<&str>); 11] = [
     ("if allow_expansion", Some("if .Values.allowExpansion")),
+    ("if network_policy", Some("if .Values.networkPolicy.enabled")),
     ("if quota_ssh is not none", Some("if .Values.ssh.quotaTarget")),
     ("if ssh_secret is not none", Some("if .Values.ssh.secret")),
     (

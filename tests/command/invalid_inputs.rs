@@ -207,6 +207,7 @@ const LINES: &[(&[&str], &str)] = &[
     (&["create", "provisioner", "--server", "s", "--path", "/p", "--provisioner", "a/B", "--replicas", "2", "--apply"], "--provisioner: its Lease has the name of the provisioner, and upper-case letters and `_` are not allowed in names of objects"),
     (&["create", "provisioner", "--server", "s", "--path", "/p", "--provisioner", "a_b", "--flavor", "upstream", "--apply"], "--provisioner: its Lease has the name of the provisioner, and upper-case letters and `_` are not allowed in names of objects"),
     (&["create", "provisioner", "--server", "s", "--path", "/p", "--flavor", "upstream", "--allow-expansion"], "--allow-expansion: nfs-subdir-external-provisioner expands no claims"),
+    (&["create", "provisioner", "--server", "s", "--path", "/p", "--flavor", "upstream", "--network-policy"], "--network-policy: nfs-subdir-external-provisioner has no metrics to let others reach"),
     (&["create", "pv", "v", "--server", "s", "--path", "/p", "--size", "1Gi", "--wait", "--dry-run", "server"], "the argument '--wait' cannot be used with '--dry-run <WHERE>' (--help describes the options)"),
     (&["create", "pv", "v", "--server", "s", "--path", "/p", "--size", "1Gi", "--force-conflicts", "--dry-run", "client"], "--force-conflicts needs --apply or --dry-run server"),
     (&["create", "pv", "v", "--server", "s", "--path", "/p", "--size", "1Gi", "--output-dir", "d", "--dry-run", "client"], "the argument '--output-dir <DIR>' cannot be used with '--dry-run <WHERE>' (--help describes the options)"),

@@ -52,6 +52,7 @@ fn all(text: impl Fn(&str) -> String) -> Vec<(&'static str, Values)> {
             ssh_secret: (replicas == 3).then(|| text("key")),
             host_fingerprints: (1..replicas).map(|_| text("SHA256:abc")).collect(),
             lock: Some(text("example.org-nfs")),
+            network_policy: replicas == 3,
             before_1_22,
             flavor,
         })

@@ -64,6 +64,10 @@ fn the_chart_makes_what_create_provisioner_makes() {
         (&["--kube-version=1.20.2"], &["--kubernetes=1.20"]),
         (&["--kube-version=1.30.0", "--set=replicas=1"], &["--replicas=1"]),
         (
+            &["--kube-version=1.30.0", "--set=networkPolicy.enabled=true"],
+            &["--network-policy"],
+        ),
+        (
             &[
                 "--kube-version=1.30.0",
                 "--set=provisioner=fuseim.pri/ifs",

@@ -1,4 +1,5 @@
-//! The options of `create pod`, `create statefulset` and `create provisioner`.
+//! The options of `create pod`, `create statefulset` and `create provisioner`. A parser of values returns the value, or
+//! one clause that says what is wrong with it.
 
 use std::ops::RangeInclusive;
 
@@ -119,6 +120,9 @@ pub struct Provisioner {
     /// Fingerprint of an accepted host key of --quota-ssh (repeatable)
     #[arg(long, requires = "quota_ssh", value_name = "SHA256:…", value_parser = parse_fingerprint)]
     pub host_fingerprint: Vec<String>,
+    /// Create a NetworkPolicy, too: other pods reach the provisioner's metrics and nothing else
+    #[arg(long)]
+    pub network_policy: bool,
     /// Provisioner program to run
     #[arg(long, value_enum, default_value = "nfsprov")]
     pub flavor: Flavor,
@@ -136,6 +140,7 @@ pub(in crate::cli) fn parse_replicas(text: &str) -> Result<u32, String> {
     parse_in_range(text, 1..=100, "the number of pods")
 }
 
+/// Parses a port; 0 is refused.
 fn parse_port(text: &str) -> Result<u16, String> {
     let port = parse_in_range(text, 1..=u16::MAX.into(), "a port")?;
     u16::try_from(port).map_err(|error| error.to_string())

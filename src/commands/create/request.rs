@@ -55,8 +55,8 @@ impl CreateRequest {
     /// Checks a command line, and prompts for missing values.
     ///
     /// # Errors
-    /// [`UsageError`] for invalid values, and for missing ones without a terminal; others if a prompt gets no answer or a
-    /// named kubeconfig can't be read.
+    /// [`UsageError`] for invalid values, and for missing ones without a terminal; others if a prompt gets no answer or
+    /// a named kubeconfig can't be read.
     pub async fn from_args(kind: Kind, global: &Global) -> Result<Self> {
         match kind {
             Kind::Pv(args) => volume_request(args),
@@ -90,6 +90,7 @@ fn usage_error<T>(why: &'static str) -> Result<T> {
     Err(UsageError(why.into()).into())
 }
 
+/// Refuses the reclaim policy Delete, which nothing carries out for static PVs; notes what the chosen one does.
 fn volume_request(args: cli::Pv) -> Result<CreateRequest> {
     let mut notes = Vec::new();
     let reclaim_policy = match args.reclaim_policy {
@@ -143,6 +144,7 @@ fn volume_request(args: cli::Pv) -> Result<CreateRequest> {
     })
 }
 
+/// The claim has a namespace only if the command line names one.
 fn claim_request(args: cli::Pvc, global: &Global) -> Result<CreateRequest> {
     let [name, size] = fill_missing([
         required_value(args.name, "NAME", "Name of the claim", validate::check_name),
@@ -163,6 +165,7 @@ fn claim_request(args: cli::Pvc, global: &Global) -> Result<CreateRequest> {
     })
 }
 
+/// Refuses the reclaim policy Recycle. With Delete, directories are archived unless `--on-delete` says otherwise.
 fn class_request(args: cli::Storageclass) -> Result<CreateRequest> {
     let reclaim_policy = match args.reclaim_policy {
         ReclaimPolicy::Delete => "Delete",
@@ -224,6 +227,7 @@ fn class_request(args: cli::Storageclass) -> Result<CreateRequest> {
     })
 }
 
+/// A pod of the image `busybox` without a command sleeps; other images run their own command.
 fn pod_request(args: cli::Pod, global: &Global) -> Result<CreateRequest> {
     let [name, claim] = fill_missing([
         required_value(args.name, "NAME", "Name of the pod", validate::check_pod_name),
@@ -247,6 +251,7 @@ fn pod_request(args: cli::Pod, global: &Global) -> Result<CreateRequest> {
     Ok(CreateRequest::new(values, args.delivery))
 }
 
+/// The Service has the StatefulSet's name, unless `--app` names it; refuses a name that no Service can have.
 fn stateful_set_request(args: cli::Statefulset, global: &Global) -> Result<CreateRequest> {
     let [name, class] = fill_missing([
         required_value(
@@ -291,6 +296,8 @@ fn stateful_set_request(args: cli::Statefulset, global: &Global) -> Result<Creat
     })
 }
 
+/// Refuses options that upstream lacks, and several pods of a provisioner whose name no Lease can have. Reads the
+/// namespace from the kubeconfig; asks no cluster.
 async fn provisioner_request(args: cli::Provisioner, global: &Global) -> Result<CreateRequest> {
     let (flavor, name, called, image) = match args.flavor {
         Flavor::Nfsprov => (ManifestFlavor::Nfsprov, "nfsprov", DEFAULT_NAME, IMAGE),
@@ -301,11 +308,24 @@ async fn provisioner_request(args: cli::Provisioner, global: &Global) -> Result<
             UPSTREAM_IMAGE,
         ),
     };
-    if flavor == ManifestFlavor::Upstream && args.allow_expansion {
-        return usage_error("--allow-expansion: nfs-subdir-external-provisioner expands no claims");
-    }
-    if flavor == ManifestFlavor::Upstream && args.quota_ssh.is_some() {
-        return usage_error("--quota-ssh: nfs-subdir-external-provisioner limits no directories");
+    if flavor == ManifestFlavor::Upstream {
+        let without_effect = [
+            (
+                args.allow_expansion,
+                "--allow-expansion: nfs-subdir-external-provisioner expands no claims",
+            ),
+            (
+                args.quota_ssh.is_some(),
+                "--quota-ssh: nfs-subdir-external-provisioner limits no directories",
+            ),
+            (
+                args.network_policy,
+                "--network-policy: nfs-subdir-external-provisioner has no metrics to let others reach",
+            ),
+        ];
+        if let Some((_, why)) = without_effect.into_iter().find(|(is_given, _)| *is_given) {
+            return usage_error(why);
+        }
     }
     let called = args.provisioner.unwrap_or_else(|| called.to_owned());
     let lock = election::lease_name(&called);
@@ -348,6 +368,7 @@ async fn provisioner_request(args: cli::Provisioner, global: &Global) -> Result<
         ssh_secret: args.ssh_secret,
         host_fingerprints: args.host_fingerprint,
         lock,
+        network_policy: args.network_policy,
         before_1_22: args.kubernetes.is_some_and(|minor| minor < WITHOUT_ROOT),
         flavor,
     });
@@ -372,7 +393,7 @@ fn required_value(
     }
 }
 
-/// The distinct access modes. Refuses ReadWriteOncePod beside others, as the API server does.
+/// The access modes in their order, without duplicates. Refuses ReadWriteOncePod beside others, as the API server does.
 fn check_access_modes(modes: &[cli::AccessMode]) -> Result<Vec<AccessMode>> {
     let mut given = Vec::new();
     for mode in modes {
@@ -392,7 +413,8 @@ fn check_access_modes(modes: &[cli::AccessMode]) -> Result<Vec<AccessMode>> {
     Ok(given)
 }
 
-/// Collects pairs in a map; refuses a key with two values.
+/// Collects pairs in a map; refuses a key with two values. A pair that comes twice counts once. `flag` is for the
+/// error.
 fn unique_pairs(flag: &str, given: Vec<(String, String)>) -> Result<BTreeMap<String, String>> {
     let mut pairs = BTreeMap::new();
     for (key, value) in given {
