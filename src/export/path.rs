@@ -42,7 +42,7 @@ pub enum PathError {
 }
 
 impl VolumePath {
-    /// Takes a relative path, its components separated by `/`.
+    /// Parses a path relative to the export's root, its components separated by single `/`, without one at the end.
     ///
     /// # Errors
     /// Says which rule the path breaks; see [`PathError`].
@@ -65,7 +65,8 @@ impl VolumePath {
         })
     }
 
-    /// The path of `full` below `root`, both as a PV or a server writes them.
+    /// The path of the absolute path `full` relative to the export's root `root`; both are compared as text. Callers
+    /// trim slashes off the end of `full`.
     ///
     /// # Errors
     /// [`PathError::Root`] when `full` is `root` itself, [`PathError::Absolute`] when it is not below it; otherwise as
@@ -101,11 +102,14 @@ impl VolumePath {
         (1..self.components.len()).map(above).collect()
     }
 
-    /// What is called `name` in this directory, or in the export's root if `directory` is none.
+    /// The path of the entry `name` in this directory, or in the export's root if `directory` is none.
     ///
     /// # Errors
-    /// As [`VolumePath::parse`]: a name that isn't a plain one leads nowhere.
+    /// As [`VolumePath::parse`], and when the name has a slash, which a server may send.
     pub fn child(directory: Option<&Self>, name: &str) -> Result<Self, PathError> {
+        if name.contains('/') {
+            return Err(PathError::Component(name.to_owned(), name.to_owned()));
+        }
         match directory {
             Some(directory) => Self::parse(&format!("{directory}/{name}")),
             None => Self::parse(name),
@@ -163,6 +167,16 @@ mod tests {
             too_deep.as_str(),
         ] {
             assert!(VolumePath::parse(bad).is_err(), "{bad:?} was taken");
+        }
+    }
+
+    #[test]
+    fn an_entry_of_a_directory_is_in_it() {
+        let directory = VolumePath::parse("a/b").unwrap();
+        assert_eq!(VolumePath::child(Some(&directory), "c").unwrap().to_string(), "a/b/c");
+        assert_eq!(VolumePath::child(None, "c").unwrap().to_string(), "c");
+        for name in ["", ".", "..", "c/d", "../c", "/c"] {
+            assert!(VolumePath::child(Some(&directory), name).is_err(), "{name:?} was taken");
         }
     }
 

@@ -28,7 +28,8 @@ use super::watches::{Context, describe_watch_error, pending_claims, released_vol
 /// Serves claims and volumes until `stop` resolves, then finishes what is in flight. Meanwhile empties the trash, keeps
 /// the records of volumes up to date and checks their limits in the background.
 ///
-/// Watches are retried for as long as the API server is away; only `stop` ends them.
+/// Watches are retried for as long as the API server is away; only `stop` ends them. Removals in flight are
+/// interrupted; the trash, records and limits are left as they are.
 pub async fn serve_cluster(reconciler: Arc<Reconciler>, stop: impl Future<Output = ()> + Send + 'static) {
     let stop = stop.shared();
     let client = &reconciler.client;
@@ -105,8 +106,7 @@ pub async fn serve_cluster(reconciler: Arc<Reconciler>, stop: impl Future<Output
     // Ends removals that run in threads of their own.
     reconciler.set_stopping(true);
     class_watch.abort();
-    reconciler.metrics.set_watched(None);
-    reconciler.metrics.limits.forget();
+    reconciler.forget_what_was_watched();
 }
 
 fn log_start(reconciler: &Reconciler) {
@@ -118,7 +118,7 @@ fn log_start(reconciler: &Reconciler) {
     );
 }
 
-/// The uids of the classes of this provisioner.
+/// The uids of the classes of this provisioner that are in the store now.
 fn class_uids(context: &Context) -> HashSet<String> {
     let classes = context.classes.state();
     let served = classes
@@ -127,7 +127,8 @@ fn class_uids(context: &Context) -> HashSet<String> {
     served.filter_map(|class| class.uid()).collect()
 }
 
-/// Runs a controller, and ends it at `stop` if it has never had its first list: it would wait for that list.
+/// Runs a controller, which `stop` ends by itself once `store` has its first list. Before that, it would wait for the
+/// list, so it is dropped at `stop`.
 async fn run_until_stopped<K>(serve: impl Future<Output = ()>, stop: impl Future<Output = ()>, store: Store<K>)
 where
     K: Resource<DynamicType = ()> + Clone + 'static,
@@ -145,7 +146,7 @@ where
 }
 
 /// Provisions a pending claim and counts the outcome, or expands a bound one. Logs the outcome, warns of a failure by
-/// an event on the claim, and requeues it. An error is part of the outcome, never returned.
+/// an event on the claim, and requeues it. A refusal is requeued after 5 minutes, with an event every 30 minutes.
 async fn reconcile_claim(claim: Arc<PersistentVolumeClaim>, context: Arc<Context>) -> Result<Action, Infallible> {
     let reconciler = &context.reconciler;
     let class = claim::class_name(&claim).and_then(|name| context.classes.get(&ObjectRef::new(name)));
@@ -297,9 +298,9 @@ async fn reconcile_volume(volume: Arc<PersistentVolume>, context: Arc<Context>) 
     })
 }
 
-/// When an object whose reconciliation ended with `error` is reconciled again. Unless the provisioner only stopped
-/// leading or serving, `record_failure` counts the failure and gives the wait, and `warn` gets a sentence that says
-/// both.
+/// When an object whose reconciliation ended with `error` is reconciled again: soon without leadership, and only after
+/// a change while stopping. Otherwise `record_failure` counts the failure and gives the wait, and `warn` gets a
+/// sentence with both.
 fn retry_after(error: &ReconcileError, record_failure: impl FnOnce() -> Duration, warn: impl FnOnce(String)) -> Action {
     match error {
         // The lease may be renewed after all.

@@ -11,7 +11,7 @@ use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::served::Served;
 use crate::cluster;
@@ -29,9 +29,14 @@ const NORMAL_DELAY: Duration = Duration::from_millis(500);
 /// How long publishing the rest may take at the end.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The age from which a Normal event waits no longer. Otherwise a steady load, which is no burst, would delay each event
+/// more than the one before.
+const LONGEST_DELAY: Duration = Duration::from_secs(60);
+
 struct QueuedEvent {
     event: Event,
     object: ObjectReference,
+    queued: Instant,
 }
 
 /// Publishes events, except in a dry run.
@@ -53,7 +58,8 @@ pub struct PublisherTasks {
 }
 
 impl Events {
-    /// Starts publishing as `provisioner`, Normal events while no claim or volume is in flight on `exports`.
+    /// Starts publishing as `provisioner`. Each Normal event waits until no claim or volume is in flight on `exports`,
+    /// at most `NORMAL_DELAY`. [`PublisherTasks::flush`] publishes the rest at the end.
     pub fn start_publishing(client: Client, provisioner: &str, exports: Vec<Served>) -> (Self, PublisherTasks) {
         let (normal, normal_queue) = mpsc::channel(QUEUE_LENGTH);
         let (warnings, warning_queue) = mpsc::channel(QUEUE_LENGTH);
@@ -77,14 +83,14 @@ impl Events {
         Self { queues: None }
     }
 
-    /// Queues an event about something that succeeded; drops it if the queue is full.
+    /// Queues an event about something that succeeded; drops it if the queue is full, or in a dry run.
     pub fn publish_normal<K: Resource<DynamicType = ()>>(&self, object: &K, reason: &str, note: String) {
         if let Some(queues) = &self.queues {
             enqueue(&queues.normal, EventType::Normal, object, reason, note);
         }
     }
 
-    /// Queues an event about something that may need attention; drops it if the queue is full.
+    /// Queues an event about something that may need attention; drops it if the queue is full, or in a dry run.
     pub fn publish_warning<K: Resource<DynamicType = ()>>(&self, object: &K, reason: &str, note: String) {
         if let Some(queues) = &self.queues {
             enqueue(&queues.warnings, EventType::Warning, object, reason, note);
@@ -109,14 +115,15 @@ fn enqueue<K: Resource<DynamicType = ()>>(
         secondary: None,
     };
     let object = object.object_ref(&());
-    if queue.try_send(QueuedEvent { event, object }).is_err() {
+    let queued = Instant::now();
+    if queue.try_send(QueuedEvent { event, object, queued }).is_err() {
         tracing::debug!(reason, "event dropped: the queue is full");
     }
 }
 
 impl PublisherTasks {
-    /// Waits, with a timeout, until all queued events are published. All [`Events`] must be dropped before: each keeps
-    /// its queue open.
+    /// Waits, at most `FLUSH_TIMEOUT`, until all queued events are published. All [`Events`] must be dropped before:
+    /// each keeps its queue open.
     pub async fn flush(self) {
         if timeout(FLUSH_TIMEOUT, join(self.normal, self.warnings)).await.is_err() {
             tracing::debug!("events left unpublished");
@@ -132,10 +139,10 @@ struct EventPublisher {
 
 impl EventPublisher {
     /// Publishes one event at a time until the queue is closed and empty. Before each it waits until nothing is in
-    /// flight on `exports`, at most [`NORMAL_DELAY`]; not once the queue is closed.
+    /// flight on `exports`, at most [`NORMAL_DELAY`]; not if the event is [`LONGEST_DELAY`] old or the queue closed.
     async fn publish_all(self, mut queue: mpsc::Receiver<QueuedEvent>, exports: Vec<Served>) {
         while let Some(event) = queue.recv().await {
-            if !queue.is_closed() {
+            if !queue.is_closed() && event.queued.elapsed() < LONGEST_DELAY {
                 _ = timeout(NORMAL_DELAY, join_all(exports.iter().map(Served::wait_until_idle))).await;
             }
             self.publish_event(event).await;
@@ -143,7 +150,7 @@ impl EventPublisher {
     }
 
     /// Sends an event to the API server; a failure is only logged.
-    async fn publish_event(&self, QueuedEvent { event, mut object }: QueuedEvent) {
+    async fn publish_event(&self, QueuedEvent { event, mut object, .. }: QueuedEvent) {
         // Events are namespaced, and the API server wants the namespaces of object and event to be equal.
         object.namespace.get_or_insert_with(|| "default".to_owned());
         // A new recorder each time: it would count a second failure as a repetition of the first, with its text.
@@ -163,18 +170,20 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use serde_json::Value;
-    use tokio::time::{Instant, sleep};
+    use tokio::time::sleep;
 
     use super::*;
     use crate::export::{Export, Mounted};
     use crate::provisioner::mock::{answer, location, mock, next, waiting_claim};
     use crate::provisioner::served::Exports;
 
-    /// Otherwise they would slow down the binding of the claims of a burst.
-    #[tokio::test(start_paused = true)]
-    async fn normal_events_wait_for_the_end_of_a_burst_and_delay_no_warning() {
+    /// The reasons of events, and after how many times [`NORMAL_DELAY`] the API server got them.
+    type Published = Arc<Mutex<Vec<(String, u128)>>>;
+
+    /// A provisioner's events, the export that they wait for, and what the API server gets.
+    fn published_events() -> (Events, PublisherTasks, Served, Published) {
         let (client, mut server) = mock();
-        let published: Arc<Mutex<Vec<(String, u128)>>> = Arc::default();
+        let published = Published::default();
         let (log, begun) = (published.clone(), Instant::now());
         tokio::spawn(async move {
             loop {
@@ -189,12 +198,19 @@ mod tests {
         });
         let export = Export::Mounted(Mounted::new(location(), Path::new("/")));
         let exports = Exports::new((location(), export), Vec::new(), 2);
-        let served = exports.iter().next().unwrap();
+        let served = exports.iter().next().unwrap().clone();
         let (events, tasks) = Events::start_publishing(client, "nfsprov/nfs", vec![served.clone()]);
+        (events, tasks, served, published)
+    }
+
+    /// Otherwise they would slow down the binding of the claims of a burst.
+    #[tokio::test(start_paused = true)]
+    async fn normal_events_wait_for_the_end_of_a_burst_and_delay_no_warning() {
+        let (events, tasks, served, published) = published_events();
         let publish = |number| events.publish_normal(&waiting_claim(), &format!("Normal{number}"), String::new());
         publish(0);
         sleep(NORMAL_DELAY / 2).await;
-        let claim = served.acquire_claim_permit().await;
+        let claim = served.acquire_claim_permit(false).await;
         (1..=4).for_each(publish);
         events.publish_warning(&waiting_claim(), "Warning", String::new());
         sleep(NORMAL_DELAY * 5 / 2).await;
@@ -202,7 +218,7 @@ mod tests {
         drop(claim);
         sleep(NORMAL_DELAY).await;
         // The end of the process waits for no burst.
-        let _claim = served.acquire_claim_permit().await;
+        let _claim = served.acquire_claim_permit(false).await;
         publish(5);
         publish(6);
         drop(events);
@@ -220,5 +236,19 @@ mod tests {
             ("Normal6", 4),
         ];
         assert_eq!(published, expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_load_without_end_delays_no_event_for_ever() {
+        let (events, tasks, served, published) = published_events();
+        let _claim = served.acquire_claim_permit(false).await;
+        let slots = LONGEST_DELAY.as_millis() / NORMAL_DELAY.as_millis();
+        for number in 0..3 * slots {
+            events.publish_normal(&waiting_claim(), &number.to_string(), String::new());
+        }
+        sleep(LONGEST_DELAY + 2 * NORMAL_DELAY).await;
+        assert_eq!(published.lock().unwrap().len() as u128, 3 * slots);
+        drop(events);
+        tasks.flush().await;
     }
 }

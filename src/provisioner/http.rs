@@ -49,13 +49,13 @@ pub struct BindError {
 /// Binds the address, so that one in use is an error at the start.
 ///
 /// # Errors
-/// When it is in use, or not an address of this machine.
+/// When it is in use, not an address of this machine, or not permitted.
 pub async fn bind_listener(address: SocketAddr) -> Result<TcpListener, BindError> {
     let bound = TcpListener::bind(address).await;
     bound.map_err(|source| BindError { address, source })
 }
 
-/// Answers requests and probes the exports until it is dropped.
+/// Answers requests and probes the exports, also as a standby, until it is dropped.
 pub async fn serve_requests(listener: TcpListener, reconciler: Arc<Reconciler>) -> Infallible {
     if let Ok(address) = listener.local_addr() {
         tracing::info!(%address, "serving /metrics, /healthz and /readyz");
@@ -109,6 +109,7 @@ fn accept_header(request: &Request<Incoming>) -> &str {
     accept.and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
+/// `/readyz` is 503 with the reasons unless this replica can serve; `/healthz` is always 200.
 fn answer_request(method: &Method, path: &str, accept: &str, reconciler: &Reconciler) -> Response<Full<Bytes>> {
     if !matches!(*method, Method::GET | Method::HEAD) {
         let mut refusal = build_response(StatusCode::METHOD_NOT_ALLOWED, PLAIN, "GET and HEAD only\n".to_owned());
@@ -151,8 +152,8 @@ fn build_response(status: StatusCode, kind: &'static str, text: String) -> Respo
     response
 }
 
-/// Probes each export again and again, concurrently, so that one that hangs delays no other; records each result as a
-/// metric.
+/// Probes each export every 30 s, or 5 s after a failure, concurrently, so that one that hangs delays no other; records
+/// each result as a metric.
 async fn probe_exports(reconciler: &Reconciler) -> Infallible {
     let watches = reconciler.exports.iter().map(|served| async {
         let name = served.location.to_string();

@@ -48,7 +48,7 @@ impl Leadership {
         Self { until: None }
     }
 
-    /// Held until the time in the channel, which each renewal extends.
+    /// Held until the time in the channel, which each renewal extends; not held while the channel has `None`.
     pub fn held_until(told: watch::Receiver<Option<Instant>>) -> Self {
         Self { until: Some(told) }
     }
@@ -87,7 +87,7 @@ enum HoldAttempt {
 }
 
 impl Candidate {
-    /// A candidate for the Lease `name`, with a new identity.
+    /// A candidate for the Lease `name`, with a new identity. Sends no request yet.
     pub fn new(client: Client, namespace: &str, name: &str) -> Self {
         Self {
             leases: Api::namespaced(client, namespace),
@@ -159,7 +159,7 @@ impl Candidate {
         tracing::warn!("cannot release lease {}: {why}; it expires by itself", self.name);
     }
 
-    /// Retries until this candidate holds the Lease. Logs each new reason why it doesn't.
+    /// Retries, without a limit, until this candidate holds the Lease. Logs each new reason why it doesn't.
     async fn wait_until_acquired(&mut self) {
         let mut logged_reason = String::new();
         loop {
@@ -191,7 +191,8 @@ impl Candidate {
         }
     }
 
-    /// Renews the Lease; returns the reason when another candidate holds it or its deadline has passed.
+    /// Renews the Lease, which must be held, every [`RETRY`]; returns the reason when another candidate holds it or its
+    /// deadline has passed. A failed renewal before the deadline is retried.
     async fn renew_until_lost(&mut self) -> String {
         let mut last_error = String::new();
         loop {
@@ -223,7 +224,7 @@ impl Candidate {
     }
 
     /// Extends the term to [`RENEW_DEADLINE`] after `sent`, the time when the request was sent: others can't have seen
-    /// it earlier. False if that is over already.
+    /// it earlier. False, without a change, if that is over already.
     fn extend_term(&self, sent: Instant) -> bool {
         let until = sent + RENEW_DEADLINE;
         let is_in_time = Instant::now() < until;
@@ -243,7 +244,8 @@ impl Candidate {
     }
 
     /// One attempt, without a timeout: reads the Lease, unless it is known from this candidate's last write, and writes
-    /// it if it is free or its own. A write that another candidate's came before is an error.
+    /// it if it is free or its own. A conflict with another candidate's write is an error; the next attempt reads
+    /// again.
     async fn acquire_or_renew(&mut self) -> Result<HoldAttempt, kube::Error> {
         // Taken out, so that the Lease is read after a failure.
         let known = self.written.take();
@@ -305,7 +307,8 @@ impl Candidate {
 }
 
 /// Warns when nfs-subdir-external-provisioner runs under the same name. It locks an Endpoints object instead of the
-/// Lease, so both would serve the same claims. Returns only if it is forbidden to read the lock.
+/// Lease, so both would serve the same claims. Checks every minute, and warns again only after the lock was free.
+/// Returns only if it is forbidden to read the lock.
 pub async fn watch_for_upstream(client: Client, namespace: String, name: String) {
     let locks: Api<Endpoints> = Api::namespaced(client, &namespace);
     let look = async || match timeout(REQUEST, locks.get_metadata_opt(&name)).await {

@@ -159,8 +159,8 @@ impl Metrics {
         Flight::count_up(&self.volumes_in_flight)
     }
 
-    /// Counts the outcome of a claim: a PV that this attempt created, or a failed attempt. A refusal is one, as for the
-    /// library; a standby's is none.
+    /// Counts the outcome of a claim: a PV that this attempt created, or a failed attempt. A refusal counts as a
+    /// failure, as for the library; an attempt that ended because of stopping or lost leadership counts as nothing.
     pub fn count_claim(&self, claim: &PersistentVolumeClaim, result: &Result<ProvisionOutcome, ReconcileError>) {
         let source = claim.spec.as_ref().and_then(|spec| spec.data_source.as_ref());
         let labels = OfClaim {
@@ -200,22 +200,28 @@ impl Metrics {
         }
     }
 
-    /// Sets the stores that are watched from now on; `None` while standing by.
+    /// Sets the stores whose claims and volumes are counted from now on; `None` while standing by.
     pub fn set_watched(&self, watched: Option<Watched>) {
         *lock_unpoisoned(&self.watched) = watched;
     }
 
-    /// Records the result of probing an export.
+    /// Records the result of probing an export, in place of the last one. `export` is its location as text.
     pub fn record_probe(&self, export: &str, probe: Probe) {
         lock_unpoisoned(&self.probes).insert(export.to_owned(), probe);
     }
 
-    /// Records the state of an export's trash.
+    /// Records the state of an export's trash, in place of the last one. `export` is its location as text.
     pub fn record_trash(&self, export: &str, trash: Trash) {
         lock_unpoisoned(&self.trash).insert(export.to_owned(), trash);
     }
 
-    /// The counts at this moment; while nothing is watched, no claim is pending and no volume released.
+    /// Forgets the trash of all exports: from now on another replica empties it.
+    pub fn forget_trash(&self) {
+        lock_unpoisoned(&self.trash).clear();
+    }
+
+    /// The counts at this moment; while nothing is watched, no claim counts as pending and no volume as released.
+    /// `retries` are those of claims.
     pub fn current_counts(&self, retries: &Retries, leading: bool) -> Counts {
         let (claims, released) = match &*lock_unpoisoned(&self.watched) {
             Some(watched) => (watched.pending_claims(), watched.volumes.len()),
@@ -239,7 +245,7 @@ impl Metrics {
     /// Whether the provisioner can serve: one reachable export is enough. A standby needs no watches for that.
     ///
     /// # Errors
-    /// A sentence for each reason against it.
+    /// A sentence for each reason against it; one is that no export was probed yet.
     pub fn check_readiness(&self, leading: bool) -> Result<(), String> {
         let watching = match &*lock_unpoisoned(&self.watched) {
             Some(watched) => watched.has_listed(),

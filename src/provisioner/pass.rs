@@ -30,7 +30,8 @@ pub struct PendingClaims {
 }
 
 impl PendingClaims {
-    /// Lists the claims that are pending for this provisioner; records the PVs if a class of theirs has a `pathPattern`.
+    /// Lists the claims that are pending for this provisioner, in its namespace if it has one, and all classes. Records
+    /// the PVs in `reconciler` if a class of these claims has a `pathPattern`.
     ///
     /// # Errors
     /// When claims, classes or, where they are needed, PVs can't be listed.
@@ -71,9 +72,11 @@ impl PendingClaims {
         self.claims.is_empty()
     }
 
-    /// Provisions all claims and returns a row for each, sorted by claim; calls `done` with each row as it is known.
+    /// Tries each claim once, concurrently, and returns a row for each, sorted by claim; calls `done` with each row as
+    /// it is known. Failures are neither logged nor counted.
     ///
-    /// When `stop` resolves, claims in flight are finished; those not begun get no row, and `reconciler` begins no more.
+    /// When `stop` resolves, claims in flight are finished; those not begun get no row, and `reconciler` begins no
+    /// more.
     pub async fn provision_all(
         self,
         reconciler: &Reconciler,

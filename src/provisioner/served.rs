@@ -1,7 +1,8 @@
 //! The exports that one provisioner serves, with the concurrency limits and volume locks of each.
 //!
 //! Each export has permits of its own, so claims on a server that hangs don't use up those of other exports. Deletions
-//! have their own permits, so that a mass deletion delays no claim.
+//! have their own permits, so that a mass deletion delays no claim; and so have claims whose size is enforced, which wait
+//! for their limits most of the time.
 //!
 //! Provisioning, deletion and cleanup of one volume hold that volume's lock. Otherwise a cleanup could remove a
 //! directory between the check that the claim is pending and the creation of its PV.
@@ -23,6 +24,10 @@ const IDLE_INTERVAL: Duration = Duration::from_millis(100);
 /// time none is in flight.
 const QUIET: Duration = Duration::from_secs(1);
 
+/// How many times as many claims may be in flight where their size is enforced: half of them have their directories
+/// created while the limits of the others are set together.
+const LIMITED_CLAIMS: usize = 2;
+
 /// One export and its limits. Clones share the limits.
 #[derive(Clone)]
 pub struct Served {
@@ -34,14 +39,31 @@ pub struct Served {
 }
 
 struct Limits {
-    /// Number of claims, and of volumes, that may be in flight.
-    concurrency: usize,
-    claims: Semaphore,
-    volumes: Semaphore,
+    claims: Permits,
+    limited_claims: Permits,
+    volumes: Permits,
     /// When the last claim or deletion began, or a volume changed, if any did.
     last_active: Mutex<Option<Instant>>,
     volume_locks: VolumeLocks,
     trash_filled: Notify,
+}
+
+/// Permits to be in flight.
+struct Permits {
+    count: usize,
+    semaphore: Semaphore,
+}
+
+impl Permits {
+    fn new(count: usize) -> Self {
+        let semaphore = Semaphore::new(count);
+        Self { count, semaphore }
+    }
+
+    /// Whether nobody has one.
+    fn are_free(&self) -> bool {
+        self.semaphore.available_permits() == self.count
+    }
 }
 
 /// A lock per volume, by the PV's name. Locks that are neither held nor awaited are dropped at the next call.
@@ -67,13 +89,18 @@ pub struct Exports {
 }
 
 impl Served {
-    /// Waits for a permit to provision, and notes the activity. Always `Some`: the semaphore is never closed.
-    pub async fn acquire_claim_permit(&self) -> Option<SemaphorePermit<'_>> {
-        self.acquire(&self.limits.claims).await
+    /// Waits for a permit to provision or expand a claim, and notes the activity. `is_limited` claims have their size
+    /// enforced. Always `Some`: the semaphore is never closed.
+    pub async fn acquire_claim_permit(&self, is_limited: bool) -> Option<SemaphorePermit<'_>> {
+        let permits = match is_limited {
+            true => &self.limits.limited_claims,
+            false => &self.limits.claims,
+        };
+        self.acquire(permits).await
     }
 
-    async fn acquire<'a>(&self, permits: &'a Semaphore) -> Option<SemaphorePermit<'a>> {
-        let permit = permits.acquire().await.ok();
+    async fn acquire<'a>(&self, permits: &'a Permits) -> Option<SemaphorePermit<'a>> {
+        let permit = permits.semaphore.acquire().await.ok();
         self.note_activity();
         permit
     }
@@ -92,10 +119,18 @@ impl Served {
     }
 
     fn is_idle(&self) -> bool {
-        let limits = &self.limits;
-        let is_free = |permits: &Semaphore| permits.available_permits() == limits.concurrency;
+        let Limits {
+            claims,
+            limited_claims,
+            volumes,
+            ..
+        } = &*self.limits;
         let active = *self.lock_last_active();
-        is_free(&limits.claims) && is_free(&limits.volumes) && active.is_none_or(|active| active.elapsed() >= QUIET)
+        let is_quiet = active.is_none_or(|active| active.elapsed() >= QUIET);
+        is_quiet
+            && [claims, limited_claims, volumes]
+                .iter()
+                .all(|permits| permits.are_free())
     }
 
     fn lock_last_active(&self) -> MutexGuard<'_, Option<Instant>> {
@@ -130,18 +165,19 @@ impl Served {
 }
 
 impl Exports {
-    /// Serves `first` and `further`; `concurrency` limits claims, and volumes, in flight on each.
+    /// Serves `first` and `further`; `concurrency` limits claims, and volumes, in flight on each, and twice as many
+    /// claims whose size is enforced.
     pub fn new(first: (Location, Export), further: Vec<(Location, Export)>, concurrency: u16) -> Self {
-        let permits = || Semaphore::new(usize::from(concurrency));
+        let concurrency = usize::from(concurrency);
         let served: Vec<Served> = std::iter::once(first)
             .chain(further)
             .map(|(location, export)| Served {
                 location,
                 export,
                 limits: Arc::new(Limits {
-                    concurrency: usize::from(concurrency),
-                    claims: permits(),
-                    volumes: permits(),
+                    claims: Permits::new(concurrency),
+                    limited_claims: Permits::new(LIMITED_CLAIMS * concurrency),
+                    volumes: Permits::new(concurrency),
                     last_active: Mutex::default(),
                     volume_locks: VolumeLocks::default(),
                     trash_filled: Notify::new(),
@@ -190,9 +226,11 @@ mod tests {
         let served = exports.iter().next().unwrap();
         let is_idle_within = |limit| timeout(limit, served.wait_until_idle()).map(|waited| waited.is_ok());
         assert!(is_idle_within(Duration::ZERO).await);
-        let claim = served.acquire_claim_permit().await;
-        assert!(!is_idle_within(QUIET * 3).await);
-        drop(claim);
+        for is_limited in [false, true] {
+            let claim = served.acquire_claim_permit(is_limited).await;
+            assert!(!is_idle_within(QUIET * 3).await);
+            drop(claim);
+        }
         assert!(is_idle_within(Duration::ZERO).await, "the claim began long ago");
         let volume = served.acquire_volume_permit().await;
         drop(volume);

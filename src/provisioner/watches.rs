@@ -32,15 +32,16 @@ pub(super) struct Context {
 }
 
 impl Context {
-    /// The class of a PV, if it still exists.
+    /// The class that a PV names; `None` if it names none, or the class is not in the store (any more).
     pub(super) fn find_class(&self, volume: &PersistentVolume) -> Option<Arc<StorageClass>> {
         let name = volume::class_name(volume)?;
         self.classes.get(&ObjectRef::new(name))
     }
 }
 
-/// Watches the claims that are pending for this provisioner, or are to be expanded by it; keeps them in the store of
-/// `writer`, and cleans up after those that leave the watch.
+/// Watches the claims that are pending for this provisioner, or are to be expanded by it; keeps them in `store`, which
+/// is `writer`'s, and cleans up after those that leave the watch. Emits each error without a backoff: the controller
+/// waits.
 pub(super) fn pending_claims(
     reconciler: &Arc<Reconciler>,
     store: Store<PersistentVolumeClaim>,
@@ -64,7 +65,7 @@ pub(super) fn pending_claims(
 }
 
 /// Watches all volumes, to record their directories and limits and to queue their records. Keeps those that may have to
-/// be deleted in the store of `writer`, and emits them.
+/// be deleted in `store`, which is `writer`'s, and emits them. The classes must be listed before.
 pub(super) fn released_volumes(
     context: &Arc<Context>,
     store: Store<PersistentVolume>,
@@ -88,7 +89,8 @@ fn drop_managed_fields<K: Resource>(object: &mut K) {
     object.meta_mut().managed_fields = None;
 }
 
-/// Records the directories and limits of all PVs of the cluster, and queues records that are out of date.
+/// Records the directories and limits of all PVs of the cluster, and queues records that are out of date. A PV that
+/// changes delays background work on every export if it is this provisioner's.
 fn record_volume_event(event: &Event<PersistentVolume>, context: &Context) {
     let reconciler = &context.reconciler;
     match event {
@@ -118,8 +120,8 @@ fn record_volume_event(event: &Event<PersistentVolume>, context: &Context) {
     }
 }
 
-/// Cleans up after claims that left the watch, which has pending claims only: one that is bound arrives as a deletion,
-/// too. Queues the records of their PVs. `listed` collects the uids of a list while it is being read.
+/// Cleans up after claims that left the watch, which has pending claims only: each change of any other claim
+/// arrives as a deletion, too. Queues the records of their PVs. `listed` collects the uids of a list while it is read.
 fn clean_up_after_claim_event(
     event: &Event<PersistentVolumeClaim>,
     reconciler: &Arc<Reconciler>,
@@ -139,7 +141,7 @@ fn clean_up_after_claim_event(
     }
 }
 
-/// Forgets volumes that are gone; `listed` as for claims.
+/// Forgets the failures and the deletion of volumes that are not watched any more; `listed` as for claims.
 fn record_released_event(event: &Event<PersistentVolume>, reconciler: &Reconciler, listed: &mut HashSet<String>) {
     match event {
         Event::Init => listed.clear(),
@@ -158,7 +160,8 @@ fn record_released_event(event: &Event<PersistentVolume>, reconciler: &Reconcile
     }
 }
 
-/// Stores the classes, and requeues the pending claims of a class when it changes.
+/// Stores the classes, and sends the pending claims of a class to `trigger` when it changes, and all at the end of a
+/// list. Retries the watch with a backoff and logs its errors; ends only with `events`.
 pub(super) async fn watch_classes(
     events: impl Stream<Item = Result<Event<StorageClass>, watcher::Error>> + Send,
     writer: reflector::store::Writer<StorageClass>,
@@ -186,8 +189,8 @@ pub(super) async fn watch_classes(
         .await;
 }
 
-/// Emits each object once the store has it, and no deletions. The store takes a list as a whole, so its objects come at
-/// its end.
+/// Emits each object once the store has it, and no deletions. `events` must have passed the store's writer. The store
+/// takes a list as a whole, so its objects come at its end.
 fn emit_when_stored<K>(
     events: impl Stream<Item = Result<Event<K>, watcher::Error>> + Send,
     store: Store<K>,
@@ -205,7 +208,8 @@ where
     })
 }
 
-/// Passes on the objects that `keep` accepts. One that it no longer accepts becomes a deletion.
+/// Passes on the objects that `keep` accepts. A change of one that it doesn't accept, or never has, becomes a deletion;
+/// in a list, such an object is left out.
 fn keep_matching<K>(
     events: impl Stream<Item = Result<Event<K>, watcher::Error>> + Send,
     keep: impl Fn(&K) -> bool + Send,

@@ -1,4 +1,6 @@
 //! The metrics of limited volumes.
+//!
+//! [`LimitMetrics`] has the numbers of the last round of checks on each export; it must keep none that is older.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -37,7 +39,8 @@ pub struct LimitMetrics {
 }
 
 impl LimitMetrics {
-    /// Records whether the last look at a directory on the export found its limit enforced.
+    /// Records whether the last look at a directory on the export found its limit enforced, in place of the look
+    /// before.
     pub fn record_enforcement(&self, export: &str, is_enforced: bool) {
         lock_unpoisoned(&self.enforced).insert(export.to_owned(), is_enforced);
     }
@@ -68,6 +71,7 @@ impl LimitMetrics {
         lock_unpoisoned(&self.usage).clear();
     }
 
+    /// Adds gauges with the numbers of this moment to the registry; exports without numbers have none.
     pub(super) fn register(&self, registry: &mut Registry) {
         let enforced = Family::<OfExport, Gauge>::default();
         for (export, is_enforced) in &*lock_unpoisoned(&self.enforced) {

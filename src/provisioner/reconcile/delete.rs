@@ -82,14 +82,15 @@ impl Reconciler {
     }
 
     /// Records a PV's directory as one that others must not create, remove or archive, unless the PV's own deletion
-    /// does.
+    /// does. `class` is the PV's, which may decide that.
     pub(in crate::provisioner) fn record_volume(&self, volume: &PersistentVolume, class: Option<&StorageClass>) {
         let removal = self.plan_deletion(volume, class).directory_removal();
         self.lock_neighbours().record_volume(volume, removal);
     }
 
     /// Deletes a volume whose permit is held: locks it if `served` is the export of its directory, reads it again and
-    /// does what [`Reconciler::delete_volume`] says. Without `served`, deletes only a volume whose directory stays.
+    /// does what [`Reconciler::delete_volume`] says. Without `served`, changes no directory: a PV whose directory is to
+    /// be removed by then gives `NothingToDo`.
     async fn delete_with_permit(
         &self,
         seen: &PersistentVolume,
@@ -195,7 +196,8 @@ impl Reconciler {
     /// there. Removes its marker and parents that are empty then and, with `Delete`, the record of the PV.
     ///
     /// `Refused` if the directory was not created for the PV; `Done`, with the directory unchanged, if it belongs to
-    /// another claim by now.
+    /// another claim by now or was removed before. The PV itself is not changed. The caller must hold the volume's
+    /// lock.
     ///
     /// # Errors
     /// When another PV is there, or the export can't be changed.
@@ -273,8 +275,8 @@ impl Reconciler {
         Ok(Done(fate))
     }
 
-    /// Removes the empty parents of a removed directory, up to the first that is in use: a `pathPattern` that names one
-    /// of them would be refused. Errors are logged only.
+    /// Removes the empty parents of a removed directory of the PV `volume`, up to the first that has an entry, a marker
+    /// or another PV: a `pathPattern` that names one of them would be refused. Errors are logged only.
     pub(super) async fn remove_empty_parents(&self, directory: &VolumePath, volume: &str, served: &Served) {
         for above in directory.ancestors().iter().rev() {
             let is_in_use = self
@@ -332,7 +334,8 @@ impl Reconciler {
         }
     }
 
-    /// Removes `finalizer` from the PV with this name and uid, and no other finalizer. A PV that is gone is no error.
+    /// Removes `finalizer` from the PV with this name and uid, and no other finalizer. A PV that is gone, or lacks it,
+    /// is no error; another PV of that name is one.
     async fn remove_finalizer(&self, name: &str, uid: Option<&str>, finalizer: &str) -> Result<(), ReconcileError> {
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
         let action = format!("remove the finalizer of PV {name}");
@@ -351,8 +354,8 @@ impl Reconciler {
     }
 }
 
-/// Archives a directory, under a name with the time if `archive` is taken. Returns what was done, and where the
-/// directory is now, if it existed.
+/// Renames a directory to `archive`, or to that name with the time if it is taken; never overwrites. Returns what was
+/// done, and where the directory is now, if it existed.
 async fn archive_directory(
     directory: &VolumePath,
     mut archive: VolumePath,

@@ -61,7 +61,7 @@ impl Reconciler {
                 size,
             });
         }
-        let _permit = served.acquire_claim_permit().await;
+        let _permit = served.acquire_claim_permit(is_enforced).await;
         let _lock = served.lock_volume(&volume_name).await;
         if let Some(limit) = &plan.limit {
             if let Err(why) = served.export.check_can_limit() {

@@ -28,6 +28,7 @@ enum Subject {
 }
 
 impl LimitWarning {
+    /// Queues the warning as an event on its claim or PV.
     pub(super) fn publish(self, events: &Events) {
         match &self.object {
             Subject::Claim(claim) => events.publish_warning(&**claim, self.reason, self.note),
@@ -38,7 +39,7 @@ impl LimitWarning {
 
 /// The warnings of a round on one export: up to [`MAX_FULL`] volumes that are full, and two at `sample`, the volume
 /// whose enforcement was checked: `not_enforced`, why its limit does not hold, and limits that exceed the file system.
-/// Without `sample`, those two are left out.
+/// Without `sample`, those two are left out. `volumes` are PV names and their limits.
 pub(super) fn limit_warnings(
     volumes: &[(String, LimitedVolume)],
     sample: Option<&(String, LimitedVolume)>,

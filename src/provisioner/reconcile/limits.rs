@@ -64,7 +64,7 @@ impl Reconciler {
         here.map(|(_, name)| name).collect()
     }
 
-    /// Notes a PV if its directory is limited; else forgets it.
+    /// Notes a PV for the checks if its directory is limited and on an export that is served; else forgets it.
     pub(in crate::provisioner) fn note_limit(&self, pv: &PersistentVolume) {
         match volume::find_limit(pv, self.exports.locations()) {
             Some(limited) => _ = self.lock_limited().insert(pv.name_any(), limited),
@@ -81,7 +81,7 @@ impl Reconciler {
         self.lock_limited().clear();
     }
 
-    /// Checks the limits on every export again and again.
+    /// Checks the limits on every export again and again, once the PVs are listed; in a dry run too, which clears none.
     pub(in crate::provisioner) async fn keep_limits(&self) -> Infallible {
         let each = self.exports.iter().map(|served| async move {
             let mut rounds = Rounds::default();
@@ -98,8 +98,9 @@ impl Reconciler {
         }
     }
 
-    /// One round on one export: checks one volume's limit, logs and publishes warnings, records metrics and clears
-    /// limits that hold for nothing. An export that never had limited volumes is not asked; errors are logged only.
+    /// One round on one export: checks one volume's limit, each time the next one's, logs and publishes warnings,
+    /// records metrics and clears limits that hold for nothing. An export that never had limited volumes is not asked;
+    /// errors are logged only, and the export's metrics forgotten.
     async fn check_limits(&self, served: &Served, rounds: &mut Rounds) {
         let volumes: Vec<(String, LimitedVolume)> = {
             let all = self.lock_limited();
@@ -155,7 +156,8 @@ impl Reconciler {
         self.clear_limits(served, rounds, &report).await;
     }
 
-    /// Clears the limits that nothing had at this round and at the last one; not in a dry run, nor as a standby.
+    /// Clears the limits that nothing had at this round and, with the same size, at the last one; not in a dry run, nor
+    /// as a standby. Errors are logged only.
     async fn clear_limits(&self, served: &Served, rounds: &mut Rounds, report: &QuotaReport) {
         let export = served.location.to_string();
         let unused = report.unused_limits();

@@ -77,7 +77,8 @@ pub struct Reconciler {
 }
 
 impl Reconciler {
-    /// Reconciles with these settings on these exports.
+    /// Reconciles with these settings on these exports. It always counts as leading; see
+    /// [`Reconciler::with_leadership`].
     pub fn new(settings: Settings, client: Client, exports: Exports, events: Events) -> Self {
         let neighbours = Neighbours::new(exports.locations());
         let records = record::Records::new(exports.locations().len());
@@ -102,12 +103,13 @@ impl Reconciler {
         }
     }
 
-    /// Changes nothing unless `leading` holds.
+    /// The same, but it changes nothing unless `leading` holds.
     pub fn with_leadership(self, leading: Leadership) -> Self {
         Self { leading, ..self }
     }
 
-    /// Called right before each effect, since the lease may have been lost during a slow request.
+    /// Fails with `NotLeading` unless this provisioner leads now. Called right before each effect, since the lease may
+    /// have been lost during a slow request.
     fn require_leadership(&self) -> Result<(), ReconcileError> {
         match self.leading.is_held_at(Instant::now()) {
             true => Ok(()),
@@ -115,12 +117,14 @@ impl Reconciler {
         }
     }
 
-    /// With true, no further claim or volume is begun; with false they are again.
+    /// With true, no further claim or volume is begun, those that wait for a permit end with `Stopping`, and removals
+    /// are interrupted; with false they are begun again.
     pub fn set_stopping(&self, stop: bool) {
         self.stopping.store(stop, Ordering::Relaxed);
     }
 
-    /// Called once a permit is there: the provisioner may have been stopped meanwhile.
+    /// Called once a permit is there: fails with `Stopping` or `NotLeading` if the provisioner was stopped meanwhile or
+    /// no longer leads.
     fn require_serving(&self) -> Result<(), ReconcileError> {
         match self.stopping.load(Ordering::Relaxed) {
             true => Err(ReconcileError::Stopping),
@@ -139,7 +143,18 @@ impl Reconciler {
         self.volumes_known.send_replace(true);
     }
 
-    /// Waits until all PVs have been recorded, at most for the request timeout.
+    /// Called when the watches have ended. Another replica may lead now, so what was watched counts for nothing when this
+    /// one leads again, and its metrics are the other's.
+    pub(super) fn forget_what_was_watched(&self) {
+        self.volumes_known.send_replace(false);
+        self.forget_all_limits();
+        self.metrics.set_watched(None);
+        self.metrics.limits.forget();
+        self.metrics.forget_trash();
+    }
+
+    /// Waits until all PVs have been recorded once since the watches began, at most for the request timeout; then fails
+    /// with `ApiTimeout`. During later lists it doesn't wait.
     async fn wait_until_volumes_listed(&self) -> Result<(), ReconcileError> {
         let mut known = self.volumes_known.subscribe();
         let waited = tokio::time::timeout(self.settings.request_timeout, known.wait_for(|known| *known)).await;
@@ -178,12 +193,13 @@ impl Reconciler {
         join_all(cleaned).await;
     }
 
-    /// The directories of other PVs on the exports.
+    /// The directories of the PVs on the exports.
     pub(super) fn lock_neighbours(&self) -> MutexGuard<'_, Neighbours> {
         self.neighbours.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends one request to the API server, with the request timeout. `action` is for the error: a verb and its object.
+    /// Sends one request to the API server, with the request timeout and without a retry. After a timeout, the server
+    /// may still carry it out. `action` is for the error: a verb and its object.
     async fn call_api<T>(
         &self,
         action: &str,
@@ -219,6 +235,7 @@ impl Reconciler {
         self.volume_retries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The uids of volumes that are deleted, but still watched.
     pub(super) fn lock_deleted(&self) -> MutexGuard<'_, HashSet<String>> {
         self.deleted.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -228,6 +245,7 @@ impl Reconciler {
         self.started.elapsed()
     }
 
+    /// Whether the claim has failed or was refused before with these versions of claim and class.
     fn has_failed_before(&self, claim: &PersistentVolumeClaim, class: Option<&StorageClass>) -> bool {
         let uid = claim.metadata.uid.as_deref().unwrap_or_default();
         self.lock_claim_retries().has_failed(uid, &retry_key(claim, class))

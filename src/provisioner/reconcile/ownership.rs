@@ -32,7 +32,9 @@ impl Attempt {
 }
 
 impl Reconciler {
-    /// Writes the marker that makes `owner` the owner of a directory. Abandoned markers in the way are removed.
+    /// Writes the marker that makes `owner` the owner of a directory. Up to `TAKEOVERS` abandoned markers in the way
+    /// are removed, with their empty directories. Fails as
+    /// [`Export::take_ownership`](crate::export::Export::take_ownership).
     pub(super) async fn take_ownership(
         &self,
         directory: &VolumePath,
@@ -53,7 +55,8 @@ impl Reconciler {
     }
 
     /// Removes a marker, its directory and empty parents if the owner and its PV are gone and the directory is empty or
-    /// missing. False if the marker stays, also because of an error, which is only logged.
+    /// missing. False if the marker stays, also because the owner's volume is locked or of an error, which is only
+    /// logged.
     async fn remove_abandoned_marker(&self, conflict: &Conflict, served: &Served) -> bool {
         let Conflict { marked, owner, .. } = conflict;
         // While the lock is held, the owner is being provisioned or deleted, or its directory is being taken over.
@@ -85,7 +88,8 @@ impl Reconciler {
         }
     }
 
-    /// Whether an owner was a claim of this provisioner, and neither the claim nor its PV exists.
+    /// Whether an owner was a claim of this provisioner, and neither the claim nor its PV exists. False if the claim's
+    /// class is unknown or gone: it may be another cluster's.
     async fn is_owner_gone(&self, owner: &Owner) -> Result<bool, ReconcileError> {
         let Some(known) = &owner.claim else {
             return Ok(false);
@@ -109,7 +113,8 @@ impl Reconciler {
         Ok(!self.volume_exists(&owner.uid).await?)
     }
 
-    /// Records the directory that an attempt chose. An earlier attempt's directory is removed if it is another one.
+    /// Records the directory that an attempt chose. An earlier attempt's directory is removed if it is another one and
+    /// is empty. The caller must hold the volume's lock.
     pub(super) async fn begin_attempt(&self, claim_uid: &str, attempt: Attempt) {
         let former = self.lock_attempts().insert(claim_uid.to_owned(), attempt.clone());
         if let Some(former) = former.filter(|former| !former.has_same_directory(&attempt)) {
@@ -122,7 +127,8 @@ impl Reconciler {
         self.lock_attempts().remove(claim_uid);
     }
 
-    /// Removes, in the background, the directory of a claim that was deleted before an attempt led to a PV.
+    /// Removes, in the background, the empty directory of a claim that left the watch before an attempt led to a PV. No
+    /// effect if the claim has a PV or no attempt was begun. Waits for an attempt in flight.
     pub(in crate::provisioner) fn clean_up_after_claim(self: &Arc<Self>, claim_uid: &str) {
         let Some(attempt) = self.lock_attempts().get(claim_uid).cloned() else {
             return;
@@ -138,8 +144,8 @@ impl Reconciler {
         });
     }
 
-    /// Forgets all claims but the pending ones, `uids`: the others were bound or deleted while the watch was
-    /// interrupted.
+    /// Forgets all claims but the pending ones, `uids`, and cleans up after those others: they were bound or deleted
+    /// while the watch was interrupted.
     pub(in crate::provisioner) fn clean_up_unlisted_claims(self: &Arc<Self>, uids: &HashSet<String>) {
         self.lock_claim_retries().keep_only(uids);
         let left: Vec<String> = self

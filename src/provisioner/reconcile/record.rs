@@ -124,11 +124,13 @@ impl Records {
 }
 
 impl Queue {
+    /// Locks the state.
     fn state(&self) -> MutexGuard<'_, State> {
         // A set of names is good whatever happened to a thread that held it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Queues a PV's record; one that is queued already stays queued once.
     fn add(&self, volume: String) {
         self.state().volumes.insert(volume);
         self.due.notify_one();
@@ -152,24 +154,28 @@ impl Queue {
         }
     }
 
-    /// What the export holds of a PV's record, as far as it was read.
+    /// The hashes of a PV's record on the export, or of the one being written; `None` if it has none or none was read
+    /// yet.
     fn known(&self, volume: &str) -> Option<Hashes> {
         self.state().known.as_ref()?.get(&hash(volume)).copied()
     }
 
+    /// No effect before the export's records were read.
     fn remember(&self, volume: &str, hashes: Hashes) {
         if let Some(known) = &mut self.state().known {
             known.insert(hash(volume), hashes);
         }
     }
 
+    /// The record then counts as out of date.
     fn forget(&self, volume: &str) {
         if let Some(known) = &mut self.state().known {
             known.remove(&hash(volume));
         }
     }
 
-    /// Removes up to `limit` volumes from the queue, and returns them.
+    /// Removes up to `limit` volumes from the queue, and returns them; empty if none is queued. The caller queues again
+    /// what it doesn't write.
     fn take_volumes(&self, limit: usize) -> Vec<String> {
         let mut state = self.state();
         let taken: Vec<String> = state.volumes.iter().take(limit).cloned().collect();
@@ -181,7 +187,8 @@ impl Queue {
 }
 
 impl Reconciler {
-    /// Queues the record of a PV that was stored, if it is out of date or was not read from the export yet.
+    /// Queues the record of a PV that was stored, if this provisioner keeps one and it is out of date or was not read
+    /// from the export yet.
     pub(in crate::provisioner) fn queue_record_of_volume(&self, volume: &PersistentVolume) {
         let Some(queue) = self.queue_of(volume) else {
             return;
@@ -198,8 +205,8 @@ impl Reconciler {
         }
     }
 
-    /// Queues the record of the PV of a claim that was stored or deleted, if the export is known to have one that is
-    /// out of date.
+    /// Queues the record of the PV of a Bound claim that was stored or deleted, if the export is known to have one that
+    /// differs. Whether the claim still exists is read later.
     pub(in crate::provisioner) fn queue_record_of_claim(&self, claim: &PersistentVolumeClaim) {
         let Some(volume) = bound_volume(claim) else {
             return;
@@ -218,8 +225,8 @@ impl Reconciler {
         self.records.0.iter().for_each(Queue::request_check);
     }
 
-    /// Writes the record of a PV whose claim is deleted and whose directory stays. A failure is logged only: it keeps
-    /// no PV from being deleted.
+    /// Writes the record of a PV whose claim is deleted and whose directory stays, over an older one. A failure is
+    /// logged only: it keeps no PV from being deleted. No effect if the provisioner doesn't lead.
     pub(super) async fn record_without_claim(&self, volume: &PersistentVolume, served: &Served) {
         let Ok(record) = Record::of(volume, None, &served.location) else {
             return;
@@ -233,7 +240,8 @@ impl Reconciler {
         }
     }
 
-    /// The queue of the export that a PV is on; `None` if this provisioner keeps no record of the PV.
+    /// The queue of the export that a PV is on, the first that fits; `None` if this provisioner keeps no record of the
+    /// PV, or serves no such export.
     fn queue_of(&self, volume: &PersistentVolume) -> Option<&Queue> {
         if !is_recorded(volume, &self.settings.name, self.settings.namespace.as_deref()) {
             return None;
@@ -260,7 +268,7 @@ impl Reconciler {
     }
 
     /// Writes the records of one export when they are due, once no claim or volume is in flight or [`FIRST_DELAY`] has
-    /// passed; retries those that fail.
+    /// passed; retries those that fail after 2 s to 5 minutes. Reads all records of the export first.
     async fn keep_records_on(&self, served: &Served, queue: &Queue) -> Infallible {
         let mut retry = FIRST_RETRY;
         // Another replica may have written since this one led, and a write of this one may have been cut off.
@@ -323,7 +331,8 @@ impl Reconciler {
         failure.map_or(Ok(()), Err)
     }
 
-    /// Writes the records of some volumes; returns those that failed, with the reason.
+    /// Writes the records of some volumes, as far as they are out of date; returns those that failed, with the reason.
+    /// Without leadership, writes none.
     async fn write_batch(&self, served: &Served, queue: &Queue, volumes: Vec<String>) -> Vec<(String, Postponed)> {
         let reads = stream::iter(volumes).map(|volume| async move {
             let due = self.due_record(served, queue, &volume).await;
@@ -454,7 +463,7 @@ async fn read_known(served: &Served) -> Result<HashMap<u64, Hashes>, ExportError
     Ok(known)
 }
 
-/// The PV of a claim; `None` unless the claim is Bound.
+/// The name of a claim's PV; `None` unless the claim is Bound.
 fn bound_volume(claim: &PersistentVolumeClaim) -> Option<&str> {
     let phase = claim.status.as_ref()?.phase.as_deref()?;
     let volume = claim.spec.as_ref()?.volume_name.as_deref()?;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::export::ExportError;
 use crate::export::double::{Answer, Double};
+use crate::provisioner::controller;
 use crate::provisioner::lease::Leadership;
 use crate::provisioner::mock::{answer, class, location, mock, next, reconciler, refusal, waiting_claim, work_on};
 use crate::provisioner::outcome::ProvisionOutcome;
@@ -381,4 +382,14 @@ async fn a_volume_is_left_by_one_that_does_not_lead_any_more() {
         );
         assert_eq!(directory.path().join(name).exists(), stays, "{last}");
     }
+}
+
+/// A PV that came while another replica led would else be no neighbour of a claim's directory.
+#[tokio::test(start_paused = true)]
+async fn volumes_are_listed_anew_when_a_replica_leads_again() {
+    let (root, (client, _server)) = (tempfile::tempdir().unwrap(), mock());
+    let reconciler = Arc::new(reconciler(client, root.path()));
+    assert!(reconciler.wait_until_volumes_listed().await.is_ok());
+    controller::serve_cluster(reconciler.clone(), std::future::ready(())).await;
+    assert!(reconciler.wait_until_volumes_listed().await.is_err());
 }

@@ -32,7 +32,8 @@ const DELAY: Duration = Duration::from_secs(30);
 const PROGRESS: Duration = Duration::from_secs(60);
 
 impl Reconciler {
-    /// Empties the trash of every export again and again; in a dry run it is only counted.
+    /// Empties the trash of every export again and again, whichever cluster filled it; in a dry run it is only counted.
+    /// Each round waits for claims and deletions in flight, at most `DELAY`.
     pub(in crate::provisioner) async fn keep_trash_empty(&self) -> Infallible {
         let each = self.exports.iter().map(|served| async move {
             let counting = async {
@@ -74,7 +75,7 @@ impl Reconciler {
     }
 
     /// Removes the directories that are in an export's trash now, until this provisioner is stopped or no longer leads.
-    /// Errors are logged only; the next round tries again.
+    /// Other entries stay. Errors are logged only; the next round tries again.
     pub(super) async fn empty_trash_once(&self, served: &Served) {
         let entries = match served.export.list_trash().await {
             Ok(entries) => entries,
@@ -125,8 +126,8 @@ impl Reconciler {
     }
 }
 
-/// The number of entries and the age of the oldest. `first_seen` keeps the time of each entry as it was first listed,
-/// because a removal in progress changes it.
+/// The number of entries and the age of the oldest at `now`, both in seconds. `first_seen`, which the caller keeps
+/// between lists, has the change time of each entry as it was first listed, because a removal in progress changes it.
 fn summarize_trash(entries: &[Entry], first_seen: &mut HashMap<String, i64>, now: i64) -> Trash {
     first_seen.retain(|name, _| entries.iter().any(|entry| entry.name == *name));
     for entry in entries {

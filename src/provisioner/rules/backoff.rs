@@ -15,8 +15,8 @@ pub const REPEAT: Duration = Duration::from_secs(30 * 60);
 
 /// The delay after failure number `failures` (1 is the first) of the object `uid`.
 ///
-/// The jitter takes up to a fifth off. It is a hash of uid and count, so that claims that failed together are retried at
-/// different times, and tests get the same delay each time.
+/// The jitter takes up to a fifth off. It is a hash of uid and count, so that claims that failed together are retried
+/// at different times, and tests get the same delay each time.
 pub fn delay_after(failures: u32, uid: &str) -> Duration {
     let doublings = failures.saturating_sub(1).min(20);
     let wait = FIRST.saturating_mul(1 << doublings).min(LONGEST);
@@ -41,8 +41,8 @@ struct Failures {
 }
 
 impl Retries {
-    /// Counts a failure of `uid` and returns the delay until the next attempt. When `versions`, the versions of claim and
-    /// class, changes, the count restarts.
+    /// Counts a failure of `uid` and returns the delay until the next attempt. When `versions`, the versions of claim
+    /// and class, changes, the count restarts.
     pub fn record_failure(&mut self, uid: &str, versions: &str) -> Duration {
         let failures = self.failures.entry(uid.to_owned()).or_insert_with(|| Failures {
             versions: versions.to_owned(),
@@ -60,8 +60,8 @@ impl Retries {
         delay_after(failures.count, uid)
     }
 
-    /// Counts a refusal of `uid` at the time `now`. True if an event is due: at the first refusal with these versions, and
-    /// every [`REPEAT`].
+    /// Counts a refusal of `uid` at the time `now`. True if an event is due: at the first refusal with these versions,
+    /// and every [`REPEAT`].
     pub fn record_refusal(&mut self, uid: &str, versions: &str, now: Duration) -> bool {
         self.record_failure(uid, versions);
         let Some(failures) = self.failures.get_mut(uid) else {
@@ -74,14 +74,14 @@ impl Retries {
         is_due
     }
 
-    /// Whether `uid` has failed before with the same versions.
+    /// Whether `uid` has failed or was refused before with the same versions.
     pub fn has_failed(&self, uid: &str, versions: &str) -> bool {
         self.failures
             .get(uid)
             .is_some_and(|failures| failures.versions == versions)
     }
 
-    /// Whether the last attempt on `uid` failed.
+    /// Whether the last attempt on `uid` failed or was refused.
     pub fn is_failing(&self, uid: &str) -> bool {
         self.failures.contains_key(uid)
     }

@@ -1,4 +1,6 @@
 //! What to do with a claim (PURE).
+//!
+//! [`judge_claim`] decides about claims that are pending; `expansion` decides about those that are bound.
 
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use k8s_openapi::api::storage::v1::StorageClass;
@@ -39,12 +41,14 @@ pub fn is_waiting_for(claim: &PersistentVolumeClaim, provisioner: &str) -> bool 
         && phase == Some("Pending")
 }
 
-/// The name of a claim's class, if it has one.
+/// The name of a claim's class, if it names one: the annotation [`CLASS_BETA`] first, else the field. It may be empty.
 pub fn class_name(claim: &PersistentVolumeClaim) -> Option<&str> {
     annotation_of(claim, CLASS_BETA).or_else(|| claim.spec.as_ref()?.storage_class_name.as_deref())
 }
 
-/// Decides what to do with a claim. `found` is its class, if that exists.
+/// Decides what to do with a claim. `found` is its class, if that exists; the class's parameters are not checked.
+/// Refuses copies of claims and snapshots, attributes classes, block volumes, selectors and a class of another
+/// provisioner; ignores other data sources, and a claim that is not waiting for `provisioner`.
 pub fn judge_claim<'a>(
     claim: &PersistentVolumeClaim,
     found: Option<&'a StorageClass>,

@@ -1,4 +1,6 @@
 //! The settings of a StorageClass (PURE).
+//!
+//! [`Settings`] are valid as a whole: a class with an invalid parameter gets none, and its claims are refused.
 
 use k8s_openapi::api::storage::v1::StorageClass;
 
@@ -36,7 +38,7 @@ impl OnDelete {
         }
     }
 
-    /// Parses what [`OnDelete::as_str`] wrote.
+    /// Parses what [`OnDelete::as_str`] wrote; `None` for any other word.
     pub fn from_record(word: &str) -> Option<Self> {
         [Self::Delete, Self::Retain, Self::Archive]
             .into_iter()
@@ -100,7 +102,8 @@ pub fn waits_for_consumer(class: &StorageClass) -> bool {
     class.volume_binding_mode.as_deref() == Some("WaitForFirstConsumer")
 }
 
-/// Whether claims of a class are bound only once the server limits their directories, whatever else the class says.
+/// Whether a class has `quota: enforce`, so that claims are bound only once the server limits their directories. Its
+/// other parameters may be invalid.
 pub fn enforces_quota(class: &StorageClass) -> bool {
     let parameters = class.parameters.as_ref();
     parameters
@@ -109,11 +112,12 @@ pub fn enforces_quota(class: &StorageClass) -> bool {
         == Some("enforce")
 }
 
-/// Reads the settings of a class. Its export is one of those `served`, the first if the class names none.
+/// Reads the settings of a class. Its export is one of those `served`, the first if the class names none. The caller
+/// must have checked that the class is this provisioner's.
 ///
 /// # Errors
-/// One sentence naming the parameter that can't be honoured. Bad values are refused at provisioning, also those that
-/// only deletion needs.
+/// One sentence naming the parameter with an invalid value, also one that only deletion needs; an export that is not
+/// served; a parameter of csi-driver-nfs. Other unknown parameters are no error.
 pub fn read_settings(class: &StorageClass, served: &[Location]) -> Result<Settings, String> {
     let name = class.metadata.name.as_deref().unwrap_or_default();
     let has = |key: &str| {
@@ -194,10 +198,11 @@ pub fn read_settings(class: &StorageClass, served: &[Location]) -> Result<Settin
     })
 }
 
-/// Reads what a class wants done with the directories of deleted volumes; `Archive` without a parameter.
+/// Reads what a class wants done with the directories of deleted volumes; `Archive` without a parameter. `onDelete`
+/// counts before `archiveOnDelete`, whose `false` means `Delete`.
 ///
 /// # Errors
-/// One sentence naming the parameter with an invalid value.
+/// One sentence naming the parameter with an invalid value, also one that doesn't count.
 pub fn read_on_delete(class: &StorageClass) -> Result<OnDelete, String> {
     let name = class.metadata.name.as_deref().unwrap_or_default();
     let parameter = |key: &str| class.parameters.as_ref()?.get(key);

@@ -59,7 +59,8 @@ pub fn observe_record(before: Option<Seen>, record: &LeaseSpec, now: Duration) -
     }
 }
 
-/// Evaluates a Lease at `now` for the candidate `me`; `None` is a Lease that does not exist.
+/// Evaluates a Lease at `now` for the candidate `me`; `None` is a Lease that does not exist, and free. A Lease that
+/// names `me` is [`Verdict::Ours`] even if it has expired.
 pub fn evaluate_lease<'a>(lease: Option<&'a Seen>, me: &str, now: Duration) -> Verdict<'a> {
     let Some(seen) = lease else {
         return Verdict::Free;

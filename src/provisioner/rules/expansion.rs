@@ -22,7 +22,8 @@ pub struct ExpansionPlan {
     pub limit: Option<SizeLimit>,
 }
 
-/// Whether a bound claim of this provisioner requests more than it has. Cheap: every claim of the cluster is checked.
+/// Whether a bound claim requests more than it has and was handed over to this provisioner or to none: the PV of the
+/// latter may be another's. False if a size can't be read. Cheap: every claim of the cluster is checked.
 pub fn wants_expansion(claim: &PersistentVolumeClaim, provisioner: &str) -> bool {
     let status = claim.status.as_ref();
     let has = status.and_then(|status| status.capacity.as_ref()?.get("storage"));
@@ -41,8 +42,9 @@ pub fn wants_expansion(claim: &PersistentVolumeClaim, provisioner: &str) -> bool
             .is_some_and(|(requested, has)| requested > has)
 }
 
-/// Plans the expansion of a claim, whose PV is `bound`. `class` is the claim's, if it exists; `served` are the exports
-/// of this provisioner. `None` if another provisioner made the PV, and the claim was handed over to none.
+/// Plans the expansion of a claim, whose PV is `bound`, after [`wants_expansion`] returned true. `class` is the
+/// claim's, if it exists; `served` are the exports of this provisioner. `None` if another provisioner made the PV, and
+/// the claim was handed over to none.
 ///
 /// # Errors
 /// One sentence, when the claim can't be expanded.

@@ -74,13 +74,14 @@ impl Neighbours {
         }
     }
 
-    /// Forgets a PV that is gone.
+    /// Forgets a PV that is gone; during a list, in the new one only.
     pub fn forget_volume(&mut self, name: &str) {
         self.listed.as_mut().unwrap_or(&mut self.known).forget_volume(name);
     }
 
-    /// The name of a PV other than `volume` whose directory is at, above or below `directory` of `export`. `removal` is
-    /// what is to be done with `directory`; `None` creates it.
+    /// The name of a recorded PV other than `volume` whose directory is at, above or below `directory` of `export`;
+    /// `None` also if the export is unknown. `removal` is what is to be done with `directory`; `None` creates it. The
+    /// caller must know that all PVs have been recorded.
     pub fn find_conflict(
         &self,
         export: &Location,

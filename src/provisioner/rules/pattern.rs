@@ -1,8 +1,9 @@
 //! Renders a class's `pathPattern` for a claim (PURE).
 //!
 //! The syntax is nfs-subdir-external-provisioner's: `${.PVC.name}`, `${.PVC.namespace}`, `${.PVC.labels.KEY}` and
-//! `${.PVC.annotations.KEY}`, where KEY may hold dots and slashes; and `${.PV.name}`. There an unknown or missing value is
-//! empty, which has mounted the directory of a whole namespace, or the export's root, into a pod. Here it is an error.
+//! `${.PVC.annotations.KEY}`, where KEY may hold dots and slashes; and `${.PV.name}`. There an unknown or missing value
+//! is empty, which has mounted the directory of a whole namespace, or the export's root, into a pod. Here it is an
+//! error.
 
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 
@@ -11,11 +12,12 @@ use crate::export::VolumePath;
 
 /// Renders `pattern` for a claim.
 ///
-/// Empty and `.` components of the pattern are dropped, as nfs-subdir-external-provisioner does; those of a value are errors.
+/// Empty and `.` components of the pattern are dropped, as nfs-subdir-external-provisioner does; those of a value are
+/// errors, and so is `..`. A value with slashes gives several components.
 ///
 /// # Errors
-/// One sentence that names the pattern and its fault: an unknown or missing value, an unclosed `${`, or a result that is no
-/// directory below the export.
+/// One sentence that names the pattern and its fault: an unknown or missing value, an unclosed `${`, or a result that
+/// is no directory below the export.
 pub fn render_directory(pattern: &str, claim: &PersistentVolumeClaim) -> Result<VolumePath, String> {
     let wrong = |why: String| format!("pathPattern {pattern:?}: {why}");
     let mut path = String::new();

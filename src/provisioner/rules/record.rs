@@ -37,8 +37,8 @@ pub struct Record {
 }
 
 impl Record {
-    /// The record of a PV on `export`. `claim` is left out if it is not the PV's, and its annotations if the record
-    /// would be too large with them.
+    /// The record of a PV on `export`. `claim` is left out if it is not bound to the PV, and its annotations if the
+    /// record would be too large with them.
     ///
     /// # Errors
     /// One sentence, when the PV has no directory of its own on the export or [`parse`] would refuse its record.
@@ -66,19 +66,20 @@ impl Record {
         self.volume.metadata.name.as_deref().unwrap_or_default()
     }
 
-    /// Whether the server limited the volume to its size.
+    /// Whether the record says that the server limited the volume to its size.
     pub fn is_limited(&self) -> bool {
         annotation_of(&self.volume, QUOTA) == Some(ENFORCE)
     }
 
-    /// The claim that the PV is reserved for: namespace and name.
+    /// The claim that the PV is reserved for: namespace and name. `None` if the PV has no claimRef.
     pub fn claim_key(&self) -> Option<(&str, &str)> {
         let claim = self.volume.spec.as_ref()?.claim_ref.as_ref()?;
         Some((claim.namespace.as_deref()?, claim.name.as_deref()?))
     }
 
-    /// The claim that the directory was made for if the directory is named after another claim than the record's:
-    /// whoever wrote such a record may want another tenant's data.
+    /// The claim, as the text `<namespace>-<name>`, that the directory is named after if that is another claim than the
+    /// record's: whoever wrote such a record may want another tenant's data. `None` for a directory without a default
+    /// name and a record without a claimRef.
     pub fn foreign_directory(&self) -> Option<String> {
         let (namespace, claim) = self.claim_key()?;
         let volume = self.name();
@@ -108,7 +109,7 @@ pub struct Texts {
 }
 
 impl Texts {
-    /// The documents of a record as it is stored.
+    /// The documents of a record as it is stored, unparsed. A text without a separator counts as the PV's.
     pub fn split(record: &str) -> Self {
         let record = record.strip_prefix(HEADER).unwrap_or(record);
         let (volume, claim) = record.split_once(SEPARATOR).unwrap_or((record, ""));
@@ -127,7 +128,7 @@ impl Texts {
 }
 
 /// Whether a provisioner keeps the record of a PV: it is the provisioner's own, of a claim in `namespace` if one is
-/// given, and its data is in use or to be retained.
+/// given, and Bound, or Released with the policy Retain. False for a terminating PV.
 pub fn is_recorded(volume: &PersistentVolume, provisioner: &str, namespace: Option<&str>) -> bool {
     let Some(spec) = &volume.spec else {
         return false;
@@ -146,7 +147,7 @@ pub fn is_recorded(volume: &PersistentVolume, provisioner: &str, namespace: Opti
         && (phase == Some("Bound") || (phase == Some("Released") && is_retained))
 }
 
-/// The part of a record that a PV gives.
+/// The part of a record that a PV gives, as a YAML document: without its uid, status and most annotations.
 ///
 /// # Errors
 /// One sentence, when the PV is no NFS volume.
@@ -191,7 +192,8 @@ pub fn volume_text(volume: &PersistentVolume) -> Result<String, String> {
     })))
 }
 
-/// The part of a record that a claim gives. Data sources and selectors have no effect on a claim that names its volume.
+/// The part of a record that a claim gives, as a YAML document. It leaves out annotations of Kubernetes, and data
+/// sources and selectors, which have no effect on a claim that names its volume.
 pub fn claim_text(claim: &PersistentVolumeClaim) -> String {
     let spec = claim.spec.clone().unwrap_or_default();
     let requests = spec.resources.as_ref().and_then(|all| all.requests.as_ref());
@@ -241,7 +243,7 @@ fn without_empty_fields(value: Value) -> Value {
     Value::Object(fields.filter(|(_, value)| says_something(value)).collect::<Map<_, _>>())
 }
 
-/// Whether a claim is bound to a PV, as both of them say.
+/// Whether a claim is bound to a PV, as both of them say; phases don't count, and a claimRef without a uid fits.
 fn is_claim_of(claim: &PersistentVolumeClaim, volume: &PersistentVolume) -> bool {
     let reference = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
     reference.is_some_and(|reference| {

@@ -86,10 +86,11 @@ pub enum Proof {
     NoMarker,
 }
 
-/// Plans the directory and the PV of a claim.
+/// Plans the directory and the PV of a claim that is to be provisioned. Whether the directory is free is not checked.
 ///
 /// # Errors
-/// One sentence, when the claim lacks a required field or no directory can have its name.
+/// One sentence, when the claim lacks a required field, no directory can have its name or its archive's, or its size
+/// can't be enforced though it must be.
 pub fn plan_volume(
     claim: &PersistentVolumeClaim,
     settings: &Settings,
@@ -174,7 +175,7 @@ pub fn plan_volume(
     })
 }
 
-/// The limit of a claim's directory.
+/// The limit of a claim's directory for `size`, a Kubernetes quantity.
 ///
 /// # Errors
 /// One sentence, when the size is none that can be enforced.
@@ -192,7 +193,7 @@ pub fn may_need_deletion(volume: &PersistentVolume, provisioner: &str, namespace
         && (is_released_or_terminating(volume, provisioner) || has_own_finalizer(volume, provisioner, FORMER_FINALIZER))
 }
 
-/// Whether a provisioner of this name made a PV.
+/// Whether a provisioner of this name made a PV, as its annotation says.
 pub fn is_provisioned_by(volume: &PersistentVolume, provisioner: &str) -> bool {
     annotation_of(volume, PROVISIONED_BY) == Some(provisioner)
 }
@@ -204,14 +205,16 @@ fn is_released_or_terminating(volume: &PersistentVolume, provisioner: &str) -> b
         && (phase_of(volume) == "Released" || volume.metadata.deletion_timestamp.is_some())
 }
 
-/// Whether a PV is this provisioner's and has `finalizer`.
+/// Whether a PV was made by this provisioner and has `finalizer`.
 pub fn has_own_finalizer(volume: &PersistentVolume, provisioner: &str, finalizer: &str) -> bool {
     let mut finalizers = volume.metadata.finalizers.iter().flatten();
     is_provisioned_by(volume, provisioner) && finalizers.any(|name| name == finalizer)
 }
 
-/// Decides what to do with a PV. `served` are the exports of this provisioner; `class` is the PV's, if it still exists,
-/// and tells what to do with a directory whose PV doesn't. If neither does, the directory is archived.
+/// Decides what to do with a PV; [`DeletionPlan::NothingToDo`] unless it is Released or terminating. `served` are the
+/// exports of this provisioner; `class` is the PV's, if it still exists, and tells what to do with a directory whose PV
+/// doesn't. If neither does, the directory is archived. Refuses a PV on no served export, and one whose directory was
+/// not made for it.
 pub fn plan_deletion(
     volume: &PersistentVolume,
     served: &[Location],
@@ -266,7 +269,8 @@ pub fn plan_deletion(
     }
 }
 
-/// Finds the served export and the directory of an NFS volume. The error completes a sentence that begins with the PV.
+/// Finds the served export, the first that fits, and the directory of an NFS volume. A volume that is a whole export is
+/// an error. The error completes a sentence that begins with the PV.
 pub(super) fn locate_directory(nfs: &NFSVolumeSource, served: &[Location]) -> Result<(Location, VolumePath), String> {
     let mut wrong = None;
     for location in served.iter().filter(|location| location.server == nfs.server) {
@@ -315,7 +319,8 @@ pub(in crate::provisioner) struct LimitedVolume {
     pub limit_uid: Option<String>,
 }
 
-/// The directory and the claim of a PV with `quota: enforce` on an export that is served, whoever created it.
+/// The directory and the claim of a PV with the annotation [`QUOTA`] on an export that is served, whoever created it;
+/// `None` for any other PV.
 pub(in crate::provisioner) fn find_limit(volume: &PersistentVolume, served: &[Location]) -> Option<LimitedVolume> {
     if annotation_of(volume, QUOTA) != Some(ENFORCE) {
         return None;
@@ -358,6 +363,7 @@ pub fn class_name(volume: &PersistentVolume) -> Option<&str> {
     volume.spec.as_ref()?.storage_class_name.as_deref()
 }
 
+/// The phase of a PV; empty if it has none yet.
 fn phase_of(volume: &PersistentVolume) -> &str {
     let status = volume.status.as_ref();
     status.and_then(|status| status.phase.as_deref()).unwrap_or_default()

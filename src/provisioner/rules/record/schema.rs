@@ -114,7 +114,8 @@ struct Resources {
     requests: Storage,
 }
 
-/// Reads the record of the PV `name`, which anybody may have written, on `export`.
+/// Parses the record of the PV `name`, which anybody may have written; the PV must be on `export`. Whether its
+/// directory and marker are those of its claim is not checked.
 ///
 /// # Errors
 /// One sentence saying what in it is refused.
@@ -208,7 +209,7 @@ fn check_volume(name: &str, volume: &VolumeDocument, export: &Location) -> Resul
     Ok(directory)
 }
 
-/// The directory of an NFS volume below the root of `export`.
+/// The directory of an NFS volume below the root of `export`; an error if it is elsewhere or in `.nfsprov`.
 fn directory_on(nfs: &Nfs, export: &Location) -> Result<VolumePath, String> {
     if nfs.server != export.server {
         return Err(format!("the PV is on the server {:?}, not on {export}", nfs.server));
@@ -255,6 +256,7 @@ fn check_claim(claim: &ClaimDocument, volume: &VolumeDocument) -> Result<(), Str
     Ok(())
 }
 
+/// Fails if there is no access mode or an unknown one. `what` names the object in the error, as in the checks below.
 fn check_modes(what: &str, modes: &[String]) -> Result<(), String> {
     let known = ["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"];
     match !modes.is_empty() && modes.iter().all(|mode| known.contains(&mode.as_str())) {
@@ -276,6 +278,7 @@ fn check_size_characters(what: &str, size: &str) -> Result<(), String> {
     }
 }
 
+/// A missing or empty class is valid.
 fn check_class(what: &str, class: Option<&str>) -> Result<(), String> {
     match class.is_none_or(|class| class.is_empty() || is_name(class)) {
         true => Ok(()),
@@ -283,6 +286,7 @@ fn check_class(what: &str, class: Option<&str>) -> Result<(), String> {
     }
 }
 
+/// A missing volume mode is valid: it means `Filesystem`.
 fn check_volume_mode(what: &str, mode: Option<&str>) -> Result<(), String> {
     match mode.is_none_or(|mode| mode == "Filesystem") {
         true => Ok(()),
@@ -300,6 +304,7 @@ fn is_label(word: &str) -> bool {
     word.len() <= 63 && is_word(word)
 }
 
+/// Lower-case letters, digits and inner dashes; at least one character.
 fn is_word(word: &str) -> bool {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     word.starts_with(inner) && word.ends_with(inner) && word.chars().all(|c| inner(c) || c == '-')
