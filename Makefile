@@ -1,4 +1,4 @@
-# Commands: try, check, test, test-all; dist, test-dist, test-released; test-crash, bench, fuzz, walkthrough; completions and
+# Commands: try, check, lint, test, test-all; dist, test-dist, test-released; test-crash, bench, fuzz, walkthrough; completions and
 # chart, which write files. The first run builds the lab, which is then cached.
 
 # The lab installs and builds what is missing, with sudo where it must, and a test that can't run fails.
@@ -9,7 +9,7 @@ LAB := target/debug/nfsprov-lab
 # Groups of tests to run, with what they need, instead of all: make test GROUPS="hosts nodes".
 GROUPS ?=
 
-.PHONY: try check test test-all test-crash bench fuzz walkthrough completions chart dist test-dist test-released dist-tools test-dist-tools build lab-program tools test-tools bench-tools
+.PHONY: try check lint test test-all test-crash bench fuzz walkthrough completions chart dist test-dist test-released dist-tools test-dist-tools build lab-program tools test-tools bench-tools
 
 # K8S=1.20|latest chooses the version of Kubernetes; without it try takes one that is built, or 1.20.
 try: build
@@ -19,16 +19,26 @@ try: build
 check: lab-program test-tools
 	$(LAB) test --set check $(GROUPS)
 
+# The licenses and sources of the libraries, and, where the database can be reached, their known faults.
+lint: tools
+	@[ -x "$(CARGO_DENY)" ] || { echo "Checking the libraries needs cargo-deny, so this builds it in $(DENY_ROOT)"; \
+		cargo install --quiet --locked --root "$(DENY_ROOT)" cargo-deny@$(DENY_VERSION); }
+	"$(CARGO_DENY)" --locked check licenses bans sources
+	@if "$(CARGO_DENY)" --locked fetch db; then "$(CARGO_DENY)" --locked check advisories; \
+		else echo "the database of advisories cannot be reached: known faults are NOT checked"; fi
+
+DENY_VERSION := 0.20.2
+DENY_ROOT := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/nfsprov-lab/cargo-deny-$(DENY_VERSION)
+CARGO_DENY := $(DENY_ROOT)/bin/cargo-deny
+
 # What CI runs: the same, and every behaviour once on real components.
 test: lab-program test-tools
 	$(LAB) test $(GROUPS)
 
-# Each behaviour on each version of Kubernetes, at the intervals that users have, and what takes long.
+# Each behaviour on each version of Kubernetes, at the intervals that users have; faults in every step of a host; the crash test
+# with 200 rounds on both versions, and two provisioners for ten minutes; the files of a release; fuzzing.
 test-all: lab-program test-tools test-dist
 	NFSPROV_TESTS=all $(LAB) test --set all
-	$(MAKE) test-crash K8S=1.20
-	$(MAKE) test-crash K8S=latest
-	CRASH_PAIR_SECONDS=600 K8S=latest cargo test --test crash -- two_provisioners
 	$(MAKE) fuzz SECONDS=600
 
 # The document that nfsprov began with, on real nodes; writes docs/walkthrough.md.

@@ -234,6 +234,7 @@ impl Run {
             let errors = file.try_clone().context("cannot share a log")?;
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
             command.env(times::VARIABLE, times).env("RUSTDOCFLAGS", "-D warnings");
+            command.envs(job.variables.iter().copied());
             // A backtrace of a failed assertion says nothing that its message does not.
             command.env("RUST_BACKTRACE", "0");
             let program = command.get_program().to_owned();

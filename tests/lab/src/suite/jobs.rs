@@ -48,6 +48,8 @@ pub(super) struct Job {
     pub(super) needs: &'static [&'static str],
     pub(super) set: Set,
     pub(super) work: Work,
+    /// Variables of its environment.
+    pub(super) variables: &'static [(&'static str, &'static str)],
 }
 
 impl Job {
@@ -72,11 +74,30 @@ impl Job {
 }
 
 const fn job(name: &'static str, needs: &'static [&'static str], set: Set, work: Work) -> Job {
-    Job { name, needs, set, work }
+    Job {
+        name,
+        needs,
+        set,
+        work,
+        variables: &[],
+    }
+}
+
+/// The crash test as it takes too long for every day.
+const fn crash_job(
+    name: &'static str,
+    needs: &'static [&'static str],
+    variables: &'static [(&'static str, &'static str)],
+) -> Job {
+    let work = Work::Tests(&["tests/crash/main.rs"]);
+    Job {
+        variables,
+        ..job(name, needs, Set::All, work)
+    }
 }
 
 /// All jobs. Those of a lane that can run are started in this order: the longest first.
-pub(super) const JOBS: [Job; 17] = [
+pub(super) const JOBS: [Job; 20] = [
     job("format", &[], Set::Check, Work::Cargo(&["fmt", "--all", "--check"])),
     job("compile", &[], Set::Check, Work::Compile),
     job("image", &[], Set::Test, Work::Build("image")),
@@ -137,6 +158,21 @@ pub(super) const JOBS: [Job; 17] = [
         &["compile"],
         Set::Check,
         Work::Cargo(&["doc", "--workspace", "--no-deps", "--quiet"]),
+    ),
+    crash_job(
+        "crash-1.20",
+        &["compile", "kubernetes-1.20"],
+        &[("K8S", "1.20"), ("CRASH_ROUNDS", "200")],
+    ),
+    crash_job(
+        "crash-latest",
+        &["compile", "kubernetes-latest"],
+        &[("K8S", "latest"), ("CRASH_ROUNDS", "200")],
+    ),
+    crash_job(
+        "two-provisioners",
+        &["compile", "kubernetes-latest"],
+        &[("K8S", "latest"), ("CRASH_PAIR_SECONDS", "600")],
     ),
     job(
         "lab",
