@@ -1,4 +1,5 @@
-//! The command line: types only, and what each value may be.
+//! The command line: types only, and what each value may be. Parsers of values look nothing up, and return the value or
+//! one clause that says what is wrong with it.
 
 mod create;
 mod doctor;

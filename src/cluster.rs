@@ -1,4 +1,5 @@
-//! Connects to a cluster by a kubeconfig, as kubectl reads it, and describes kube's errors in one sentence.
+//! Connects to a cluster by a kubeconfig, as kubectl reads it, and describes kube's errors in one sentence. The main
+//! type is [`Cluster`]. Nothing here retries, prints or changes an object.
 
 pub mod images;
 pub mod quantity;
@@ -33,9 +34,9 @@ const WATCH_SILENCE: Duration = Duration::from_secs(330);
 /// How long the client will be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientUse {
-    /// One command, which reports the first error.
+    /// One command, which reports the first error. A watch fails if no event comes within the request time-out.
     OneShot,
-    /// Watches, which outlive restarts of the API server.
+    /// Watches, which outlive restarts of the API server. A request may wait 330 s for an answer.
     LongRunning,
 }
 
@@ -63,7 +64,9 @@ pub enum ClusterError {
     Unreachable { url: String, cause: String },
 }
 
-/// Reads the kubeconfig and asks its API server for the version.
+/// Reads the kubeconfig, or in a pod without one its service account, and asks the API server for the version. The
+/// client never retries. [`ClientUse::OneShot`] limits every request to the request time-out,
+/// [`ClientUse::LongRunning`] only silence, to 330 s.
 ///
 /// # Errors
 /// [`ClusterError`], one sentence naming the file or the URL, within the request time-out.
@@ -100,7 +103,8 @@ pub async fn connect(options: &ClusterOptions, purpose: ClientUse) -> Result<Clu
     })
 }
 
-/// The requested namespace, else the context's, without a request to the cluster. Without a kubeconfig it is `default`.
+/// The requested namespace, else the context's, without a request to the cluster. It is `default` if the command line
+/// names neither kubeconfig nor context, and the default ones are missing or can't be read.
 ///
 /// # Errors
 /// [`ClusterError::Kubeconfig`] when a kubeconfig or context that the command line names can't be read.
@@ -115,7 +119,8 @@ pub async fn resolve_namespace(options: &ClusterOptions) -> Result<String, Clust
     }
 }
 
-/// The names of a kubeconfig's contexts; none if it can't be read.
+/// The names of a kubeconfig's contexts; `None` stands for `$KUBECONFIG`, else `~/.kube/config`. Empty if it can't be
+/// read.
 pub fn list_contexts(kubeconfig: Option<&Path>) -> Vec<String> {
     let read = match kubeconfig {
         Some(path) => Kubeconfig::read_from(path),
@@ -128,8 +133,8 @@ pub fn list_contexts(kubeconfig: Option<&Path>) -> Vec<String> {
 /// The number of objects in one page of a list.
 const PAGE: u32 = 500;
 
-/// Lists the objects for which `keep` is true. Reads page by page, so that a large cluster is never in memory as a
-/// whole.
+/// Lists the objects for which `keep` is true, without their `managedFields`. Reads page by page, so that a large
+/// cluster is never in memory as a whole; a page that can't be read is an error for the whole list.
 pub async fn list_filtered<K>(api: &Api<K>, keep: impl Fn(&K) -> bool) -> Result<Vec<K>, kube::Error>
 where
     K: Resource + Clone + DeserializeOwned + std::fmt::Debug,
@@ -138,7 +143,7 @@ where
 }
 
 /// Calls `convert` with each object that `params` select, page by page as [`list_filtered`] does, and lists what it
-/// returns.
+/// returns. The objects have no `managedFields`.
 pub async fn list_mapped<K, T, I>(
     api: &Api<K>,
     params: ListParams,
@@ -211,7 +216,7 @@ fn end_of_array(json: &[u8]) -> Option<usize> {
 }
 
 /// The configuration of the requested or current context of the kubeconfig; in a pod without one, its service
-/// account's.
+/// account's. Always [`ClusterError::Kubeconfig`] as its error.
 async fn load_config(options: &ClusterOptions) -> Result<Config, ClusterError> {
     let source_name = match (&options.kubeconfig, std::env::var("KUBECONFIG")) {
         (Some(path), _) => format!("kubeconfig {}", path.display()),
@@ -252,6 +257,7 @@ async fn load_config(options: &ClusterOptions) -> Result<Config, ClusterError> {
         .map_err(|error| wrong(&error))
 }
 
+/// Whether there is no kubeconfig: no file, or no home directory to look in.
 fn is_missing(error: &KubeconfigError) -> bool {
     match error {
         KubeconfigError::FindPath => true,
@@ -260,7 +266,7 @@ fn is_missing(error: &KubeconfigError) -> bool {
     }
 }
 
-/// One sentence: the API server's message, or the reason why it did not answer.
+/// One sentence: the API server's message, or the reason why it did not answer. Names no object; is not escaped.
 pub fn describe_error(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),

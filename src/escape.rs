@@ -24,7 +24,7 @@ fn escape_hidden(text: &str, keeps: impl Fn(char) -> bool) -> String {
     shown
 }
 
-/// Whether a character is invisible, or changes how others are shown.
+/// Whether a character is invisible, or changes how others are shown; line ends and tabs are hidden, spaces are not.
 pub fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')

@@ -110,7 +110,8 @@ fn run_subcommand(cli: Cli) -> Result<Exit> {
     exit
 }
 
-/// Prints one sentence for a wrong command line; prints help and version as clap does.
+/// Prints one sentence for a wrong command line and returns `Usage`; prints help and version as clap does, which is
+/// `Done`, or `Usage` if the help stands for a missing argument.
 fn print_usage_error(error: &clap::Error) -> Exit {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
@@ -131,7 +132,7 @@ fn print_usage_error(error: &clap::Error) -> Exit {
     }
 }
 
-/// Starts the log on stderr, with the level of -q, -v or `RUST_LOG`.
+/// Starts the log on stderr, with the level of `RUST_LOG` if it is set, else of -q or -v.
 fn start_logging(cli: &Cli) {
     let level = match (cli.global.quiet, cli.global.verbose) {
         (true, _) => "error",

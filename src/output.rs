@@ -54,11 +54,12 @@ impl Colour {
 /// The columns of a terminal that reports no size, as those of `script` and of many CI systems do.
 const USUAL_WIDTH: u16 = 80;
 
-/// The columns of the terminal on stdout; `None` without a terminal.
+/// The columns of the terminal on stdout, 80 if it reports none; `None` without a terminal.
 pub fn stdout_width() -> Option<usize> {
     terminal_width().map(usize::from)
 }
 
+/// As [`stdout_width`].
 fn terminal_width() -> Option<u16> {
     Table::new().width().map(|width| match width {
         0 => USUAL_WIDTH,
@@ -146,7 +147,7 @@ fn diff_line(line: &str, colour: Colour) -> String {
     }
 }
 
-/// Writes indented JSON; hidden characters are escaped.
+/// The value as indented JSON with a newline; hidden characters are escaped.
 pub fn to_json(value: &Value) -> String {
     escape::escape_json(&format!("{value:#}")) + "\n"
 }
@@ -156,7 +157,8 @@ pub fn is_terminal() -> bool {
     std::io::stdout().is_terminal()
 }
 
-/// Writes a result to stdout. A closed pipe, as after `head`, is no error.
+/// Writes a result to stdout as it is, without escapes and without a newline of its own. A closed pipe, as after
+/// `head`, is no error.
 ///
 /// # Errors
 /// When stdout can't be written for another reason, such as a full disk.
@@ -207,7 +209,8 @@ fn prompt_if_terminal<T>(question: impl FnOnce() -> dialoguer::Result<T>) -> Opt
     can_ask().then(|| run_prompt(question).ok()).flatten()
 }
 
-/// Asks on the terminal until `check` accepts the answer, and returns the result of `check`; needs [`can_ask`].
+/// Asks on the terminal until `check` accepts the answer without the blanks around it, and returns the result of
+/// `check`; needs [`can_ask`].
 ///
 /// # Errors
 /// When the terminal goes away.
@@ -224,7 +227,7 @@ pub fn ask(question: &str, check: fn(&str) -> Result<String, String>) -> std::io
 /// Asks for a yes or a no on the terminal; no is the default; needs [`can_ask`].
 ///
 /// # Errors
-/// When the terminal goes away.
+/// When the terminal goes away, or Ctrl-C interrupts the question.
 pub fn confirm(question: &str) -> std::io::Result<bool> {
     run_prompt(|| {
         Confirm::new()
@@ -289,8 +292,8 @@ pub fn clear() {
     _ = MOVING.clear();
 }
 
-/// Shows the result of `text` in a line under the log until it is dropped, if `wanted` and on a terminal. Redraws only
-/// changes.
+/// Shows the result of `text` in a line under the log until the future is dropped, if `wanted` and on a terminal. Never
+/// ends by itself; without a terminal it only waits.
 pub async fn live_line(wanted: bool, text: impl Fn() -> String) -> Infallible {
     if !wanted || MOVING.is_hidden() {
         return std::future::pending().await;
@@ -347,7 +350,7 @@ impl Drop for TemporaryLine {
     }
 }
 
-/// Shows a progress bar; hidden without a terminal.
+/// Shows a progress bar; hidden without a terminal. The caller advances it, and removes it with `finish_and_clear`.
 pub fn progress_bar(total: usize, what: &'static str) -> ProgressBar {
     let bar = MOVING.add(ProgressBar::new(total as u64));
     // The template is a constant; should it be invalid, the default style is used.

@@ -13,7 +13,7 @@ pub struct Versioned<T> {
 }
 
 impl<T: Serialize> Versioned<T> {
-    /// A result, which is an object, of a kind.
+    /// A result of a kind. It must serialise to an object, as [`Items`] does for a list.
     pub fn new(kind: &'static str, result: T) -> Self {
         Self {
             api_version: "nfsprov/v1",

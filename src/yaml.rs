@@ -8,7 +8,8 @@ use super::escape;
 /// The most documents that are read from one text.
 const DOCUMENTS: usize = 16;
 
-/// Writes a value as YAML: its structure in blocks, its scalars as JSON.
+/// Writes a value as YAML that ends with a newline: its structure in blocks, its scalars as JSON, hidden characters
+/// escaped. Keys of ASCII letters only are not quoted.
 pub fn to_yaml(value: &Value) -> String {
     let mut text = String::new();
     write_block(value, 0, &mut text);
@@ -53,10 +54,10 @@ fn write_block(value: &Value, depth: usize, text: &mut String) {
     }
 }
 
-/// Parses one document.
+/// Parses one document of a trusted author; an empty text is null.
 ///
 /// # Errors
-/// The line, if known, and the cause.
+/// The line in the text, if known, and the cause; also for a second document or a key that is there twice.
 pub fn parse_document(text: &str) -> Result<Value, (Option<usize>, String)> {
     // Through YAML's own value, which refuses a key that is there twice.
     let value: serde_yaml::Value = serde_yaml::from_str(text).map_err(|error| {
@@ -66,7 +67,8 @@ pub fn parse_document(text: &str) -> Result<Value, (Option<usize>, String)> {
     serde_json::to_value(value).map_err(|error| (None, error.to_string()))
 }
 
-/// Parses the documents of an untrusted text, at most [`DOCUMENTS`]; empty ones are dropped.
+/// Parses the documents of an untrusted text, the first 16 ([`DOCUMENTS`]); empty ones are dropped, further ones are
+/// ignored.
 ///
 /// Anchors and aliases, by which a short text expands to a huge one, are refused by their characters: [`to_yaml`]
 /// escapes neither, so a writer of such a text escapes them in strings (`\u0026`, `\u002a`).

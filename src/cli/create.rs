@@ -1,4 +1,4 @@
-//! The options of `create`.
+//! The options of `create`. Checks of values return the value to use, or one clause that says what is wrong with it.
 
 mod storage;
 mod workload;

@@ -1,4 +1,5 @@
-//! The options of `doctor`.
+//! The options of `doctor`. A parser of values returns the value, or one clause that says what is wrong with it;
+//! whether an object exists is not looked up.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -134,7 +135,8 @@ fn parse_code_to_fix(text: &str) -> Result<&'static str, String> {
     parse_code(text).map_err(|error| format!("{error}; name objects before --fix"))
 }
 
-/// Parses the code of a finding, in any case and with or without `NFS`.
+/// Parses the code of a finding, in any case and with or without `NFS`; returns it as findings have it. Fails for a
+/// code that no finding has.
 fn parse_code(text: &str) -> Result<&'static str, String> {
     let found = explain::find_entry(text).map(|entry| entry.code);
     found.ok_or_else(|| "no such finding; nfsprov doctor explain lists them".to_owned())

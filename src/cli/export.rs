@@ -1,4 +1,5 @@
-//! The options that say where an export is, and how it is reached.
+//! The options that say where an export is, and how it is reached. A parser of values returns the value, or one clause
+//! that says what is wrong with it; no server is contacted.
 
 use std::path::PathBuf;
 
@@ -37,7 +38,7 @@ pub struct ExportOfVolumes {
     pub ssh: Ssh,
 }
 
-/// Parses `nfs`, `ssh://[USER@]HOST[:PORT]` or `dir:` and an absolute path.
+/// Parses `nfs`, `ssh://[USER@]HOST[:PORT]` or `dir:` and an absolute path, which need not exist.
 pub(super) fn parse_via(text: &str) -> Result<Via, String> {
     if text.starts_with("ssh://") {
         return parse_host(text.trim_end_matches('/')).map(Via::Ssh);

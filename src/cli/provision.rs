@@ -1,4 +1,4 @@
-//! The options of `provision`.
+//! The options of `provision`. A parser of values returns the value, or one clause that says what is wrong with it.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -81,6 +81,7 @@ fn parse_export(text: &str) -> Result<(String, String), String> {
     ))
 }
 
+/// Parses an IP address with a port; host names are refused.
 fn parse_address(text: &str) -> Result<SocketAddr, String> {
     let shape = "an address and a port are wanted, such as 0.0.0.0:9100 or [::1]:9100";
     text.parse().map_err(|_| shape.to_owned())

@@ -1,4 +1,5 @@
-//! The options of commands that log in to hosts over SSH.
+//! The options of commands that log in to hosts over SSH. A parser of values returns the value, or one clause that says
+//! what is wrong with it; no host is contacted.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -44,6 +45,7 @@ pub enum HostKey {
     AcceptNew,
 }
 
+/// Parses `[USER@]HOST[:PORT]`, with or without `ssh://` before it; the error says what is wrong with it.
 pub(super) fn parse_host(text: &str) -> Result<Target, String> {
     text.parse()
         .map_err(|error: crate::host::TargetError| error.to_string())

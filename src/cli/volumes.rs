@@ -1,4 +1,4 @@
-//! The options of `volumes`.
+//! The options of `volumes`. A parser of values returns the value, or one clause that says what is wrong with it.
 
 use clap::{Args, Subcommand};
 
@@ -209,6 +209,7 @@ pub struct Expire {
     pub export: ExportAt,
 }
 
+/// Parses a size as a quantity to bytes.
 fn parse_size(text: &str) -> Result<u64, String> {
     let shape = || "a size is a number and a suffix, such as 100Gi".to_owned();
     amount::parse_bytes(text).ok_or_else(shape)

@@ -16,13 +16,13 @@ pub fn base_name(image: &str) -> &str {
     last.split(':').next().unwrap_or(last)
 }
 
-/// An image's tag; `None` if it has none.
+/// An image's tag; `None` if it has none. A digest is no tag.
 pub fn find_tag(image: &str) -> Option<&str> {
     let repository = image.split('@').next()?;
     Some(repository.rsplit('/').next()?.split_once(':')?.1)
 }
 
-/// Whether its client library can't refer to objects without a selfLink.
+/// Whether its client library can't refer to objects without a selfLink: nfs-client-provisioner, of any tag.
 pub fn needs_self_link(image: &str) -> bool {
     base_name(image).starts_with("nfs-client-provisioner")
 }
@@ -32,7 +32,7 @@ pub fn makes_directories(image: &str) -> bool {
     needs_self_link(image) || base_name(image).starts_with("nfs-subdir-external-provisioner")
 }
 
-/// Whether it is the provisioner with an NFS server of its own inside.
+/// Whether it is nfs-ganesha-server-and-external-provisioner, under one of its names, which runs an NFS server itself.
 pub fn is_ganesha(image: &str) -> bool {
     let name = base_name(image);
     let prefixes = [
@@ -53,7 +53,7 @@ pub fn is_nfs_csi_driver(image: &str) -> bool {
     base_name(image).starts_with("nfsplugin")
 }
 
-/// Whether it is nfsprov's own.
+/// Whether it is nfsprov's own, by its name.
 pub fn is_nfsprov(image: &str) -> bool {
     base_name(image).starts_with("nfsprov")
 }
@@ -63,8 +63,8 @@ pub fn frozen_registry(image: &str) -> Option<&'static str> {
     FROZEN.into_iter().find(|prefix| image.starts_with(prefix))
 }
 
-/// The image to use instead of one from a frozen registry: the same on registry.k8s.io, or [`CURRENT`] for a
-/// provisioner that creates directories. `None` for other images.
+/// The image to use instead of one of k8s.gcr.io, the same on registry.k8s.io; [`CURRENT`] for any other image of a
+/// provisioner that creates directories, from whatever registry. `None` for other images.
 pub fn new_location(image: &str) -> Option<String> {
     match image.strip_prefix("k8s.gcr.io/") {
         Some(rest) => Some(format!("registry.k8s.io/{rest}")),
@@ -84,7 +84,7 @@ pub fn last_release(image: &str) -> String {
     }
 }
 
-/// Whether its tag is a version of the Helm chart, which no image has.
+/// Whether it is nfs-subdir-external-provisioner with a tag v4.0.… that only its Helm chart has.
 pub fn is_chart_version(image: &str) -> bool {
     let released = |tag: &str| RELEASED.contains(&tag) || !tag.starts_with("v4.0.");
     base_name(image) == "nfs-subdir-external-provisioner" && find_tag(image).is_some_and(|tag| !released(tag))

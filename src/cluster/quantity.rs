@@ -16,7 +16,7 @@ const SUFFIXES: [(&str, u128); 12] = [
     ("E", 1_000_000_000_000_000_000),
 ];
 
-/// Parses a Kubernetes quantity to bytes, rounded up; `None` if it is no quantity, or exceeds 64 bits.
+/// Parses a Kubernetes quantity without a sign to bytes, rounded up; `None` if it is none, or exceeds 64 bits.
 pub fn parse_bytes(quantity: &str) -> Option<u64> {
     let end = quantity
         .find(|c: char| !c.is_ascii_digit() && c != '.')

@@ -1,4 +1,5 @@
-//! Access to exports and hosts: from `--via`, the SSH options, and this process' environment.
+//! Access to exports and hosts: from `--via`, the SSH options, and this process' environment. Hosts' questions are
+//! asked on the terminal; without one, or if the user cancels, they have no answer (`None`).
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,7 +31,8 @@ pub(super) fn ssh_access_for(via: &Via, quota_ssh: Option<&Target>, ssh: &Ssh) -
     Err(UsageError(why.into()).into())
 }
 
-/// The export at `location`. Where it is accessed over NFS, commands on the host `quota_ssh` limit its directories.
+/// The export at `location`. Where it is accessed over NFS, commands on the host `quota_ssh` limit its directories. No
+/// server is contacted yet.
 pub(super) fn export_via(via: &Via, quota_ssh: Option<&Target>, access: &Access, location: Location) -> Export {
     let over_ssh = |target: &Target| export::Ssh::new(location.clone(), target.clone(), access.clone());
     match via {
@@ -41,7 +43,8 @@ pub(super) fn export_via(via: &Via, quota_ssh: Option<&Target>, access: &Access,
 }
 
 /// The SSH options, with the home directory, user and agent of the environment, and a new cache of prompts. Reads the
-/// file of `--sudo-password-file`.
+/// file of `--sudo-password-file`; an error if it can't be read or has no password. Connections share prompts and jump
+/// hosts only if they use one `Access`.
 pub(super) fn ssh_access(ssh: &Ssh) -> Result<Access> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let user = variable("USER").or(variable("LOGNAME"));

@@ -1,4 +1,5 @@
-//! `nfsprov create`: manifests on stdout or in files, or applied.
+//! `nfsprov create`: manifests on stdout or in files, or applied. Notes and warnings are texts for stderr, and never
+//! errors.
 
 mod request;
 mod required;
@@ -29,7 +30,8 @@ use crate::manifest::{self, Document, Manifest, Values, apply, render_manifest};
 use crate::output;
 use request::CreateRequest;
 
-/// Renders the manifest, then writes it to files, applies it, or prints it.
+/// Renders the manifest, then writes it to files, applies it, or prints it. Prompts for required values that are
+/// missing. A dry run on the client comes before `--apply`. Notes go to stderr, unless `--quiet` is given.
 pub async fn run(kind: Kind, global: &Global) -> Result<Exit> {
     let mut request = CreateRequest::from_args(kind, global).await?;
     let delivery = request.delivery.clone();
@@ -96,7 +98,8 @@ fn write_manifest_files(manifest: &Manifest, directory: &Path, overwrite: bool) 
 }
 
 /// Applies the objects one after the other, prints a line for each, and waits until they are ready if that is asked
-/// for; an error if one is not in time. Warns of a missing class or a rival provisioner before.
+/// for; an error if one is not in time. An object that is refused ends it; those before it stay applied. `on_server` is
+/// a dry run; `note` shows a warning, of a missing class or a rival provisioner, to the user.
 async fn apply_manifest(
     cluster: &Cluster,
     manifest: &Manifest,
@@ -169,7 +172,8 @@ async fn is_existing_class(cluster: &Cluster, values: &Values, document: &Docume
     existing.is_some_and(|class| class.provisioner == provisioner.provisioner)
 }
 
-/// Why a volume is not Available or a claim not Bound: the doctor's first finding, else the newest event.
+/// Why a volume is not Available or a claim not Bound: the doctor's first error or warning about it, else the newest
+/// event; says so if there is neither.
 async fn explain_not_ready(cluster: &Cluster, object: &DynamicObject) -> String {
     let namespace = manifest::wait::namespace_of(cluster, object);
     let facts = gather(cluster, Some(&namespace), None).await;
@@ -197,7 +201,7 @@ async fn explain_not_ready(cluster: &Cluster, object: &DynamicObject) -> String 
 }
 
 /// A note if no StorageClass has the name of the class: that is right for static volumes, and a mistake for provisioned
-/// ones. `None` if classes can't be read.
+/// ones. `None` if it exists, the values name no class, or classes can't be read.
 async fn note_missing_class(cluster: &Cluster, values: &Values) -> Option<String> {
     let (class, meaning) = match values {
         Values::Volume(volume) => (
@@ -224,7 +228,8 @@ async fn note_missing_class(cluster: &Cluster, values: &Values) -> Option<String
         .then(|| format!("note: storageclass/{class} not found: {meaning}"))
 }
 
-/// A warning if another Deployment runs a provisioner of the same name; a note if Deployments can't be read.
+/// A warning if another Deployment, not scaled to 0, runs a provisioner of the same name; a note if Deployments can't
+/// be read. `None` otherwise, and for values of other kinds.
 async fn warn_of_rival(cluster: &Cluster, values: &Values) -> Option<String> {
     let Values::Provisioner(ours) = values else { return None };
     let mut facts = Facts::default();

@@ -1,4 +1,5 @@
-//! `nfsprov doctor`: diagnoses the cluster's NFS storage, and fixes it with `--fix`.
+//! `nfsprov doctor`: diagnoses the cluster's NFS storage, and fixes it with `--fix`. What can't be read is recorded as
+//! unread, for the report; it ends nothing.
 
 mod fix;
 mod gate;
@@ -83,8 +84,8 @@ pub async fn run(args: &Doctor, global: &Global) -> Result<Exit> {
     }
 }
 
-/// Reads the cluster and the connected hosts, then probes the exports and lists those that answer. With `--no-probe`,
-/// leaves the exports out and records that.
+/// Reads the cluster and the connected hosts, then probes the exports and lists those that answer. What can't be read
+/// is recorded as unread, and no error. With `--no-probe`, leaves the exports out and records that.
 async fn gather_facts(
     args: &Doctor,
     cluster: &Cluster,
@@ -103,7 +104,8 @@ async fn gather_facts(
     facts
 }
 
-/// As [`gather_facts`], after connecting to the hosts of `--ssh`. Hosts that fail are recorded as unread.
+/// As [`gather_facts`], after connecting to the hosts of `--ssh`. Hosts that fail are recorded as unread; an error only
+/// if the SSH options can't be used.
 async fn connect_and_gather(
     args: &Doctor,
     cluster: &Cluster,
@@ -121,7 +123,7 @@ async fn current_time(cluster: &Cluster) -> Timestamp {
     server_time(cluster).await.unwrap_or_else(Timestamp::now)
 }
 
-/// The report on the objects of the command line, or on all objects.
+/// The report on the objects of the command line, or on all objects; an error if one of them does not exist.
 fn report_on_targets(args: &Doctor, facts: &Facts, now: Timestamp) -> Result<Report> {
     let targets = find_targets(args, facts)?;
     Ok(Report::new(
@@ -133,7 +135,7 @@ fn report_on_targets(args: &Doctor, facts: &Facts, now: Timestamp) -> Result<Rep
 }
 
 /// Prints the report. Returns `Failed` if a finding counts as a failure, `Unchecked` if claims, or with `--strict`
-/// anything that a check needs, could not be read.
+/// anything that a check needs, could not be read; what was left out on request does not count.
 fn finish_with_report(args: &Doctor, global: &Global, facts: &Facts, report: &Report) -> Result<Exit> {
     print_report(args, global, report)?;
     let failed = report.findings.iter().any(|finding| is_failure(args, finding));
@@ -253,7 +255,7 @@ fn sets_gate(args: &Doctor, facts: &Facts, report: &Report) -> Result<bool> {
     Ok(true)
 }
 
-/// Removes the gate from the hosts of `--ssh`, even if the API server does not answer.
+/// Removes the gate from the hosts of `--ssh` after a confirmation, even if the API server does not answer.
 async fn undo_gate(args: &Doctor, global: &Global) -> Result<Exit> {
     let connection = cluster_options(global);
     let cluster = match connect(&connection, ClientUse::OneShot).await {
@@ -278,6 +280,7 @@ async fn undo_gate(args: &Doctor, global: &Global) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// Whether the severity of a finding is one that `--fail-on` counts as a failure.
 fn is_failure(args: &Doctor, finding: &Finding) -> bool {
     match args.fail_on {
         FailOn::Error => finding.severity == Severity::Error,
@@ -299,13 +302,14 @@ fn print_report(args: &Doctor, global: &Global, report: &Report) -> Result<()> {
     Ok(output::print(&text)?)
 }
 
-/// Prints why no check could run.
+/// Prints why no check could run, and returns `Unchecked`.
 fn exit_unchecked(why: &str) -> Exit {
     output::say(&format!("error: {why}"));
     Exit::Unchecked
 }
 
 /// Reports that the cluster can't be reached: as a report if the output is not a table, and as an error on stderr.
+/// Returns `Unchecked`.
 fn report_unreachable(args: &Doctor, global: &Global, error: &ClusterError) -> Result<Exit> {
     if let ClusterError::Unreachable { url, cause } = error
         && args.dump.is_none()
@@ -316,7 +320,8 @@ fn report_unreachable(args: &Doctor, global: &Global, error: &ClusterError) -> R
     Ok(exit_unchecked(&error.to_string()))
 }
 
-/// Reads the cluster into a dump and prints the paths of its files; names on stderr what could not be read.
+/// Reads the cluster into a dump and prints the paths of its files; names on stderr what could not be read, and is
+/// `Done` all the same.
 async fn write_dump(cluster: &Cluster, namespace: Option<&str>, directory: &Path) -> Result<Exit> {
     let dump = Mutex::new(Dump::default());
     let facts = gather(cluster, namespace, Some(&dump)).await;
@@ -331,7 +336,7 @@ async fn write_dump(cluster: &Cluster, namespace: Option<&str>, directory: &Path
     Ok(Exit::Done)
 }
 
-/// Finds the objects of the command line.
+/// Finds the objects of the command line; a name of a claim or pod that several namespaces have stands for all of them.
 ///
 /// # Errors
 /// When one of them does not exist.

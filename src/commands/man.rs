@@ -26,7 +26,7 @@ pub fn run(args: &cli::Man) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Adds the page of a command and the pages of its subcommands.
+/// Adds the pages of a command's subcommands, hidden ones left out, then its own.
 fn collect_pages(command: Command, files: &mut Vec<File>) -> Result<()> {
     for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
         collect_pages(below.clone(), files)?;

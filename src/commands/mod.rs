@@ -1,4 +1,5 @@
-//! One file or folder per subcommand: it takes the arguments, calls a domain and prints the result.
+//! One file or folder per subcommand: it takes the arguments, calls a domain and prints the result. Errors are
+//! returned, not printed; a [`UsageError`] becomes the exit status 2.
 
 mod access;
 pub mod completions;
@@ -45,8 +46,8 @@ pub(crate) fn colour_choice(when: When) -> Colour {
     }
 }
 
-/// Listens for signals from now on. The future resolves at the first SIGINT or SIGTERM; at the second the process ends
-/// at once.
+/// Listens for signals from now on; they no longer end the process. The future resolves at the first SIGINT or SIGTERM,
+/// which is logged; at the second the process ends at once with status 1.
 fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static> {
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
@@ -68,7 +69,7 @@ fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static> {
 }
 
 /// Writes files into a directory and prints their paths. Overwrites files that differ only with `overwrite`, or after a
-/// confirmation.
+/// confirmation; an error if the user declines, a usage error without a terminal. Nothing is written then.
 fn write_files(directory: &Path, files: &[File], overwrite: bool) -> Result<()> {
     let written = match files::write_files(directory, files, overwrite) {
         Err(error @ WriteError::Differs(_)) => {
@@ -90,7 +91,8 @@ fn write_files(directory: &Path, files: &[File], overwrite: bool) -> Result<()> 
     Ok(output::print(&lines.collect::<String>())?)
 }
 
-/// A claim given as `NAMESPACE/NAME`, as kubectl takes it: `pvc/NAME -n NAMESPACE`.
+/// A claim given as `NAMESPACE/NAME`, as kubectl takes it: `pvc/NAME -n NAMESPACE`. Any other text is returned as it
+/// is.
 fn claim_title(claim: &str) -> String {
     match claim.split_once('/') {
         Some((namespace, name)) => format!("pvc/{name} -n {namespace}"),
@@ -98,7 +100,8 @@ fn claim_title(claim: &str) -> String {
     }
 }
 
-/// Renders a result of `kind` as JSON or YAML. `None` for the other formats, which each command renders itself.
+/// Renders a result, which serialises to an object, as JSON or YAML with its `kind` and version. `None` for the other
+/// formats, which each command renders itself.
 fn for_scripts(format: Format, kind: &'static str, result: impl Serialize) -> serde_json::Result<Option<String>> {
     let write = match format {
         Format::Json => output::to_json,

@@ -30,7 +30,8 @@ use crate::versioned::Items;
 const CHECK_LIMITS: Duration = Duration::from_secs(300);
 
 /// Connects to the cluster and the exports, then runs one pass, or with `--watch` serves claims until a signal: with
-/// metrics, leader election and a status line as the options say.
+/// metrics, leader election and a status line as the options say. An export that can't be reached is an error without
+/// `--watch`, and a warning with it.
 pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
     let purpose = if args.watch {
         ClientUse::LongRunning
@@ -182,7 +183,8 @@ fn further_exports(args: &Provision, first: &Location, access: &Access) -> Resul
     Ok(known.into_iter().skip(1).map(reached).collect())
 }
 
-/// Provisions the claims that are pending now and prints a row for each. `Failed` if one was refused or failed.
+/// Provisions the claims that are pending now and prints a row for each; `stop` ends it after the claims in progress.
+/// `Failed` if one was refused or failed.
 async fn run_one_pass(reconciler: &Reconciler, listing: Listing, stop: impl Future<Output = ()>) -> Result<Exit> {
     let pending = PendingClaims::read_from_cluster(reconciler)
         .await
@@ -229,6 +231,7 @@ async fn run_one_pass(reconciler: &Reconciler, listing: Listing, stop: impl Futu
     })
 }
 
+/// The claim, the result in words, the PV, empty if there is none, and the directory or the reason.
 fn result_cells(row: &Row) -> [String; 4] {
     let (result, volume, detail) = match &row.result {
         Ok(ProvisionOutcome::Provisioned { volume, path, .. }) => ("provisioned", volume.clone(), path.clone()),

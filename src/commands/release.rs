@@ -66,12 +66,14 @@ pub async fn run(args: Release, global: &Global) -> Result<Exit> {
     wait_until_available(&volumes, &args.volume, args.waiting.timeout).await
 }
 
+/// Reads the PV; one that doesn't exist is an error.
 async fn read_volume(volumes: &Api<PersistentVolume>, name: &str) -> Result<PersistentVolume> {
     let found = volumes.get_opt(name).await;
     let found = found.map_err(|error| anyhow!("cannot read pv/{name}: {}", cluster::describe_error(&error)))?;
     found.with_context(|| format!("pv/{name} not found; `nfsprov status` lists the NFS volumes"))
 }
 
+/// Asks until the answer is one of both; needs [`output::can_ask`].
 fn ask_keep_or_scrub(volume: &PersistentVolume) -> Result<Data> {
     let question = format!(
         "Keep the data of pv/{} for its next claim, or scrub it? (keep/scrub)",
@@ -95,8 +97,9 @@ fn warn_of_kept_data(volume: &PersistentVolume) {
     }
 }
 
-/// Empties the PV's directory after a confirmation, or with `--yes` without one. An error if the user declines, another
-/// PV uses the directory, or the PV changed during the prompt.
+/// Empties the PV's directory after a confirmation, or with `--yes` without one; a directory that is empty needs none.
+/// An error, with nothing removed, if the user declines, another PV uses the directory, or the PV changed during the
+/// prompt.
 async fn scrub_after_confirmation(
     client: &Client,
     volumes: &Api<PersistentVolume>,
@@ -139,8 +142,8 @@ async fn scrub_after_confirmation(
     Ok(())
 }
 
-/// The PV's directory on the export of the command line, else the one that the provisioner recorded; an error without
-/// both.
+/// The PV's directory on the export of the command line, if that has `--path`, else the one that the provisioner
+/// recorded in the PV; an error without both, or if the PV is not on that export.
 fn directory_of(volume: &PersistentVolume, args: &Release) -> Result<ExportDirectory> {
     let Some(path) = &args.export.path else {
         return place::recorded_directory(volume).ok_or_else(|| {
@@ -164,7 +167,8 @@ fn directory_of(volume: &PersistentVolume, args: &Release) -> Result<ExportDirec
     place::directory_on(volume, &export).map_err(|why| anyhow!("{}", output::escape_line(&why)))
 }
 
-/// Removes the claim reference and the annotation that the controller manager chose the claim.
+/// Removes the claim reference, so that any claim can bind to the PV, and the annotation that the controller manager
+/// chose the claim. Does not wait for the phase.
 ///
 /// # Errors
 /// Also when the PV was changed since it was read as `seen`.
@@ -211,6 +215,7 @@ async fn wait_until_available(volumes: &Api<PersistentVolume>, name: &str, limit
     }
 }
 
+/// The PV's phase; empty if it has none yet.
 fn phase_of(volume: &PersistentVolume) -> &str {
     let status = volume.status.as_ref();
     status.and_then(|status| status.phase.as_deref()).unwrap_or_default()

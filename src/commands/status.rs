@@ -29,7 +29,7 @@ struct DisplayOptions {
 }
 
 /// Reads the cluster, with `--sizes` also the directories, and prints the tables; with `--watch` again after each
-/// change.
+/// change, without the limits that the options of the export ask for. Kinds that can't be read are a warning.
 pub async fn run(args: Status, global: &Global) -> Result<Exit> {
     let location = export_of_options(&args)?;
     let purpose = if args.watch {
@@ -134,6 +134,7 @@ async fn print_on_changes(client: &Client, namespace: Option<&str>, display: &Di
     Ok(Exit::Done)
 }
 
+/// The overview in the format of the options; an empty text if a table or names have nothing to show.
 fn render_overview(overview: &Overview, display: &DisplayOptions, now: Timestamp) -> Result<String> {
     if let Some(text) = for_scripts(display.format, "Status", overview)? {
         return Ok(text);
@@ -175,7 +176,7 @@ fn render_tables(overview: &Overview, display: &DisplayOptions, now: Timestamp, 
     tables.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
-/// The claims with their volumes, then the volumes without a shown claim.
+/// The claims with their volumes, then the volumes without a shown claim; `None` without any.
 fn claims_table(overview: &Overview, display: &DisplayOptions, now: Timestamp, wide: bool) -> Option<String> {
     let mut headings = vec!["CLAIM", "PHASE", "CLASS", "SIZE", "MODES", "VOLUME", "AGE"];
     if display.all_namespaces {
@@ -275,11 +276,13 @@ fn short_modes(modes: &[String]) -> String {
     short.collect::<Vec<_>>().join(",")
 }
 
+/// The age in short, such as `3d`; empty if the creation is not known.
 fn age_of(created: Option<Timestamp>, now: Timestamp) -> String {
     let seconds = created.map(|created| amount::seconds_since(created.as_second(), now.as_second()));
     seconds.map(amount::format_age).unwrap_or_default()
 }
 
+/// The classes, with what becomes of directories, `?` if that is not known; `None` without any class.
 fn classes_table(overview: &Overview, display: &DisplayOptions, wide: bool) -> Option<String> {
     let mut headings = vec!["CLASS", "PROVISIONER", "POLICY", "ON DELETE"];
     if wide {
@@ -301,6 +304,7 @@ fn classes_table(overview: &Overview, display: &DisplayOptions, wide: bool) -> O
     table_unless_empty(display, &headings, rows.collect())
 }
 
+/// The provisioners, those outside of the cluster included; `None` without any.
 fn provisioners_table(overview: &Overview, display: &DisplayOptions, wide: bool) -> Option<String> {
     let mut headings = vec!["PROVISIONER", "READY", "RUNS AS", "LEADER"];
     if wide {

@@ -1,4 +1,5 @@
-//! `nfsprov volumes`: the directories on an export against the PVs that own them.
+//! `nfsprov volumes`: the directories on an export against the PVs that own them. Results go to stdout, notes and
+//! failures of single directories to stderr.
 
 mod claims;
 mod limit;
@@ -67,7 +68,8 @@ struct Place {
 }
 
 impl Place {
-    /// Connects to the cluster and probes the export, in parallel; fails if either can't be reached.
+    /// Connects to the cluster and probes the export, in parallel; fails if either can't be reached, or the SSH options
+    /// don't fit `--via`. The cluster's client is for one command: a watch that is silent for long fails.
     async fn connect(at: &ExportAt, global: &Global) -> Result<Self> {
         let location = Location {
             server: at.server.clone(),
@@ -105,6 +107,7 @@ impl Place {
     }
 }
 
+/// Measures the directory of each row and sets what it holds; shows a progress bar.
 async fn measure_with_progress(export: &Export, rows: &mut [Row]) {
     let bar = output::progress_bar(rows.len(), "directories read");
     measure_directories(export, rows, || bar.inc(1)).await;
@@ -149,7 +152,8 @@ async fn list_directories(args: &Directories, global: &Global, subject: Subject)
     Ok(Exit::Done)
 }
 
-/// Sets the claim of each archive's row: that of the volume's record, or a remark that it holds several volumes.
+/// Sets the claim of each archive's row: that of the volume's record, or a remark that it holds several volumes; none
+/// if the record is missing or refused. An error if the export can't be read.
 async fn name_claims(place: &Place, rows: &mut [Row]) -> Result<()> {
     let volumes: Vec<String> = rows.iter().filter_map(|row| row.volume.clone()).collect();
     let records = read::read_records_of(&place.export, &place.location, None, &volumes).await?;

@@ -1,4 +1,5 @@
-//! The files of a server node that may contain the gate, and the one that takes effect (PURE).
+//! The files of a server node that may contain the gate RemoveSelfLink=false, and the one that takes effect (PURE). The
+//! main type is [`Server`].
 
 use super::edit::{self, Arguments, Format, unit_has_arguments, unit_has_command};
 use super::{Gate, GateError};
@@ -63,6 +64,7 @@ pub(crate) fn copy_of(path: &str) -> String {
 }
 
 /// The script that prints the path, size and text of each file that exists, copies included, and the installed units.
+/// Its status is 0 whatever exists.
 pub(crate) fn read_script() -> String {
     let paths = FILES.map(|(_, _, path)| match path.ends_with('/') {
         true => format!("{path}*"),
@@ -76,7 +78,8 @@ pub(crate) fn read_script() -> String {
     )
 }
 
-/// Parses what [`read_script`] printed.
+/// Parses what [`read_script`] printed. A kubeadm manifest comes before RKE2, and that before K3s; the result has the
+/// files of the one that is installed, those that don't exist and are no drop-ins included.
 ///
 /// # Errors
 /// Why no API server is found on the host, or which file's text is incomplete or not UTF-8.
@@ -211,8 +214,8 @@ impl Server {
         Ok(last.or_else(|| self.files.iter().find(|file| file.format != Format::Unit)))
     }
 
-    /// Address and port of the node's own API server, from its files; `127.0.0.1` and `6443` by default. An IPv6
-    /// address is in brackets.
+    /// Address and port of the node's own API server, from the first of its files that sets each; `127.0.0.1` and
+    /// `6443` by default, also where it listens on all addresses. An IPv6 address is in brackets.
     pub(crate) fn api_endpoint(&self) -> (String, String) {
         let texts: Vec<&str> = self.files.iter().filter_map(|file| file.text.as_deref()).collect();
         let setting = |names: &[&str], is_value: fn(char) -> bool| {

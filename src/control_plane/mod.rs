@@ -34,7 +34,8 @@ pub(crate) enum Gate {
     Unset,
 }
 
-/// Checks that an API server of this version needs the gate and starts with it.
+/// Checks that an API server of this version needs the gate and starts with it: 1.20 to 1.23 do. `minor` is the minor
+/// version of `version`, which only the error quotes; `None`, for an unknown version, is an error.
 ///
 /// # Errors
 /// One clause that says why it does not need the gate, or does not start with it.

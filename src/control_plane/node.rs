@@ -1,4 +1,5 @@
-//! Server nodes over SSH: reads their files, and runs the step that changes them.
+//! Server nodes over SSH: reads their files, and runs the step that sets or removes the gate RemoveSelfLink=false in
+//! them. Nothing here asks or prints.
 
 use std::time::Duration;
 
@@ -19,7 +20,8 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Connects to a host and reads its files; the inner error says why it has no API server.
+    /// Connects to a host and reads its files. The inner error, which names the host, says why it has no API server, or
+    /// which of its files can't be used. Changes nothing.
     ///
     /// # Errors
     /// When the host can't be reached or read.
@@ -40,8 +42,9 @@ impl Node {
         self.host.name()
     }
 
-    /// Makes the edits, restarts the API server and waits up to `limit` for it; the host undoes all if it does not
-    /// become ready.
+    /// Makes the edits, which [`Server::plan_edits`] planned for this node and `wanted`, restarts the API server and
+    /// waits up to `limit` for it; the host undoes all if it does not become ready. Asks nothing. Refused, without a
+    /// change, if a file was changed since [`Self::connect`] read it.
     ///
     /// # Errors
     /// In which state the host is left, and why.

@@ -1,5 +1,6 @@
 //! The script that a server node runs (PURE): it changes files, restarts the API server, waits until the node's own
-//! `/readyz` answers, and restores everything if it does not. A lost connection leaves no change incomplete.
+//! `/readyz` answers, and restores everything if it does not. A connection that is lost while it waits ends it without
+//! that undo.
 
 use super::Gate;
 use super::files::{FileEdit, Installed, Server, copy_of};
@@ -46,9 +47,9 @@ process() {
 }
 "#;
 
-/// The script that applies `edits` and exits with 0 or one of the statuses above; it tries for `seconds` whether the
-/// API server is ready, and once more after an undo. An API server that answers 401 or 403 is up and refuses anonymous
-/// requests; one that crashes again and again does not answer three times in a row.
+/// The script that applies `edits` and exits with 0, [`CHANGED`], [`NO_CLIENT`], [`PUT_BACK`] or [`NOT_PUT_BACK`]; it
+/// tries for `seconds` whether the API server is ready, and once more after an undo. An API server that answers 401 or
+/// 403 is up and refuses anonymous requests; one that crashes again and again does not answer three times in a row.
 pub(crate) fn step_script(server: &Server, edits: &[FileEdit], wanted: Gate, seconds: u64) -> String {
     let (address, port) = server.api_endpoint();
     let (restart, is_new) = match server.installed {

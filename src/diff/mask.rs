@@ -89,7 +89,8 @@ impl Mask {
     }
 
     /// For `rest`, which begins with a word: the number of bytes to show, and the number of bytes of a secret after
-    /// them, 0 if there is none. Notes whether a secret follows later.
+    /// them, 0 if there is none. `quote` is the quotation mark that is open there. Notes whether a secret follows
+    /// later.
     fn find_secret(&mut self, rest: &str, quote: Option<char>) -> (usize, usize) {
         let length = rest.find(is_separator).unwrap_or(rest.len());
         let word = &rest[..length];
@@ -175,7 +176,8 @@ fn next_quotation(open: Option<char>, c: char) -> Option<char> {
     }
 }
 
-/// The length of a value: up to the end of its quotation, or to the next space.
+/// The length in bytes of a value: up to the end of the open quotation `quote` or of the line, without one to the next
+/// space.
 fn value_length(rest: &str, quote: Option<char>) -> usize {
     let ends = |c: char| match quote {
         Some(quote) => c == quote || c == '\n',
@@ -184,7 +186,8 @@ fn value_length(rest: &str, quote: Option<char>) -> usize {
     rest.find(ends).unwrap_or(rest.len())
 }
 
-/// If the word of `length` is a key, followed by a colon and a space: the key, and where its value begins.
+/// If the first `length` bytes are a key, followed by a colon and a space: the key, and the byte where its value
+/// begins. `None` if they are none.
 fn after_colon(rest: &str, length: usize) -> Option<(&str, usize)> {
     let word = &rest[..length];
     let (key, colon) = match word.strip_suffix(':') {

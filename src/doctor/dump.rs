@@ -41,7 +41,8 @@ impl Dump {
         self.lists.remove(what);
     }
 
-    /// Adds an object to the list of its kind in the dump, without values of environment variables.
+    /// Adds an object to the list `what`, which names the file too, without `managedFields`, kubectl's copy of it and
+    /// the values of most environment variables.
     pub fn add(&mut self, what: &str, object: impl Serialize) {
         // Objects of the API can always be written as JSON.
         if let Ok(mut object) = serde_json::to_value(object) {
@@ -57,7 +58,7 @@ impl Dump {
     /// Writes everything to a directory, which is created if it is missing; returns the paths of the files.
     ///
     /// # Errors
-    /// When a file can't be written, or the directory is not empty.
+    /// When a file can't be written, or the directory is not empty. Files that were written before an error stay.
     pub fn write(&self, directory: &Path, version: &str, now: Timestamp) -> Result<Vec<PathBuf>> {
         let cannot = || format!("cannot write {}", directory.display());
         fs::create_dir_all(directory.join("logs")).with_context(cannot)?;

@@ -313,7 +313,8 @@ impl Facts {
         (major == 1).then(|| minor[..digits].parse().ok())?
     }
 
-    /// Adds the objects of `other`, but not its logs, NFS results and hosts, nor what it could not read.
+    /// Adds the objects of `other`, duplicates too, but not its version, namespace, logs, NFS results and hosts, nor
+    /// what it could not read.
     pub fn absorb(&mut self, other: Self) {
         self.claims.extend(other.claims);
         self.volumes.extend(other.volumes);
@@ -330,7 +331,8 @@ impl Facts {
         self.self_link = self.self_link.or(other.self_link);
     }
 
-    /// Adds a workload if any check uses it. Its claim templates are dropped outside the namespace of the diagnosis.
+    /// Adds a workload if any check uses it. Its claim templates are dropped outside `namespace`, which must be set
+    /// before.
     fn add_workload(&mut self, mut workload: Workload) {
         let namespace = self.namespace.as_ref();
         if namespace.is_some_and(|namespace| *namespace != workload.namespace) {
@@ -369,7 +371,8 @@ impl Facts {
         self.locks.sort_by_key(|lock| lock.kind != "Lease");
     }
 
-    /// Records that `what` was not read because of this option.
+    /// Records that `what` was not read because of this option, which begins with `--`: its checks then count as left
+    /// out on request.
     pub fn record_left_out(&mut self, what: &str, option: &str) {
         self.unread.push(Unread {
             what: what.to_owned(),
@@ -378,7 +381,7 @@ impl Facts {
         });
     }
 
-    /// Whether `what` is not among what could not be read.
+    /// Whether `what`, as [`Unread::what`] names it, is not recorded as unread; true for names that nothing reads, too.
     pub fn knows(&self, what: &str) -> bool {
         self.unread.iter().all(|unread| unread.what != what)
     }
@@ -387,7 +390,8 @@ impl Facts {
         self.classes.iter().find(|class| class.name == name)
     }
 
-    /// The class that claims without one get now: the newest of those marked as default; `None` if none is.
+    /// The newest of the classes that are marked as default, which Kubernetes 1.26 or later gives to claims without a
+    /// class; `None` if none is marked.
     pub fn default_class(&self) -> Option<&Class> {
         let marked = self.classes.iter().filter(|class| class.default);
         marked.max_by_key(|class| class.created)

@@ -61,8 +61,8 @@ impl Change {
         }
     }
 
-    /// The patch that is merged into the object, in which containers and variables are found by their names. `None` for
-    /// a deletion or a change of a host.
+    /// The patch for [`edit::merge_change`], which finds containers and variables by their names; the API server would
+    /// replace whole lists by it. `None` for a deletion or a change of a host.
     pub fn patch(&self) -> Option<Value> {
         let in_container = |container: &str, key: &str, value: Value| {
             let container = json!({"name": container, key: value});

@@ -21,7 +21,8 @@ const NAMED: usize = 6;
 /// The narrowest text that is still wrapped.
 const NARROWEST: usize = 40;
 
-/// A report as text for a terminal of this width.
+/// A report as text for a terminal of `width` columns, of which at least 40 are used. Texts from the cluster are
+/// escaped.
 pub fn text(report: &Report, width: usize, colour: bool) -> String {
     let page = TextReport {
         width: width.max(NARROWEST),
@@ -57,7 +58,7 @@ struct TextReport {
 }
 
 impl TextReport {
-    /// A finding with its evidence, the objects that it affects, and its fix.
+    /// A finding with its evidence, the objects that it affects, its fix, and the command that explains it.
     fn write_finding(&self, finding: &Finding) -> String {
         let (word, colour) = severity_style(finding.severity);
         let head = format!("{word} {}", finding.code);
@@ -117,8 +118,8 @@ impl TextReport {
         out
     }
 
-    /// Colours a text if the report has colours. All text passes this function or the next; both escape characters that
-    /// a terminal would act on.
+    /// Colours a text, by an ANSI code such as `1;31`, if the report has colours. All text passes this function or the
+    /// next; both escape characters that a terminal would act on.
     fn paint(&self, text: &str, colour: &str) -> String {
         let text = escape_line(text);
         match self.colour {
@@ -254,7 +255,7 @@ pub fn format_entry(entry: &entry::Entry, width: usize) -> String {
     head + &lines.collect::<String>()
 }
 
-/// The JSON object that scripts read.
+/// The JSON object that scripts read, in which characters that a terminal would act on are escaped.
 ///
 /// # Errors
 /// None in practice: serde_json writes any report.

@@ -123,7 +123,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Adds an object to the facts, and to the dump if it adds anything to them.
+    /// Adds an object to the facts, and to the dump only if the facts keep something of it.
     fn add<K: Listed>(&self, facts: &mut Facts, object: K) {
         let copy = self.dump.is_some().then(|| object.clone());
         let before = facts.count_objects();
@@ -133,7 +133,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Adds an object that the API server returned, if it exists; an error is recorded as unread.
+    /// The facts of an object that the API server returned, none if it doesn't exist; an error is recorded as unread.
     fn facts_of<K: Listed>(&self, answer: Result<Option<K>, kube::Error>) -> Facts {
         let mut facts = Facts::default();
         match answer {
@@ -274,7 +274,8 @@ impl Reader<'_> {
         self.facts_of(namespace.map(Some))
     }
 
-    /// Adds the pods, events, logs, permissions and locks of each provisioner that was found.
+    /// Adds the logs, permissions and Endpoints locks of each provisioner in `facts`, which have to be complete, and
+    /// the pods and events of those outside the namespace of the diagnosis. Events are then unsorted.
     async fn read_provisioners(&self, facts: &mut Facts) {
         let found: Vec<_> = provisioners::find_provisioners(facts)
             .iter()

@@ -76,6 +76,7 @@ pub fn is_sign_of(code: &str, place: Place, text: &str) -> bool {
     classify(place, text).is_some_and(|(found, _)| found == code)
 }
 
+/// The text of the first group that took part in the match; `None` if the pattern has none.
 fn first_captured(captures: &Captures<'_>) -> Option<String> {
     let first = captures.iter().skip(1).flatten().next();
     first.map(|group| group.as_str().to_owned())
@@ -90,6 +91,7 @@ pub fn find_log_line<'a>(code: &str, log: &'a str) -> Option<&'a str> {
 }
 
 /// The quota's name and items in `exceeded quota: NAME, requested: …, used: …, limited: …`; `None` for other messages.
+/// An item without a used amount has an empty one.
 pub fn parse_exceeded_quota(text: &str) -> Option<(String, Vec<QuotaItem>)> {
     let patterns = PATTERNS.iter().filter(|pattern| pattern.code == "NFS121");
     let captures = patterns.map(|pattern| &pattern.regex).find_map(|regex| {

@@ -96,7 +96,8 @@ impl Object {
         }
     }
 
-    /// A kubectl command about the object, without its options: `kubectl -n web delete pvc data`.
+    /// A kubectl command about the object, without its options: `kubectl -n web delete pvc data`. The names are quoted
+    /// for a shell, `verb` is not.
     pub(crate) fn kubectl(&self, verb: &str) -> String {
         let name = format!("{verb} {} {}", self.short_kind(), shell_word(&self.name));
         match &self.namespace {
@@ -143,7 +144,7 @@ pub struct Fix {
 }
 
 impl Fix {
-    /// Changes, and the command line that makes them.
+    /// Changes, and the command line that makes all of them in this order. Not automatic until `policy` says so.
     pub(crate) fn of_changes(changes: impl IntoIterator<Item = Change>, note: impl Into<String>) -> Self {
         let changes: Vec<Change> = changes.into_iter().collect();
         let commands: Vec<String> = changes.iter().map(Change::command).collect();
@@ -153,7 +154,7 @@ impl Fix {
         }
     }
 
-    /// A command line for people.
+    /// A command line that only people run; `--fix` never does.
     pub(crate) fn of_command(command: impl Into<String>, note: impl Into<String>) -> Self {
         Self {
             command: Some(command.into()),
@@ -193,7 +194,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// A certain finding, with the severity of the catalogue.
+    /// A certain finding without evidence and fix, with the severity of the catalogue; `Error` for an unknown code.
     pub(crate) fn new(code: &'static str, object: Object, cause: impl Into<String>) -> Self {
         Self {
             code,
@@ -243,7 +244,7 @@ impl Finding {
         self
     }
 
-    /// With a change as its fix; `policy` decides whether `--fix` makes it.
+    /// With a change as its fix, in place of an earlier fix; `policy` decides whether `--fix` makes it.
     pub(crate) fn with_change(self, change: Change, note: impl Into<String>) -> Self {
         self.with_fix(Fix::of_changes([change], note))
     }

@@ -2,21 +2,22 @@
 
 use std::borrow::Borrow;
 
-/// The one name among `known` that `name` may be a typing mistake of; `None` if there are several or none.
-///
-/// It is a guess, which the user has to judge.
+/// The one name among `known` that `name` may be a typing mistake of; `None` if there are several or none. `name`
+/// itself is no such name, and one that is known twice counts once. It is a guess, which the user has to judge.
 pub fn find_closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let mut similar = known.into_iter().filter(|other| *other != name && is_slip(name, other));
     let first = similar.next()?;
     similar.all(|other| other == first).then_some(first)
 }
 
-/// Whether the name of a provisioner or driver is probably one for NFS volumes.
+/// Whether the name of a provisioner or driver is probably one for NFS volumes: it contains `nfs`, in any case, or is
+/// `fuseim.pri/ifs`.
 pub fn sounds_like_nfs(name: &str) -> bool {
     name.to_lowercase().contains("nfs") || name == "fuseim.pri/ifs"
 }
 
-/// Whether two names differ only as by a typing mistake: in separators and case, or in one letter of one long word.
+/// Whether two names differ only as by a typing mistake: in case, in separators (if no digit is in them), or in a
+/// letter of one long word. Also true for equal names.
 ///
 /// Different names that belong together don't count: they differ in a whole word, a digit or a short word, as
 /// `nfs-prod` and `nfs-dev`, `nfs-1` and `nfs-2`, `nfs-ssd` and `nfs-hdd`, `fast` and `last`.
@@ -63,7 +64,7 @@ pub fn shell_word(text: &str) -> String {
     }
 }
 
-/// The first five names, and how many more there are; `none` without names.
+/// The first five names, and how many more there are; the word `none` without names.
 pub fn list_names<T: Borrow<str>>(names: &[T]) -> String {
     const FEW: usize = 5;
     match names.len() {

@@ -11,7 +11,7 @@ use super::provisioners::{self, ProvisionerKind};
 use super::{Confidence, Finding, Fix, Object};
 
 /// Marks the fixes that `--fix` makes as automatic; removes the changes of the others and adds the reason to their
-/// notes. Advice without a command line is left as it is.
+/// notes, so it must be called once. Advice without a command line is left as it is.
 pub fn decide_fixes(facts: &Facts, findings: &mut [Finding]) {
     for finding in findings {
         let Some(fix) = finding.fix.as_ref().filter(|fix| fix.command.is_some()) else {
@@ -107,8 +107,8 @@ fn is_reversible(code: &str, change: &Change) -> bool {
     }
 }
 
-/// The reason why a host is not changed: it was not read over SSH, nfsprov does not export the directory there already,
-/// or a client's address is unknown.
+/// The reason why the host `name`, a target of `--ssh`, is not changed: it was not read over SSH, nfsprov does not
+/// export the directory there already, or a client's address is unknown.
 fn refusal_on_host(facts: &Facts, name: &str, change: &HostChange) -> Option<String> {
     let Some(host) = facts.hosts.iter().find(|host| host.target == name) else {
         return Some(format!("{name} was not read over SSH; --ssh {name} does so"));
@@ -162,7 +162,7 @@ fn refusal_of_workload(facts: &Facts, object: &Object) -> Option<String> {
     }
 }
 
-/// The reason why a label is not set: the PV has the key with another value, which is never replaced.
+/// The reason why a label is not set or removed: the PV has the key, whose value is never replaced.
 fn refusal_of_label(facts: &Facts, change: &Change) -> Option<String> {
     let Change::Label { object, labels } = change else {
         return None;

@@ -74,7 +74,8 @@ pub fn creates_volumes(class: &Class) -> bool {
     !class.provisioner.starts_with("kubernetes.io/") || is_in_tree(&class.provisioner)
 }
 
-/// The workloads that look like NFS provisioners. Anybody who may create a Deployment can make one look so.
+/// The workloads that look like NFS provisioners, also without a name or replicas. Anybody who may create a Deployment
+/// can make one look so.
 pub fn find_candidates(facts: &Facts) -> Vec<Provisioner<'_>> {
     let recognize = |workload| recognize_csi_controller(workload).or_else(|| recognize_provisioner(workload));
     facts.workloads.iter().filter_map(recognize).collect()
@@ -222,8 +223,8 @@ fn served_name(container: &Container) -> Option<&str> {
 }
 
 impl Provisioner<'_> {
-    /// The export on which it creates directories, by its environment, else by its first NFS volume; `None` if neither
-    /// tells.
+    /// The server and path of the export on which it creates directories, each by its environment, else by its first
+    /// NFS volume; `None` if one of them is unknown.
     pub fn export(&self) -> Option<(String, String)> {
         let variable = |key: &str| self.container.env.get(key).cloned().flatten();
         let value = |key: &str| variable(key).filter(|value| !value.is_empty());
@@ -245,7 +246,8 @@ impl Provisioner<'_> {
         pods.iter().filter(runs).filter_map(|pod| pod.created).min()
     }
 
-    /// Whether its name comes from a ConfigMap or Secret, which the doctor doesn't read.
+    /// Whether it has a provisioner's image, and its name may come from a ConfigMap or Secret, which the doctor doesn't
+    /// read.
     pub fn has_unread_name(&self) -> bool {
         let variable = self.container.env.get("PROVISIONER_NAME");
         let elsewhere = variable == Some(&None) || (variable.is_none() && self.container.env_from);
@@ -256,6 +258,7 @@ impl Provisioner<'_> {
         self.workload.replicas == 0 && self.workload.kind != "DaemonSet"
     }
 
+    /// The pods that its workload owns, also those that have ended.
     pub fn pods<'a>(&self, facts: &'a Facts) -> Vec<&'a Pod> {
         facts.pods.iter().filter(|pod| self.workload.owns(pod)).collect()
     }
@@ -269,12 +272,12 @@ impl Provisioner<'_> {
         facts.logs.iter().filter(is_theirs)
     }
 
-    /// `deployment/nfs-client-provisioner`, as kubectl takes it.
+    /// `deployment/nfs-client-provisioner`, as kubectl takes it; not quoted for a shell.
     pub fn kubectl_argument(&self) -> String {
         format!("{}/{}", self.workload.kind.to_lowercase(), self.workload.name)
     }
 
-    /// The claims that wait for it.
+    /// The claims that wait for it, as [`claims_waiting_for`] finds them; none if it has no known name.
     pub fn waiting_claims(&self, facts: &Facts) -> Vec<Object> {
         let claims = self.name.map(|name| claims_waiting_for(facts, name));
         claims.into_iter().flatten().map(Claim::object).collect()
@@ -317,7 +320,7 @@ pub fn claims_waiting_for<'a>(facts: &'a Facts, name: &str) -> Vec<&'a Claim> {
     facts.claims.iter().filter(is_waiting).collect()
 }
 
-/// Whether an event was written by the provisioner of this name.
+/// Whether an event was written by the provisioner of this name: its component is the name, or begins with it and `_`.
 pub fn is_written_by(event: &Event, name: &str) -> bool {
     let rest = event.component.strip_prefix(name);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
@@ -325,8 +328,8 @@ pub fn is_written_by(event: &Event, name: &str) -> bool {
 
 /// Whether nothing shows that a provisioner serves `name`: no workload, event, lock, volume or CSI driver.
 ///
-/// Events and volumes count from `since` on: when a claim became Pending, or a volume should have been deleted. False
-/// shortly after that time.
+/// Events and volumes count from `since` on: when a claim became Pending, or a volume should have been deleted; with
+/// `None` they don't count. False for 15 s after that time. The caller checks that workloads were read.
 pub fn is_unserved(facts: &Facts, name: &str, since: Option<Timestamp>, now: Timestamp) -> bool {
     let is_later = |time: Option<Timestamp>| time.zip(since).is_some_and(|(time, since)| time >= since);
     let candidates = find_candidates(facts);
@@ -397,7 +400,7 @@ pub fn parent_directory(path: &str) -> String {
     }
 }
 
-/// The names of the NFS provisioners that are not scaled to zero, sorted, each once.
+/// The names of the NFS provisioners that are not scaled to zero, sorted, each once; they need not be ready.
 pub fn running_names(facts: &Facts) -> Vec<&str> {
     let mut running = find_provisioners(facts);
     running.retain(|one| !one.is_scaled_to_zero() && (one.has_known_image() || one.name.is_some_and(sounds_like_nfs)));

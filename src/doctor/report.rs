@@ -76,7 +76,8 @@ impl Report {
     /// Sorts findings, causes first, and adds the pods with symptoms to the causes of their claims.
     ///
     /// Codes that are not `selected` or are `ignored` are left out, and listed as not checked; an empty `selected`
-    /// selects all. With `targets`, only findings about them, their claims, volumes, classes and provisioners are kept.
+    /// selects all. With `targets`, only findings about them, their claims, volumes, classes and provisioners, and
+    /// about the cluster, are kept.
     pub fn new(
         facts: &Facts,
         found: Vec<Finding>,
@@ -166,7 +167,8 @@ fn link_symptoms(facts: &Facts, findings: &mut [Finding]) {
     }
 }
 
-/// The targets, and the claims, volumes, classes and provisioners that belong to them.
+/// The targets, and the claims, volumes, classes and provisioners that belong to them. Nothing belongs to a class or a
+/// provisioner.
 fn collect_related(facts: &Facts, targets: &[Object]) -> HashSet<Object> {
     let mut wanted: HashSet<Object> = targets.iter().cloned().collect();
     let pods = facts.pods.iter().filter(|pod| targets.contains(&pod.object()));

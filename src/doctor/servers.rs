@@ -58,7 +58,7 @@ fn collect_exports(facts: &Facts) -> BTreeMap<(String, String), NamedExport> {
     let mut found: BTreeMap<(String, String), NamedExport> = BTreeMap::new();
     let stuck = find_stuck_pods(facts);
     for volume in &facts.volumes {
-        let Some(place) = volume.export().cloned().filter(|_| is_in_use(volume)) else {
+        let Some(place) = volume.export().cloned().filter(|_| must_have_directory(volume)) else {
             continue;
         };
         let claim = volume
@@ -101,7 +101,8 @@ fn collect_exports(facts: &Facts) -> BTreeMap<(String, String), NamedExport> {
     found
 }
 
-/// The exports to probe: all if they are at most `FEW`, else those that Pending claims or pods need, up to `MOST`.
+/// The server and path of each export to probe: all if they are at most 16, else those that Pending claims or pods
+/// need, the first 64 by name.
 pub fn exports_to_probe(facts: &Facts) -> Vec<(String, String)> {
     let all = named_exports(facts);
     let few = all.len() <= FEW;
@@ -135,6 +136,6 @@ fn find_stuck_pods(facts: &Facts) -> HashMap<(&str, &str), Vec<Object>> {
 }
 
 /// Whether a volume must have its directory: one that is released or being deleted need not.
-fn is_in_use(volume: &Volume) -> bool {
+fn must_have_directory(volume: &Volume) -> bool {
     volume.deleting.is_none() && matches!(volume.phase.as_str(), "Available" | "Bound" | "Pending" | "")
 }

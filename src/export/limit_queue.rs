@@ -52,8 +52,8 @@ struct LastRun {
 
 impl LimitQueue {
     /// Waits while other limits are set, and right after them up to [`COLLECT`] for further ones. Then sets this one by
-    /// `limit_all`, together with those that have come meanwhile and are in the same parent directory. `limit_all`
-    /// gives the results in the order of the requests.
+    /// `limit_all`, together with those that have come meanwhile and are in the same parent directory; not if another
+    /// caller sets it so first. `limit_all` gives the results in the order of the requests.
     ///
     /// # Errors
     /// That of `limit_all`; [`ExportError::Failed`] if the caller that sets the limit gives up.

@@ -36,7 +36,7 @@ impl Export {
     }
 
     /// Logs in to the server if limits are set over SSH and directories are not, so that a wrong login is known at the
-    /// start.
+    /// start. `Ok` without a check otherwise, also if no limit can be set at all.
     ///
     /// # Errors
     /// As [`Export::probe_root`].
@@ -72,7 +72,8 @@ impl Export {
     }
 
     /// Limits the size of an existing directory, and returns once the limit is proved. Directories that wait for this
-    /// at the same time are limited together. May be repeated.
+    /// at the same time are limited together. May be repeated. For [`LimitChange::Existing`], call
+    /// [`Export::limit_existing`] instead, which also gives the files the project id.
     ///
     /// # Errors
     /// [`ExportError::NotEnforced`] when the server can't or doesn't enforce it; otherwise as
@@ -84,12 +85,12 @@ impl Export {
         change: LimitChange,
     ) -> Result<(), ExportError> {
         let shell = self.shell_for(Some(path))?;
-        let request = self.request(path, limit, change).await?;
+        let request = self.build_request(path, limit, change).await?;
         shell.queue().limit(request, |requests| shell.limit_all(requests)).await
     }
 
-    /// Limits the size of a directory that may hold files already, and returns once the limit is proved. Best done
-    /// while no client uses the directory. May be repeated.
+    /// Limits the size of a directory that may hold files already, and returns what it held before, once the limit is
+    /// proved. Best done while no client uses the directory. May be repeated.
     ///
     /// # Errors
     /// As [`Export::limit_size`]; when the directory holds more than the limit. A failed call may leave the files with
@@ -115,7 +116,7 @@ impl Export {
 
     /// What is to be limited, with the inode that NFS clients see, if the export is reached over NFS. There, a
     /// directory that doesn't exist is an error.
-    async fn request(
+    async fn build_request(
         &self,
         path: &VolumePath,
         limit: &SizeLimit,
@@ -133,14 +134,14 @@ impl Export {
         })
     }
 
-    /// Plans the limit of a directory that may hold files.
+    /// Plans the limit of a directory that may hold files. Changes nothing.
     async fn plan_existing(
         &self,
         shell: Shell<'_>,
         path: &VolumePath,
         limit: &SizeLimit,
     ) -> Result<LimitPlan, ExportError> {
-        let request = self.request(path, limit, LimitChange::Existing).await?;
+        let request = self.build_request(path, limit, LimitChange::Existing).await?;
         shell.plan_all(slice::from_ref(&request)).await?.remove(0)
     }
 
@@ -157,10 +158,11 @@ impl Export {
         Ok(QuotaReport::parse(&said))
     }
 
-    /// Clears the limits of those of these projects that no file has. Returns them.
+    /// Removes the limits of those of these projects that no file and no directory has now. Returns the ids of these
+    /// projects. Waits until no limits are being set.
     ///
     /// # Errors
-    /// As [`Export::report_quotas`].
+    /// As [`Export::report_quotas`]; some limits may be removed then.
     pub async fn clear_unused_limits(&self, project_ids: &[u32]) -> Result<Vec<u32>, ExportError> {
         let (shell, project_ids) = (self.shell_for(None)?, project_ids.to_vec());
         // A limit that is being set has no file yet.
@@ -172,7 +174,8 @@ impl Export {
 }
 
 impl Shell<'_> {
-    /// Runs the script that `write` makes for the root of the export on the server; one that fails is `Ok`.
+    /// Runs the script that `write` makes for the unquoted path of the export's root on the server. A script that fails
+    /// is `Ok`; an error means that no exit status came.
     async fn run(self, write: impl FnOnce(&str) -> String + Send + 'static) -> Result<Output, ExportError> {
         match self {
             Self::Ssh(ssh) => ssh.run_script(&write(ssh.root_path())).await,
@@ -180,6 +183,7 @@ impl Shell<'_> {
         }
     }
 
+    /// The root's path on the server, for messages.
     fn root(self) -> String {
         match self {
             Self::Ssh(ssh) => ssh.root_path().to_owned(),
@@ -264,7 +268,7 @@ impl Shell<'_> {
         self.apply_all(vec![(path.clone(), Ok(plan))]).await.remove(0)
     }
 
-    /// What a directory holds; an error if that is more than the limit.
+    /// What a directory holds; an error if that is more than the limit. Changes nothing.
     async fn measure(self, path: &VolumePath, plan: &LimitPlan) -> Result<ExistingFiles, ExportError> {
         let measured = path.clone();
         let output = self.run(move |root| measure(root, &measured)).await?;
@@ -273,8 +277,8 @@ impl Shell<'_> {
             .map_err(|why| not_enforced(path, why))
     }
 
-    /// Gives the directory and all that it holds the project id; an error if a file is left without it, or if they take
-    /// more than the limit.
+    /// Gives the directory and all that it holds the project id, but sets no limit; an error if a file is left without
+    /// it, or if they take more than the limit.
     async fn assign_project(self, path: &VolumePath, plan: &LimitPlan) -> Result<(), ExportError> {
         let (assigned, applied) = (path.clone(), plan.clone());
         let output = self.run(move |root| assign_project(root, &assigned, &applied)).await?;
@@ -282,7 +286,7 @@ impl Shell<'_> {
     }
 }
 
-/// What `inspect` found at the path, which must be a directory.
+/// What `inspect` found at the path; an error if it is missing or no directory.
 fn require_directory(path: &VolumePath, found: &facts::Facts) -> Result<Inode, ExportError> {
     let what = match found.inode {
         None => return Err(missing_error("limit", path)),

@@ -20,7 +20,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// By the type bits of `st_mode`, which are the same on all systems.
+    /// By the type bits of `st_mode`; every other type is [`Kind::Other`].
     pub(super) fn from_mode(mode: u32) -> Self {
         match mode & 0o170_000 {
             0o040_000 => Self::Directory,
@@ -56,10 +56,10 @@ pub struct Usage {
 
 impl Export {
     /// Adds up the sizes of a whole directory tree, of the export if no directory is given; `None` if it doesn't exist.
-    /// A directory in it that is removed meanwhile counts as empty.
+    /// A directory in it that is removed meanwhile counts as empty; the top one's own size is not added.
     ///
     /// # Errors
-    /// As [`Export::list_directory`].
+    /// As [`Export::list_directory`], also when one directory in the tree can't be listed.
     pub async fn measure_usage(&self, directory: Option<&VolumePath>) -> Result<Option<Usage>, ExportError> {
         let Some(top) = self.list_directory(directory).await? else {
             return Ok(None);

@@ -62,7 +62,7 @@ pub struct Location {
 }
 
 impl Location {
-    /// Whether one export contains the other, by their names.
+    /// Whether one export is the other or contains it, by their names: two names of one server don't overlap.
     pub fn overlaps(&self, other: &Self) -> bool {
         let inside = |inner: &Self, outer: &Self| {
             let root = outer.path.trim_end_matches('/');
@@ -229,7 +229,7 @@ macro_rules! forward {
 }
 
 impl Export {
-    /// Fails unless the export's root can be reached and is a directory.
+    /// Fails unless the export's root can be reached and is a directory. Whether it can be written is not checked.
     ///
     /// # Errors
     /// Why it can't be used.
@@ -266,12 +266,15 @@ impl Export {
         forward!(self.create_directory(path, wanted))
     }
 
-    /// Removes a directory tree; symbolic links in it are removed, not followed.
+    /// Removes a directory tree; symbolic links in it are removed, not followed. `AlreadyGone` if it doesn't exist.
     ///
-    /// The path is looked up once. A stale handle is an error, because another directory may have the path by then.
+    /// The path is looked up once, over SSH every 10 s. Elsewhere, a stale handle is an error, because another
+    /// directory may have the path by then.
     ///
     /// # Errors
-    /// As [`Export::create_directory`], and [`ExportError::Interrupted`]. The next call removes the rest.
+    /// As [`Export::create_directory`], and [`ExportError::Interrupted`] as soon as `may_continue` returns false. The
+    /// next call removes the rest. Over SSH, the removal may continue for 10 s; elsewhere, calls in flight may take
+    /// effect.
     pub async fn remove_directory(
         &self,
         path: &VolumePath,
@@ -280,7 +283,8 @@ impl Export {
         forward!(self.remove_directory(path, may_continue))
     }
 
-    /// Renames a directory to `to`, which must not exist, but whose parent must.
+    /// Renames a directory to `to`, which must not exist, but whose parent must; without it, [`ExportError::Failed`].
+    /// `AlreadyGone` if the directory doesn't exist.
     ///
     /// # Errors
     /// [`ExportError::Exists`] when both exist, [`ExportError::CannotRename`]; otherwise as
@@ -289,7 +293,7 @@ impl Export {
         forward!(self.rename_directory(from, to))
     }
 
-    /// Whether anything exists at `path`; links are not followed.
+    /// Whether anything exists at `path`, a dangling link included; false if a parent doesn't exist.
     ///
     /// # Errors
     /// As [`Export::create_directory`].
@@ -297,8 +301,8 @@ impl Export {
         forward!(self.path_exists(path))
     }
 
-    /// Lists a directory, not recursively; `None` if it doesn't exist. If none is named, lists the export's root, which
-    /// must exist.
+    /// Lists a directory, not recursively and in the server's order; `None` if it doesn't exist. If none is named,
+    /// lists the export's root, which must exist. `.nfsprov` and the server's own entries are included.
     ///
     /// # Errors
     /// As [`Export::create_directory`].
@@ -308,7 +312,7 @@ impl Export {
 
     /// Removes everything in a directory, or in the export's root if none is named, and keeps the directory itself.
     ///
-    /// Symbolic links in it are removed, not followed. May be repeated.
+    /// It can't be interrupted. Symbolic links in it are removed, not followed. May be repeated.
     ///
     /// # Errors
     /// As [`Export::remove_directory`]; when the directory doesn't exist.
@@ -316,7 +320,7 @@ impl Export {
         forward!(self.empty_directory(directory))
     }
 
-    /// Creates a symbolic link in an existing directory; false if the name is taken.
+    /// Creates a symbolic link in an existing directory; false if the name is taken, also by the same link.
     async fn create_link(&self, path: &VolumePath, target: &str) -> Result<bool, ExportError> {
         forward!(self.create_link(path, target))
     }
@@ -335,10 +339,10 @@ impl Export {
         forward!(self.remove_link_or_file(path))
     }
 
-    /// Removes a directory if it is empty or missing; false if something is in it.
+    /// Removes a directory if it is empty; true also if it is missing, false if something is in it.
     ///
     /// # Errors
-    /// As [`Export::create_directory`].
+    /// As [`Export::create_directory`]; when something else than a directory is at `path`.
     pub async fn remove_empty_directory(&self, path: &VolumePath) -> Result<bool, ExportError> {
         forward!(self.remove_empty_directory(path))
     }

@@ -42,7 +42,8 @@ const DIRECTORY: OFlags = OFlags::RDONLY
     .union(OFlags::CLOEXEC);
 
 impl Mounted {
-    /// The export at `location`, which is the directory `root` of this machine.
+    /// The export at `location`, which is the directory `root` of this machine. Whether it is, and exists, isn't
+    /// checked.
     pub fn new(location: Location, root: &Path) -> Self {
         Self {
             location,
@@ -56,6 +57,7 @@ impl Mounted {
         &self.limit_queue
     }
 
+    /// Fails unless the root is a directory that this process may read.
     pub(super) async fn probe_root(&self) -> Result<(), ExportError> {
         self.run_blocking(|root| open_root(root).map(|_| ())).await
     }
@@ -76,6 +78,7 @@ impl Mounted {
             .await
     }
 
+    /// An interruption ends it before the next entry; no progress for [`CALL_TIMEOUT`] is `Unreachable`.
     pub(super) async fn remove_directory(
         &self,
         path: &VolumePath,
@@ -88,12 +91,14 @@ impl Mounted {
             .await
     }
 
+    /// `AlreadyGone` if `from` doesn't exist, else `Exists` if `to` does; a missing parent of `to` is `Failed`.
     pub(super) async fn rename_directory(&self, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
         let (from, to) = (from.clone(), to.clone());
         self.run_blocking(move |root| rename_directory_at(root, &from, &to))
             .await
     }
 
+    /// Whether an entry of any kind exists; false if a parent is missing.
     pub(super) async fn path_exists(&self, path: &VolumePath) -> Result<bool, ExportError> {
         let path = path.clone();
         self.run_blocking(move |root| {
@@ -105,6 +110,7 @@ impl Mounted {
         .await
     }
 
+    /// `None` if the directory doesn't exist.
     pub(super) async fn list_directory(
         &self,
         directory: Option<&VolumePath>,
@@ -121,6 +127,7 @@ impl Mounted {
         .await
     }
 
+    /// A missing directory is an error.
     pub(super) async fn empty_directory(&self, directory: Option<&VolumePath>) -> Result<(), ExportError> {
         let path = directory.cloned();
         let progress = Arc::new(RemovalProgress::new(never_interrupt()));
@@ -133,6 +140,7 @@ impl Mounted {
         .await
     }
 
+    /// False if the name is taken; a missing parent is an error.
     pub(super) async fn create_link(&self, path: &VolumePath, target: &str) -> Result<bool, ExportError> {
         let (path, target) = (path.clone(), target.to_owned());
         self.run_blocking(move |root| {
@@ -147,6 +155,7 @@ impl Mounted {
         .await
     }
 
+    /// `None` if nothing is there; an error if it is no link.
     pub(super) async fn read_link(&self, path: &VolumePath) -> Result<Option<String>, ExportError> {
         let path = path.clone();
         self.run_blocking(move |root| {
@@ -158,6 +167,7 @@ impl Mounted {
         .await
     }
 
+    /// A missing entry is no error, a directory is one.
     pub(super) async fn remove_link_or_file(&self, path: &VolumePath) -> Result<(), ExportError> {
         let path = path.clone();
         self.run_blocking(move |root| {
@@ -169,6 +179,7 @@ impl Mounted {
         .await
     }
 
+    /// True also if it is missing; false if something is in it.
     pub(super) async fn remove_empty_directory(&self, path: &VolumePath) -> Result<bool, ExportError> {
         let path = path.clone();
         self.run_blocking(move |root| {
@@ -183,8 +194,9 @@ impl Mounted {
         .await
     }
 
-    /// Runs file system calls in a thread, with a timeout: on a mount whose server is gone they never return. At most
-    /// [`MAX_CALLS`] run at once; a thread that has timed out still counts.
+    /// Runs file system calls in a thread, with a timeout: on a mount whose server is gone they never return. `work`
+    /// gets the root; after a timeout, which is `Unreachable`, it may still take effect. At most [`MAX_CALLS`] run at
+    /// once; a thread that has timed out still counts.
     async fn run_blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Path) -> Result<T, ExportError> + Send + 'static,
@@ -272,6 +284,7 @@ fn create_directory_at(root: &Path, path: &VolumePath, wanted: Attributes) -> Re
     Ok(())
 }
 
+/// Removes a directory tree, whose path is looked up once. CANCELED becomes `Interrupted`.
 fn remove_directory_at(root: &Path, path: &VolumePath, progress: &RemovalProgress) -> Result<Removed, ExportError> {
     let to_error = |errno| match errno {
         Errno::CANCELED => ExportError::Interrupted,
@@ -293,6 +306,8 @@ fn remove_directory_at(root: &Path, path: &VolumePath, progress: &RemovalProgres
     Ok(Removed::Done)
 }
 
+/// Renames without replacing; on NFS mounts, an empty directory that another client creates at `to` meanwhile is
+/// replaced.
 fn rename_directory_at(root: &Path, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
     let refused = |errno| match errno {
         Errno::XDEV | Errno::OPNOTSUPP | Errno::NOSYS => ExportError::CannotRename {
@@ -325,7 +340,7 @@ fn rename_directory_at(root: &Path, from: &VolumePath, to: &VolumePath) -> Resul
     }
 }
 
-/// Calls `work` with the parent of `path` and its last name; `None` if either doesn't exist.
+/// Calls `work` with the parent of `path` and its last name; `None` if a parent doesn't exist or `work` gives NOENT.
 fn act_in_parent<T>(
     root: &Path,
     path: &VolumePath,

@@ -121,12 +121,13 @@ fn is_object_name(word: &str) -> bool {
 }
 
 impl Export {
-    /// Makes a claim the owner of `path` by writing its marker. May be repeated.
+    /// Makes a claim the owner of `path` by writing its marker; doesn't create the directory. May be repeated: the
+    /// directory may exist if the claim has its marker already.
     ///
     /// # Errors
     /// [`ExportError::Conflict`] when the directory, one above it or one below it is another claim's,
-    /// [`ExportError::Owned`] when it exists without a marker, its name is reserved, or another claim takes it at the
-    /// same time; otherwise as [`Export::create_directory`].
+    /// [`ExportError::Owned`] when it exists without a marker, a name in its path is reserved, or another claim takes
+    /// it at the same time; otherwise as [`Export::create_directory`].
     pub async fn take_ownership(&self, path: &VolumePath, owner: &Owner) -> Result<(), ExportError> {
         self.mark(path, owner, false).await
     }
@@ -140,8 +141,8 @@ impl Export {
     }
 
     /// Writes the marker, unless the owner has it already, then checks that no directory above or below got one
-    /// meanwhile; if so, removes it again and fails. Another claim's marker and a reserved name are refused, and unless
-    /// `may_exist` a directory without a marker that exists already.
+    /// meanwhile; if one did, removes the owner's marker, an earlier one too, and fails. Another claim's marker and a
+    /// reserved name are refused, and unless `may_exist` a directory without a marker that exists already.
     async fn mark(&self, path: &VolumePath, owner: &Owner, may_exist: bool) -> Result<(), ExportError> {
         // A name that ends with a PV's would pass for the default directory of that PV.
         let reserved =
@@ -189,7 +190,8 @@ impl Export {
         Ok(target.map(|target| Owner::from_target(&target)))
     }
 
-    /// All directories with a marker and their owners, sorted.
+    /// All directories with a marker and their owners, sorted by path. A directory with a marker may not exist yet, or
+    /// not any more.
     ///
     /// # Errors
     /// As [`Export::create_directory`].
@@ -252,7 +254,8 @@ impl Export {
     }
 
     /// Removes the marker of a directory if its owner is the claim `uid`, and returns `None`, also if there is no
-    /// marker; else returns the owner. Removes empty folders of the registry, too. May be repeated.
+    /// marker; else returns the owner and changes nothing. The directory stays. Removes empty folders of the registry,
+    /// too. May be repeated.
     ///
     /// # Errors
     /// As [`Export::create_directory`].
@@ -266,8 +269,8 @@ impl Export {
         Ok(None)
     }
 
-    /// Removes a directory that no PV uses, and its marker, if it is empty and belongs to the claim `uid`. False if
-    /// something is in it; true without effect if it isn't the claim's.
+    /// Removes a directory and its marker, if it is empty and belongs to the claim `uid`. False if something is in it;
+    /// true without effect if it isn't the claim's. The caller must know that no PV uses it.
     ///
     /// # Errors
     /// As [`Export::create_directory`].
@@ -327,7 +330,7 @@ fn directory_of(folder: &VolumePath) -> Option<VolumePath> {
     VolumePath::parse(&folder.components()[REGISTRY.len()..].join("/")).ok()
 }
 
-/// Whether a name ends with `pvc-` and a uid, as default names of directories do.
+/// Whether a name is or ends with `pvc-` and a uid, as names of PVs and default names of directories do.
 pub fn names_a_volume(name: &str) -> bool {
     let Some((_, uid)) = name.rsplit_once("pvc-") else {
         return false;
@@ -336,6 +339,7 @@ pub fn names_a_volume(name: &str) -> bool {
     groups == [8, 4, 4, 4, 12] && uid.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
 }
 
+/// The folder of the registry for a directory; its marker is in it.
 fn registry_path(path: &VolumePath) -> Result<VolumePath, ExportError> {
     join_components(&[&REGISTRY[..], &component_names(path)].concat())
 }

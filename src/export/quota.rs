@@ -33,7 +33,7 @@ pub struct SizeLimit {
 }
 
 impl SizeLimit {
-    /// The limit for the claim with this uid, rounded up to whole blocks.
+    /// The limit for the claim with this uid, rounded up to whole blocks of 4 KiB.
     ///
     /// # Errors
     /// Why there can be none: servers take a limit of 0 for no limit, and ids are made of the uid's bits.
@@ -54,7 +54,7 @@ impl SizeLimit {
     }
 }
 
-/// The project ids that the bits of a claim's uid give.
+/// The four project ids that the bits of a claim's uid give, always in the same order.
 ///
 /// # Errors
 /// When the uid is no UUID.
@@ -124,7 +124,7 @@ pub(super) struct LimitPlan {
 }
 
 /// Fails if `inode`, which the shell on the server found, is of another directory than NFS clients see, with the inode
-/// `nfs_inode`: the shell may be on another host than the NFS server.
+/// `nfs_inode`: the shell may be on another host than the NFS server. Without `nfs_inode`, compares nothing.
 pub(super) fn check_same_directory(inode: Inode, nfs_inode: Option<u64>) -> Result<(), String> {
     match nfs_inode {
         Some(expected) if inode.number != expected => Err(format!(
@@ -138,7 +138,7 @@ pub(super) fn check_same_directory(inode: Inode, nfs_inode: Option<u64>) -> Resu
 /// Decides how a directory is limited.
 ///
 /// # Errors
-/// Why its size can't be enforced, in one sentence.
+/// Why its size can't be enforced, in one sentence; also if a fact that is needed is unknown.
 pub(super) fn plan_limit(facts: &Facts, limit: &SizeLimit, change: LimitChange) -> Result<LimitPlan, String> {
     if facts.uid != Some(0) {
         let uid = facts.uid.map_or_else(|| "unknown".to_owned(), |uid| uid.to_string());
@@ -237,7 +237,8 @@ fn check_xfs_options(facts: &Facts) -> Result<(), String> {
     }
 }
 
-/// Fails unless the server exports the directory, and each such export squashes root, which ext4 doesn't limit.
+/// Fails unless the server exports the directory, one above or one below, and each such export squashes root, which
+/// ext4 doesn't limit.
 fn check_squash(facts: &Facts) -> Result<(), String> {
     let reaches =
         |export: &&Exported| is_at_or_below(&facts.root, &export.path) || is_at_or_below(&export.path, &facts.root);
@@ -258,6 +259,7 @@ fn check_squash(facts: &Facts) -> Result<(), String> {
     }
 }
 
+/// Whether one absolute path is the other or in it, by their names.
 fn is_at_or_below(path: &str, above: &str) -> bool {
     let rest = path.strip_prefix(above.trim_end_matches('/'));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -267,7 +269,8 @@ fn is_at_or_below(path: &str, above: &str) -> bool {
 /// beside it if the directory is new and gets the id with the limit.
 ///
 /// # Errors
-/// When the directory belongs to another project, holds files though it should be new, or no id is free.
+/// When the directory belongs to another project, holds files though it should be new, has no id though it should be
+/// resized, or no id is free.
 fn choose_project_id(facts: &Facts, limit: &SizeLimit, kib: u64, change: LimitChange) -> Result<(u32, bool), String> {
     let Some(Project { id, .. }) = facts.project else {
         return Err("its project id can't be read".to_owned());
@@ -299,8 +302,8 @@ fn choose_project_id(facts: &Facts, limit: &SizeLimit, kib: u64, change: LimitCh
 }
 
 impl LimitPlan {
-    /// Fails unless the server, asked after the change, has the project id on the directory, and its limit as the size
-    /// that statfs reports. A new directory must be the only file of its project.
+    /// Fails unless the server, asked after the change, has the project id on the directory, and exactly its limit as
+    /// the size that statfs reports. A new directory must be the only file of its project.
     ///
     /// # Errors
     /// What is wrong, in one sentence.

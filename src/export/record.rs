@@ -67,8 +67,9 @@ pub struct RecordNames {
 }
 
 impl Export {
-    /// Lists the folder of records: the PVs with a record, temporary files that are abandoned at `now` (seconds since
-    /// 1970), and other entries. Fresh temporary files are left out. A folder that doesn't exist is empty.
+    /// Lists the folder of records, sorted: the PVs that an entry of any kind is named after, temporary files older
+    /// than an hour at `now` (seconds since 1970), and other entries. Fresh temporary files are left out. A folder that
+    /// doesn't exist is empty.
     ///
     /// # Errors
     /// As [`Export::list_directory`].
@@ -94,7 +95,7 @@ impl Export {
         Ok(names)
     }
 
-    /// Removes the temporary files of processes that were killed; what can't be removed stays.
+    /// Removes the temporary files that [`Export::record_names`] found abandoned; what can't be removed stays.
     pub async fn remove_abandoned_files(&self, names: &RecordNames) {
         for name in &names.abandoned {
             if let Ok(path) = records_folder().and_then(|folder| child(&folder, name)) {
@@ -103,10 +104,10 @@ impl Export {
         }
     }
 
-    /// The records of these PVs, in any order; those that are not there are left out.
+    /// The records of these PVs, in any order; those that are not there are left out. Contents are not parsed.
     ///
     /// # Errors
-    /// When the export can't be used. What is wrong with one record is said with it.
+    /// When the export can't be used, or a PV's name can't be a file's. What is wrong with one record is its content.
     pub async fn read_records(&self, volumes: &[String]) -> Result<Vec<FoundRecord>, ExportError> {
         let mut calls = Vec::new();
         for chunk in volumes.chunks(CHUNK) {
@@ -142,9 +143,10 @@ impl Export {
         Ok(found.collect())
     }
 
-    /// Writes the record of each PV, given with its name; creates their folder if it is missing. May be repeated.
+    /// Writes the record of each PV, a pair of its name and the text, over an older one; creates their folder if it is
+    /// missing. May be repeated.
     ///
-    /// Returns the error of each PV whose record could not be written; the others are written.
+    /// Returns the error of each PV whose record was perhaps not written; empty if all are written.
     pub async fn write_records(&self, records: &[(String, String)]) -> Vec<(String, ExportError)> {
         let mut calls = Vec::new();
         for chunk in records.chunks(CHUNK) {
@@ -154,7 +156,8 @@ impl Export {
         failed.into_iter().flatten().collect()
     }
 
-    /// Writes some records with one call, or each with a call of its own if one of them is refused.
+    /// Writes some records with one call, or each with a call of its own if one of them is refused. Any other error
+    /// counts for all of them.
     async fn write_chunk_or_each(&self, records: &[(String, String)]) -> Vec<(String, ExportError)> {
         let error = match self.write_chunk(records).await {
             Ok(()) => return Vec::new(),
@@ -175,7 +178,7 @@ impl Export {
         failed
     }
 
-    /// Writes some records with one call; creates their folder if it is missing.
+    /// Writes some records with one call; creates their folder if it is missing. After an error, some may be written.
     async fn write_chunk(&self, records: &[(String, String)]) -> Result<(), ExportError> {
         let folder = records_folder()?;
         let mut files = Vec::with_capacity(records.len());
@@ -196,6 +199,7 @@ impl Export {
         }
     }
 
+    /// Replaces older files of the names; [`ExportError::Failed`] if the folder is missing.
     async fn write_files(&self, folder: &VolumePath, files: &[NewFile]) -> Result<(), ExportError> {
         match self {
             Self::Wire(wire) => wire.write_files(folder, files).await,
@@ -207,7 +211,7 @@ impl Export {
     /// Removes the record of a PV, if it has one.
     ///
     /// # Errors
-    /// As [`Export::create_directory`].
+    /// As [`Export::remove_link_or_file`]; when the PV's name can't be a file's.
     pub async fn remove_record(&self, volume: &str) -> Result<(), ExportError> {
         self.remove_link_or_file(&child(&records_folder()?, &record_file_name(volume)?)?)
             .await
@@ -219,7 +223,7 @@ fn records_folder() -> Result<VolumePath, ExportError> {
     VolumePath::parse(&path).map_err(|error| unusable(&path, &error.to_string()))
 }
 
-/// The name of a PV's record.
+/// The file name of a PV's record; an error if no file can have it, as with a slash in the PV's name.
 fn record_file_name(volume: &str) -> Result<String, ExportError> {
     let name = format!("{volume}{SUFFIX}");
     match VolumePath::parse(&name).is_ok_and(|path| path.components().len() == 1) {
@@ -240,17 +244,17 @@ fn unusable(path: &str, cause: &str) -> ExportError {
     }
 }
 
-/// A number that no other process chooses, and no other call of this one.
+/// A random number: no other process or call is likely to get the same.
 fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-/// Why a file is not read.
+/// Why a file with more than [`MAX_RECORD`] bytes is not read.
 pub(super) fn too_large() -> String {
     format!("it has more than {} KiB", MAX_RECORD / 1024)
 }
 
-/// The same.
+/// Why an entry that is `what`, such as "a directory", is not read.
 pub(super) fn not_a_file(what: &str) -> String {
     format!("it is {what}, not a file")
 }

@@ -1,4 +1,5 @@
-//! When a removal without progress ends (PURE): a server may list entries that can't be removed, or hide some, for ever.
+//! When a removal without progress ends (PURE): a server may list entries that can't be removed, or hide some, for
+//! ever.
 
 /// The limit of consecutive rounds that remove nothing.
 const LIMIT: u8 = 3;
@@ -14,8 +15,8 @@ pub(super) struct Rounds {
 }
 
 impl Rounds {
-    /// Begins a round, given how many entries the whole removal has removed so far. False if the last rounds made no
-    /// progress.
+    /// Begins a round, given how many entries the whole removal has removed so far. False if the last `LIMIT` rounds
+    /// removed nothing anywhere: the caller must end the removal with an error.
     pub(super) fn begin_round(&mut self, removed: u64) -> bool {
         match self.removed_before.replace(removed) {
             Some(before) if before == removed => self.without_progress += 1,

@@ -127,6 +127,7 @@ impl Ssh {
         &self.limit_queue
     }
 
+    /// The exported path, which is the same directory on the host.
     pub(super) fn root_path(&self) -> &str {
         &self.location.path
     }
@@ -159,8 +160,8 @@ impl Ssh {
         self.check_output("make directory", path, output).map(drop)
     }
 
-    /// Removes in slices of some seconds, so that a removal releases its connection to others, and ends soon after an
-    /// interruption.
+    /// Removes in slices of some seconds, each of which looks the path up, so that a removal releases its connection to
+    /// others. After an interruption, returns within `CHECK`; the slice that runs on the server ends by itself.
     pub(super) async fn remove_directory(
         &self,
         path: &VolumePath,
@@ -190,6 +191,7 @@ impl Ssh {
         }
     }
 
+    /// `AlreadyGone` if `from` doesn't exist, else `Exists` if `to` does; a missing parent of `to` is `Failed`.
     pub(super) async fn rename_directory(&self, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
         let output = self
             .run_script(&script::rename_directory(self.root_path(), from, to))
@@ -211,11 +213,13 @@ impl Ssh {
         }
     }
 
+    /// Whether an entry of any kind exists; false if a parent is missing.
     pub(super) async fn path_exists(&self, path: &VolumePath) -> Result<bool, ExportError> {
         let output = self.run_script(&script::path_exists(self.root_path(), path)).await?;
         Ok(self.check_output("look for", path, output)?.status != script::MISSING)
     }
 
+    /// `None` if the directory doesn't exist.
     pub(super) async fn list_directory(
         &self,
         directory: Option<&VolumePath>,
@@ -227,6 +231,7 @@ impl Ssh {
         Ok((output.status != script::MISSING).then(|| parse_listing(&lossy_text(&output.stdout))))
     }
 
+    /// A missing directory is an error.
     pub(super) async fn empty_directory(&self, directory: Option<&VolumePath>) -> Result<(), ExportError> {
         let output = self
             .run_removal(&script::empty_directory(self.root_path(), directory))
@@ -258,6 +263,7 @@ impl Ssh {
         directory.map_or_else(|| self.root_path().to_owned(), VolumePath::to_string)
     }
 
+    /// False if the name is taken; a missing parent is an error.
     pub(super) async fn create_link(&self, path: &VolumePath, target: &str) -> Result<bool, ExportError> {
         let output = self
             .run_script(&script::create_link(self.root_path(), path, target))
@@ -269,6 +275,7 @@ impl Ssh {
         }
     }
 
+    /// `None` if nothing is there; an error if it is no link.
     pub(super) async fn read_link(&self, path: &VolumePath) -> Result<Option<String>, ExportError> {
         let output = self.run_script(&script::read_link(self.root_path(), path)).await?;
         let output = self.check_output("read", path, output)?;
@@ -276,6 +283,7 @@ impl Ssh {
         Ok((output.status != script::MISSING).then(|| lossy_text(target)))
     }
 
+    /// A missing entry is no error, a directory is one.
     pub(super) async fn remove_link_or_file(&self, path: &VolumePath) -> Result<(), ExportError> {
         let output = self
             .run_script(&script::remove_link_or_file(self.root_path(), path))
@@ -283,6 +291,7 @@ impl Ssh {
         self.check_output("remove", path, output).map(|_| ())
     }
 
+    /// True also if it is missing; false if something is in it.
     pub(super) async fn remove_empty_directory(&self, path: &VolumePath) -> Result<bool, ExportError> {
         let output = self
             .run_script(&script::remove_empty_directory(self.root_path(), path))
@@ -313,13 +322,15 @@ impl Ssh {
         Err(operation_error(action, object, reason))
     }
 
-    /// Waits until one of the [`CONNECTIONS`] is free, then runs a script; one that fails is `Ok`.
+    /// Waits until one of the [`CONNECTIONS`] is free, then runs a script; one that fails is `Ok`. It may run twice if
+    /// the connection is lost.
     pub(super) async fn run_script(&self, script: &str) -> Result<Output, ExportError> {
         let _permit = self.permits.acquire_for_script().await;
         self.run_permitted(script).await
     }
 
-    /// Runs a script that removes a directory tree.
+    /// As [`Ssh::run_script`], for a script that removes a directory tree: waits for one of [`REMOVAL_CONNECTIONS`],
+    /// too.
     async fn run_removal(&self, script: &str) -> Result<Output, ExportError> {
         let _permit = self.permits.acquire_for_removal().await;
         self.run_permitted(script).await
@@ -370,7 +381,8 @@ impl Remote {
         }
     }
 
-    /// An idle connection, or a new one. Callers that waited during a failed attempt share its error.
+    /// An idle connection, or a new one, which the caller puts back into `idle`. Callers that waited during a failed
+    /// attempt share its error.
     async fn take_connection(&self, location: &Location) -> Result<Host, ExportError> {
         if let Some(host) = self.idle_connections().pop() {
             return Ok(host);
@@ -424,7 +436,7 @@ fn obstacle_error(first: &VolumePath, second: &VolumePath, output: &Output) -> E
 }
 
 /// Parses the output of [`script::list_directory`]: `/MODE BLOCKS MTIME CTIME ./NAME`. A name may hold line breaks and
-/// no slash, so a slash after a line break begins the next entry.
+/// no slash, so a slash after a line break begins the next entry. What can't be parsed is left out.
 fn parse_listing(said: &str) -> Vec<Entry> {
     let said = said.trim_start_matches('\n');
     let said = said.strip_suffix('\n').unwrap_or(said);

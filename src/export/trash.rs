@@ -9,7 +9,8 @@ use super::{Attributes, Entry, Export, ExportError, Removed, VolumePath};
 const TRASH: [&str; 2] = [REGISTRY[0], "trash"];
 
 impl Export {
-    /// Renames a directory to `entry`, a path in the trash, which is created if it is missing.
+    /// Renames a directory to `entry`, of [`Export::trash_entry_path`]; creates the trash if it is missing. The
+    /// directory's marker stays.
     ///
     /// # Errors
     /// [`ExportError::Exists`] when the name is taken, [`ExportError::CannotRename`] when the server can't rename the
@@ -26,7 +27,8 @@ impl Export {
         }
     }
 
-    /// Lists the trash, which is empty if its directory does not exist yet.
+    /// Lists the trash, also what other clusters or administrators put there; empty if its directory does not exist
+    /// yet.
     ///
     /// # Errors
     /// As [`Export::list_directory`].
@@ -34,10 +36,10 @@ impl Export {
         Ok(self.list_directory(Some(&trash_path()?)).await?.unwrap_or_default())
     }
 
-    /// The path of an entry of the trash.
+    /// The path of an entry of the trash, which may not exist. The caller must pass a name without a slash.
     ///
     /// # Errors
-    /// When the name can't be asked for.
+    /// [`ExportError::Failed`] when no entry can have the name.
     pub fn trash_entry_path(&self, name: &str) -> Result<VolumePath, ExportError> {
         VolumePath::child(Some(&trash_path()?), name).map_err(|error| unusable_path_error(name, &error.to_string()))
     }

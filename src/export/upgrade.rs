@@ -6,8 +6,9 @@ use super::owner::REGISTRY;
 use super::{Export, ExportError, VolumePath};
 
 impl Export {
-    /// Removes the records of directories in progress, `.nfsprov/making/<PV>`, of the classes with these uids. The
-    /// records of other classes may be another cluster's. Removes their folder if it is empty then.
+    /// Removes the records of directories in progress, the links `.nfsprov/making/<PV>`, of the classes with these
+    /// uids; the directories stay. The records of other classes may be another cluster's. Removes their folder if it is
+    /// empty then.
     ///
     /// # Errors
     /// When the records can't be listed or the empty folder can't be removed. A record that can't be removed stays.

@@ -104,7 +104,8 @@ impl Default for Slot {
 }
 
 impl Slot {
-    /// A turn, if operations have to take turns. Removals go on from where they were, and need none.
+    /// Waits for a turn if operations have to take turns; else `None`. Removals go on from where they were, and need
+    /// none.
     async fn take_turn(&self, purpose: Purpose) -> Option<SemaphorePermit<'_>> {
         match purpose != Purpose::Removals && self.loses_sessions.load(Ordering::Relaxed) {
             // Never an error: the semaphore is never closed.
@@ -167,6 +168,7 @@ impl Wire {
         }
     }
 
+    /// The slot for the options and the purpose, added if it is missing.
     fn slot(&self) -> Arc<Slot> {
         let mut slots = self.connections.slots.lock().unwrap_or_else(PoisonError::into_inner);
         slots.entry((self.options.clone(), self.purpose)).or_default().clone()
@@ -191,6 +193,7 @@ impl Wire {
         ways.collect()
     }
 
+    /// Fails unless the server answers a request for the root's attributes; connects first if needed.
     pub(super) async fn probe_root(&self) -> Result<(), ExportError> {
         self.run_with_retry("read", "its root", |connection| {
             async move {
@@ -216,6 +219,8 @@ impl Wire {
         .await
     }
 
+    /// `AlreadyGone` if `from` doesn't exist, else `Exists` if `to` does. Not retried: after `Unreachable`, it may be
+    /// done.
     pub(super) async fn rename_directory(&self, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
         self.run_once("rename", &from.to_string(), |connection| {
             connection.rename_directory(from, to).boxed()
@@ -223,6 +228,7 @@ impl Wire {
         .await
     }
 
+    /// Whether an entry of any kind exists; false if a parent is missing.
     pub(super) async fn path_exists(&self, path: &VolumePath) -> Result<bool, ExportError> {
         self.run_with_retry("look for", &path.to_string(), |connection| {
             async move { Ok(connection.find_entry(path).await?.is_some()) }.boxed()
@@ -230,6 +236,7 @@ impl Wire {
         .await
     }
 
+    /// `None` if the directory doesn't exist.
     pub(super) async fn list_directory(
         &self,
         directory: Option<&VolumePath>,
@@ -240,6 +247,7 @@ impl Wire {
         .await
     }
 
+    /// A missing directory is an error.
     pub(super) async fn empty_directory(&self, directory: Option<&VolumePath>) -> Result<(), ExportError> {
         self.run_with_retry("empty", &name_or_root(directory), |connection| {
             connection.empty_directory(directory).boxed()
@@ -247,6 +255,7 @@ impl Wire {
         .await
     }
 
+    /// False if the name is taken, also by an attempt whose answer was lost; a missing parent is an error.
     pub(super) async fn create_link(&self, path: &VolumePath, target: &str) -> Result<bool, ExportError> {
         let target = target.to_owned();
         self.run_with_retry("mark", &path.to_string(), |connection| {
@@ -256,6 +265,7 @@ impl Wire {
         .await
     }
 
+    /// `None` if nothing is there; an error if it is no link.
     pub(super) async fn read_link(&self, path: &VolumePath) -> Result<Option<String>, ExportError> {
         self.run_with_retry("read", &path.to_string(), |connection| {
             connection.read_link(path).boxed()
@@ -263,6 +273,7 @@ impl Wire {
         .await
     }
 
+    /// A missing entry is no error. Over NFSv4, an empty directory is removed, too.
     pub(super) async fn remove_link_or_file(&self, path: &VolumePath) -> Result<(), ExportError> {
         self.run_with_retry("remove", &path.to_string(), |connection| {
             connection.remove_link_or_file(path).boxed()
@@ -270,6 +281,7 @@ impl Wire {
         .await
     }
 
+    /// True also if it is missing; false if something is in it.
     pub(super) async fn remove_empty_directory(&self, path: &VolumePath) -> Result<bool, ExportError> {
         self.run_with_retry("remove", &path.to_string(), |connection| {
             connection.remove_empty_directory(path).boxed()
@@ -301,7 +313,8 @@ impl Wire {
     }
 
     /// Runs `work` on up to `attempts` connections; on up to [`MAX_SESSIONS`] if sessions are lost and `attempts` is
-    /// more than 1. A connection that is lost, or gives no readable answer, is dropped.
+    /// more than 1. A connection that is lost, or gives no readable answer, is dropped. `Unreachable` means that the
+    /// last connection was lost or didn't answer in time, so `work` may have taken effect; `Failed` is a refusal.
     async fn run_up_to<'a, T>(
         &self,
         attempts: u8,
@@ -345,7 +358,8 @@ impl Wire {
         }
     }
 
-    /// The connection, or a new one. Callers that waited during a failed attempt share its error.
+    /// The connection, or a new one, for which all callers wait [`CALL_TIMEOUT`] at most. Those that waited during a
+    /// failed attempt share its error.
     async fn get_connection(&self, slot: &Slot) -> Result<Arc<Connection>, ExportError> {
         let asked = Instant::now();
         let mut slot = slot.state.lock().await;
@@ -377,7 +391,7 @@ impl Wire {
     /// Resolves the server and tries each address with each permitted version; the first that mounts the export wins.
     ///
     /// # Errors
-    /// Why the last of them failed; a refusal with a similar export that the server has.
+    /// The first refusal, else the first failure; a refusal with a similar export that the server has.
     async fn connect_and_mount(&self) -> Result<Connection, ExportError> {
         let server = &self.location.server;
         let unresolved = |cause: String| ExportError::Unresolved {

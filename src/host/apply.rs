@@ -1,7 +1,7 @@
-//! Applies a plan on its host, step by step.
+//! Applies a plan on its host, step by step, and gathers the facts that a plan is made of.
 //!
-//! [`apply`] runs the script of each step, judges predicted exports before they change, and makes the rest of the plan
-//! anew where a step changed the facts.
+//! [`apply`] runs the script of each step, judges predicted exports before they change, and plans the remaining steps
+//! again where a step changed the facts. It prints nothing and asks nothing.
 
 use super::exports_file::{self, find_differences};
 use super::facts::{self, Facts, FactsError, Subject};
@@ -67,18 +67,20 @@ pub enum StepEvent<'a> {
     Finished(&'a Outcome),
 }
 
-/// Reads a host's facts about `subject`.
+/// Reads a host's facts about `subject` by one script, which changes nothing. What the script can't read on the host is
+/// missing in the facts, and no error.
 ///
 /// # Errors
-/// [`GatherError`].
+/// [`GatherError`] when the connection is lost, the script prints nothing for 120 s, or its output is incomplete.
 pub async fn gather(host: &Host, subject: &Subject) -> Result<Facts, GatherError> {
     let output = host.run(&facts::gather_script(subject), PATIENCE).await?;
     Ok(Facts::parse(&output.stdout)?)
 }
 
 /// Applies the plan that `plan` makes of a host's facts, step by step, until one fails or `stopped` returns true; a
-/// step that has begun runs to its end. New packages and a server's start change the facts, so they are gathered again
-/// for the steps that follow. A plan with a refused step changes nothing. `tell` gets each event as it happens.
+/// step that has begun runs to its end. After new packages or a server's start the facts are gathered again, and `plan`
+/// plans the steps that follow; if they can't be gathered, these are not done. A plan with a refused step changes
+/// nothing. The caller has asked the user. Returns an outcome for every step; `tell` gets each event as it happens.
 pub async fn apply(
     host: &Host,
     subject: &Subject,
@@ -152,8 +154,8 @@ fn remaining_steps(rest: VecDeque<Step>, plan: Plan, outcomes: &[Outcome]) -> Ve
     steps
 }
 
-/// Runs a script under the host's lock, or predicts, checks and makes a change of the exports. Fails with the reason;
-/// `on_output` gets the output of each script.
+/// Runs a script under the host's lock, or predicts, checks and makes a change of the exports. Fails with the reason,
+/// and whether the change was undone; `on_output` gets the output of each script.
 async fn run_action(host: &Host, action: &Action, on_output: &impl Fn(&Output)) -> Result<(), String> {
     match action {
         Action::Script { text, patience } => {
@@ -195,7 +197,7 @@ async fn change_exports(host: &Host, change: &ExportsChange, on_output: &impl Fn
 }
 
 /// Runs a script under the host's lock, which other runs of nfsprov wait for. `patience` is the timeout without output.
-/// A script that fails is `Ok`.
+/// A script that fails, or got no lock, is `Ok` with its status; an error says that its end is not known.
 async fn run_exclusively(
     host: &Host,
     script: &str,
@@ -220,8 +222,8 @@ fn describe_failure(output: &Output) -> Option<String> {
     }
 }
 
-/// The last lines of a command's standard error, or of its standard output if that is empty, on one line; says so if
-/// both are empty.
+/// The last six lines with text of a command's standard error, or of its standard output if that has none, joined by
+/// semicolons and cut at their beginning if they are long; says so if both are empty. Control characters stay in it.
 pub fn last_words(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let both = [text(&output.stderr), text(&output.stdout)];

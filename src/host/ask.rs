@@ -1,6 +1,7 @@
 //! Prompts, and a cache of their answers.
 //!
-//! Commands implement [`Ask`]; [`PromptCache`] asks each question once, however many hosts want its answer.
+//! Commands implement [`Ask`]; [`PromptCache`] asks each question once, however many hosts want its answer. Answers are
+//! kept in memory only.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -11,11 +12,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub struct Secret(String);
 
 impl Secret {
-    /// Keeps `text` from being shown.
+    /// A secret of this text; an empty one is a secret, too.
     pub fn new(text: String) -> Self {
         Self(text)
     }
 
+    /// The text itself, which must not be logged or shown.
     pub(super) fn reveal(&self) -> &str {
         &self.0
     }
@@ -27,7 +29,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Asks the user.
+/// Asks the user, and waits for the answer without a timeout.
 pub trait Ask: Send + Sync {
     /// Asks for something that is not to be shown while it is typed. `None` without a terminal, or if the prompt was
     /// cancelled.
@@ -66,7 +68,8 @@ impl PromptCache {
         }
     }
 
-    /// Asks for a secret, unless the question was answered before. `None` as [`Ask::secret`].
+    /// Asks for a secret, unless the same question was answered before; waits while another caller asks. The caller
+    /// forgets an answer that is wrong with [`Self::forget_secret`]. `None`, which is not kept, as [`Ask::secret`].
     pub(super) fn secret(&self, question: &str) -> Option<Secret> {
         let _asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(secret) = self.secrets().get(question) {
@@ -83,7 +86,7 @@ impl PromptCache {
         self.ask.secret(question)
     }
 
-    /// Forgets an answer that was wrong; a newer one stays.
+    /// Forgets the answer `wrong`, so that the next caller asks again; another answer to the question stays.
     pub(super) fn forget_secret(&self, question: &str, wrong: &Secret) {
         let mut secrets = self.secrets();
         if secrets.get(question) == Some(wrong) {
@@ -96,8 +99,9 @@ impl PromptCache {
         self.ask.text(question)
     }
 
-    /// Whether a host's key, as one line, is accepted. A yes is kept, so that other connections don't ask again; a no
-    /// is not. `None` as [`Ask::yes`], or if `without_prompt` is set.
+    /// Whether a host's key is accepted; `line` is its line of known_hosts. Asks `question` unless the line was
+    /// accepted before. A yes is kept, so that other connections don't ask again; a no is not. `None` as [`Ask::yes`],
+    /// or if `without_prompt` is set.
     pub(super) fn is_key_accepted(&self, line: &str, question: &str, without_prompt: bool) -> Option<bool> {
         let _asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         if self.has_accepted(line) {
@@ -110,12 +114,12 @@ impl PromptCache {
         answer
     }
 
-    /// Whether a host's key, as one line, was accepted before.
+    /// Whether a host's key was accepted before in this run; `line` is its line of known_hosts.
     pub(super) fn has_accepted(&self, line: &str) -> bool {
         self.accepted_keys().contains(line)
     }
 
-    /// Keeps an accepted key where known_hosts can't be written; whether it was not kept before.
+    /// Keeps an accepted key for this run, known_hosts being written or not. False if it was kept before.
     pub(super) fn accept_key(&self, line: &str) -> bool {
         self.accepted_keys().insert(line.to_owned())
     }

@@ -1,4 +1,5 @@
-//! nfsprov's own part of a file: the lines between two marks, and nothing else (PURE).
+//! nfsprov's own part of a file: the lines between two marks, which [`Block`] locates (PURE). No byte outside of it is
+//! changed, but for a newline that the last line before it lacks.
 
 use std::ops::Range;
 
@@ -83,7 +84,7 @@ enum Mark {
     End,
 }
 
-/// The mark that a line begins with; a remark may follow it.
+/// The mark that a line begins with, blanks before it left out; a remark may follow it. `None` without one.
 fn parse_mark(line: &[u8]) -> Option<Mark> {
     let line = std::str::from_utf8(line.trim_ascii()).ok()?;
     let is = |mark: &str| {
@@ -99,8 +100,8 @@ fn parse_mark(line: &[u8]) -> Option<Mark> {
     }
 }
 
-/// The file with a block of this body at its end. A newline that the file's last line lacked is added, and noted in the
-/// mark.
+/// The file, which must not have a block yet, with one of this body at its end. The body ends with a newline. A newline
+/// that the file's last line lacked is added, and noted in the mark.
 pub fn append_block(file: &[u8], body: &[u8]) -> Vec<u8> {
     let added_newline = file.last().is_some_and(|last| *last != b'\n');
     let (end, remark) = if added_newline { ("\n", GLUED) } else { ("", "") };
@@ -108,8 +109,8 @@ pub fn append_block(file: &[u8], body: &[u8]) -> Vec<u8> {
     [file, begin.as_bytes(), body, END.as_bytes(), b"\n"].concat()
 }
 
-/// The file with another body in its block. With an empty body the block is removed, and the newline that
-/// [`append_block`] added.
+/// The file with another body in its block, which [`find_block`] found in this very file. With an empty body the block
+/// is removed, and with it the newline that [`append_block`] added, unless text follows the block.
 pub fn replace_body(file: &[u8], block: &Block, body: &[u8]) -> Vec<u8> {
     if !body.is_empty() {
         return [&file[..block.body.start], body, &file[block.body.end..]].concat();
@@ -122,7 +123,8 @@ pub fn replace_body(file: &[u8], block: &Block, body: &[u8]) -> Vec<u8> {
     [before, after].concat()
 }
 
-/// The lines of a body, each with those that a backslash joins to it.
+/// The lines of a body with their newlines, each with those that a backslash joins to it. A comment ends with its line,
+/// even after a backslash.
 pub fn split_lines(body: &[u8]) -> Vec<&[u8]> {
     let mut lines = Vec::new();
     let (mut start, mut at) = (0, 0);

@@ -271,7 +271,8 @@ pub struct OsRelease {
 }
 
 impl OsRelease {
-    /// Reads os-release(5): assignments as a shell would read them, the last of a name counts.
+    /// Reads os-release(5): assignments as a shell would read them, the last of a name counts. An `ID` that is missing
+    /// or empty is `linux`; no text is an error.
     pub fn parse(text: &str) -> Self {
         let value = |name: &str| {
             let mut values = text.lines().filter_map(|line| {
@@ -311,9 +312,10 @@ fn unquote(value: &str) -> String {
     plain
 }
 
-/// The row of the table for a host, by its os-release and programs: its own, that of a distribution in its ID_LIKE, or
-/// the first with its package manager. The last two are guesses, which [`Choice::guessed`] explains. A system that is
-/// changed as a whole, or has no package manager of the table, gets [`Installer::Nothing`].
+/// The row of the table for a host, by its os-release and the names of its programs: its own, that of a distribution in
+/// its ID_LIKE, each only with a package manager that the host has, or the first with its package manager. The last two
+/// are guesses, which [`Choice::guessed`] explains. An immutable system, or one without a package manager of the table,
+/// gets [`Installer::Nothing`].
 pub fn choose_distro(os_release: &OsRelease, programs: &[String]) -> Choice {
     let has = |program: &str| programs.iter().any(|found| found == program);
     let managers: Vec<Manager> = Manager::ALL
@@ -421,7 +423,8 @@ impl Manager {
     }
 
     /// A shell script that installs packages without questions. It waits up to `wait` for another package manager's
-    /// lock, and prints a line every few seconds meanwhile. Outdated package lists are refreshed.
+    /// lock, and prints a line every few seconds meanwhile; then it fails with that one's status. apt's and pacman's
+    /// package lists are refreshed only if they lack the packages or are missing.
     pub fn install(self, packages: &[&str], wait: Duration) -> String {
         let packages: Vec<String> = packages.iter().map(|package| quote(package)).collect();
         let packages = packages.join(" ");

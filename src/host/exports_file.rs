@@ -51,7 +51,7 @@ impl DesiredExport {
         clients.into_iter().map(|(text, _)| text).collect()
     }
 
-    /// Whether a host with this address may mount the export; `None` if that depends on names, which are not looked up.
+    /// Whether a host with this address is among the clients; `None` if that depends on names, which are not looked up.
     pub fn lets_in(&self, address: IpAddr) -> Option<bool> {
         let host = Client::of(&address.to_string());
         let clients: Vec<Client> = self.clients.iter().map(|text| Client::of(text)).collect();
@@ -102,8 +102,9 @@ pub enum ExportsError {
     },
 }
 
-/// The file `original` with nfsprov's line for `wanted` in its block, which is appended if it is missing. A line of the
-/// block with the same meaning stays as it is; other lines for the directory are replaced.
+/// The file `original` with nfsprov's line for `wanted` in its block, which is appended if it is missing. Lines of the
+/// block with the same meaning stay as they are; else one line replaces all lines of the block for the directory, with
+/// their other clients. Lines outside of the block are not looked at: [`find_conflicts`] does that.
 ///
 /// # Errors
 /// [`ExportsError`] when exportfs would read a value of `wanted` as something else, or the block is damaged.
@@ -139,7 +140,8 @@ pub fn with_export(original: &[u8], wanted: &DesiredExport) -> Result<Vec<u8>, E
     Ok(block::replace_body(original, &found, &body))
 }
 
-/// The file `original` without nfsprov's line for the directory `path`, and without its block if nothing else is in it.
+/// The file `original` without nfsprov's lines for the directory `path`, and without its block if nothing else is in
+/// it; the same file if it has no such line.
 ///
 /// # Errors
 /// [`ExportsError::Damaged`].
@@ -155,7 +157,8 @@ pub fn without_export(original: &[u8], path: &str) -> Result<Vec<u8>, ExportsErr
     }
 }
 
-/// The exports of the directory `path` in nfsprov's block, one for each client; `None` if it has none.
+/// The exports of the directory `path` in nfsprov's block, one for each client, as they are written there; `None` if it
+/// has none. Whether they are in force is not known.
 ///
 /// # Errors
 /// [`ExportsError::Damaged`].
@@ -171,8 +174,8 @@ pub fn own_exports(original: &[u8], path: &str) -> Result<Option<Vec<ActiveExpor
     Ok(Some(to_active_exports(lexer::read_exports(&own.concat()), path)))
 }
 
-/// The clients of nfsprov's exports in these files, those of the directory `path` in `own_file` excepted; one of several
-/// exports comes several times. A damaged block counts as empty.
+/// The clients of nfsprov's exports in these files, those of the directory `path` in `own_file` excepted; one of
+/// several exports comes several times. A damaged block counts as empty.
 pub fn clients_of_other_exports<'a>(
     own_file: &'a [u8],
     other_files: impl Iterator<Item = &'a [u8]>,

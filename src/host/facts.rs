@@ -114,13 +114,13 @@ pub enum Init {
 /// The state of a service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unit {
-    /// Whether the host has it.
+    /// Whether the host has it; false for a masked one.
     pub exists: bool,
     /// Whether an administrator forbade its start (`systemctl mask`).
     pub masked: bool,
     /// Whether it runs.
     pub active: bool,
-    /// Whether it is started at boot.
+    /// Whether it is started at boot; static and generated units count as enabled.
     pub enabled: bool,
 }
 
@@ -173,7 +173,7 @@ pub struct FactsError {
     after: String,
 }
 
-/// The shell script that prints a host's facts about `subject`.
+/// The shell script that prints a host's facts about `subject`, for [`Facts::parse`]; it changes nothing.
 pub fn gather_script(subject: &Subject) -> String {
     let word = |text: &Option<String>| quote(text.as_deref().unwrap_or_default());
     format!(
@@ -186,7 +186,8 @@ pub fn gather_script(subject: &Subject) -> String {
 }
 
 impl Facts {
-    /// Whether the running NFS server serves this version; `None` if it lists no such version, as when it doesn't run.
+    /// Whether the running NFS server serves this version, 3 or 4; `None` if it lists no such version, as when it
+    /// doesn't run. Minor versions such as 4.1 can't be asked for.
     pub fn serves(&self, version: u8) -> Option<bool> {
         let said = |word: &str| match word.split_at_checked(1)? {
             (sign, number) if number == version.to_string() => Some(sign == "+"),
@@ -195,14 +196,15 @@ impl Facts {
         self.versions.split_whitespace().find_map(said)
     }
 
-    /// Whether nfsprov's own block of the exports file exports this directory; not where that block is damaged.
+    /// Whether nfsprov's own block of the exports file exports this directory, in force or not; false if the block is
+    /// damaged or the file was not read.
     pub fn is_exported_by_nfsprov(&self, path: &str) -> bool {
         let ours = exports_file::own_exports(self.exports.as_deref().unwrap_or_default(), path);
         matches!(ours, Ok(Some(_)))
     }
 
-    /// The value of a setting in `/etc/nfs.conf` and the files that belong to it, nfsprov's block included; the first
-    /// one counts. `None` if it is not set.
+    /// The value, as written, of a setting in `/etc/nfs.conf`, else in the files of `/etc/nfs.conf.d`; nfsprov's block
+    /// counts. The first one is taken. `None` if it is not set, or the files were not read.
     pub fn nfs_setting(&self, section: &str, key: &str) -> Option<String> {
         let main = self.nfs_conf.as_deref().unwrap_or_default();
         let parts = self.nfs_conf_parts.iter().map(Vec::as_slice);
@@ -211,7 +213,7 @@ impl Facts {
             .find_map(|text| nfs_conf::get_setting(text, section, key))
     }
 
-    /// Whether the program was found.
+    /// Whether the program was found; false for one that the gather script does not look for.
     pub fn has_program(&self, name: &str) -> bool {
         self.programs.iter().any(|program| program == name)
     }

@@ -117,8 +117,8 @@ impl NetworkRoute {
 }
 
 impl Firewalld {
-    /// The names of the zones that packets from these addresses may belong to; `None` stands for all addresses, and
-    /// gives all zones in use.
+    /// The names of the zones in force that packets from these addresses may belong to; `None` stands for all
+    /// addresses, and gives all zones in use: those with an interface or a source, and the default zone.
     pub fn zones_of(&self, addresses: Option<&Network>) -> BTreeSet<&str> {
         let Some(addresses) = addresses else {
             let in_use = |zone: &&Zone| !zone.interfaces.is_empty() || !zone.sources.is_empty();
@@ -167,7 +167,7 @@ impl Firewalld {
     }
 }
 
-/// Reads `ufw show added`: the arguments of each rule.
+/// Reads `ufw show added`: the arguments of each rule, comments included; the heading is left out.
 pub fn parse_ufw_rules(text: &str) -> Vec<String> {
     let rules = text.lines().filter_map(|line| line.trim().strip_prefix("ufw "));
     rules.map(str::to_owned).collect()

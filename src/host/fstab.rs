@@ -7,8 +7,8 @@ pub const PATH: &str = "/etc/fstab";
 pub const PROJECT_QUOTA: &str = "prjquota";
 
 /// The text in which the line that mounts a file system at `mount_point` enforces limits of directories:
-/// [`PROJECT_QUOTA`] is added unless it or `pquota` is there, and what switches it off is removed. `None` if no line
-/// mounts it there, several do, or the text is not UTF-8.
+/// [`PROJECT_QUOTA`] is added unless it or `pquota` is there, and what switches it off is removed; the same text if the
+/// line does so already. `None` if no line mounts it there, several do, or the text is not UTF-8.
 pub fn with_project_quota(text: &[u8], mount_point: &str) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(text).ok()?;
     let mut edited = String::with_capacity(text.len() + PROJECT_QUOTA.len() + 1);

@@ -1,4 +1,5 @@
-//! What a private key's file shows without its passphrase: whether it needs one, and often the public half (PURE).
+//! What a private key's file shows without its passphrase: whether it needs one, and often the public half (PURE). It
+//! works on texts, and reads no file.
 //!
 //! libssh2 gives one and the same error for a passphrase that is missing and for one that is wrong.
 
@@ -57,7 +58,8 @@ fn classify_openssh_key<'a>(lines: impl Iterator<Item = &'a str>) -> KeyFile {
     }
 }
 
-/// The public key in a private key's file of OpenSSH's own format, or in a `.pub` file; `None` if neither has one.
+/// The public key, or certificate, in the text of a private key of OpenSSH's own format, encrypted or not, or of a
+/// `.pub` file; `None` for any other text, such as a private key in PEM format.
 pub fn parse_public_key(text: &str) -> Option<PublicKey> {
     let blob = match text.trim_start().strip_prefix("-----BEGIN OPENSSH PRIVATE KEY-----") {
         Some(body) => read_container(body.lines().map(str::trim))?.1,

@@ -20,12 +20,12 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
-    /// The key in `blob`.
+    /// The key of this blob, which is not checked.
     pub fn new(blob: &[u8]) -> Self {
         Self { blob: blob.to_owned() }
     }
 
-    /// Its type, as known_hosts files name it, such as `ssh-ed25519`.
+    /// Its type, as known_hosts files name it, such as `ssh-ed25519`; `unknown` if the blob does not begin with one.
     pub fn kind(&self) -> &str {
         let name = self.blob.split_at_checked(4).and_then(|(length, rest)| {
             let length = u32::from_be_bytes(length.try_into().ok()?);
@@ -113,7 +113,7 @@ pub enum Verdict {
     },
 }
 
-/// The name under which a host on `port` is recorded.
+/// The name under which a host on `port` is recorded: `host` in lower case, or `[host]:port` if that is not port 22.
 pub fn name(host: &str, port: u16) -> String {
     let host = host.to_lowercase();
     match port {
@@ -122,7 +122,8 @@ pub fn name(host: &str, port: u16) -> String {
     }
 }
 
-/// The types of the keys that are recorded for a host, as files name them.
+/// The types of the keys that are recorded for a host on this port, as files name them, without duplicates; revoked
+/// keys and those of authorities are left out.
 pub fn recorded_kinds(files: &[File], host: &str, port: u16) -> Vec<String> {
     let mut kinds: Vec<String> = Vec::new();
     for entry in own_entries(files, &name(host, port)) {
@@ -261,7 +262,7 @@ fn hash_is_of(hash: &str, name: &str) -> Option<bool> {
     Some(hmac::verify(&key, name.as_bytes(), &hash).is_ok())
 }
 
-/// Whether a name matches a pattern with `*` and `?`; case does not matter.
+/// Whether a whole name matches a pattern with `*` and `?`; case does not matter. `[` and `!` stand for themselves.
 pub(super) fn matches_pattern(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (pattern.to_lowercase().into_bytes(), name.to_lowercase().into_bytes());
     let (mut at, mut seen) = (0, 0);

@@ -1,9 +1,9 @@
-//! A Linux host over SSH: who it is, who we are to it, and what it does for us.
+//! A Linux host over SSH: logs in to it, reads its facts, plans changes and applies them. Knows nothing of Kubernetes.
 //!
 //! [`Host::connect`] takes a [`Target`] to a host as ssh(1) would, with the
 //! same configuration, keys and known hosts, and [`Host::run`] has its shell
 //! run scripts. [`gather`] reads what a host is like, [`plan_server`] and its
-//! like say what is to be done about it, and [`apply`] does that.
+//! like plan its changes, and [`apply`] carries a plan out.
 
 mod apply;
 mod ask;

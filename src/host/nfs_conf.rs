@@ -47,7 +47,8 @@ pub const LOCKD_UDP_PORT: PinnedPort = PinnedPort {
     port: LOCKD_PORT.port,
 };
 
-/// A setting's value, exactly as it is written in the file; the first one counts. `None` if it is not set.
+/// A setting's value, exactly as it is written in the file, with its quotation marks or comment; the first one counts.
+/// Case of names does not matter, and subsections count as their section. `None` if it is not set.
 pub fn get_setting(text: &[u8], section: &str, key: &str) -> Option<String> {
     let text = String::from_utf8_lossy(text);
     let mut inside = false;
@@ -77,7 +78,7 @@ pub fn normalize_value(value: &str) -> &str {
 /// The text without nfsprov's block.
 ///
 /// # Errors
-/// [`Damage`].
+/// [`Damage`] when the block's marks were changed; nfsprov then must not edit the file.
 pub fn without_block(text: &[u8]) -> Result<Vec<u8>, Damage> {
     Ok(match block::find_block(text)? {
         Some(found) => block::replace_body(text, &found, b""),

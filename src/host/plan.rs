@@ -1,4 +1,5 @@
-//! Plans: from a host's facts to the steps that change it (PURE).
+//! Plans: from a host's facts to the steps that change it (PURE); the main type is [`Plan`]. Nothing here runs a
+//! script.
 //!
 //! The plan that is shown is the plan that is carried out: each step that changes something holds the script that
 //! does so, verifies the change, and undoes it on failure.
@@ -135,7 +136,7 @@ pub struct FileChange {
 }
 
 impl Plan {
-    /// Whether a step changes something.
+    /// Whether a step would change something; true also if another step is refused, so that none is applied.
     pub fn changes(&self) -> bool {
         let changes = |step: &Step| matches!(step.state, State::Change { .. });
         self.steps.iter().any(changes)
@@ -171,6 +172,8 @@ impl Step {
         Self::new(name, State::Refused(why.into()))
     }
 
+    /// A step that runs the script `text`, which undoes its change on failure and prints something at least every 120
+    /// s.
     fn change(name: &'static str, why: impl Into<String>, text: String) -> Self {
         let action = Action::Script {
             text,
@@ -185,6 +188,7 @@ impl Step {
         )
     }
 
+    /// The step with one more warning.
     fn warning(mut self, warning: impl Into<String>) -> Self {
         self.warnings.push(warning.into());
         self
@@ -207,7 +211,8 @@ const LOCK: &str = "/run/nfsprov.lock";
 const LOCK_WITHIN: u64 = 60;
 
 /// A script that runs while no other nfsprov changes the host, and to its end even when the connection that it came by
-/// is cut. What it starts does not inherit the lock.
+/// is cut. It waits up to 60 s for another run, then exits with [`TAKEN_BACK`]. What it starts does not inherit the
+/// lock.
 pub(super) fn exclusive_script(script: &str) -> String {
     exclusive_by(LOCK, LOCK_WITHIN, script)
 }
@@ -290,8 +295,8 @@ sync_to() {
 }
 "#;
 
-/// Refuses a login other than root's, finds the host's distribution, and warns if the host's clock differs from `now`.
-/// `None` if the step is refused, so that no further step is possible.
+/// Refuses a login other than root's, finds the host's distribution, and warns if the host's clock differs from `now`,
+/// in seconds since 1970, by more than a minute. `None` if the step is refused, so that no further step is possible.
 fn check_system(facts: &Facts, now: i64) -> (Step, Option<Choice>) {
     const NAME: &str = "system";
     if facts.uid != Some(0) {
@@ -315,7 +320,8 @@ fn check_system(facts: &Facts, now: i64) -> (Step, Option<Choice>) {
 }
 
 /// Installs the package that a host needs, unless it or its program is there, and the `missing` packages, each given
-/// with the program that it is for. Packages stay installed if a later step fails.
+/// with the program that it is for. Refused if the host has no package manager that nfsprov runs. Packages stay
+/// installed if a later step fails.
 fn install_packages(
     facts: &Facts,
     choice: &Choice,
@@ -373,7 +379,7 @@ fn check_kernel(facts: &Facts, support: Support, what: &str) -> Step {
     }
 }
 
-/// Turns a boolean of SELinux on, where SELinux enforces and its policy has it.
+/// Turns a boolean of SELinux on for good, where SELinux enforces and its policy has it; skipped elsewhere.
 fn allow_in_selinux(facts: &Facts, boolean: &str) -> Step {
     const NAME: &str = "selinux";
     match &facts.selinux {

@@ -35,13 +35,14 @@ impl QuotaFacts {
         self.options.split(',').any(|option| option == wanted)
     }
 
-    /// Whether ext4 has what limits need on its disk.
+    /// Whether ext4 has the features that limits need on its disk; false for other file systems, or if they were not
+    /// read.
     pub fn has_features(&self) -> bool {
         let has = |wanted: &str| self.features.split_whitespace().any(|feature| feature == wanted);
         has("project") && has("quota")
     }
 
-    /// Sets the fact of the record `quota-NAME`; unknown names are ignored.
+    /// Sets the fact of the record `quota-NAME`, given as `NAME`; unknown names are ignored.
     pub(super) fn set_fact(&mut self, name: &str, text: &str) {
         match name {
             "tools" => self.tools = text.split_whitespace().map(str::to_owned).collect(),

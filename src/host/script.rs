@@ -4,7 +4,7 @@
 //! both. So a script is framed by lines with a random word, the last of which
 //! carries its status: without that line it has not ended by itself.
 
-/// A word in single quotes, which no shell looks into.
+/// A word in single quotes, which no POSIX shell expands or splits; it may hold any text but a zero byte.
 pub fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
@@ -66,7 +66,7 @@ impl Frame {
         format!("{}-ready", self.nonce)
     }
 
-    /// Whether the script has begun, by what came over standard output.
+    /// Whether the script has begun, by all that came over standard output so far.
     pub fn has_begun(&self, stdout: &[u8]) -> bool {
         position(stdout, format!("{}\n", self.nonce).as_bytes()).is_some()
     }
@@ -89,7 +89,7 @@ impl Frame {
     }
 }
 
-/// Takes away what is before the last `limit` bytes.
+/// Drops all but the last `limit` bytes, in place.
 pub(super) fn keep_last(bytes: &mut Vec<u8>, limit: usize) {
     let excess = bytes.len().saturating_sub(limit);
     bytes.drain(..excess);
@@ -107,7 +107,7 @@ pub(super) fn last_part(text: &str, limit: usize) -> String {
     }
 }
 
-/// Where `part` begins in `whole`.
+/// Where `part`, which must not be empty, begins first in `whole`; `None` if it is not in there.
 pub(super) fn position(whole: &[u8], part: &[u8]) -> Option<usize> {
     whole.windows(part.len()).position(|window| window == part)
 }

@@ -1,6 +1,7 @@
 //! SSH connections to hosts.
 //!
-//! Each [`Host`] has a thread of its own, since libssh2 blocks, and runs one script after the other.
+//! Each [`Host`] has a thread of its own, since libssh2 blocks, and runs one script after the other. A lost connection
+//! is not made again: the caller connects anew.
 
 mod client;
 mod connect;
@@ -216,7 +217,8 @@ pub struct Host {
 }
 
 impl Host {
-    /// Logs in to `target`, and becomes root if `access` says so.
+    /// Logs in to `target`, through its jump hosts, and becomes root if `access` says so. May ask the user, and records
+    /// a new host key that is accepted. Without sudo, whether the login runs scripts is first known from [`Host::run`].
     ///
     /// # Errors
     /// [`ConnectError`], within the timeouts of `access` and the time that prompts take.
@@ -256,8 +258,8 @@ impl Host {
         self.run_up_to(MAX_LISTING, script, patience).await
     }
 
-    /// Has the connection's task run a script, of which it takes at most `max_output` bytes of output; fails if that
-    /// task has ended.
+    /// Has the connection's thread run a script, of which it takes at most `max_output` bytes of standard output;
+    /// `Lost` if that thread has ended.
     async fn run_up_to(&self, max_output: usize, script: &str, patience: Duration) -> Result<Output, RunError> {
         let lost = || RunError::Lost {
             host: self.name.clone(),
@@ -275,8 +277,8 @@ impl Host {
     }
 }
 
-/// The names by which NFS clients may know a host: the one that ssh's configuration connects to, then the one given.
-/// Without a readable configuration, only the latter.
+/// The names by which NFS clients may know a host, the best first: the one that ssh's configuration connects to, then
+/// the one given, if it is another. Without a readable configuration, only the latter. Connects to nothing.
 pub fn server_names(target: &Target, access: &Access) -> Vec<String> {
     let last = route::find_hops(target, access).ok().and_then(|mut hops| hops.pop());
     let mut names: Vec<String> = last.into_iter().map(|hop| hop.host).collect();
@@ -341,7 +343,7 @@ impl Connection {
     }
 }
 
-/// A random word that no program on the host can guess.
+/// A random word of 32 hexadecimal digits, which no program on the host can guess.
 fn random_word() -> Result<String, String> {
     let bytes: [u8; 16] = random_bytes()?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())

@@ -157,7 +157,7 @@ pub struct SettingsError {
 }
 
 impl Settings {
-    /// The settings for a host without configuration.
+    /// The settings for a host without configuration; a user or port in `target` counts.
     pub fn unconfigured(target: &Target, local_user: &str) -> Self {
         Self {
             host: target.host.clone(),
@@ -304,7 +304,8 @@ fn is_no(text: &str) -> bool {
     matches!(text, "no" | "false")
 }
 
-/// A text with each `%` and letter replaced by the letter's value; the letter that has none is the error.
+/// A text with each `%` and letter replaced by the letter's value, and `%%` by `%`; the first letter for which `value`
+/// returns `None` is the error. Values are inserted as they are, without quotation.
 pub fn expand_tokens<'a>(text: &str, value: &dyn Fn(char) -> Option<&'a str>) -> Result<String, char> {
     let mut expanded = String::new();
     let mut letters = text.chars();
@@ -346,7 +347,7 @@ pub fn needs_expansion(path: &OsStr) -> bool {
 }
 
 /// The arguments with which `ssh` prints a path of these settings expanded, as its `userknownhostsfile`: that option
-/// has all tokens that paths may have. ssh reads no configuration file for that.
+/// has all tokens that paths may have. ssh reads no configuration file for that. [`parse_expansion`] reads the output.
 pub fn expansion_arguments(path: &OsStr, settings: &Settings, original: &Target) -> Vec<OsString> {
     let mut option = OsString::from("UserKnownHostsFile=\"");
     option.push(path);

@@ -1,4 +1,4 @@
-//! A host to log in to, as users write it (PURE).
+//! A host to log in to, as users write it: [`Target`] (PURE). The name is not looked up.
 
 use std::fmt;
 use std::str::FromStr;
@@ -28,7 +28,8 @@ pub struct TargetError {
 impl FromStr for Target {
     type Err = TargetError;
 
-    /// Takes `[USER@]HOST[:PORT]`, with or without `ssh://` before it; IPv6 addresses with a port are in brackets.
+    /// Takes `[USER@]HOST[:PORT]`, with or without `ssh://` before it; IPv6 addresses with a port are in brackets. A
+    /// password, a leading dash and characters of shells are errors; whether the host exists is not looked up.
     fn from_str(text: &str) -> Result<Self, TargetError> {
         let wrong = |why| TargetError {
             text: text.to_owned(),

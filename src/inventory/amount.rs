@@ -29,7 +29,7 @@ pub fn used_of_limit(used: u64, limit: u64) -> String {
 /// The units of ages, and their seconds.
 const UNITS: [(char, u64); 5] = [('w', 604_800), ('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
-/// Parses an age, such as `30d`, `12h` or `1d12h`, to seconds.
+/// Parses an age, such as `30d`, `12h` or `1d12h`, whose parts are added, to seconds.
 ///
 /// # Errors
 /// Shows the form of an age.
@@ -58,8 +58,8 @@ pub fn seconds_since(then: i64, now: i64) -> u64 {
     u64::try_from(now.saturating_sub(then)).unwrap_or_default()
 }
 
-/// Formats seconds as kubectl shows an age: in the largest unit of which there are at least two, such as `119s` or
-/// `2m`.
+/// Formats seconds as kubectl shows an age: in the largest unit of which there are at least two, rounded down, such as
+/// `119s` or `2m`.
 pub fn format_age(seconds: u64) -> String {
     match seconds {
         0..120 => format!("{seconds}s"),

@@ -53,8 +53,8 @@ pub struct Expired {
 
 /// The archives beyond the limits at `now`, in seconds since 1970; the oldest first.
 ///
-/// Only archives that name their PV are selected: others may not be nfsprov's. An archive that was not measured counts
-/// as 0 bytes.
+/// Only archives that name their PV are selected: others may not be nfsprov's. `keep_total` needs measured rows: an
+/// archive that was not measured, or could not be, counts as 0 bytes. One without a time of change is left out.
 pub fn expired_archives(rows: &[Row], expiry: Expiry, now: i64) -> Vec<Expired> {
     let mut archives: Vec<(u64, &Row)> = rows
         .iter()
@@ -178,8 +178,8 @@ fn restored_volume_name(old: &str) -> String {
         .to_owned()
 }
 
-/// Checks that a claim can be bound to the PV `volume`. Returns the PV's size: `size`, else the size that the claim
-/// requests.
+/// Checks that a claim, which names no PV or this one, can be bound to the PV `volume`. Returns the PV's size: `size`,
+/// which must not be less than the claim requests, else the size that the claim requests.
 ///
 /// # Errors
 /// One sentence that says why the claim can't be bound.
@@ -221,8 +221,8 @@ pub fn volume_size_for_claim(
     }
 }
 
-/// The PV that binds a restored directory to `claim` and to no other claim. Its policy is Retain, since its data was
-/// deleted once.
+/// The PV that binds a restored directory to `claim`, which must have its uid, and to no other claim. Its policy is
+/// Retain, since its data was deleted once. It names no provisioner and no limit.
 pub fn volume_for_claim(
     back: &ReturnPlan,
     claim: &PersistentVolumeClaim,

@@ -92,7 +92,8 @@ struct VolumesByDirectory<'a> {
     root: Vec<&'a PersistentVolume>,
 }
 
-/// The parents of all directories of volumes and markers: they must be listed to find the directories beside volumes.
+/// The parents, below the root, of all directories of volumes and markers: they must be listed, besides the root, to
+/// find the directories beside volumes. PVs on other exports are left out.
 pub fn parents_to_list(
     location: &Location,
     volumes: &[PersistentVolume],
@@ -108,8 +109,8 @@ pub fn parents_to_list(
         .collect()
 }
 
-/// A row for each volume, orphan, archive and unused marker, sorted by path. Directories that only lead to volumes, lie
-/// in volumes or belong to the server get none.
+/// A row for each volume, orphan, archive and unused marker, sorted by path; nothing is measured. Directories that only
+/// lead to volumes, lie in volumes or belong to the server get none. A directory of several PVs gets a row for each.
 pub fn directory_rows(facts: &Facts) -> Vec<Row> {
     let owned = volumes_by_directory(facts);
     let passed = parents_to_list(&facts.location, &facts.volumes, &facts.markers);
@@ -235,7 +236,7 @@ fn rows_of_unused_markers(facts: &Facts, owned: &VolumesByDirectory<'_>, there: 
     rows
 }
 
-/// The claim of a marker as `namespace/name`, if the marker names it.
+/// The claim of a marker as `namespace/name`; `None` for a marker of the first format, which holds a uid alone.
 fn claim_of(owner: &Owner) -> Option<String> {
     let claim = owner.claim.as_ref()?;
     Some(format!("{}/{}", claim.namespace, claim.name))
@@ -261,6 +262,7 @@ fn row_of_unusable_name(found: &FoundDirectory) -> Row {
     }
 }
 
+/// The row of a PV; `changed` is `None` if its directory does not exist.
 fn volume_row(
     shown: &str,
     path: Option<&VolumePath>,

@@ -68,7 +68,7 @@ pub async fn list_objects(client: &Client, namespace: Option<&str>) -> Result<(F
     Ok((facts, left_out))
 }
 
-/// Lists the NFS volumes of a cluster; other volumes are dropped.
+/// Lists the in-tree NFS volumes of a cluster; other volumes, also those of an NFS CSI driver, are dropped.
 ///
 /// # Errors
 /// When PVs can't be listed.
@@ -132,7 +132,7 @@ pub struct Watched {
 }
 
 /// Watches the objects of a cluster. For each change the stream yields `None`, or the error of a watch as a sentence.
-/// The objects are updated only while the stream is polled.
+/// The objects are updated only while the stream is polled. It never ends: a watch that fails is retried with backoff.
 pub fn watch_objects(
     client: &Client,
     namespace: Option<&str>,
@@ -268,8 +268,8 @@ pub async fn measure_volumes(
     measured.collect().await
 }
 
-/// The usage of the limited volumes of an export, by the PV's name, from one report of the server's quotas. Empty if
-/// there is no report.
+/// The usage of those of `volumes` that are limited and on the export, by the PV's name, from one report of the
+/// server's quotas. Empty if there is no report.
 pub async fn read_volume_usage(
     volumes: &[PersistentVolume],
     (location, export): &(Location, Export),

@@ -1,8 +1,9 @@
 //! The inventory: a cluster's claims, volumes, classes and provisioners that use NFS, and the directories on an
 //! export against the PVs that own them.
 //!
-//! [`amount`], [`place`], [`overview`], [`release`], [`directories`] and [`archives`] decide from facts alone. [`gather`]
-//! reads the cluster and [`survey`] an export; [`scrub`] empties a PV's directory and [`mod@restore`] restores an archive.
+//! [`amount`], [`place`], [`overview`], [`release`], [`directories`] and [`archives`] decide from facts alone.
+//! [`gather`] reads the cluster and [`survey`] an export; [`scrub`] empties a PV's directory and [`mod@restore`]
+//! restores an archive.
 
 pub mod amount;
 mod archive_name;

@@ -17,7 +17,8 @@ pub fn volume_name(volume: &PersistentVolume) -> &str {
     volume.metadata.name.as_deref().unwrap_or_default()
 }
 
-/// The server and path that nodes mount for a PV, without trailing slashes; `None` if the PV isn't NFS.
+/// The server and path that nodes mount for an in-tree NFS PV, without trailing slashes; `None` for other PVs, also
+/// those of a CSI driver.
 pub fn nfs_location(volume: &PersistentVolume) -> Option<Location> {
     let nfs = volume.spec.as_ref()?.nfs.as_ref()?;
     let path = match nfs.path.trim_end_matches('/') {
@@ -30,8 +31,8 @@ pub fn nfs_location(volume: &PersistentVolume) -> Option<Location> {
     })
 }
 
-/// The directory of a PV on `export`, whose server must have the name that the PV has; `directory` is `None` if the PV
-/// is the whole export.
+/// The directory of a PV on `export`, which must name the server as the PV does, and a path without a slash at its end;
+/// `directory` is `None` if the PV is the whole export.
 ///
 /// # Errors
 /// One sentence if the PV is not NFS or not on that export.
@@ -80,8 +81,8 @@ pub fn recorded_directory(volume: &PersistentVolume) -> Option<ExportDirectory> 
     })
 }
 
-/// The names and servers of the other NFS PVs whose paths are at, above or below the path of `volume`. PVs of all
-/// servers count, since two names may be one server.
+/// The names and servers of the other in-tree NFS PVs whose paths are at, above or below the path of `volume`. PVs of
+/// all servers count, since two names may be one server. Empty if `volume` is not NFS.
 pub fn overlapping_volumes<'a>(volume: &PersistentVolume, all: &'a [PersistentVolume]) -> Vec<(&'a str, &'a str)> {
     let Some(here) = nfs_location(volume).map(|here| split_path(&here.path)) else {
         return Vec::new();

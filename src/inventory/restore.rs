@@ -63,8 +63,8 @@ impl Restore<'_> {
     /// is set before the PV exists. The next run continues an interrupted one.
     ///
     /// # Errors
-    /// When a step fails, with the reason; the rename of the archive is then undone, unless the PV may exist. A created
-    /// claim stays.
+    /// When a step fails, with the reason, or the claim neither exists nor is to be created; the rename of the archive
+    /// is then undone, unless the PV may exist. A created claim stays.
     pub async fn run(&self) -> Result<(PersistentVolume, bool), RestoreError> {
         let title = format!("pvc/{} -n {}", self.claim, self.namespace);
         let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), self.namespace);
@@ -120,6 +120,7 @@ impl Restore<'_> {
         Err(api_error(format!("create pv/{}", self.back.volume), source, undone))
     }
 
+    /// The claim to create, which names the PV in `volumeName`.
     fn new_claim_object(&self, new: &NewClaim) -> PersistentVolumeClaim {
         let claim = json!({
             "metadata": {"namespace": self.namespace, "name": self.claim},
@@ -174,7 +175,8 @@ impl Restore<'_> {
         }
     }
 
-    /// Makes the directory the archive again that it was, and removes its marker; nothing if it was no archive.
+    /// Makes the directory the archive again that it was, and removes its marker; does nothing for a directory that was
+    /// no archive. Limit and project id stay.
     async fn undo_rename(&self, uid: &str) -> Result<(), ExportError> {
         if let Some(archive) = &self.back.archive {
             self.export.rename_directory(&self.back.directory, archive).await?;
@@ -183,6 +185,7 @@ impl Restore<'_> {
         Ok(())
     }
 
+    /// Removes the owner marker that [`Self::rename_archive`] wrote, if it needed one.
     async fn remove_marker(&self, uid: &str) -> Result<(), ExportError> {
         match self.back.needs_marker {
             true => self.export.release_ownership(&self.back.directory, uid).await.map(drop),

@@ -38,8 +38,8 @@ pub struct Scrub<'a> {
 }
 
 impl<'a> Scrub<'a> {
-    /// Checks that no other of `all` PVs and no owner marker claims the directory, and lists its entries except the
-    /// server's own, which stay.
+    /// Checks that no other of `all` PVs of the cluster and no other owner's marker claims `place`, which must be the
+    /// directory of `volume`, and lists its entries except the server's own, which stay. Removes nothing.
     ///
     /// # Errors
     /// [`ScrubError`] that names the other owner, or the directory that can't be read or doesn't exist.
@@ -132,10 +132,12 @@ impl<'a> Scrub<'a> {
         Some(format!("{count} of {}{root}: {names}{more}", mounted_path(&self.place)))
     }
 
-    /// Removes the entries and verifies that they are gone.
+    /// Removes all that is in the directory now, and verifies that it is empty; only the server's own directories stay.
+    /// If there are some, only the entries that were listed are removed.
     ///
     /// # Errors
-    /// When entries could not be removed; the next run continues.
+    /// When entries could not be removed; the next run continues. [`ScrubError::Left`] when some are left in spite of
+    /// it.
     pub async fn run(self) -> Result<(), ScrubError> {
         let directory = self.place.directory.as_ref();
         match self.keeps_system_directories {

@@ -85,8 +85,8 @@ pub async fn measure_directories(export: &Export, rows: &mut [Row], on_measured:
     measured.await;
 }
 
-/// Stores the usage of limited volumes in `quota` of their rows, from one report of the server's quotas. Returns the
-/// report, or `None` if this export's quotas can't be read.
+/// Stores the usage of limited volumes called `pvc-UID` in `quota` of their rows, from one report of the server's
+/// quotas. Returns the report, or `None`, with the rows unchanged, if this export's quotas can't be read.
 pub async fn read_quotas(export: &Export, rows: &mut [Row]) -> Option<QuotaReport> {
     let report = report_quotas(export).await?;
     for row in rows {

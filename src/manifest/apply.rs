@@ -1,4 +1,5 @@
-//! Server-side apply, one object at a time.
+//! Server-side apply, one object at a time, with the field manager `nfsprov`. Does not wait for an object, and retries
+//! nothing.
 
 use std::fmt;
 
@@ -34,7 +35,7 @@ impl fmt::Display for Applied {
     }
 }
 
-/// `persistentvolume/mypv`, as kubectl writes it.
+/// `persistentvolume/mypv`, as kubectl writes it, without the namespace.
 pub fn object_title(object: &DynamicObject) -> String {
     let kind = object.types.as_ref().map(|types| types.kind.to_lowercase());
     format!("{}/{}", kind.unwrap_or_default(), object.name_any())
@@ -48,7 +49,8 @@ pub struct ApplyOptions {
     pub force: bool,
 }
 
-/// Applies an object by server-side apply, and tells by its state before whether that changed anything.
+/// Applies an object by server-side apply, and tells by its state before whether that changed anything, or with
+/// `dry_run` would. A namespaced object without a namespace goes to the cluster's current one. Does not wait for it.
 ///
 /// # Errors
 /// The API server's refusal, naming the object; a conflict names the field managers and their fields.
@@ -146,7 +148,8 @@ fn describe_refusal(error: &kube::Error) -> String {
     }
 }
 
-/// The API of an object's kind, in its namespace or else in the cluster's current one.
+/// The API of an object's kind, in its namespace or else in the cluster's current one. An unknown kind counts as
+/// namespaced; an error for an object without apiVersion and kind.
 fn api_for(cluster: &Cluster, object: &DynamicObject) -> Result<Api<DynamicObject>> {
     let types = object
         .types

@@ -26,10 +26,10 @@ pub enum WriteError {
 }
 
 /// Writes `files` into `directory`, which is created if missing; each is replaced at once, never half written. Without
-/// `overwrite`, nothing is written if any existing file differs.
+/// `overwrite`, nothing is written if any existing file differs. The result is in the order of `files`.
 ///
 /// # Errors
-/// [`WriteError`].
+/// [`WriteError`]; after [`WriteError::Io`], files before that one may be written.
 pub fn write_files(directory: &Path, files: &[File], overwrite: bool) -> Result<Vec<Written>, WriteError> {
     let failed = |path: &Path| {
         let path = path.to_owned();

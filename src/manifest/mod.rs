@@ -1,4 +1,5 @@
-//! Kubernetes objects from a few values: validated, rendered from templates as YAML, applied.
+//! Kubernetes objects from a few values: validated, rendered from templates as YAML, applied. The main types are
+//! [`Values`] and [`Manifest`]. Nothing here prompts or prints.
 
 pub mod apply;
 pub mod files;

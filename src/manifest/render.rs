@@ -1,4 +1,5 @@
-//! Renders values by a template to YAML, and parses the YAML back to objects.
+//! Renders values by a template to YAML, and parses the YAML back to objects: the main type is [`Manifest`]. Values are
+//! checked before, by `validate`; a template of the user's is not trusted to be right.
 
 use anyhow::{Result, anyhow, ensure};
 use kube::core::DynamicObject;
@@ -146,10 +147,10 @@ fn split_documents(yaml: &str) -> Vec<String> {
     parts
 }
 
-/// Parses one YAML document.
+/// Parses one YAML document; an empty text is null.
 ///
 /// # Errors
-/// The line, if known, and the cause.
+/// The line, if known, and the cause; also for a second document or a key that is there twice.
 pub(crate) fn read_yaml(yaml: &str) -> Result<Value, String> {
     yaml::parse_document(yaml).map_err(|(line, why)| match line {
         Some(line) => format!("line {line}: {why}"),

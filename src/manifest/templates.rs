@@ -1,4 +1,4 @@
-//! The built-in templates, and a user's own that replace them.
+//! The built-in templates, and a user's own that replace them, file by file. They are not parsed here.
 
 use std::borrow::Cow;
 use std::io::ErrorKind;

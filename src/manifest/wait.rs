@@ -24,7 +24,7 @@ pub enum Waited {
 }
 
 /// Waits up to `limit` until a claim is Bound, or a volume Available or Bound; does not wait for other kinds. A timeout
-/// is a result, not an error.
+/// is a result, not an error. `cluster` must be connected for [`cluster::ClientUse::LongRunning`].
 ///
 /// # Errors
 /// When the API server can't be read.
@@ -77,6 +77,7 @@ where
     }
 }
 
+/// The object's kind; empty if it is not known.
 fn kind_of(object: &DynamicObject) -> &str {
     object.types.as_ref().map_or("", |types| types.kind.as_str())
 }
@@ -86,7 +87,8 @@ pub fn namespace_of(cluster: &Cluster, object: &DynamicObject) -> String {
     object.namespace().unwrap_or_else(|| cluster.namespace.clone())
 }
 
-/// The message of the newest event about a claim or a volume; `None` without events.
+/// The message of the newest event about a claim or a volume, of whatever type; `None` without events, or without a
+/// message.
 ///
 /// # Errors
 /// When events can't be read.

@@ -33,10 +33,10 @@ pub struct Adoption {
 }
 
 /// Plans how `directory` becomes a volume of a claim, given as namespace and name. The PV gets the name in the record,
-/// marker or directory's name, else `adopted-…`.
+/// else in the marker, else in the directory's name, else `adopted-…`. Whether the directory exists is not checked.
 ///
 /// # Errors
-/// One sentence, if the directory is reserved, an archive, or belongs to a PV or another claim.
+/// One sentence, if the directory is reserved, an archive, belongs to a PV or another claim, or the PV's name is taken.
 pub fn plan_adoption(directory: &VolumePath, claim: (&str, &str), facts: &Facts) -> Result<Adoption, String> {
     let is_reserved = |name: &String| name == REGISTRY[0] || is_server_entry(name);
     if let Some(name) = directory.components().iter().find(|name| is_reserved(name)) {
@@ -84,7 +84,8 @@ pub fn plan_adoption(directory: &VolumePath, claim: (&str, &str), facts: &Facts)
     })
 }
 
-/// The uid in the directory's marker; `None` without one. A marker of another claim, or above or below, is an error.
+/// The uid in the directory's marker; `None` without one. A marker of another or an unknown claim, or above or below,
+/// is an error.
 fn owner_of<'a>(directory: &VolumePath, claim: (&str, &str), facts: &'a Facts) -> Result<Option<&'a str>, String> {
     let mut found = None;
     for (marked, owner) in facts.markers.iter().filter(|(marked, _)| overlaps(marked, directory)) {
@@ -100,8 +101,8 @@ fn owner_of<'a>(directory: &VolumePath, claim: (&str, &str), facts: &'a Facts) -
     Ok(found)
 }
 
-/// The directory's record; `None` without one. A record of another claim, or of a directory above or below, is an
-/// error.
+/// The directory's record, of several the last; `None` without one. A record of another claim, or of a directory above
+/// or below, is an error.
 fn record_of(directory: &VolumePath, claim: (&str, &str), facts: &Facts) -> Result<Option<Record>, String> {
     let mut found = None;
     for record in facts
@@ -126,13 +127,14 @@ fn overlaps(one: &VolumePath, other: &VolumePath) -> bool {
     one.components().starts_with(other.components()) || other.components().starts_with(one.components())
 }
 
-/// The PV that a default directory was made for, by its name.
+/// The name of the PV that a directory with a default name was made for; `None` for other names.
 fn volume_of_default_directory(name: &str) -> Option<String> {
     let (_, uid) = name.rsplit_once("-pvc-")?;
     names_a_volume(name).then(|| format!("pvc-{uid}"))
 }
 
-/// A PV name for a directory whose PV is unknown: `adopted-` and its path with dashes.
+/// A PV name for a directory whose PV is unknown: `adopted-` and its path in lower case, with dashes for all else, and
+/// 200 characters at most. Two directories may get the same name.
 fn adopted_volume_name(directory: &VolumePath) -> String {
     let word = directory.components().join("-").to_lowercase();
     let word = word.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });

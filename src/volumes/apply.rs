@@ -17,8 +17,9 @@ use crate::cluster::describe_error;
 /// How many records are applied at once.
 const AT_ONCE: usize = 16;
 
-/// Creates the objects of rows, missing namespaces first; returns the result of each row, by the PV's name, and calls
-/// `on_created` after each, also after a failure. Rows whose namespace can't be created fail. May be repeated.
+/// Creates the objects of rows, missing namespaces first; returns the result of each row, by the PV's name and in any
+/// order, and calls `on_created` after each, also after a failure. Rows whose namespace can't be created fail. To
+/// repeat it, plan again: a PV or claim that exists is a failure.
 ///
 /// The PV comes before its claim: a claim without its PV would be Lost for a moment.
 pub async fn create_objects(client: &Client, rows: &[Row], on_created: impl Fn()) -> Vec<(String, Result<(), String>)> {
@@ -77,10 +78,10 @@ async fn create_row(client: &Client, row: &Row) -> Result<(), String> {
 }
 
 /// Waits until these claims, each as namespace and name, are Bound, or no further one became Bound for `patience`.
-/// Returns the claims that are not Bound.
+/// Returns the claims that were not seen Bound; empty if all are.
 ///
 /// # Errors
-/// When claims can't be watched.
+/// At the first failure to list or watch the claims of all namespaces.
 pub async fn wait_until_bound(
     client: &Client,
     claims: BTreeSet<(String, String)>,

@@ -17,8 +17,8 @@ pub struct LimitPlan {
     pub size: String,
 }
 
-/// Plans the limit of a PV on the export `location`, in a cluster with the PVs `all`. `pods` are all pods in the
-/// namespace of its claim; those that use the claim prevent the limit.
+/// Plans the limit of a PV, its capacity, on the export `location`, in a cluster with the PVs `all`. `pods` are all
+/// pods in the namespace of its claim; those that use the claim and have not ended prevent the limit.
 ///
 /// # Errors
 /// Why it can't be limited, as the end of a sentence that begins with the PV.
@@ -64,7 +64,7 @@ pub fn plan_limit(
     })
 }
 
-/// Whether a pod that has not ended uses a claim of its namespace.
+/// Whether a pod that has not ended uses a claim of its namespace, by a volume or an ephemeral volume.
 fn pod_uses_claim(pod: &Pod, claim: &str) -> bool {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     let pod_name = pod.metadata.name.as_deref().unwrap_or_default();

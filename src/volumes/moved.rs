@@ -14,7 +14,7 @@ pub struct Parsed {
 }
 
 /// Parses the record of the PV `name` on `export`. One that names `former_server` is read as if it named the export's
-/// server, and marked as moved; its directory must be one of this export in either case.
+/// server, and marked as moved; one that names a third server is refused. Its directory must be one of this export.
 pub fn parse_record(name: &str, content: &[u8], export: &Location, former_server: Option<&str>) -> Parsed {
     let server = server_of(content);
     let is_moved = former_server.is_some() && server.as_deref() == former_server && !is_server_of(&server, export);
@@ -35,7 +35,7 @@ pub fn parse_record(name: &str, content: &[u8], export: &Location, former_server
     Parsed { record, is_moved }
 }
 
-/// The export, and the same on its former server: PVs of a cluster may name either.
+/// The export, and the same path on its former server if that is given: PVs of a cluster may name either.
 pub fn possible_locations(export: &Location, former_server: Option<&str>) -> Vec<Location> {
     let former = former_server.map(|server| Location {
         server: server.to_owned(),

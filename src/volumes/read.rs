@@ -35,8 +35,8 @@ pub enum ReadError {
     },
 }
 
-/// All records of an export, sorted by name, each parsed or with the reason why it is refused. `former_server` is a
-/// name or address that the export's server had before.
+/// All records of an export, sorted by name, each parsed or with the reason why it is refused; so are files that are
+/// named after no PV. `former_server` is a name or address that the export's server had before.
 ///
 /// # Errors
 /// When the export can't be read.
@@ -88,7 +88,7 @@ fn parse_found(found: FoundRecord, location: &Location, former_server: Option<&s
     (name, parsed)
 }
 
-/// The records of these PVs; those that have none are left out.
+/// The records of these PVs, in any order; those that have none are left out.
 ///
 /// # Errors
 /// As [`read_records`].
@@ -105,7 +105,8 @@ pub async fn read_records_of(
     Ok(parsed.map(|(name, parsed)| (name, parsed.record)).collect())
 }
 
-/// The directories in the root of an export, and those beside the directories that records name.
+/// The directories in the root of an export, and those beside the directories that records name, but none below.
+/// nfsprov's and the server's own are included.
 ///
 /// # Errors
 /// As [`Export::list_directory`].

@@ -122,7 +122,7 @@ pub struct Creation {
 }
 
 impl Creation {
-    /// PV and claim as `kubectl apply` takes them; empty if there is nothing to create.
+    /// PV and claim as `kubectl apply` takes them, without the namespace; empty if there is nothing to create.
     pub fn to_manifests(&self) -> String {
         let volume = self.volume.as_ref().and_then(|volume| volume_text(volume).ok());
         let claim = self.claim.as_ref().map(claim_text);
@@ -131,8 +131,8 @@ impl Creation {
     }
 }
 
-/// A row for each selected record, with the objects to create. Without a selection also for refused records, and for
-/// directories that may be volumes without a record.
+/// A row for each selected record, with the objects to create. Without a namespace or claim selected also for refused
+/// records, and for directories that may be volumes without a record. Sorted by action, claim and PV.
 pub fn plan_rebuild(facts: &Facts, selection: &Selection) -> Vec<Row> {
     let index = Index::from_facts(facts);
     let mut rows = Vec::new();
@@ -189,6 +189,8 @@ struct Index<'a> {
 }
 
 impl<'a> Index<'a> {
+    /// Records of former volumes, or whose directory is missing, stand in no other's way: they are left out of
+    /// `places`.
     fn from_facts(facts: &'a Facts) -> Self {
         let records = || facts.records.iter().filter_map(|(_, record)| record.as_ref().ok());
         let markers: BTreeMap<_, _> = facts
@@ -263,6 +265,7 @@ impl<'a> Index<'a> {
         ))
     }
 
+    /// The row of a record: `Exists` if nothing has to be created for it.
     fn build_row(&self, record: &Record, selection: &Selection) -> Row {
         let (action, why, creation) = match self.decide_creation(record, selection) {
             Ok(creation) => match describe_creation(&creation) {
@@ -293,7 +296,8 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// The objects to create for a record, or the action and reason why none are.
+    /// The objects to create for a record, or the action and reason why none may be. With a claim selected, the
+    /// record's origin is trusted.
     fn decide_creation(&self, record: &Record, selection: &Selection) -> Result<Creation, (Action, String)> {
         let conflict = |why: String| (Action::Conflict, why);
         if selection.claim.is_none() {
@@ -328,7 +332,7 @@ impl<'a> Index<'a> {
     }
 
     /// Fails if the directory's name or marker is of another claim than the record's: a tenant who can write a record
-    /// may want another tenant's data.
+    /// may want another tenant's data. A marker with a uid alone, or a record without a claim, passes.
     fn check_origin(&self, record: &Record) -> Result<(), String> {
         let Some((namespace, name)) = record.claim_key() else {
             return Ok(());
@@ -363,7 +367,7 @@ impl<'a> Index<'a> {
     }
 
     /// The record's PV if the cluster lacks it; `None` if it exists. An error if the PV of that name is being deleted,
-    /// is another volume, or has another claim or none.
+    /// is another volume, or has another claim by name, or none.
     fn missing_volume(&self, record: &Record) -> Result<Option<PersistentVolume>, String> {
         let name = record.name();
         let Some(found) = self.volumes.get(name) else {
@@ -387,7 +391,8 @@ impl<'a> Index<'a> {
     }
 
     /// The record's claim if the cluster lacks it; `None` if it exists, or the record has none. An error if another
-    /// record names the same claim, or if the claim exists and can't be bound to the PV.
+    /// record names the same claim, or if the claim exists and can't be bound to the PV: it has another PV or class,
+    /// requests more, or is being deleted. Access modes are not compared.
     fn missing_claim(&self, record: &Record) -> Result<Option<PersistentVolumeClaim>, String> {
         let (Some(wanted), Some(key)) = (&record.claim, record.claim_key()) else {
             return Ok(None);
@@ -417,7 +422,8 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// Default directories that no record and no PV of the cluster names.
+    /// Rows for directories in the root with default names that no record and no PV of the cluster names; archives are
+    /// left out.
     fn candidate_rows(&self) -> impl Iterator<Item = Row> + '_ {
         let recorded: BTreeSet<&str> = self.facts.records.iter().map(|(name, _)| name.as_str()).collect();
         self.facts.directories.iter().filter_map(move |path| {

@@ -1,4 +1,5 @@
-//! The options of `create pv`, `create pvc` and `create storageclass`.
+//! The options of `create pv`, `create pvc` and `create storageclass`. Checks of values return the value to use, or one
+//! clause that says what is wrong with it.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! Names for completion: of contexts, of the cluster's objects, and of findings.
+//! Names for completion: of contexts, of the cluster's objects, and of findings. Nothing here fails or prints: without
+//! an answer there are no names.
 
 use std::fmt::Debug;
 use std::path::PathBuf;
@@ -62,8 +63,8 @@ pub(super) fn names_for(command: &str, argument: &Arg) -> Option<Names> {
 }
 
 impl Names {
-    /// The names that begin with `current`, read with the cluster options of the command line. Empty if the cluster
-    /// does not answer in time; names with characters that a shell acts on are dropped.
+    /// The names that begin with `current`, of the first 500 of a kind, read with the cluster options of the command
+    /// line. Empty if the cluster does not answer within 2 s; names with characters that a shell acts on are dropped.
     pub(super) fn list(self, current: &str) -> Vec<String> {
         let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
         let words: Vec<String> = words.skip_while(|word| word != "--").collect();
@@ -125,6 +126,7 @@ async fn list_metadata<K: Clone + DeserializeOwned + Debug>(api: Api<K>) -> Vec<
     objects.into_iter().map(|object| object.metadata).collect()
 }
 
+/// The names of objects, each with `prefix`; empty if they can't be listed.
 async fn list_names<K: Clone + DeserializeOwned + Debug>(api: Api<K>, prefix: &str) -> Vec<String> {
     let objects = list_metadata(api).await;
     let names = objects.into_iter().filter_map(|object| object.name);
@@ -137,7 +139,7 @@ fn is_safe(name: &str) -> bool {
         .all(|c| c.is_ascii_alphanumeric() || "-_./:@+=,".contains(c))
 }
 
-/// The cluster options among the words of an unfinished command line.
+/// The cluster options among the words of an unfinished command line; of an option that is given twice the last counts.
 fn cluster_options_in(words: &[String]) -> ClusterOptions {
     let value_of = |long: &str, short: Option<&str>| {
         let found = words.iter().enumerate().rev().find_map(|(at, word)| {

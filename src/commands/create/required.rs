@@ -16,10 +16,11 @@ pub struct RequiredValue {
     pub check: fn(&str) -> Result<String, String>,
 }
 
-/// Returns the values, and prompts for those that were left out.
+/// Returns the values in their order, and prompts for those that were left out until each passes its check. Values that
+/// are given are not checked.
 ///
 /// # Errors
-/// [`UsageError`] that names the missing options if stdin is not a terminal.
+/// [`UsageError`] that names the missing options if stdin or stderr is not a terminal; others if a prompt fails.
 pub fn fill_missing<const N: usize>(mut values: [RequiredValue; N]) -> Result<[String; N]> {
     let missing: Vec<_> = values.iter().filter(|value| value.value.is_none()).collect();
     if !missing.is_empty() && !output::can_ask() {

@@ -1,4 +1,5 @@
-//! `doctor --fix`: shows each change, asks, applies it and waits for its effect.
+//! `doctor --fix`: shows each change, asks, applies it and waits for its effect. All is printed on stderr; a fix that
+//! fails is counted in [`FixCounts`], and is no error.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -53,7 +54,7 @@ pub struct StopSignals {
 }
 
 impl StopSignals {
-    /// Handles the signals from now on.
+    /// Handles the signals from now on: they no longer end the process.
     pub fn listen() -> std::io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
@@ -69,7 +70,7 @@ impl StopSignals {
         }
     }
 
-    /// Fails if a signal has arrived since the last check.
+    /// Fails if a signal has arrived since the last check; never waits. The error tells the number of applied fixes.
     pub fn fail_if_signalled(&mut self, counts: FixCounts) -> Result<()> {
         if self.wait_for_signal().now_or_never().is_none() {
             return Ok(());
@@ -79,7 +80,8 @@ impl StopSignals {
 }
 
 /// Applies the fixes, one finding after the other: shows each, asks and applies it. Then waits for the effects of all.
-/// A fix that fails is only printed and counted; a dry run only shows the changes.
+/// A fix that fails is only printed and counted; an effect that does not come within the limit is only printed. A dry
+/// run only shows the changes.
 ///
 /// # Errors
 /// [`UsageError`] when confirmation is required and stdin is no terminal; when a signal stops it.
@@ -123,7 +125,8 @@ pub async fn fix_objects(
     Ok(())
 }
 
-/// Asks the question, unless `--yes` answers it.
+/// Asks the question, unless `--yes` answers it; false if the user declines. Without `--yes`, the caller must have
+/// checked [`output::can_ask`].
 ///
 /// # Errors
 /// When Ctrl-C interrupts the question.
@@ -199,14 +202,14 @@ fn show_step(step: &Step<'_>, edits: &[Edit], colour: Colour) {
     }
 }
 
-/// Prints the diff of an object.
+/// Prints the diff of an object with secrets masked.
 pub fn show_edit(edit: &Edit, colour: Colour) {
     let (before, after) = edit.shown();
     let (before, after) = (output::to_yaml(&before), after.as_ref().map(output::to_yaml));
     show_diff(&edit.object.title(), Some(&before), after.as_deref(), colour);
 }
 
-/// Prints the diff of a text; `None` where it does not exist.
+/// Prints the diff of a text with secrets masked, nothing if both are equal; `None` where it does not exist.
 pub fn show_diff(name: &str, before: Option<&str>, after: Option<&str>, colour: Colour) {
     let side = |text: Option<&str>| {
         if text.is_some() {
@@ -222,8 +225,8 @@ pub fn show_diff(name: &str, before: Option<&str>, after: Option<&str>, colour: 
     }
 }
 
-/// Applies the edits of a step, prints a line for each and counts the step. False if one failed; the edits after it are
-/// not made.
+/// Applies the edits of a step, prints a line for each and counts the step. False if one failed, which is printed and
+/// counted; the edits before it stay, those after it are not made.
 async fn apply_edits(clusters: Clusters<'_>, edits: &[Edit], limit: Duration, counts: &mut FixCounts) -> bool {
     for edit in edits {
         if let Err(error) = apply::apply(clusters.cluster, clusters.watched, edit, limit).await {
@@ -237,7 +240,7 @@ async fn apply_edits(clusters: Clusters<'_>, edits: &[Edit], limit: Duration, co
     true
 }
 
-/// Waits for the effects in parallel, and prints the result of each.
+/// Waits up to `limit` for the effects in parallel, and prints the result of each. `cluster` is the one for watches.
 async fn wait_for_effects(cluster: &Cluster, effects: &[&Effect], limit: Duration) {
     let each = effects.iter().map(|effect| async move {
         let (title, good) = match effect {

@@ -41,12 +41,12 @@ pub struct GateChange<'a> {
 }
 
 /// Changes one server node after the other: shows the edits, asks, applies them and waits for its API server. Then
-/// edits kubeadm's configuration in the cluster, if there is one.
+/// edits kubeadm's configuration in the cluster, if there is one; declining that is no error.
 ///
 /// # Errors
 /// When a host can't be reached or its files can't be edited: nothing is changed then. When an API server is not ready
-/// in time: its host has undone the change then, and no other host is changed. When the user declines the change of a
-/// host: that one and those after it are not changed.
+/// in time, which its host then has undone, the user declines a host, or a signal stops it: hosts before that one stay
+/// changed, those after it are not changed. [`UsageError`] without a terminal and `--yes`: nothing is changed.
 pub async fn change_gate(job: &GateChange<'_>, stop: &mut StopSignals, counts: &mut FixCounts) -> Result<()> {
     let limit = job.options.limit.unwrap_or(READY_WITHIN);
     let nodes = connect_all(job).await?;
@@ -134,7 +134,8 @@ async fn connect_all(job: &GateChange<'_>) -> Result<Vec<Node>> {
     }
 }
 
-/// A note if the cluster has more server nodes than the `host_count` hosts of the command line.
+/// A note if the cluster has more server nodes than the `host_count` hosts of the command line; `None` also if its
+/// nodes were not read.
 fn note_missing_servers(facts: &Facts, host_count: usize) -> Option<String> {
     let roles = ["control-plane", "master"].map(|role| format!("node-role.kubernetes.io/{role}"));
     let servers = facts
@@ -151,7 +152,7 @@ fn note_missing_servers(facts: &Facts, host_count: usize) -> Option<String> {
     })
 }
 
-/// Waits until `/readyz` answers at the kubeconfig's URL, or `limit` has passed.
+/// Waits until `/readyz` answers with success at the kubeconfig's URL; an error, the last one, after `limit`.
 async fn wait_until_ready(options: &ClusterOptions, limit: Duration) -> Result<()> {
     let ready = async || -> Result<()> {
         let cluster = connect(options, ClientUse::OneShot).await?;
@@ -174,7 +175,7 @@ async fn wait_until_ready(options: &ClusterOptions, limit: Duration) -> Result<(
 }
 
 /// The edit of the ConfigMap from which `kubeadm upgrade` writes manifests; `None` if it is not needed, or the cluster
-/// is not kubeadm's or does not answer.
+/// is not kubeadm's or did not answer before. An error if it can't be read, or not be edited safely.
 async fn edit_kubeadm_config(job: &GateChange<'_>, nodes: &[Node]) -> Result<Option<Edit>> {
     let kubeadm = nodes.iter().any(|node| node.server.installed == Installed::Kubeadm);
     let Some((cluster, _)) = job.cluster.filter(|_| kubeadm) else {

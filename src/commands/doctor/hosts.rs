@@ -1,4 +1,5 @@
-//! Hosts over SSH: read in parallel, and fixed one after the other.
+//! Hosts over SSH: read in parallel, and fixed one after the other. Reading changes nothing on a host, and a host that
+//! can't be read is recorded as unread, and no error.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -25,7 +26,8 @@ const EXPORTS: &str = "/etc/exports";
 /// The host's name on the command line, and the connection.
 pub type ConnectedHost = (String, Host);
 
-/// Connects to all hosts in parallel. Hosts that fail are recorded as unread.
+/// Connects to all hosts in parallel, which may prompt; the result is in their order. Hosts that fail are recorded as
+/// unread.
 pub async fn connect_to_hosts(targets: &[Target], access: &Access, facts: &mut Facts) -> Vec<ConnectedHost> {
     let each = join_all(targets.iter().map(|target| Host::connect(target, access))).await;
     let mut reached = Vec::new();
@@ -61,7 +63,7 @@ pub async fn gather_hosts(hosts: &[ConnectedHost], facts: &mut Facts) {
 }
 
 /// Gathers a host's facts, and those of each export that the cluster names on it. On a host without any, also probes
-/// the NFS servers and looks for hung mounts.
+/// the NFS servers and looks for hung mounts. The error names the host; nothing of the host is kept then.
 async fn gather_host(
     name: &str,
     host: &Host,
@@ -169,7 +171,8 @@ true"#;
     (of("mount "), of("hung "))
 }
 
-/// The changes to hosts that automatic fixes consist of, each with its finding and its host.
+/// The changes to hosts that automatic fixes consist of, each with its finding and its host, as the command line names
+/// it. Fixes that users have to make are left out.
 pub fn host_changes(findings: &[Finding]) -> Vec<(&Finding, &str, &HostChange)> {
     let each = findings.iter().flat_map(|finding| {
         let fixes = finding.fix.iter().filter(|fix| fix.automatic);
@@ -273,7 +276,7 @@ impl<'a> HostWork<'a> {
         })
     }
 
-    /// Prints the diffs of changed files.
+    /// Prints the diffs of the files that a plan changes; nothing for a script.
     fn show_diffs(&self, name: &str, colour: Colour) {
         let Self::Plan { change, facts, now, .. } = self else {
             return;
@@ -325,6 +328,7 @@ impl<'a> HostWork<'a> {
     }
 }
 
+/// The plan of a change that has no script of its own: to share an export, or to set up a client.
 fn plan_change(change: &HostChange, facts: &host::Facts, now: i64) -> host::Plan {
     match change {
         HostChange::Export { path, clients } => plan_share(facts, path, clients, now),

@@ -1,4 +1,5 @@
-//! Probes the exports that a cluster names, in parallel, by NFS calls from this machine.
+//! Probes the exports that a cluster names, in parallel, by NFS calls from this machine, each for 3 s at most. They
+//! change nothing on an export.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -17,7 +18,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 /// The port of NFS.
 const PORT: u16 = 2049;
 
-/// Probes the exports and adds the results to the facts. Exports that can't be judged are recorded as unread.
+/// Probes the exports that the objects in `facts` name, and sets the probes of the facts. An export that is missing on
+/// its server is a result; one that is refused, silent or invalid is also recorded as unread.
 pub async fn probe_exports(facts: &mut Facts) {
     let probes = join_all(exports_to_probe(facts).into_iter().map(probe_export)).await;
     let unknown = probes.iter().filter_map(|probe| {

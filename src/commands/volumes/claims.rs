@@ -43,7 +43,8 @@ fn wanted_claim(asked: Option<&(String, String)>, record: Option<&Record>) -> Re
     asked.cloned().or(recorded).ok_or_else(|| UsageError(why.into()))
 }
 
-/// The record of a PV on the export; `None` if it has none, or one that is refused, after a note that says why.
+/// The record of a PV on the export; `None` if it has none, the export can't be read, or it is refused, after a note
+/// that says why.
 async fn record_of(place: &Place, volume: &str, recorded: &cli::Recorded) -> Option<Record> {
     let (volumes, former_server) = ([volume.to_owned()], recorded.former_server.as_deref());
     let found = read::read_records_of(&place.export, &place.location, former_server, &volumes).await;
@@ -55,7 +56,8 @@ async fn record_of(place: &Place, volume: &str, recorded: &cli::Recorded) -> Opt
     record.ok()
 }
 
-/// Makes an existing directory the volume of a claim. Refused records on the export are only counted in a note.
+/// Makes an existing directory the volume of a claim, where [`adopt::plan_adoption`] allows it. Refused records on the
+/// export are only counted in a note.
 pub async fn adopt_directory(args: &cli::Adopt, global: &Global) -> Result<Exit> {
     let place = Place::connect(&args.export, global).await?;
     let volumes: Vec<PersistentVolume> = list_filtered(&Api::all(place.client().clone()), |_| true)
@@ -100,7 +102,8 @@ pub async fn adopt_directory(args: &cli::Adopt, global: &Global) -> Result<Exit>
 }
 
 /// Creates a PV of a directory for a claim, and the claim if that is asked for; waits until the claim is Bound, unless
-/// `--wait=false`, and fails if it is not in time or bound to another PV. The directory of an archive is renamed first.
+/// `--wait=false`, and fails if it is not in time or bound to another PV; the PV stays then. The directory of an
+/// archive is renamed first.
 async fn bind_directory(
     place: &Place,
     back: &ReturnPlan,
@@ -161,7 +164,8 @@ async fn bind_directory(
     Ok(Exit::Done)
 }
 
-/// A claim as it was asked for; what was not asked for is as the record says. A usage error if neither has a size.
+/// A claim as it was asked for; what was not asked for is as the record says, else no class, and RWX. A usage error if
+/// neither has a size.
 fn new_claim(wanted: &cli::NewClaim, record: Option<&Record>) -> Result<NewClaim, UsageError> {
     let recorded = record.and_then(|record| record.volume.spec.clone()).unwrap_or_default();
     let capacity = recorded.capacity.unwrap_or_default();

@@ -20,7 +20,7 @@ use crate::provisioner::volume::{ENFORCE, QUOTA};
 use crate::volumes::limit::plan_limit;
 
 /// Limits each volume of the command line and prints a line for it. Continues after one that can't be limited; `Failed`
-/// then.
+/// then. Pods that can't be listed end it with an error; asks nothing.
 pub async fn limit_volumes(args: &Limit, global: &Global) -> Result<Exit> {
     let place = Place::connect(&args.export, global).await?;
     if let Err(why) = place.export.check_can_limit() {
@@ -55,6 +55,7 @@ pub async fn limit_volumes(args: &Limit, global: &Global) -> Result<Exit> {
     Ok(exit)
 }
 
+/// The namespace of the PV's claim; `default` if it has none.
 fn claim_namespace(volume: &PersistentVolume) -> String {
     let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
     // A PV without a claim is refused, whatever pods there are.
@@ -62,7 +63,8 @@ fn claim_namespace(volume: &PersistentVolume) -> String {
     namespace.unwrap_or_else(|| "default".to_owned())
 }
 
-/// Limits one volume and annotates its PV, or with `is_dry_run` only measures it. Returns what was done, for its line.
+/// Limits one volume and annotates its PV, or with `is_dry_run` only measures it. `all` are the NFS volumes, `pods`
+/// those of its claim's namespace. Returns what was done, for its line; the error says why it is refused or failed.
 async fn limit_volume(
     place: &Place,
     volume: &PersistentVolume,

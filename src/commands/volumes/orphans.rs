@@ -18,8 +18,8 @@ use crate::output;
 /// How many directories are listed at once.
 const AT_ONCE: usize = 8;
 
-/// Lists the empty directories among orphans and removes them after a confirmation. One that is not empty any more
-/// stays.
+/// Lists the empty directories among orphans and removes them after a confirmation, or with `--yes` without one. One
+/// that is not empty any more stays; `Failed` only if one can't be removed.
 pub async fn remove_empty_orphans(args: &Orphans, global: &Global) -> Result<Exit> {
     let place = Place::connect(&args.directories.export, global).await?;
     let empty = empty_orphans(&place).await?;
@@ -75,7 +75,8 @@ pub fn say_unused_limits(report: &QuotaReport) {
     }
 }
 
-/// The orphans that are empty and have no record: another cluster may use those with one.
+/// The orphans that are empty and have no record: another cluster may use those with one. One that can't be listed is
+/// an error for all.
 async fn empty_orphans(place: &Place) -> Result<Vec<VolumePath>> {
     let (rows, _) = place.read_rows().await?;
     let recorded = place.export.record_names(Timestamp::now().as_second()).await?.volumes;

@@ -112,7 +112,8 @@ fn print_plan(rows: &[Row], args: &cli::Rebuild, global: &Global) -> Result<()> 
     Ok(output::print(&text)?)
 }
 
-/// Creates the objects of rows and waits until the claims are Bound; prints a line for each. False if anything failed.
+/// Creates the objects of rows and waits until the claims are Bound, unless `--wait=false`; prints a line for each.
+/// False if an object was not created or a claim is not Bound; an error if claims can't be watched.
 async fn create_objects(place: &Place, rows: &[Row], waiting: cli::Waiting) -> Result<bool> {
     let bar = output::progress_bar(rows.len(), "volumes");
     let results = apply::create_objects(place.client(), rows, || bar.inc(1)).await;

@@ -6,6 +6,7 @@ use crate::doctor::facts::Claim;
 use crate::doctor::messages::{self, Place};
 use crate::doctor::{Confidence, Finding};
 
+/// The causes that the events of Pending claims name. Empty if both classes and PVs were read: then other checks tell.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     if view.facts.knows("storageclasses") && view.facts.knows("persistentvolumes") {
         return Vec::new();
@@ -14,8 +15,8 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     claims.filter_map(|claim| find_cause_in_events(view, claim)).collect()
 }
 
-/// The finding for the newest event about a claim that is a sign of one, likely at most. `None` if the objects that
-/// were read contradict it.
+/// The finding for the newest event about a claim that is a sign of one, as likely. `None` if there is no such event,
+/// or the claim or its class, as read, contradicts it.
 fn find_cause_in_events(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     let object = claim.object();
     let mut events = view.events_about(&object).iter();

@@ -29,6 +29,7 @@ entries! {
         "Kubernetes up to 1.25 refuses claims without a class while two classes are the default; newer versions take the newest. K3s marks its local-path again at every restart, unless it is started with --disable local-storage.";
 }
 
+/// NFS105; the others only if both classes and PVs were read.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = find_two_default_classes(view).into_iter().collect();
     if view.facts.knows("storageclasses") && view.facts.knows("persistentvolumes") {
@@ -40,7 +41,8 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     found
 }
 
-/// NFS101 if a claim names no class; NFS103 if its class doesn't exist and no PV has it.
+/// NFS101 if a Pending claim names no class; NFS103 if its class doesn't exist, no PV has it, and not all volumes are
+/// static.
 fn find_missing_class(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     let Some(name) = &claim.class else {
         return find_claim_without_class(view, claim);
@@ -49,8 +51,8 @@ fn find_missing_class(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     (!is_known && !view.has_only_static_volumes()).then(|| describe_missing_class(view, claim, name))
 }
 
-/// NFS101, unless the default class will still be given to the claim or a PV fits; or the near miss, if all volumes
-/// are static.
+/// NFS101, unless the default class will still be given to the claim (Kubernetes 1.26 or later) or a PV fits. If all
+/// volumes are static, the finding about the PV that nearly fits, if there is one.
 fn find_claim_without_class(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     let is_retroactive = view.facts.minor().is_some_and(|minor| minor >= RETROACTIVE);
     let default = view.facts.default_class();
@@ -117,7 +119,8 @@ fn find_claim_without_class(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     Some(finding(cause.to_owned()).with_command(command, note))
 }
 
-/// NFS103, with the class that may be meant and a command that names another one.
+/// NFS103, with the class that may be meant and a command that chooses another one; without classes, one that creates
+/// it.
 fn describe_missing_class(view: &View<'_>, claim: &Claim, name: &str) -> Finding {
     let known: Vec<&str> = view.facts.classes.iter().map(|class| class.name.as_str()).collect();
     let cause = format!("the claim's class {name} doesn't exist");
@@ -142,7 +145,7 @@ fn describe_missing_class(view: &View<'_>, claim: &Claim, name: &str) -> Finding
     )
 }
 
-/// NFS104: claims are Pending for a class whose provisioner creates no volumes, and no PV has the class.
+/// NFS104: claims need a volume now of a class whose provisioner creates none, and no PV has the class.
 fn find_useless_class(view: &View<'_>, class: &Class) -> Option<Finding> {
     if provisioners::creates_volumes(class) || view.has_volumes(&class.name) {
         return None;
@@ -189,7 +192,8 @@ fn find_useless_class(view: &View<'_>, class: &Class) -> Option<Finding> {
     ))
 }
 
-/// NFS105: an error where Kubernetes refuses claims because of it, else a warning.
+/// NFS105: an error where Kubernetes refuses claims because of it (before 1.26, or if the version is unknown), else a
+/// warning. The fix unmarks all but the newest default class.
 fn find_two_default_classes(view: &View<'_>) -> Option<Finding> {
     let mut marked: Vec<&Class> = view.facts.classes.iter().filter(|class| class.default).collect();
     marked.sort_by_key(|class| (class.created, &class.name));

@@ -24,6 +24,7 @@ entries! {
         "The kube-controller-manager binds claims to volumes and hands claims to provisioners. It checks each Pending claim every 15 seconds and writes an event. A claim that has been Pending for ten minutes without an event, or an expired Lease kube-system/kube-controller-manager, means that it does not run. On kubeadm it is a static pod of the control plane nodes; on K3s and RKE2 it is part of the server process.";
 }
 
+/// NFS003, and NFS004 if the controller manager's Lease is expired.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let expired = find_expired_controller_lease(view);
     [describe_version(view.facts)].into_iter().chain(expired).collect()
@@ -54,7 +55,8 @@ fn describe_version(facts: &Facts) -> Finding {
     Finding::new("NFS003", Object::cluster("Cluster", name), cause).with_evidence("/version", &facts.version)
 }
 
-/// NFS004, certain: the controller manager's Lease has not been renewed for a minute. `None` without such a Lease.
+/// NFS004, certain: the controller manager's Lease has not been renewed for a minute. `None` without such a Lease, or
+/// if it names no time.
 fn find_expired_controller_lease(view: &View<'_>) -> Option<Finding> {
     let is_managers = |lock: &&Lock| lock.namespace == "kube-system" && lock.name == "kube-controller-manager";
     let lock = view.facts.locks.iter().find(is_managers)?;
@@ -66,8 +68,8 @@ fn find_expired_controller_lease(view: &View<'_>) -> Option<Finding> {
     )
 }
 
-/// NFS004, likely: claims have been Pending for more than ten minutes without any event or other finding. `None` if
-/// events were not read.
+/// NFS004, likely: claims have been Pending for more than ten minutes without an event, and none of `found`, the
+/// findings of all checks, names them. `None` if events were not read.
 pub fn find_silent_controller_manager(view: &View<'_>, found: &[Finding]) -> Option<Finding> {
     if !view.facts.knows("events") {
         return None;

@@ -1,6 +1,7 @@
 //! Command lines for people (PURE), for fixes that are no [`Change`]: they create objects, or delete and recreate them.
 //!
-//! Each works when pasted into a shell with kubectl and nfsprov.
+//! Each works when pasted into a shell with kubectl and nfsprov, once its placeholders are replaced, and then changes
+//! the cluster at once.
 
 use serde_json::{Value, json};
 
@@ -28,7 +29,8 @@ pub fn object_argument(name: &str) -> String {
     validate::check_name(name).unwrap_or_else(|_| "NAME".to_owned())
 }
 
-/// The command that deletes a claim, which must hold nothing, and creates it again with `change` merged into it.
+/// The command that deletes a claim, which must hold nothing, and creates it again with the merge patch `change`; null
+/// changes nothing.
 pub fn recreate_claim(claim: &Claim, change: &Value) -> String {
     let get = format!("{} -o json", claim.object().kubectl("get"));
     let mut change = change.clone();
@@ -59,7 +61,7 @@ pub fn recreate_class(class: &Class, provisioner: &str) -> String {
     format!("{get} -o json | {patch} | kubectl replace --force -f -")
 }
 
-/// The command that marks a class as the default.
+/// The command that marks a class as the default; other classes that are marked stay so.
 pub fn mark_default(class: &str) -> String {
     format!(
         "kubectl annotate storageclass {} {MARK}=true --overwrite",
@@ -67,7 +69,7 @@ pub fn mark_default(class: &str) -> String {
     )
 }
 
-/// The command that marks classes as not the default.
+/// The command that marks classes as not the default, and removes the older mark.
 pub fn unmark_default(names: &[&str]) -> String {
     let words: Vec<_> = names.iter().map(|name| shell_word(name)).collect();
     format!(
@@ -76,7 +78,6 @@ pub fn unmark_default(names: &[&str]) -> String {
     )
 }
 
-/// The `create storageclass` command for a class.
 pub fn create_class(name: &str, provisioner: &str) -> String {
     format!(
         "nfsprov create storageclass {} --provisioner {} --apply",
@@ -112,7 +113,7 @@ pub fn create_provisioner(facts: &Facts, class: &Class) -> String {
     command + " --apply"
 }
 
-/// A provisioner's name with dashes for the characters that names of objects may not have.
+/// A provisioner's name in lower case, with dashes for all but letters and digits, and none at the ends.
 fn object_name(name: &str) -> String {
     let letter = |c: char| match c.is_ascii_alphanumeric() {
         true => c.to_ascii_lowercase(),
@@ -133,8 +134,8 @@ fn patch_locally(change: &Value) -> String {
     )
 }
 
-/// The command that creates a PV `name` which fits a claim, and the note of this fix. Server and directory are
-/// placeholders, because every directory known from the cluster already holds data.
+/// The command that creates a PV `name` for a claim, and the note of this fix. Server and directory are placeholders,
+/// because every directory known from the cluster already holds data.
 pub fn create_new_volume(claim: &Claim, name: &str) -> (String, String) {
     let note = format!(
         "put your NFS server and a directory in place of {SERVER} and {NEW_DIRECTORY}; the directory must exist on the \
@@ -143,14 +144,15 @@ pub fn create_new_volume(claim: &Claim, name: &str) -> (String, String) {
     (create_volume(claim, name, SERVER, NEW_DIRECTORY), note)
 }
 
-/// Creates a PV called `name` that fits a claim, for the directory that the claim's own lost PV had; without it,
-/// placeholders.
+/// The command that creates a PV `name` for a claim, at `place`: server and path of the claim's own lost PV. Without
+/// them it has placeholders.
 pub fn create_lost_volume(claim: &Claim, name: &str, place: Option<&(String, String)>) -> String {
     let (server, path) = place.map_or((SERVER, PATH), |(server, path)| (server, path));
     create_volume(claim, name, server, path)
 }
 
-/// The `create pv` command for a volume that fits a claim.
+/// The `create pv` command for a volume that fits a claim, except for `matchExpressions` of its selector. An invalid
+/// `name` becomes `NAME`.
 fn create_volume(claim: &Claim, name: &str, server: &str, path: &str) -> String {
     let mut command = format!(
         "nfsprov create pv {} --server {} --path {} --size {}",
@@ -174,8 +176,8 @@ fn create_volume(claim: &Claim, name: &str, server: &str, path: &str) -> String 
     command + " --apply"
 }
 
-/// A clause for the note of a command in which the administrator must replace server and path; empty for other
-/// commands.
+/// A clause for the note of a command that has the placeholder SERVER, which the administrator must replace; empty for
+/// other commands.
 pub fn placeholder_note(command: &str) -> &'static str {
     match command.contains(&format!("--server {SERVER} ")) {
         true => "put your NFS server and directory in place of SERVER and /EXPORT; ",
@@ -183,7 +185,8 @@ pub fn placeholder_note(command: &str) -> &'static str {
     }
 }
 
-/// The `provision --watch` command that serves a provisioner's name from the administrator's machine.
+/// The `provision --watch` command that serves a provisioner's name from the administrator's machine. Server and path
+/// are placeholders if the cluster doesn't tell them.
 pub fn run_provisioner(facts: &Facts, name: &str) -> String {
     let known = provisioners::served_export(facts, name);
     let (server, path) = known.unwrap_or_else(|| (SERVER.to_owned(), PATH.to_owned()));

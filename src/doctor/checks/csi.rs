@@ -15,6 +15,7 @@ entries! {
         "The driver's controller (Deployment csi-nfs-controller, by default in kube-system) provisions the volumes of nfs.csi.k8s.io. While it does not run, claims stay Pending; the driver on the nodes still mounts existing volumes.";
 }
 
+/// Empty if classes or CSIDrivers were not read.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     if !view.facts.knows("storageclasses") || !view.facts.knows("csidrivers") {
         return Vec::new();
@@ -25,8 +26,8 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     found
 }
 
-/// NFS211 if the driver of a class is not in the cluster; NFS215 if claims are Pending and the driver has no
-/// controller.
+/// For a class of the NFS CSI driver: NFS211 if the cluster has no such driver; NFS215 if claims are Pending, and
+/// neither a controller nor an event of the driver is found. No NFS215 if Deployments were not read.
 fn find_missing_driver(view: &View<'_>, class: &Class) -> Option<Finding> {
     let claims = provisioners::claims_waiting_for(view.facts, &class.provisioner).into_iter();
     let of_class = claims.filter(|claim| claim.class.as_deref() == Some(&class.name));
@@ -64,7 +65,7 @@ fn find_missing_driver(view: &View<'_>, class: &Class) -> Option<Finding> {
 }
 
 /// NFS211 about the first node whose kubelet does not know the driver, and on which pods are Pending for the driver's
-/// volumes.
+/// volumes. `None` if CSINodes were not read.
 fn find_node_without_driver(view: &View<'_>) -> Option<Finding> {
     let has_driver = |node: &str| {
         let mut nodes = view.facts.csi_nodes.iter();

@@ -27,8 +27,8 @@ pub struct Served<'a> {
     pub directory: &'a str,
 }
 
-/// The bound claims whose volumes are NFS directories below an export's root, each with its volume and directory; not
-/// those that are being deleted, nor volumes of a CSI driver.
+/// The Bound claims whose volumes are NFS directories below an export, given by server and path, each with its volume
+/// and directory; not those that are being deleted, nor volumes of a CSI driver or of another name of the server.
 pub fn claims_on_export<'a>(facts: &'a Facts, (server, path): (&str, &str)) -> Vec<Served<'a>> {
     let inside = |volume: &'a Volume| {
         let (its_server, its_path) = volume.nfs.as_ref().filter(|_| volume.deleting.is_none())?;
@@ -56,7 +56,8 @@ pub fn claims_on_export<'a>(facts: &'a Facts, (server, path): (&str, &str)) -> V
         .collect()
 }
 
-/// The volumes among `listed` that have no PV in the cluster and belonged to a claim of this name, the likeliest first.
+/// The volumes among `listed` that have no PV in the cluster and belonged to a claim of this name: those without an
+/// archive first, of these the recorded ones, then the latest changed.
 pub fn earlier_volumes_of<'a>(facts: &Facts, claim: &Claim, listed: &'a [EarlierVolume]) -> Vec<&'a EarlierVolume> {
     let is_gone = |volume: &&EarlierVolume| facts.volumes.iter().all(|other| other.name != volume.name);
     let mut found: Vec<&EarlierVolume> = listed
@@ -78,7 +79,7 @@ fn was_of(volume: &EarlierVolume, claim: &Claim) -> bool {
     }
 }
 
-/// Finds claims that got an empty volume beside their earlier data.
+/// Finds claims that got an empty volume beside their earlier data; only on exports that were listed.
 pub(crate) fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let facts = view.facts;
     let mut found = Vec::new();

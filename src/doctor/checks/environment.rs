@@ -17,6 +17,7 @@ entries! {
 /// Where nfs-subdir-external-provisioner creates directories.
 const WORKPLACE: &str = "/persistentvolumes";
 
+/// At most one finding for each provisioner, of NFS213 before NFS214.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let all = view.provisioners.iter();
     all.filter_map(|provisioner| find_wrong_image(view, provisioner).or_else(|| find_wrong_mount(view, provisioner)))
@@ -57,7 +58,8 @@ fn find_wrong_image(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Fi
     )
 }
 
-/// NFS214: nfs-subdir-external-provisioner's directory has no export mounted, or another one than its variables name.
+/// NFS214: nfs-subdir-external-provisioner's directory has no export mounted, or another path than its variables name.
+/// `None` if something else than an NFS volume of the pod may be mounted there.
 fn find_wrong_mount(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     if provisioner.kind != ProvisionerKind::Subdir {
         return None;

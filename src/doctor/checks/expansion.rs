@@ -13,6 +13,7 @@ entries! {
         "Only the provisioner of an NFS volume can expand it. nfsprov provision --watch does so if the class has allowVolumeExpansion: true and the provisioner may patch persistentvolumeclaims/status, which nfsprov create provisioner --allow-expansion grants; an event on the claim gives any other reason. Other NFS provisioners don't expand claims: pods can use all the space of the export anyway, and the claim keeps the condition FileSystemResizePending or ExternalExpanding. Set allowVolumeExpansion: false in their classes.";
 }
 
+/// Only Bound claims whose capacity is less than they request.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let is_enlarged =
         |claim: &&Claim| claim.phase == "Bound" && claim.capacity.is_some_and(|has| has < claim.requirements.bytes);

@@ -45,7 +45,8 @@ struct Holder<'a> {
 }
 
 /// NFS505 about the finalizers that hold an object which has been terminating since `deleting`; `provisioner` is the
-/// one that provisioned it. `None` if they may still be removed soon.
+/// one that provisioned it. `None` for finalizers that Kubernetes or an existing owner removes, and in the first minute
+/// for those of unknown owners. An info if all owners are only copying the object.
 pub fn find_blocking(
     view: &View<'_>,
     object: &Object,
@@ -101,7 +102,8 @@ pub fn find_blocking(
     })
 }
 
-/// The command that removes finalizers by their index, each only if it is still there; others, also newer ones, stay.
+/// The command that removes finalizers by their index. It fails and removes none if one of them is not at its index any
+/// more; others, also newer ones, stay.
 fn remove_finalizers(object: &Object, holders: &[&Holder<'_>]) -> String {
     // From behind, so that the places before stay the same.
     let steps = holders.iter().rev().flat_map(|holder| {
@@ -119,8 +121,8 @@ fn remove_finalizers(object: &Object, holders: &[&Holder<'_>]) -> String {
     )
 }
 
-/// The owner of a finalizer, and a clause about it for messages. `None` for Kubernetes' own finalizers, and if the
-/// owner exists.
+/// The owner of a finalizer, and a clause about it for messages. `None` for Kubernetes' own finalizers, and for a CSI
+/// driver or provisioner that exists or may exist, since the lists that tell were not read.
 fn find_owner(view: &View<'_>, object: &Object, finalizer: &str, provisioner: Option<&str>) -> Option<(Owner, String)> {
     if finalizer.starts_with("kubernetes.io/") || matches!(finalizer, "foregroundDeletion" | "orphan") {
         return None;

@@ -19,13 +19,15 @@ entries! {
 /// How long a pod may be without a node.
 const SCHEDULING: SignedDuration = SignedDuration::from_mins(1);
 
+/// Only Pending claims that name no PV, and for which the scheduler has selected no node.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let is_unserved = |claim: &&Claim| claim.volume.is_empty() && !claim.node_selected;
     let claims = view.pending_claims().filter(is_unserved);
     claims.filter_map(|claim| find_wait_for_pod(view, claim)).collect()
 }
 
-/// NFS124 if the claim's pod has `spec.nodeName`, else NFS115. `None` if the class binds immediately.
+/// NFS124 if the claim's pod has `spec.nodeName`, else NFS115. `None` if the class binds immediately, is not known, or
+/// the claim names none.
 fn find_wait_for_pod(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     let class = view.facts.find_class(claim.class.as_deref()?)?;
     if !class.waits {
@@ -59,8 +61,8 @@ fn describe_pod_with_node(claim: &Claim, pod: &Pod) -> Finding {
         )
 }
 
-/// NFS115: an error with the scheduler's message if the pod has been unschedulable for long for other reasons than its
-/// claims.
+/// NFS115: an error with the scheduler's message if the pod, more than a minute old, is unschedulable for other reasons
+/// than its claims; else an info.
 fn describe_unscheduled_pod(view: &View<'_>, claim: &Claim, pod: &Pod) -> Finding {
     let is_about_claims = messages::classify(Place::Scheduling, &pod.unschedulable).is_some();
     let condition = pod

@@ -22,6 +22,7 @@ entries! {
         "Processes on the node wait in NFS calls that do not return: the server of a mount is down or can't be reached. A hard mount waits until the server is back, and the processes then continue by themselves. The doctor reads only /proc, and no path on a mount, and only on hosts that --ssh names.";
 }
 
+/// A host with exports that the cluster names is checked as a server, any other as a client.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let each = view.facts.hosts.iter().flat_map(|host| match host.exports.is_empty() {
         true => find_client_problems(view, host),
@@ -127,7 +128,7 @@ fn find_server_problems(view: &View<'_>, host: &HostSeen) -> Vec<Finding> {
         let finding = Finding::new("NFS404", object, format!("the NFS server does not run on {target}"))
             .with_evidence(format!("/proc/fs/nfsd/threads on {target}"), "none");
         let note = "installs the missing packages and starts the services, in the right order";
-        return vec![match host.exports.iter().find(|export| may_be_advised(export)) {
+        return vec![match host.exports.iter().find(|export| may_suggest_change(export)) {
             Some(export) => {
                 let (path, clients) = (export.path.clone(), Vec::new());
                 add_directory_fix(finding, host, export, HostChange::Export { path, clients }, note)
@@ -145,9 +146,9 @@ fn find_server_problems(view: &View<'_>, host: &HostSeen) -> Vec<Finding> {
     host.exports.iter().flat_map(of_export).collect()
 }
 
-/// Whether a command that exports the directory, or changes its mode, may be printed. Objects of a namespace are
-/// written by its tenants, who can name any directory of the server; volumes and classes are an administrator's.
-fn may_be_advised(export: &ExportSeen) -> bool {
+/// Whether a command that exports the directory, or changes its mode, may be printed: nfsprov exports it already, or an
+/// object without a namespace, which is an administrator's, names it. Tenants can name any directory of the server.
+fn may_suggest_change(export: &ExportSeen) -> bool {
     export.facts.is_exported_by_nfsprov(&export.path) || export.named_by.iter().any(|object| object.namespace.is_none())
 }
 
@@ -155,7 +156,7 @@ fn list_naming_objects(export: &ExportSeen) -> String {
     list_names(&export.named_by.iter().map(Object::title).collect::<Vec<_>>())
 }
 
-/// Adds a fix that changes a directory; only advice if no object of an administrator's names the directory.
+/// Adds a fix that changes a directory; only advice unless [`may_suggest_change`].
 fn add_directory_fix(
     finding: Finding,
     host: &HostSeen,
@@ -163,7 +164,7 @@ fn add_directory_fix(
     change: HostChange,
     note: &str,
 ) -> Finding {
-    if !may_be_advised(export) {
+    if !may_suggest_change(export) {
         return finding.with_advice(format!(
             "only {} names this directory, and tenants can name any directory there; if it should be exported, run nfsprov setup-server",
             list_naming_objects(export)
@@ -173,7 +174,8 @@ fn add_directory_fix(
     finding.with_change(Change::OnHost { host, change }, note)
 }
 
-/// NFS403 if an exported directory doesn't exist; NFS411 if users can list it and not enter it.
+/// NFS403 if an exported directory doesn't exist; NFS411 if users can list it and not enter it. `None` for a link or a
+/// file, too.
 fn find_directory_problem(host: &HostSeen, export: &ExportSeen, object: &Object) -> Option<Finding> {
     let (path, target, by) = (&export.path, &host.target, list_naming_objects(export));
     match &export.facts.directory {
@@ -208,9 +210,9 @@ fn find_directory_problem(host: &HostSeen, export: &ExportSeen, object: &Object)
     }
 }
 
-/// NFS402: a path is not exported, or not to every node, by what `exportfs -s` lists. The fix lets in the addresses of
-/// the nodes that are denied; a node with several addresses is denied only if all are, and then there is no fix, since
-/// which of them the server sees is not known.
+/// NFS402: a path is not exported, or not to every node, by the output of `exportfs -s`; a directory above counts, and
+/// so does a client that is a name. The fix lets in the nodes that are denied. A node with several addresses is denied
+/// only if all are; `--fix` then does nothing, since it is not known which of them the server sees.
 fn find_denied_nodes(
     view: &View<'_>,
     host: &HostSeen,

@@ -41,6 +41,7 @@ entries! {
         "A PV whose claim was deleted stays Released until an administrator decides about its data. nfsprov release makes it Available again.";
 }
 
+/// Empty if PVs or classes were not read.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     if !view.facts.knows("persistentvolumes") || !view.facts.knows("storageclasses") {
         return Vec::new();
@@ -71,7 +72,7 @@ fn find_mismatch(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     find_dynamic_mismatch(view, claim)
 }
 
-/// The finding for the first mismatch between a claim and the PV that is meant for it; `None` if it fits.
+/// The finding for the first mismatch between a claim and the PV that is meant for it; `None` if the PV fits.
 fn find_first_mismatch(view: &View<'_>, claim: &Claim, volume: &Volume) -> Option<Finding> {
     let mismatches = matching::find_mismatches(claim, volume);
     let first = mismatches.first()?.clone();
@@ -84,7 +85,7 @@ fn find_first_mismatch(view: &View<'_>, claim: &Claim, volume: &Volume) -> Optio
     ))
 }
 
-/// NFS112: the claim names a PV that doesn't exist; the fix names a similar one, or creates it.
+/// NFS112: the claim names a PV that doesn't exist; the fix names a free NFS PV of a similar name, or creates the PV.
 fn describe_missing_volume(view: &View<'_>, claim: &Claim) -> Finding {
     let cause = format!("the claim wants PV {}, which doesn't exist", claim.volume);
     let finding = Finding::new("NFS112", claim.object(), cause)
@@ -104,7 +105,8 @@ fn describe_missing_volume(view: &View<'_>, claim: &Claim) -> Finding {
     finding.with_command(command, note)
 }
 
-/// Why no static PV fits a claim that can only have one: the near miss, or NFS102.
+/// Why no static PV fits a claim that can only have one: the near miss, or NFS102. `None` if one fits, which is then
+/// still to be bound.
 fn find_static_mismatch(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     let ranked = view.rank_volumes_for(claim);
     // The controller manager has not come round yet.
@@ -123,15 +125,16 @@ fn find_static_mismatch(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     Some(describe_no_fit(view, claim, &nfs).with_command(command, note))
 }
 
-/// The finding for the nearest of the ranked PVs, if it is an NFS PV with a single mismatch that is worth reporting.
+/// The finding for the first of the PVs, which are ranked, nearest first: `None` unless it is an NFS PV with a single
+/// mismatch and was probably meant for the claim.
 pub fn find_near_miss(view: &View<'_>, claim: &Claim, ranked: &[Candidate<'_>]) -> Option<Finding> {
     let candidate = ranked.first()?;
     let is_near = candidate.volume.is_nfs() && candidate.mismatches.len() == 1 && is_meant(candidate, claim);
     is_near.then(|| describe_mismatch(view, claim, candidate, &candidate.mismatches[0], &ranked[1..]))
 }
 
-/// Whether a PV with a single mismatch was probably meant for the claim: many PVs differ in the class alone, so that
-/// counts only if the PV is reserved.
+/// Whether a PV with a single mismatch was probably meant for the claim. Another class counts only if the PV is
+/// reserved, since many PVs differ in it; another claim's PV only in the same class; the phase never.
 fn is_meant(candidate: &Candidate<'_>, claim: &Claim) -> bool {
     match candidate.mismatches[0] {
         Mismatch::Class => candidate.volume.claim.is_some(),
@@ -141,7 +144,7 @@ fn is_meant(candidate: &Candidate<'_>, claim: &Claim) -> bool {
     }
 }
 
-/// NFS102: no static PV fits; the nearest ones are evidence.
+/// NFS102, without a fix: no static PV fits; the nearest of `ranked` are evidence.
 fn describe_no_fit(view: &View<'_>, claim: &Claim, ranked: &[Candidate<'_>]) -> Finding {
     let class = match matching::class_of(claim) {
         "" => "without a class".to_owned(),
@@ -156,13 +159,14 @@ fn describe_no_fit(view: &View<'_>, claim: &Claim, ranked: &[Candidate<'_>]) -> 
         .with_all_evidence(view.last_event(&claim.object()))
 }
 
+/// The first three of the ranked PVs.
 fn near_miss_evidence<'a>(claim: &'a Claim, ranked: &'a [Candidate<'_>]) -> impl Iterator<Item = Evidence> + 'a {
     let nearest = ranked.iter().take(SHOWN);
     nearest.map(|candidate| Evidence::new("near miss", matching::describe_near_miss(candidate, claim)))
 }
 
 /// Why a claim whose class provisions volumes does not get the static PV that may have been meant for it; NFS109 if its
-/// selector excludes provisioning.
+/// selector excludes provisioning. `None` without such a PV and selector, or if a PV fits.
 fn find_dynamic_mismatch(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     let selector = claim.requirements.selector.as_ref();
     let is_selected = |volume: &&&Volume| {
@@ -220,7 +224,7 @@ fn got_default_instead(view: &View<'_>, claim: &Claim, volume: &Volume) -> bool 
 }
 
 /// The finding for a PV that would fit without this mismatch, whose kind decides its code: NFS102, NFS106 to NFS111,
-/// NFS113 or NFS114.
+/// NFS113 or NFS114. `others` are ranked PVs that become evidence.
 fn describe_mismatch(
     view: &View<'_>,
     claim: &Claim,
@@ -319,7 +323,7 @@ fn add_fix_for_mismatch(claim: &Claim, volume: &Volume, mismatch: &Mismatch, fin
 }
 
 /// The label that meets a selector's requirement, as kubectl writes it: the key, and its value or `None` if it must be
-/// absent.
+/// absent. Of several values it is the first; where any value will do, it is empty.
 fn parse_label(unmet: &str) -> Option<(String, Option<String>)> {
     if let Some(key) = unmet.strip_prefix('!') {
         return Some((key.to_owned(), None));

@@ -136,6 +136,7 @@ pub(crate) struct View<'a> {
 }
 
 impl<'a> View<'a> {
+    /// Indexes `facts`, whose lists have to be complete and their events sorted (`Facts::complete`).
     pub fn new(facts: &'a Facts, now: Timestamp) -> Self {
         let mut events: HashMap<&Object, Vec<&Event>> = HashMap::new();
         // Newest first.
@@ -180,8 +181,8 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Whether nothing has shown for 30 s that a provisioner serves this name, so its volumes are not deleted. The
-    /// answer is kept.
+    /// Whether nothing has shown for 30 s that a provisioner serves the name `name`, so that its released volumes are
+    /// not deleted. The answer is kept.
     pub fn is_abandoned(&self, name: &str) -> bool {
         /// A provisioner deletes a released volume at once, so that older signs don't count.
         const ALIVE: SignedDuration = SignedDuration::from_secs(30);
@@ -194,8 +195,8 @@ impl<'a> View<'a> {
         is_unserved
     }
 
-    /// Whether the provisioner that has to delete an object doesn't run: it wrote no recent event about the object, and
-    /// nothing else shows that it serves its name.
+    /// Whether the provisioner `name`, which has to delete an object, doesn't run: it wrote no event about the object
+    /// for 15 minutes, and [`View::is_abandoned`]. The caller checks that workloads were read.
     pub fn is_deleter_gone(&self, object: &Object, name: &str) -> bool {
         /// A provisioner retries every five minutes, so an event by it this recent shows that it still runs.
         const RETRIES_WITHIN: SignedDuration = SignedDuration::from_mins(15);
@@ -209,7 +210,7 @@ impl<'a> View<'a> {
         self.volume_classes.contains_key(class)
     }
 
-    /// Whether there is neither a class nor a provisioner: all volumes are static then.
+    /// Whether there is neither a class nor a provisioner: all volumes are static then. Also true if none was read.
     pub fn has_only_static_volumes(&self) -> bool {
         self.facts.classes.is_empty() && self.provisioners.is_empty()
     }
@@ -219,7 +220,8 @@ impl<'a> View<'a> {
         self.volume_classes.get(class).is_none_or(|nfs| *nfs)
     }
 
-    /// Whether a claim is for storage of another kind than NFS, as far as its volume or its class tells.
+    /// Whether a claim is for storage of another kind than NFS, by its volume, else by its class; false if neither
+    /// tells.
     pub fn is_other_storage(&self, claim: &Claim) -> bool {
         if let Some(volume) = self.find_volume(&claim.volume) {
             return !volume.is_nfs();
@@ -266,7 +268,8 @@ impl<'a> View<'a> {
         self.reserved.get(&claim.key()).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// The PVs that are not bound, ranked by how near they come to a claim; only a few of those that are alike.
+    /// The PVs that are not bound, those nearest to fitting a claim first; only a few of those that are alike. PVs that
+    /// are far from fitting are left out.
     pub fn rank_volumes_for(&self, claim: &Claim) -> Vec<Candidate<'a>> {
         let reserved = self.volumes_reserved_for(claim);
         let is_reserved = |volume: &&Volume| reserved.iter().any(|other| other.name == volume.name);
@@ -280,13 +283,13 @@ impl<'a> View<'a> {
         self.events.get(object).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// The newest event about an object that is wanted.
+    /// The newest event about an object for which `is_wanted` is true.
     pub fn find_event(&self, object: &Object, is_wanted: impl Fn(&Event) -> bool) -> Option<&'a Event> {
         let mut events = self.events_about(object).iter();
         events.find(|event| is_wanted(event)).copied()
     }
 
-    /// The newest event about an object that is a sign of the finding `code`.
+    /// The newest event about an object that is a sign of the finding `code`, by the patterns of `place`.
     pub fn find_sign(&self, object: &Object, code: &str, place: Place) -> Option<&'a Event> {
         self.find_event(object, |event| messages::is_sign_of(code, place, &event.message))
     }
@@ -306,8 +309,8 @@ impl<'a> View<'a> {
         self.events_about(object).first().map(|event| event.evidence())
     }
 
-    /// The recent events about an object with a reason that the provisioner's checks repeat as long as the problem
-    /// exists.
+    /// The events about an object with this reason, newest first, that are at most 12 minutes old: for reasons that the
+    /// provisioner's checks repeat as long as the problem exists.
     pub fn repeated_events<'b>(
         &'b self,
         object: &Object,
@@ -317,13 +320,14 @@ impl<'a> View<'a> {
         events.filter(move |event| event.reason == reason && !self.has_elapsed(event.last, REPEATED_WITHIN))
     }
 
-    /// Whether `age` has passed since a time; what has no time counts as old.
+    /// Whether more than `age` has passed since a time; true without a time.
     pub fn has_elapsed(&self, since: Option<Timestamp>, age: SignedDuration) -> bool {
         since.is_none_or(|since| self.now.duration_since(since) > age)
     }
 }
 
-/// Runs all checks: findings in no order, those with the same cause merged, and each fix marked as automatic or not.
+/// Runs all checks on complete facts: findings in no order, those with the same cause merged, and each fix marked as
+/// automatic or not. Pending claims and pods that no check explains get a finding, too.
 pub fn find_all_problems(facts: &Facts, now: Timestamp) -> Vec<Finding> {
     let view = View::new(facts, now);
     let mut found: Vec<Finding> = CHECKS.iter().flat_map(|check| (check.find_problems)(&view)).collect();
@@ -335,8 +339,8 @@ pub fn find_all_problems(facts: &Facts, now: Timestamp) -> Vec<Finding> {
     found
 }
 
-/// Removes findings that another one explains better, and, of the codes that several checks find, repeated ones about
-/// the same object.
+/// Removes findings that another one explains better, and, of the codes that several checks find, all but the first one
+/// about the same object.
 fn drop_superseded(found: &mut Vec<Finding>) {
     let objects_of = |codes: &[&str]| -> HashSet<Object> {
         let of_codes = found.iter().filter(|finding| codes.contains(&finding.code));

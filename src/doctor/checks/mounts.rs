@@ -75,7 +75,7 @@ impl Failure<'_> {
         self.export.as_ref().map_or("(not known)", |(server, _)| server)
     }
 
-    /// `SERVER:PATH`.
+    /// `SERVER:PATH`, or `the export` if it is not known.
     fn export_text(&self) -> String {
         match &self.export {
             Some((server, path)) if server.contains(':') => format!("[{server}]:{path}"),
@@ -98,9 +98,9 @@ impl Failure<'_> {
     }
 }
 
-/// The code of the cause that a failed mount's message is a sign of, and the first thing that it names. `server` and
-/// `node` tell some causes apart that have the same message. `None` if it is a sign of none, or names a CSI driver that
-/// is not for NFS.
+/// The code of the cause that a failed mount's message is a sign of, and the first thing that it names. `server`, and
+/// `node`, which is empty if unknown, tell causes apart that have the same message. `None` if it is a sign of none, or
+/// names a CSI driver that is not for NFS.
 pub fn classify_mount(
     view: &View<'_>,
     text: &str,
@@ -116,6 +116,8 @@ pub fn classify_mount(
     }
 }
 
+/// A finding for each code and object at fault, with the pods that it affects; not for pods without a node or that are
+/// being deleted. Of a pod that is not Pending only a stale file handle counts.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let mut found: BTreeMap<(&str, Object), Finding> = BTreeMap::new();
     for pod in &view.facts.pods {
@@ -146,8 +148,8 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
 /// A failure, its evidence, and the volume.
 type Failed<'a> = (Failure<'a>, Evidence, Option<&'a Volume>);
 
-/// The failure in the newest event that says why a pod's volume is not mounted; a timeout (NFS410) says nothing and is
-/// skipped.
+/// The failure in the newest event that says why a pod's NFS volume is not mounted; a timeout (NFS410) says nothing and
+/// is skipped. The event may be older than a successful mount: the caller checks that the pod is Pending.
 pub fn find_failed_mount<'a>(view: &'a View<'_>, pod: &'a Pod) -> Option<Failed<'a>> {
     let mut events = view.events_about(&pod.object()).iter();
     events.find_map(|event| {
@@ -165,8 +167,8 @@ fn find_failed_container<'a>(view: &'a View<'_>, pod: &'a Pod) -> Option<Failed<
     })
 }
 
-/// The failure that a message about a pod's mount is a sign of, with the PV that failed, if it is known; `None` if it is
-/// a sign of none, or what failed is not known to be NFS: other storage has some of the same messages.
+/// The failure that a message about a pod's mount is a sign of, with the PV that failed, if it is known. `None` if it
+/// is a sign of none, or what failed is not known to be NFS: other storage has some of the same messages.
 fn read_failure<'a>(
     view: &'a View<'_>,
     pod: &'a Pod,
@@ -201,8 +203,8 @@ fn read_failure<'a>(
     Some((failure, volume))
 }
 
-/// The failure of a provisioner that mounts the export itself, on an unknown node; `None` if its message is that of no
-/// known failure. `fallback` is the export if the message names none.
+/// The failure of a provisioner that mounts the export itself, on an unknown node, by its message `text`; `None` if
+/// that is of no known failure. `fallback` is the export's server and path if the message names none.
 pub fn find_provisioner_failure(
     view: &View<'_>,
     text: &str,
@@ -228,7 +230,8 @@ fn quoted_mount(text: &str) -> (Option<(String, String)>, String) {
     (export, options.unwrap_or_default())
 }
 
-/// The name of the volume that a message says could not be mounted, quoted or in its mount directory.
+/// The name of the volume that a message says could not be mounted, quoted or in its mount directory: a PV's, or that
+/// of a volume in the pod's spec. `None` if it names none.
 pub fn mentioned_volume(text: &str) -> Option<&str> {
     let leads = ["volume \"", "kubernetes.io~nfs/", "kubernetes.io~csi/"];
     leads.iter().find_map(|lead| {

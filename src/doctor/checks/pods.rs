@@ -34,11 +34,14 @@ entries! {
         "The pod can't end while its node is not Ready, or while its NFS server does not answer. Start the node, its kubelet or the server; the pod then ends by itself. A forced deletion (kubectl delete pod --grace-period=0 --force) only removes the pod from the cluster. Its processes may continue and write to the volume, and a StatefulSet starts a second pod at the same time. So use it only after no process of the pod runs on the node.";
 }
 
+/// Pods that have ended are left out.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let alive = view.facts.pods.iter().filter(|pod| !pod.has_ended());
     alive.flat_map(|pod| find_pod_problems(view, pod)).collect()
 }
 
+/// Only NFS412 for a pod that is being deleted; else NFS116 and NFS118 to NFS120 before it has a node, NFS410 while it
+/// is Pending on one, and NFS411.
 fn find_pod_problems(view: &View<'_>, pod: &Pod) -> Vec<Finding> {
     let mut found = Vec::new();
     if pod.deleting.is_some() {
@@ -55,7 +58,8 @@ fn find_pod_problems(view: &View<'_>, pod: &Pod) -> Vec<Finding> {
     found
 }
 
-/// NFS119: a claim that a pod names doesn't exist, or is being deleted.
+/// NFS119: a claim that a pod names doesn't exist, or is being deleted. `None` if claims were not read, or the pod is
+/// only seconds old.
 fn find_missing_claim(view: &View<'_>, pod: &Pod, name: &str) -> Option<Finding> {
     if !view.facts.knows("persistentvolumeclaims") {
         return None;
@@ -94,7 +98,8 @@ fn find_missing_claim(view: &View<'_>, pod: &Pod, name: &str) -> Option<Finding>
     Some(finding.with_all_evidence(event).with_command(command, note))
 }
 
-/// Why the scheduler finds no node for a pod that uses claims: NFS116, NFS118 or NFS120.
+/// Why the scheduler finds no node for a pod that uses claims: NFS116, NFS118 or NFS120. `None` if it is not the
+/// claims, or none of them is Pending any more.
 fn find_scheduling_problem(view: &View<'_>, pod: &Pod) -> Option<Finding> {
     if pod.claims.is_empty() {
         return None;
@@ -171,7 +176,7 @@ fn list_requirements(affinity: &NodeSelector) -> String {
     all.join(", or ")
 }
 
-/// Whether a node's labels match a volume's node affinity.
+/// Whether a node's labels match a volume's node affinity. Requirements on fields (`matchFields`) count as met.
 fn is_allowed_node(affinity: &NodeSelector, node: &Node) -> bool {
     let is_met = |requirement: &NodeSelectorRequirement| {
         let (key, values) = (&requirement.key, requirement.values.as_deref());
@@ -181,7 +186,7 @@ fn is_allowed_node(affinity: &NodeSelector, node: &Node) -> bool {
     terms.any(|term| term.match_expressions.iter().flatten().all(is_met))
 }
 
-/// NFS410: the kubelet waits for a pod's volumes.
+/// NFS410, likely: an event says that the kubelet waits for a pod's volumes.
 fn find_unmounted_volumes(view: &View<'_>, pod: &Pod) -> Option<Finding> {
     let event = view.find_sign(&pod.object(), "NFS410", Place::Mount)?;
     Some(
@@ -210,7 +215,7 @@ fn find_ignored_group(view: &View<'_>, pod: &Pod) -> Option<Finding> {
 }
 
 /// NFS412: a pod with an NFS volume, which the caller knows to be terminating, has been so for more than five minutes.
-/// `None` without a node.
+/// `None` without a node or an NFS volume.
 fn find_stuck_termination(view: &View<'_>, pod: &Pod) -> Option<Finding> {
     let volume = view.nfs_volumes_of_pod(pod).next();
     let (server, path) = volume.and_then(Volume::export).or_else(|| pod.nfs.first())?;

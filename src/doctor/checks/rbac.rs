@@ -29,7 +29,7 @@ pub fn role_with_binding(namespace: Option<&str>, name: &str, rules: &[Value], s
     ]
 }
 
-/// Objects as one that kubectl takes.
+/// Objects as the JSON of one List, for kubectl; not quoted for a shell.
 pub fn list_of(objects: Vec<Value>) -> String {
     json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string()
 }

@@ -65,7 +65,7 @@ fn find_user(refusal: &str) -> Option<&str> {
     (!user.is_empty() && !user.contains('\\')).then_some(user)
 }
 
-/// The permissions that reading `what` takes, and no others; none if they are unknown.
+/// The permissions that reading `what`, as recorded in `unread`, takes, and no others; none if they are unknown.
 fn needed_grants(facts: &Facts, what: &str) -> Vec<Grant> {
     const GET: &[&str] = &["get"];
     const READ: &[&str] = &["get", "list"];
@@ -135,7 +135,8 @@ fn grant_to_user(user: &str, grants: BTreeSet<Grant>) -> String {
     format!("printf %s {} | kubectl auth reconcile -f -", shell_word(&list))
 }
 
-/// Permissions as rules of a role; neighbours with the same group, verbs and names become one rule.
+/// Permissions, which have to be sorted, as rules of a role: neighbours with the same group, verbs and names become one
+/// rule.
 fn rules_of(grants: &[Grant]) -> Vec<Value> {
     let has_same_verbs =
         |one: &Grant, other: &Grant| (one.group, one.verbs, &one.names) == (other.group, other.verbs, &other.names);

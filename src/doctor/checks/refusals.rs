@@ -5,7 +5,9 @@ use crate::doctor::messages::{self, Place};
 use crate::doctor::provisioners::Provisioner;
 use crate::doctor::{Finding, Object};
 
-/// NFS207: the newest event says that a quota or policy refuses the pod of a provisioner's workload.
+/// NFS207: the newest `FailedCreate` event says that a quota or policy refuses the pod of a provisioner's workload. The
+/// caller checks that it has no pod, since the event may be older. Events about objects whose names begin with the
+/// workload's, as its ReplicaSets' do, count.
 pub fn find_refused_pod(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let is_of_workload = |object: &Object| {
         let rest = object.name.strip_prefix(&provisioner.workload.name);
@@ -71,7 +73,7 @@ const REFUSALS: [(&str, (&str, char), &str, &str); 6] = [
     ),
 ];
 
-/// The cause of a refusal, with the policy that refused the pod, and the advice for it.
+/// The cause of a refusal, with the policy that refused the pod if it is a known one, and the advice for it.
 fn describe_refusal(text: &str) -> (String, &'static str) {
     // The oldest wording of the same policy.
     let text = text.replace("pod security policy", "PodSecurityPolicy");

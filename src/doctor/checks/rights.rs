@@ -81,7 +81,7 @@ fn needed_rights(provisioner: &Provisioner<'_>) -> Vec<Right> {
 }
 
 /// The question whether a provisioner's service account may do something: in its own namespace only if `in_namespace`,
-/// else in all.
+/// else in all. It equals the answer that denies it (`allowed` is false).
 fn right_to(provisioner: &Provisioner<'_>, group: &str, resource: &str, in_namespace: bool, verb: &str) -> Right {
     Right {
         namespace: provisioner.workload.namespace.clone(),
@@ -143,8 +143,8 @@ fn has_known_needs(provisioner: &Provisioner<'_>) -> bool {
         || provisioner.container.env.contains_key("PROVISIONER_NAME")
 }
 
-/// NFS206: by the API server's answers, else by a line of the log. `None` if the provisioner works, is scaled to zero,
-/// or another one serves its name.
+/// NFS206: by the API server's answers; without any, by a line of the log. `None` if the provisioner works, is scaled
+/// to zero, or another one, which is ready and lacks nothing, serves its name.
 fn find_missing_rights(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let object = provisioner.workload.object();
     let is_denied = |right: &&Right| view.facts.rights.contains(right);
@@ -232,7 +232,8 @@ fn grant_rights(provisioner: &Provisioner<'_>, needed: &[Right]) -> String {
     format!("echo {} | kubectl apply -f -", shell_word(&rbac::list_of(objects)))
 }
 
-/// NFS210: the lock of a provisioner is held and not renewed, while claims are Pending and its pods are ready.
+/// NFS210: the lock of a provisioner is held and not renewed for a minute, while claims are Pending and a pod of it is
+/// ready. `None` if a lock of the same name is renewed, or is held in another namespace.
 fn find_stale_lock(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let name = provisioner.name?.replace('/', "-");
     let is_stale = |lock: &&Lock| {

@@ -78,7 +78,7 @@ fn gate_evidence(view: &View<'_>) -> Vec<Evidence> {
 }
 
 /// NFS303 if the gate is false on a version whose upgrade this blocks, NFS304 if on one that does not start with it. A
-/// selfLink in a live object shows this, too.
+/// selfLink in a live object shows this, too. `None` before 1.20, or if the version is unknown.
 fn find_self_link_gate(view: &View<'_>) -> Option<Finding> {
     let minor = view.facts.minor()?;
     let gates = gate_evidence(view);
@@ -136,7 +136,8 @@ fn image_note(minor: u32) -> &'static str {
     }
 }
 
-/// An image that needs selfLink: NFS305 before Kubernetes 1.20, NFS301 on a server that sends none. `None` if it works.
+/// An image that needs selfLink: NFS305 before Kubernetes 1.20, NFS301 on a server that sends none. `None` if the
+/// server sends it, the provisioner writes events, or the version is unknown.
 fn find_image_that_needs_self_link(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let image = &provisioner.container.image;
     let minor = view.facts.minor()?;

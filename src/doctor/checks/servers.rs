@@ -8,6 +8,7 @@ use crate::doctor::facts::{Probe, ProbeResult};
 use crate::doctor::servers::{NamedExport, named_exports};
 use crate::doctor::{Confidence, Finding, Severity};
 
+/// Only exports that were probed and that objects of the cluster name.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     if view.facts.probes.is_empty() {
         return Vec::new();

@@ -23,6 +23,7 @@ entries! {
         "Two workloads serve the same name. They don't share a leader election lock, so both may provision the same claim.";
 }
 
+/// NFS201 and NFS202 only if classes and Deployments were read.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let facts = view.facts;
     let mut found = Vec::new();
@@ -37,8 +38,8 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     found
 }
 
-/// NFS202 if a provisioner of a similar name runs for no class, else NFS201. `None` unless claims have been Pending for
-/// long enough and nothing shows that a provisioner serves the class.
+/// NFS202 if a provisioner of another name that may be meant runs for no class, else NFS201. `None` unless a claim has
+/// been Pending for 15 s and nothing shows since that a provisioner serves the class.
 fn find_unserved_class(view: &View<'_>, class: &Class) -> Option<Finding> {
     let name = &class.provisioner;
     let mut claims = provisioners::claims_waiting_for(view.facts, name);
@@ -140,8 +141,8 @@ fn find_misnamed_provisioner<'a>(
     meant.next().is_none().then_some(first)
 }
 
-/// NFS212 for each provisioner that has the name of an earlier one in the list. Provisioners that are scaled to zero
-/// are ignored.
+/// NFS212 for each provisioner that has the name of an earlier one in the list; the fix scales the later one to zero.
+/// Provisioners that are scaled to zero are ignored.
 fn find_rival_provisioners(view: &View<'_>) -> Vec<Finding> {
     let mut all = view.provisioners.clone();
     // A provisioner without replicas does not conflict.

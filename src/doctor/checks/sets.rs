@@ -16,6 +16,7 @@ entries! {
         "Claims of a StatefulSet stay when it is deleted. When it is created again with another class, the existing claims of the same names keep the old class. The fix deletes the claim, which is Pending and has no data, and the pod, so that the StatefulSet creates both again.";
 }
 
+/// Empty if claims were not read.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     if !view.facts.knows("persistentvolumeclaims") {
         return Vec::new();
@@ -30,6 +31,7 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
 }
 
 /// The names of the claims of a set's pods, one for each replica and template, with the template's class and size.
+/// Ordinals begin at 0.
 fn expected_claims(set: &Workload) -> impl Iterator<Item = (String, &Option<String>, &str)> {
     (0..set.replicas.max(0)).flat_map(move |ordinal| {
         let templates = set.templates.iter();
@@ -37,7 +39,8 @@ fn expected_claims(set: &Workload) -> impl Iterator<Item = (String, &Option<Stri
     })
 }
 
-/// NFS122 for each Pending claim that has another class than the set's template by now.
+/// NFS122 for each Pending claim that has another class than the set's template by now. A claim that names a PV or the
+/// class "" is left out: an administrator prepared it.
 fn find_stale_claims(view: &View<'_>, set: &Workload) -> Vec<Finding> {
     let find_stale = |(name, class, _): (String, &Option<String>, &str)| {
         let claim = view.find_claim(&set.namespace, &name)?;
@@ -76,7 +79,8 @@ fn describe_stale_claim(view: &View<'_>, set: &Workload, claim: &Claim, wanted: 
         .with_affected(users)
 }
 
-/// NFS121: an event says that a ResourceQuota or LimitRange does not allow a claim of the set.
+/// NFS121: an event says that a ResourceQuota or LimitRange does not allow a claim of the set, which still doesn't
+/// exist. `None` if none of its claims is missing.
 fn find_refused_claim(view: &View<'_>, set: &Workload) -> Option<Finding> {
     let mut missing: Vec<_> = expected_claims(set).collect();
     missing.retain(|(name, _, _)| view.find_claim(&set.namespace, name).is_none());
@@ -107,7 +111,7 @@ fn find_refused_claim(view: &View<'_>, set: &Workload) -> Option<Finding> {
     })
 }
 
-/// The change that raises a quota to what is used plus what this number of claims requests.
+/// The change that raises each of a quota's `items` to what is used plus what this number of claims requests.
 fn raise_quota(set: &Workload, quota: &str, items: &[QuotaItem], claims: usize) -> Change {
     let enough = |item: &QuotaItem| {
         let used = quantity::parse_bytes(&item.used).unwrap_or_default();
@@ -124,7 +128,8 @@ fn raise_quota(set: &Workload, quota: &str, items: &[QuotaItem], claims: usize) 
     }
 }
 
-/// The command that sets the LimitRange's bound that the claim violates to its size; `None` if it is not found.
+/// The command that sets the first bound of a LimitRange that `size` violates to `size`: the minimum if the event names
+/// one, else the maximum. `None` if no bound is violated.
 fn widen_limit(view: &View<'_>, set: &Workload, event: &Event, size: &str) -> Option<String> {
     let wanted = quantity::parse_bytes(size)?;
     let bound = if event.message.contains("minimum ") {

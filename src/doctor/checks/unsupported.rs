@@ -21,6 +21,7 @@ entries! {
 /// What csi-driver-nfs copies.
 const COPIED: [&str; 2] = ["PersistentVolumeClaim", "VolumeSnapshot"];
 
+/// Only Pending claims that name no PV and may be for NFS.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let is_judged = |claim: &&Claim| claim.volume.is_empty() && !view.is_other_storage(claim);
     let claims = view.pending_claims().filter(is_judged);
@@ -28,7 +29,7 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
 }
 
 /// NFS110, NFS125 or NFS126: the claim asks for a block device, a data source or attributes that its provisioner, by
-/// its kind or by its own refusal, can't give.
+/// its kind or by its own refusal, can't give. `None` if its class is unknown.
 fn find_unsupported_field(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     let class = view.facts.find_class(claim.class.as_deref()?)?;
     let refusal = |code: &str| {

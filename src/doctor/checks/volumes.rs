@@ -33,6 +33,7 @@ entries! {
         "nfs-subdir-external-provisioner reads the class when it deletes a volume, and fails without it. Create the class again under the same name. nfsprov itself keeps this information on the PV.";
 }
 
+/// PVs that are not NFS, or that a claim outside the namespace of the diagnosis has, are left out.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let namespace = view.facts.namespace.as_deref();
     let is_in_scope = |volume: &&Volume| {
@@ -63,7 +64,7 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     found
 }
 
-/// NFS504: a claim is being deleted, and pods still use it.
+/// NFS504: a claim, which the caller knows to be terminating, is protected because scheduled pods still use it.
 fn find_claim_in_use(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     const PROTECTION: &str = "kubernetes.io/pvc-protection";
     let running = view.pods_using(claim).iter().filter(|pod| !pod.node.is_empty());
@@ -138,7 +139,7 @@ fn find_reclaim_policy(view: &View<'_>, volume: &Volume) -> Option<Finding> {
 }
 
 /// Why a PV stays Released: NFS501 if it is retained, NFS507 if its class is missing, NFS506 if its provisioner doesn't
-/// run.
+/// run. `None` if no provisioner has to delete it, or one still may.
 fn find_released_volume(view: &View<'_>, volume: &Volume) -> Option<Finding> {
     let object = volume.object();
     if volume.reclaim == "Retain" {
@@ -181,7 +182,7 @@ fn find_released_volume(view: &View<'_>, volume: &Volume) -> Option<Finding> {
     )
 }
 
-/// The provisioner that has to delete a volume; `None` if none made it or its reclaim policy is not Delete.
+/// The provisioner that has to delete a volume; `None` if the PV is static or its reclaim policy is not Delete.
 fn deleter_of(volume: &Volume) -> Option<&str> {
     let name = volume.provisioned_by.as_deref();
     name.filter(|_| volume.reclaim == "Delete")
@@ -210,7 +211,8 @@ fn describe_retained_volume(volume: &Volume) -> Finding {
     }
 }
 
-/// The finding for a provisioner's event that it can't delete a PV: the cause of a failed mount, else NFS123.
+/// The finding for a provisioner's event that it can't delete a PV: the cause of a failed mount, else NFS123. `None`
+/// without such an event.
 fn find_failed_deletion(view: &View<'_>, volume: &Volume) -> Option<Finding> {
     let name = deleter_of(volume)?;
     let object = volume.object();

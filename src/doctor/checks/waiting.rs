@@ -36,7 +36,7 @@ struct ExplainedObjects {
 }
 
 impl ExplainedObjects {
-    /// Collects the objects that findings explain. The object of a note counts as accepted, unless the note is a
+    /// Collects the objects that findings explain. The object of an info counts as accepted, unless the info is a
     /// symptom; warnings that are only possible explain nothing.
     fn collect_from(found: &[Finding]) -> Self {
         let mut named = Self {
@@ -62,8 +62,9 @@ impl ExplainedObjects {
     }
 }
 
-/// Adds a finding for each Pending claim that no finding explains. Each Pending pod is added to the finding of its
-/// claim or volume, or gets one of its own.
+/// Adds a finding for each claim, and each pod that waits for a volume, which has been Pending for a minute and which
+/// no finding explains. A pod is added to the finding of its claim or volume instead, if there is one. `found` must
+/// hold the findings of all checks. Claims of other storage than NFS are left out.
 pub fn add_unexplained(view: &View<'_>, found: &mut Vec<Finding>) {
     let named = ExplainedObjects::collect_from(found);
     let unknown = view.pending_claims().filter(|claim| {
@@ -90,7 +91,7 @@ pub fn add_unexplained(view: &View<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-/// Whether a pod has long been Pending because of a volume that may be NFS, rather than for another reason.
+/// Whether a pod has been Pending for a minute because of a volume that may be NFS, rather than for another reason.
 fn waits_for_volume(view: &View<'_>, pod: &Pod) -> bool {
     let is_nfs = !pod.nfs.is_empty() || view.claims_of_pod(pod).any(|claim| !view.is_other_storage(claim));
     if pod.phase != "Pending" || pod.deleting.is_some() || !is_nfs || !view.has_elapsed(pod.created, PATIENCE) {
@@ -167,8 +168,8 @@ fn last_log_line(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Evide
     Some(evidence)
 }
 
-/// Whether a message is about a volume of the pod that is no claim's, such as a ConfigMap that is missing, or about a PV
-/// that is not NFS.
+/// Whether a message is about a volume of the pod that is no claim's, such as a missing ConfigMap, or about a PV that
+/// is not NFS. False if it names no volume.
 fn is_about_other_volume(view: &View<'_>, pod: &Pod, message: &str) -> bool {
     let Some(named) = mentioned_volume(message) else {
         return false;
@@ -187,7 +188,8 @@ fn list_unread(view: &View<'_>) -> Option<Evidence> {
     (!names.is_empty()).then(|| Evidence::new("not read", names.join(", ")))
 }
 
-/// NFS420: a pod's node does not exist or is not Ready, so nothing is mounted on it.
+/// NFS420: a pod's node does not exist or is not Ready, so nothing is mounted on it. `None` if the pod has no node or
+/// nodes were not read.
 fn find_unready_node(view: &View<'_>, pod: &Pod) -> Option<Finding> {
     let name = &pod.node;
     let (cause, shown) = match view.facts.find_node(name) {

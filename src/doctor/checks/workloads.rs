@@ -31,6 +31,7 @@ entries! {
         "nfs-subdir-external-provisioner mounts the export and creates directories in it. While its node can't mount the export, its pod does not start. nfsprov does not mount the export.";
 }
 
+/// A provisioner that is scaled to zero is left out if another one of its name is not.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let all = &view.provisioners;
     let is_replaced = |provisioner: &Provisioner<'_>| {
@@ -51,7 +52,8 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
 }
 
 /// Why a provisioner does not run: NFS203 to NFS205, NFS207 or NFS208; NFS215 for the CSI driver's controller. A
-/// warning if no claim is Pending for it and it is scaled to zero.
+/// warning if no claim is Pending for it and it is scaled to zero. One that no class names is only checked for
+/// variables.
 fn find_reason_not_running(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let waiting = provisioner.waiting_claims(view.facts);
     let is_of_class = |name: &str| view.facts.classes.iter().any(|class| class.provisioner == name);
@@ -83,7 +85,8 @@ fn find_nameless(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Findi
     Some(finding.with_severity(Severity::Warning))
 }
 
-/// NFS203: variables that nfs-subdir-external-provisioner needs are not set. `None` if it runs nevertheless.
+/// NFS203: variables that nfs-subdir-external-provisioner needs are not set. `None` for other images, or if it runs
+/// nevertheless. The fix holds changes only if no value had to be guessed.
 fn find_unset_variables(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     // A provisioner that runs has the variables, perhaps from its image.
     if !images::makes_directories(&provisioner.container.image) || provisioner.workload.ready > 0 {
@@ -153,7 +156,8 @@ fn find_scaled_to_zero(provisioner: &Provisioner<'_>) -> Option<Finding> {
     })
 }
 
-/// Why a provisioner with replicas has no ready pod: the cause of a pod's failure, or NFS203 if it is late without one.
+/// Why a provisioner with replicas has no ready pod: the cause of a pod's failure, a policy that refuses the pod, or
+/// NFS203 after a minute without either.
 fn find_unready(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     if provisioner.workload.ready > 0 || provisioner.workload.replicas == 0 {
         return None;
@@ -195,8 +199,8 @@ fn find_unready(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Findin
     })
 }
 
-/// The finding for the reason why a container of the provisioner does not run; `None` for other reasons, such as
-/// waiting.
+/// The finding for a container whose image can't be pulled, or that can't be started or crashes; `None` for other
+/// reasons, such as ContainerCreating.
 fn find_stopped_container(
     view: &View<'_>,
     provisioner: &Provisioner<'_>,
@@ -217,7 +221,8 @@ fn find_stopped_container(
     }
 }
 
-/// NFS204; NFS205 if the registry has no image for the node's processor.
+/// NFS204; NFS205 if the registry has no image for the node's processor. The fix changes the image only if its tag is a
+/// version of the Helm chart.
 fn describe_unpulled_image(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod, stopped: &Stopped) -> Finding {
     let image = &provisioner.container.image;
     let evidence = pod.container_evidence(stopped);
@@ -290,7 +295,7 @@ fn describe_wrong_architecture(provisioner: &Provisioner<'_>) -> Finding {
     }
 }
 
-/// NFS208: the provisioner's pod can't mount the export.
+/// NFS208: the provisioner's pod, while it is Pending, can't mount the export.
 fn find_failed_mount(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod) -> Option<Finding> {
     if pod.phase != "Pending" {
         return None;

@@ -81,8 +81,8 @@ impl Collector {
         collector
     }
 
-    /// Adds an object; `of_list` is its kind if it names none itself. Objects of unknown kinds are ignored; one that
-    /// can't be read is recorded as unread, with its name.
+    /// Adds an object; `of_list` is its kind if it names no known one itself. Without either the object is ignored; one
+    /// that can't be read is recorded as unread, with its name.
     fn add(&mut self, object: &Value, of_list: Option<&'static Resource>) {
         let kind = object["kind"].as_str().unwrap_or_default();
         let Some(resource) = find_resource(|resource| resource.kind == kind).or(of_list) else {
@@ -101,10 +101,12 @@ impl Collector {
 }
 
 /// Reads a dump, or any directory of `kubectl get -o json` output and logs, and the time when it was written: the
-/// dump's own, else the latest time in it. Kinds of objects without a file are recorded as unread.
+/// dump's own, else the latest time in it, else now. Kinds of objects without a file are recorded as unread, and so are
+/// single objects that can't be read. Other files than `.json` and `.log` are ignored.
 ///
 /// # Errors
-/// When the directory or a file in it can't be read, or no file has objects of Kubernetes.
+/// When the directory or a file in it can't be read, a `.json` file is no JSON object, or no file has objects of
+/// Kubernetes.
 pub fn read(directory: &Path, namespace: Option<&str>) -> Result<(Facts, Timestamp)> {
     let mut collector = Collector::new(namespace);
     for path in list_files(directory)? {
@@ -174,7 +176,7 @@ fn list_files(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Reads a log called `NAMESPACE_POD.log`; `None` if it has another name.
+/// Reads a log called `NAMESPACE_POD.log`; `None` if it has another name, an error if it can't be read.
 fn read_log(path: &Path) -> Result<Option<Log>> {
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let Some((namespace, pod)) = stem.split_once('_') else {
@@ -188,8 +190,9 @@ fn read_log(path: &Path) -> Result<Option<Log>> {
     }))
 }
 
-/// Adds the objects of a JSON file to the collector. Those that don't name their kind are of the kind that their list
-/// names, else of the one that the file is called after.
+/// Adds the objects of a JSON file to the collector. Those of a list that don't name their kind are of the kind that
+/// the list names, else of the one that the file is called after. An error if the file can't be read or is no JSON
+/// object; the objects before it are then added.
 fn read_file(path: &Path, collector: &mut Collector) -> Result<()> {
     /// How much of a file is read at a time.
     const BUFFER: usize = 1 << 20;
@@ -224,6 +227,7 @@ impl<'de> Visitor<'de> for Document<'_> {
         f.write_str("an object of Kubernetes")
     }
 
+    /// Adds the object, or the items of the list; of a version file, sets the version and the time, if it has one.
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut fields = Map::new();
         let mut is_list = false;

@@ -93,6 +93,7 @@ fn mode_or_default(mode: Option<String>) -> String {
 }
 
 impl From<core::PersistentVolumeClaim> for Claim {
+    /// The annotation of the class comes before the field. A size that can't be parsed counts as 0 bytes.
     fn from(claim: core::PersistentVolumeClaim) -> Self {
         let meta = claim.metadata;
         let spec = claim.spec.unwrap_or_default();
@@ -137,6 +138,7 @@ impl From<core::PersistentVolumeClaim> for Claim {
 }
 
 impl From<core::PersistentVolume> for Volume {
+    /// The annotation of the class comes before the field. A size that can't be parsed gives no capacity.
     fn from(volume: core::PersistentVolume) -> Self {
         let meta = volume.metadata;
         let spec = volume.spec.unwrap_or_default();
@@ -239,6 +241,8 @@ impl From<core::Node> for Node {
 }
 
 impl From<core::Event> for Event {
+    /// Events about PVs and nodes lose their namespace, so that `object` equals theirs. `last` is the last occurrence,
+    /// else the creation.
     fn from(event: core::Event) -> Self {
         let about = event.involved_object;
         let source = event.source.unwrap_or_default();
@@ -317,7 +321,8 @@ impl Limit {
 }
 
 impl Right {
-    /// The permission of a service account that a review answered; `None` if it is about another kind of user.
+    /// The permission of a service account that a review answered; `None` if it is about another kind of user. Without
+    /// an answer it is not allowed.
     fn from_review(review: SubjectAccessReview) -> Option<Self> {
         let user = review.spec.user?;
         let (namespace, account) = user.strip_prefix("system:serviceaccount:")?.split_once(':')?;

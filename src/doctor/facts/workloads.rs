@@ -103,7 +103,8 @@ pub struct Node {
 }
 
 impl Container {
-    /// Whether it may be a provisioner of NFS volumes.
+    /// Whether it may be a provisioner of NFS volumes: by its image, by a variable PROVISIONER_NAME, or as nfsprov with
+    /// the argument `provision`.
     pub fn may_provision(&self) -> bool {
         images::makes_directories(&self.image)
             || images::is_ganesha(&self.image)
@@ -111,7 +112,8 @@ impl Container {
             || (images::is_nfsprov(&self.image) && self.args.iter().any(|arg| arg == "provision"))
     }
 
-    /// Whether it may serve storage: a provisioner of any kind, or a part of an NFS CSI driver.
+    /// Whether it may serve storage: a provisioner of any kind, or a part of a CSI driver, by words in its image and
+    /// arguments.
     pub fn is_relevant(&self) -> bool {
         self.may_provision()
             || self.image.contains("provisioner")
@@ -129,7 +131,7 @@ impl Pod {
         Object::of("Pod", &self.namespace, &self.name)
     }
 
-    /// The pod as a workload of its own.
+    /// The pod as a workload of its own with one replica, without labels and service account.
     pub fn as_workload(&self) -> Workload {
         Workload {
             kind: "Pod".to_owned(),
@@ -144,12 +146,12 @@ impl Pod {
         }
     }
 
-    /// Whether it has ended by itself.
+    /// Whether its phase is `Succeeded` or `Failed`.
     pub fn has_ended(&self) -> bool {
         matches!(self.phase.as_str(), "Succeeded" | "Failed")
     }
 
-    /// The condition PodScheduled as evidence; `None` if it gives no reason.
+    /// The condition PodScheduled as evidence; `None` if it is not false, or gives no reason.
     pub fn scheduling_evidence(&self) -> Option<Evidence> {
         let text = Some(&self.unschedulable).filter(|text| !text.is_empty())?;
         Some(Evidence::of_field("condition PodScheduled", &self.object(), text))
@@ -167,7 +169,7 @@ impl Pod {
 }
 
 impl Workload {
-    /// Whether any check asks about it.
+    /// Whether any check asks about it: it has claim templates, or a container that may serve storage.
     pub fn is_of_interest(&self) -> bool {
         !self.templates.is_empty() || self.containers.iter().any(Container::is_relevant)
     }

@@ -46,7 +46,8 @@ pub async fn read(cluster: &Cluster, object: &Object) -> Result<Option<Value>> {
 /// for `limit` at most. `watched` is the same cluster with a longer request timeout, for the waiting.
 ///
 /// # Errors
-/// The API server's refusal, naming the object; when the object was changed meanwhile.
+/// The API server's refusal, naming the object; when the object was changed meanwhile; when a deleted object still
+/// exists after `limit`.
 pub async fn apply(cluster: &Cluster, watched: &Cluster, edit: &Edit, limit: Duration) -> Result<()> {
     let (api, watched) = (api_of(cluster, &edit.object)?, api_of(watched, &edit.object)?);
     let title = edit.object.title();
@@ -75,7 +76,7 @@ pub async fn apply(cluster: &Cluster, watched: &Cluster, edit: &Edit, limit: Dur
     }
 }
 
-/// Waits until a deleted object is gone; an error if it still exists after `limit`.
+/// Waits until a deleted object, by its uid, is gone; an error if it still exists after `limit`, or can't be watched.
 async fn wait_until_gone(api: Api<DynamicObject>, edit: &Edit, limit: Duration) -> Result<()> {
     let title = edit.object.title();
     let uid = edit.before["metadata"]["uid"].as_str().unwrap_or_default();
@@ -104,7 +105,8 @@ async fn delete_unchanged(api: &Api<DynamicObject>, edit: &Edit) -> Result<(), k
     }
 }
 
-/// Waits for an effect, for `limit` at most. `None` once it is reached; what the object lacks if it is not by then.
+/// Waits for an effect, for `limit` at most, on a cluster whose requests have no shorter time-out. `None` once it is
+/// reached; what the object lacks if it is not by then, to follow "is", such as `Pending` or `not there`.
 ///
 /// # Errors
 /// When the object can't be watched or read.

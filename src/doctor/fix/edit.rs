@@ -44,7 +44,8 @@ impl Edit {
     /// The edit that makes a change to `live`, the object as it is stored; `None` if it doesn't exist.
     ///
     /// # Errors
-    /// [`NoChange`] when the object is in the requested state already, does not exist any more, or must not be deleted.
+    /// [`NoChange::Unchanged`] when the object is in the requested state already, or gone if it is to be deleted;
+    /// [`NoChange::Refused`] when it does not exist any more, must not be deleted, or is a host.
     pub fn of(change: &Change, live: Option<Value>) -> Result<Self, NoChange> {
         let object = change.object();
         let refused = |why: &str| NoChange::Refused(why.to_owned());
@@ -95,7 +96,8 @@ impl Edit {
     }
 }
 
-/// Refuses the deletion of an object that may hold data: only Pending claims and pods, and locks may be deleted.
+/// Refuses the deletion of an object that may hold data: only Pending claims that were never bound, Pending pods, and
+/// locks may be deleted.
 fn check_deletable(object: &Object, live: &Value) -> Result<(), NoChange> {
     let phase = live["status"]["phase"].as_str().unwrap_or_default();
     let refused = |why: &str| Err(NoChange::Refused(why.to_owned()));
@@ -110,7 +112,7 @@ fn check_deletable(object: &Object, live: &Value) -> Result<(), NoChange> {
     }
 }
 
-/// Removes the fields that only the API server writes, and kubectl's copy of the object.
+/// Removes the status, the fields that only the API server writes, and kubectl's copy of the object.
 fn without_server_fields(mut object: Value) -> Value {
     if let Some(fields) = object.as_object_mut() {
         fields.remove("status");
@@ -127,7 +129,7 @@ fn without_server_fields(mut object: Value) -> Value {
 }
 
 /// Merges a change into an object as a merge patch does: null removes a field, lists are replaced. Containers and
-/// variables are merged by their names instead.
+/// variables are merged by their names instead. A `change` that is null itself changes nothing.
 pub fn merge_change(object: Value, change: &Value) -> Value {
     match (object, change) {
         (object, Value::Null) => object,

@@ -18,7 +18,7 @@ pub enum HostChange {
 
 impl HostChange {
     /// The command line, of ssh or nfsprov, that an administrator can run instead; for an export it does more than the
-    /// change.
+    /// change. `host` is a target of `--ssh`, or a node's name.
     pub fn command(&self, host: &str) -> String {
         // ssh takes a port in a URL alone.
         let ssh_host = match host.parse() {
@@ -60,7 +60,9 @@ impl HostChange {
         }
     }
 
-    /// The script that makes the change; `None` if the plan of `setup-client` or `setup-server` makes it instead.
+    /// The script that makes the change, run as root; `None` if the plan of `setup-client` or `setup-server` makes it
+    /// instead. It fails if the directory's mode is not the expected one any more. `facts` are the host's, read just
+    /// now.
     ///
     /// # Errors
     /// When nfsprov does not export the directory whose mode would change: a tenant may have named any directory.

@@ -23,8 +23,8 @@ pub enum Effect {
     RolledOut(Object),
 }
 
-/// The automatic fixes in the cluster, without those on hosts, in the report's order: causes first. Each comes with the
-/// effects to wait for once all fixes are made.
+/// The automatic fixes in the cluster, without those on hosts, in the order of `findings`, which `Report` sorts: causes
+/// first. Each comes with the effects to wait for once all fixes are made.
 pub fn plan_cluster_fixes<'a>(findings: &'a [Finding], facts: &Facts) -> Vec<Step<'a>> {
     let step = |finding: &'a Finding| {
         let fix = finding.fix.as_ref().filter(|fix| fix.automatic)?;

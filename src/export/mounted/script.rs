@@ -10,12 +10,13 @@ use crate::export::{ExportError, never_interrupt};
 use crate::host::Output;
 
 impl Mounted {
+    /// The root as it was given, for messages; it may be relative.
     pub(in crate::export) fn root_path(&self) -> String {
         self.root.display().to_string()
     }
 
-    /// Runs the script that `write` makes for the root's path; one that fails is `Ok`. Each line that it prints
-    /// restarts the timeout.
+    /// Runs the script that `write` makes for the root's absolute path, as this process's user; one that fails is `Ok`.
+    /// Each line that it prints restarts the timeout. After a timeout, which is an error, the script continues.
     pub(in crate::export) async fn run_script(
         &self,
         write: impl FnOnce(&str) -> String + Send + 'static,

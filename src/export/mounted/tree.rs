@@ -46,7 +46,7 @@ impl RemovalProgress {
         self.given_up.store(true, Ordering::Relaxed);
     }
 
-    /// Counts an entry if it was removed; NOENT means that another process did so.
+    /// Counts an entry if it was removed. NOENT means that another process did so, and is `Ok` without counting.
     fn count_removed(&self, removed: rustix::io::Result<()>) -> rustix::io::Result<()> {
         match removed {
             Ok(()) => _ = self.removed.fetch_add(1, Ordering::Relaxed),
@@ -123,7 +123,7 @@ fn empty_subtree(
     }
 }
 
-/// Renames a directory that is too deep to a free name in `top`.
+/// Renames a directory that is too deep to a free name in `top`, and adds the names tried to `moved`.
 fn move_to_top(directory: &OwnedFd, name: &CString, top: &OwnedFd, moved: &mut u64) -> rustix::io::Result<()> {
     loop {
         *moved += 1;

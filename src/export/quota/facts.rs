@@ -98,7 +98,7 @@ pub(in crate::export) struct Exported {
 }
 
 impl Exported {
-    /// Whether root of every client is another user here. What is not listed is not assumed.
+    /// Whether the export maps root of its clients to another user. False if its options say neither.
     pub(super) fn squashes_root(&self) -> bool {
         let has = |wanted: &str| self.options.split(',').any(|option| option == wanted);
         (has("root_squash") && !has("no_root_squash")) || (has("all_squash") && !has("no_all_squash"))
@@ -169,7 +169,8 @@ pub(in crate::export) struct Proof {
     pub usage: Vec<ProjectUsage>,
 }
 
-/// What `inspect` of `ssh/quota.rs` printed about the directory `name` and the server.
+/// Parses what `inspect` of `ssh/quota.rs` printed about the directory `name`, a plain name, and the server. What can't
+/// be read is `None`, empty or 0.
 pub(in crate::export) fn parse_facts(text: &str, name: &str) -> Facts {
     let mut facts = Facts::default();
     let is_name = |found: &str| found.strip_prefix("./") == Some(name);
@@ -214,7 +215,8 @@ pub(in crate::export) fn parse_facts(text: &str, name: &str) -> Facts {
     facts
 }
 
-/// What `apply` of `ssh/quota.rs` printed about the directory `name`.
+/// Parses what `apply` of `ssh/quota.rs` printed about the directory `name`, a plain name. A size that can't be read is
+/// 0.
 pub(in crate::export) fn parse_proof(text: &str, name: &str) -> Proof {
     let mut sizes = lines(text).filter(|(word, _)| *word == "size");
     // Blocks, a block's size and the name, which has no slash.
@@ -226,7 +228,7 @@ pub(in crate::export) fn parse_proof(text: &str, name: &str) -> Proof {
     }
 }
 
-/// The project of the directory `name` in a line of lsattr.
+/// The project of the directory `name` in the lines of lsattr; `None` if no line is about it.
 fn project_of(text: &str, name: &str) -> Option<Project> {
     let mut found = text.lines().filter_map(Project::parse_with_name);
     found
@@ -234,6 +236,8 @@ fn project_of(text: &str, name: &str) -> Option<Project> {
         .map(|(project, _)| project)
 }
 
+/// Parses what `report` of `ssh/quota.rs` printed. Sizes that can't be read are 0; the sample is `None` without its
+/// size.
 pub(in crate::export) fn parse_report(text: &str) -> QuotaReport {
     let mut report = QuotaReport::default();
     let mut sample = Proof::default();
@@ -254,13 +258,13 @@ pub(in crate::export) fn parse_report(text: &str) -> QuotaReport {
     report
 }
 
-/// The project ids whose limits were cleared.
+/// The project ids whose limits `clear_unused` of `ssh/quota.rs` cleared.
 pub(in crate::export) fn parse_cleared(text: &str) -> Vec<u32> {
     let cleared = lines(text).filter(|(word, _)| *word == "cleared");
     cleared.filter_map(|(_, id)| id.parse().ok()).collect()
 }
 
-/// The lines of a quota report.
+/// The lines of a quota report in what a script printed; other lines are left out.
 pub(super) fn usages(text: &str) -> impl Iterator<Item = ProjectUsage> {
     text.lines().filter_map(ProjectUsage::parse)
 }

@@ -1,4 +1,6 @@
 //! What a server says of all project quotas of an export's file system (PURE).
+//!
+//! [`QuotaReport`] is of one moment, and may have quotas of other clusters and of other programs.
 
 use std::collections::BTreeMap;
 
@@ -44,12 +46,13 @@ impl VolumeUsage {
 }
 
 impl QuotaReport {
-    /// What is left of the file system.
+    /// The bytes of the file system that are free for users; 0 if that is unknown.
     pub fn free_bytes(&self) -> u64 {
         self.free_bytes
     }
 
-    /// The sum of all limits of volumes and the size of the file system, if that is less.
+    /// The sum of all limits of volumes and the size of the file system, both in bytes, if the sum is more than the
+    /// size. `None` otherwise, also if the size is unknown.
     pub fn overcommitment(&self) -> Option<(u64, u64)> {
         let limits = self.usage.iter().filter(|usage| is_of_volume(usage.project_id));
         let kib = limits.fold(0_u64, |sum, usage| sum.saturating_add(usage.limit_kib));
@@ -57,7 +60,7 @@ impl QuotaReport {
         (self.total_bytes > 0 && limited_bytes > self.total_bytes).then_some((limited_bytes, self.total_bytes))
     }
 
-    /// Reads what the script `report` of `ssh/quota.rs` printed.
+    /// Parses what the script `report` of `ssh/quota.rs` printed; what can't be read is unknown, never an error.
     pub(crate) fn parse(text: &str) -> Self {
         parse_report(text)
     }
@@ -66,7 +69,7 @@ impl QuotaReport {
     /// the directory does not exist.
     ///
     /// # Errors
-    /// What is wrong, in one sentence.
+    /// What is wrong, in one sentence; also if its project or the quotas can't be read.
     pub fn check_enforcement(&self) -> Option<Result<(), String>> {
         let sample = self.sample.as_ref()?;
         Some(self.check_sample(sample))
@@ -95,8 +98,8 @@ impl QuotaReport {
         }
     }
 
-    /// The usage of the volume that was provisioned for the claim with this uid; `None` if the report has no project of
-    /// it.
+    /// The usage of the volume that was provisioned for the claim with this uid: of the first of the claim's project
+    /// ids that the report lists. `None` if it lists none, or the uid is no UUID.
     pub fn usage_of(&self, claim_uid: &str) -> Option<VolumeUsage> {
         let ids = project_ids(claim_uid).ok()?;
         let usage = ids
@@ -109,7 +112,8 @@ impl QuotaReport {
         })
     }
 
-    /// The limits of project ids of volumes that no file and no directory has, in KiB.
+    /// The limits, in KiB by project id, of projects of volumes that no file and no directory has. The volumes may be
+    /// of any cluster.
     pub fn unused_limits(&self) -> BTreeMap<u32, u64> {
         let is_unused = |usage: &&ProjectUsage| {
             is_of_volume(usage.project_id) && usage.limit_kib > 0 && usage.inodes == 0 && usage.used_kib == 0
@@ -119,6 +123,7 @@ impl QuotaReport {
     }
 }
 
+/// Whether the id is in the range that nfsprov uses.
 fn is_of_volume(project_id: u32) -> bool {
     (FIRST_ID..2 * FIRST_ID).contains(&project_id)
 }

@@ -5,7 +5,7 @@ use crate::export::record::{Content, MAX_RECORD, NewFile, not_a_file, too_large}
 use crate::export::{ExportError, VolumePath};
 
 impl Ssh {
-    /// The contents in the order of `names`; all `None` if the folder doesn't exist.
+    /// The contents in the order of `names`; all `None` if the folder doesn't exist. Fails if a file changes meanwhile.
     pub(in crate::export) async fn read_files(
         &self,
         folder: &VolumePath,
@@ -28,7 +28,8 @@ impl Ssh {
         }
     }
 
-    /// Writes files in an existing folder over older ones. If one can't be written, none is renamed.
+    /// Writes files in an existing folder over older ones. If one can't be written, none is renamed; if one can't be
+    /// renamed, earlier ones stay written. What is not UTF-8 is replaced.
     pub(in crate::export) async fn write_files(
         &self,
         folder: &VolumePath,

@@ -230,7 +230,8 @@ esac
     at_root(root, &act)
 }
 
-/// Clears the limits of those of these projects that no file has, and prints which.
+/// Clears the limits of those of these projects that no file and no directory has, and prints which. Fails if the
+/// report can't be read.
 pub(in crate::export) fn clear_unused(root: &str, project_ids: &[u32]) -> String {
     let ids: Vec<String> = project_ids.iter().map(u32::to_string).collect();
     let act = format!(
@@ -294,7 +295,7 @@ set_limits() (
     if [ "$type" = xfs ]; then xfs_quota -x "$@" "$device"; fi
 )"#;
 
-/// What a script about a directory printed, if it succeeded.
+/// What a script about a directory printed, if it succeeded; else `NotADirectory` for `OBSTACLE`, otherwise `Failed`.
 pub(in crate::export) fn require_output(path: &VolumePath, output: &Output) -> Result<String, ExportError> {
     let action = "limit";
     match output.status {

@@ -78,8 +78,8 @@ with_heartbeat() {
 missing() { exit 5; }
 "#;
 
-/// A script that defines the shell functions of this file, enters the export's root and runs `rest` there. The root
-/// itself may be reached through links, which the administrator chose.
+/// A script that defines the shell functions of this file, enters the export's root and runs the shell text `rest`
+/// there. Only `root` is quoted. The root itself may be reached through links, which the administrator chose.
 pub(super) fn at_root(root: &str, rest: &str) -> String {
     format!(
         "{FUNCTIONS}\nbeat={HEARTBEAT}\ncd -P {root} || exit 1\nhere=$(current_path) || exit 1\nhere=${{here%??}}\n{rest}",
@@ -117,7 +117,8 @@ pub(super) fn free_space(root: &str) -> String {
     at_root(root, "stat -f -c '%a %S' .")
 }
 
-/// Creates a directory and its parents, and sets owner, group and mode of the last one.
+/// Creates a directory and its parents, and sets owner, group and mode of the last one, even if it exists. Parents that
+/// exist stay as they are.
 pub(super) fn create_directory(root: &str, path: &VolumePath, wanted: Attributes) -> String {
     let mut steps = String::from(
         r#"
@@ -268,7 +269,7 @@ pub(super) fn remove_link_or_file(root: &str, path: &VolumePath) -> String {
     act_on_entry(root, path, "rm -f -- \"./$name\"")
 }
 
-/// Removes a directory if it is empty; else ends with [`EXISTS`].
+/// Removes a directory if it is empty; ends with [`EXISTS`] if something is in it, fails if it is no directory.
 pub(super) fn remove_empty_directory(root: &str, path: &VolumePath) -> String {
     act_on_entry(
         root,

@@ -14,7 +14,7 @@ use crate::export::CALL_TIMEOUT;
 /// How long a candidate (an address or a version of NFS) may take before the next is tried concurrently.
 pub(super) const HEAD_START: Duration = Duration::from_secs(2);
 
-/// Asks mountd for a server's exports; servers with NFSv4 only have no mountd.
+/// Asks mountd for the paths of a server's exports; servers with NFSv4 only have no mountd, so they give an error.
 ///
 /// # Errors
 /// The message of the failure, after [`CALL_TIMEOUT`] at the latest.
@@ -30,8 +30,8 @@ pub async fn list_exports(server: &str) -> Result<Vec<String>, String> {
     }
 }
 
-/// Tries the candidates in order until one succeeds, each [`HEAD_START`] after the one before, concurrently with those that are
-/// slow. The caller limits the total time.
+/// Tries the candidates in order until one succeeds, each [`HEAD_START`] after the one before, concurrently with those
+/// that are slow. The caller limits the total time.
 ///
 /// A refusal doesn't end it: NFSv3 may refuse a path that NFSv4 has under its own root.
 ///

@@ -123,6 +123,8 @@ impl Connection {
         }))
     }
 
+    /// `AlreadyGone` if `from` doesn't exist, else `Exists` if `to` does; a missing parent of `to` is an error. An
+    /// empty directory that another client creates at `to` meanwhile is replaced.
     pub(super) async fn rename_directory(
         self: Arc<Self>,
         from: &VolumePath,
@@ -166,6 +168,7 @@ impl Connection {
         Ok(found.map(|found| (parent, found)))
     }
 
+    /// `None` if the directory doesn't exist.
     pub(super) async fn list_directory(
         self: Arc<Self>,
         directory: Option<&VolumePath>,
@@ -205,6 +208,7 @@ impl Connection {
         }))
     }
 
+    /// A missing directory is an error.
     pub(super) async fn empty_directory(self: Arc<Self>, directory: Option<&VolumePath>) -> Result<(), CallError> {
         let Some(handle) = self.find_handle(directory).await? else {
             return Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOENT).into());
@@ -220,6 +224,7 @@ impl Connection {
         }
     }
 
+    /// False if the name is taken; a missing parent is an error.
     pub(super) async fn create_link(&self, path: &VolumePath, target: &str) -> Result<bool, CallError> {
         let (parents, name) = path.split();
         let Some(parent) = self.walk_directories(parents, path).await? else {
@@ -232,6 +237,7 @@ impl Connection {
         }
     }
 
+    /// `None` if nothing is there; an error if it is no link.
     pub(super) async fn read_link(self: Arc<Self>, path: &VolumePath) -> Result<Option<String>, CallError> {
         match self.find_entry(path).await? {
             Some((_, found)) => Ok(Some(with_timeout(self.mount.readlink(found.fh)).await?)),
@@ -239,6 +245,7 @@ impl Connection {
         }
     }
 
+    /// A missing entry is no error. Over NFSv4, an empty directory is removed, too.
     pub(super) async fn remove_link_or_file(self: Arc<Self>, path: &VolumePath) -> Result<(), CallError> {
         let (parents, name) = path.split();
         if let Some(parent) = self.walk_directories(parents, path).await? {
@@ -250,6 +257,7 @@ impl Connection {
         Ok(())
     }
 
+    /// True also if it is missing; false if something is in it.
     pub(super) async fn remove_empty_directory(self: Arc<Self>, path: &VolumePath) -> Result<bool, CallError> {
         // NFS 4 has one call for all kinds: it would remove a link or a file as well.
         let Some(found) = self.clone().find_directory(path).await? else {
@@ -286,7 +294,8 @@ impl Connection {
         Ok(entries)
     }
 
-    /// The handle of the last of `parents`, which are looked up from the root; `None` if one doesn't exist.
+    /// The handle of the last of `parents`, which are looked up from the root; `None` if one doesn't exist, an error if
+    /// one is no directory. `parents` are the first components of `path`, which is for errors, or all of them.
     pub(super) async fn walk_directories(
         &self,
         parents: &[String],
@@ -302,6 +311,7 @@ impl Connection {
         Ok(Some(directory))
     }
 
+    /// The entry `name`, of any kind; `None` if it doesn't exist.
     pub(super) async fn look_up(&self, directory: &Handle, name: &str) -> Result<Option<ObjRes>, NfsError> {
         match with_timeout(self.mount.lookup(directory.clone(), name)).await {
             Ok(found) => Ok(Some(found)),

@@ -24,6 +24,7 @@ pub(super) enum ErrorClass {
 }
 
 impl ErrorClass {
+    /// An error of an unknown kind counts as `NoAnswer`.
     pub(super) fn classify(error: &NfsError) -> Self {
         match error {
             // A stale handle may be that of the root, if the export was recreated: a new connection looks it up again.
@@ -47,6 +48,7 @@ pub(super) fn is_session_lost(error: &NfsError) -> bool {
     }
 }
 
+/// Whether the server doesn't know the handle, or no longer.
 pub(super) fn is_stale(error: &NfsError) -> bool {
     matches!(
         innermost_error(error),
@@ -55,7 +57,8 @@ pub(super) fn is_stale(error: &NfsError) -> bool {
     )
 }
 
-/// Whether this process may not use a privileged source port. For the portmapper, only the text says so.
+/// Whether the error is that this process may not use a privileged source port. For the portmapper, only the text says
+/// so.
 pub(super) fn lacks_privileged_port(error: &NfsError) -> bool {
     let denied = std::io::Error::from_raw_os_error(EACCES).to_string();
     error.transport_error_kind() == Some(std::io::ErrorKind::PermissionDenied)

@@ -61,6 +61,7 @@ impl Wire {
         .await
     }
 
+    /// A refusal of the server is returned as the content.
     async fn read_file(&self, folder: &Handle, name: &str) -> Result<Content, ExportError> {
         self.run_with_retry("read", name, |connection| {
             async move { Ok(connection.read_file(folder, name).await?) }.boxed()

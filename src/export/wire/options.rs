@@ -15,7 +15,8 @@ pub(crate) struct MountOptions {
 }
 
 impl MountOptions {
-    /// Parses `nfsvers=` or `vers=`, `minorversion=`, `port=` and `mountport=`; other options are ignored.
+    /// Parses `nfsvers=` or `vers=`, `minorversion=`, `port=` and `mountport=`; of several, the last counts. Other
+    /// options and values that are no number are ignored; port 0 counts as none.
     pub(crate) fn parse(options: &[String]) -> Self {
         let mut found = Self::default();
         for option in options.iter().flat_map(|options| options.split(',')) {

@@ -95,7 +95,8 @@ impl Connection {
         self.remove_pending(first, may_continue, removed).await
     }
 
-    /// Removes everything in a directory, whose name in messages is `name`, and keeps the directory itself.
+    /// Removes everything in a directory, whose name in messages is `name`, and keeps the directory itself. It can't be
+    /// interrupted.
     pub(super) async fn empty_tree(&self, handle: Handle, name: &str) -> Result<(), CallError> {
         let first = PendingDirectory {
             parent: None,

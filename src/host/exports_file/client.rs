@@ -1,4 +1,5 @@
-//! Client specs of exports: addresses, networks, names, patterns and netgroups (PURE).
+//! Client specs of exports: addresses, networks, names, patterns and netgroups (PURE). The main type is [`Client`].
+//! Names are never looked up.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -44,7 +45,8 @@ impl fmt::Display for Network {
 }
 
 impl Network {
-    /// The network of `address` with a prefix of this length; `None` if an address has fewer bits.
+    /// The network that `address` is in, with a prefix of this length: its host bits are cleared. `None` if an address
+    /// has fewer bits.
     pub fn new(address: IpAddr, prefix: u8) -> Option<Self> {
         let address = match address {
             IpAddr::V4(v4) if prefix <= 32 => {
@@ -60,7 +62,7 @@ impl Network {
         Some(Self { address, prefix })
     }
 
-    /// Reads `ADDRESS`, `ADDRESS/PREFIX` or `ADDRESS/MASK`; `None` for anything else.
+    /// Reads `ADDRESS`, `ADDRESS/PREFIX` or `ADDRESS/MASK`, and clears host bits; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         match Client::of(text) {
             Client::Network(network) => Some(network),
@@ -104,7 +106,8 @@ pub fn mask_bits(mask: Ipv4Addr) -> Option<u8> {
 }
 
 impl Client {
-    /// Parses a client spec as exportfs does; an unparsable spec becomes a host name.
+    /// Parses a client spec as exportfs does: an empty one is the whole world, an unparsable one becomes a host name.
+    /// Names and patterns are put into lower case; the spec is not checked, as [`super::check_client`] does.
     pub fn of(text: &str) -> Self {
         if matches!(text, "" | "*" | "<world>") {
             return Self::World;

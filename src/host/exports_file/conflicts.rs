@@ -40,9 +40,10 @@ impl fmt::Display for Conflict {
     }
 }
 
-/// Finds lines that conflict with `wanted` in the files that exportfs reads, given with their names, and lines after
-/// which exportfs reads no more. The first file is the one that has nfsprov's block, or will have it; only there can
-/// lines hide the block.
+/// Finds lines that conflict with `wanted` in the files that exportfs reads, given with their names: others' lines for
+/// its directory, lines that exportfs reads otherwise than they look, and lines after which it reads no more. Only
+/// [`Gravity::Stops`] forbids to write. The first file is the one that has nfsprov's block, or will have it; only there
+/// can lines hide the block. Lines of a damaged block count as others'.
 pub fn find_conflicts(files: &[(String, Vec<u8>)], wanted: &DesiredExport) -> Vec<Conflict> {
     let mut found = Vec::new();
     for (at, (name, bytes)) in files.iter().enumerate() {
@@ -140,7 +141,7 @@ impl File<'_> {
     }
 
     /// Adds the line that would make exportfs misread nfsprov's line in this file, or read others' differently than
-    /// before.
+    /// before. Adds nothing if `wanted` can't be written at all: [`with_export`] says why.
     fn find_hiding_line(&self, wanted: &DesiredExport, found: &mut Vec<Conflict>) {
         let Ok(candidate) = with_export(self.bytes, wanted) else {
             return;

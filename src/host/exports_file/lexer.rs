@@ -62,7 +62,8 @@ pub fn read_exports(bytes: &[u8]) -> Reading {
     reading
 }
 
-/// The directory that a line begins with; `None` if it is empty, a comment or refused by exportfs.
+/// The directory that a line begins with, unquoted, unescaped and not normalized; `None` if the line is empty, a
+/// comment or refused by exportfs.
 pub fn path_of(line: &[u8]) -> Option<Vec<u8>> {
     let mut lexer = Lexer {
         bytes: line,
@@ -192,8 +193,8 @@ impl Lexer<'_> {
         }
     }
 
-    /// The next word, unquoted and unescaped; `None` if no word begins here. The blank that ends it is skipped, a
-    /// line's end is not. A word of `limit` bytes or more stops exportfs.
+    /// The next word, unquoted and unescaped; `None` if no word begins here, or an empty quotation. The blank that ends
+    /// it is skipped, a line's end is not. A word of `limit` bytes or more stops exportfs.
     fn read_word(&mut self, limit: usize) -> Result<Option<Vec<u8>>, Stopped> {
         let line = self.line;
         let mut word: Vec<u8> = Vec::new();
@@ -257,6 +258,7 @@ fn to_text(word: &[u8]) -> String {
     String::from_utf8_lossy(word).into_owned()
 }
 
+/// The options for all clients of a line, then the client's own, which count more.
 fn join_options(defaults: Option<&str>, own: &str) -> String {
     match (defaults.unwrap_or_default(), own) {
         ("", own) => own.to_owned(),

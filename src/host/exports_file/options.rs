@@ -1,5 +1,5 @@
 //! Export options: those of exports(5), the meaning of a list of them, and how the options in force differ from it
-//! (PURE).
+//! (PURE). The main type is [`Meaning`].
 
 use std::collections::BTreeMap;
 
@@ -125,7 +125,8 @@ pub struct Meaning {
 type Wrong = (usize, String);
 
 impl Meaning {
-    /// The meaning of a list in a file of exports: an option that is missing has exportfs's default.
+    /// The meaning of a list in a file of exports: an option that is missing has exportfs's default, and of two that
+    /// contradict each other the later counts, which is no error: see [`Self::contradiction`].
     ///
     /// # Errors
     /// The offset in bytes of the first option that exportfs refuses, and why.
@@ -225,7 +226,8 @@ impl Meaning {
         Ok(meaning)
     }
 
-    /// Two options that say different things about the same: the earlier, the later, and where the later begins.
+    /// The first two options that say different things about the same: the earlier, the later, and where the later
+    /// begins, in bytes. `None` if no two do.
     pub fn contradiction(&self) -> Option<&(String, String, usize)> {
         self.contradiction.as_ref()
     }
@@ -235,8 +237,8 @@ impl Meaning {
         self.common.get("fsid").is_some_and(|fsid| fsid == "fsid=0")
     }
 
-    /// How the options in force, `listed`, differ from these: a clause each. Settings of a flavour that the listing
-    /// lacks are not compared.
+    /// How the options in force, `listed` by [`Self::in_listing`], differ from these of a file: a clause each, none if
+    /// they agree. Settings of a flavour that the listing lacks are not compared.
     pub fn differences(&self, listed: &Self) -> Vec<String> {
         let instead = |wanted: &str, found: &str| format!("{found} is in force instead of {wanted}");
         let mut differences = Vec::new();

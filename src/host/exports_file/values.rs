@@ -1,5 +1,5 @@
 //! Checks the values of an export (PURE): each that exportfs would read as something else is refused before it is
-//! written.
+//! written. An error is a clause for the user, with what to write instead.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -20,7 +20,8 @@ pub struct ValueError {
 const FILE: &str = "/etc/exports";
 const FOLDER: &str = "/etc/exports.d/";
 
-/// Fails unless `text` is a client that exportfs reads as it is meant.
+/// Fails unless `text` is one client that exportfs reads as it is meant. `*` for all hosts passes; so does a host name
+/// that does not exist, since names are not looked up.
 ///
 /// # Errors
 /// [`ValueError`], with what to write instead.
@@ -45,6 +46,7 @@ pub fn check_options(text: &str) -> Result<(), ValueError> {
 }
 
 /// Fails unless `text` is a directory to export: an absolute path, spelt as `exportfs -s` lists it, and not `/`.
+/// Whether the host has it is not checked.
 ///
 /// # Errors
 /// [`ValueError`], pointing at the character.
@@ -68,7 +70,7 @@ pub fn check_file(text: &str) -> Result<(), ValueError> {
     })
 }
 
-/// A character and its position, counted from 1, for messages.
+/// The character at the offset `byte` and its position, counted from 1 in characters, for messages.
 fn describe_place(text: &str, byte: usize) -> String {
     let position = text[..byte].chars().count() + 1;
     let character = text[byte..].chars().next().unwrap_or_default();
@@ -158,6 +160,7 @@ fn check_client_text(text: &str) -> Result<(), String> {
     }
 }
 
+/// Fails with the reason unless `text`, with its `@`, is a netgroup.
 fn check_netgroup(text: &str) -> Result<(), String> {
     let name = &text[1..];
     if name.is_empty() {
@@ -169,6 +172,8 @@ fn check_netgroup(text: &str) -> Result<(), String> {
     })
 }
 
+/// Fails with the reason unless `text`, which has a slash, is a network without host bits; one of all addresses is
+/// none.
 fn check_network(text: &str) -> Result<(), String> {
     let slash = text.find('/').unwrap_or_default();
     let (address, bits) = (&text[..slash], &text[slash + 1..]);
@@ -346,6 +351,7 @@ fn check_option_paths(text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// The reason with the position, in characters, of the offset `byte`.
 fn point_at(text: &str, byte: usize, why: &str) -> String {
     format!(
         "at character {}, {why}",

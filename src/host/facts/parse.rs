@@ -155,7 +155,7 @@ fn split_record(output: &[u8]) -> Option<(&str, &[u8], &[u8])> {
     Some((name, value, after))
 }
 
-/// A service by its properties as `systemctl show` prints them, `NAME=value`.
+/// A service by its properties as `systemctl show` prints them, `NAME=value`; what is not among them is false.
 fn parse_unit<'a>(properties: impl Iterator<Item = &'a str>) -> Unit {
     let mut unit = Unit::default();
     for (property, value) in properties.filter_map(|property| property.split_once('=')) {
@@ -173,6 +173,7 @@ fn parse_unit<'a>(properties: impl Iterator<Item = &'a str>) -> Unit {
     unit
 }
 
+/// `yes`, `module`, and anything else for no support.
 fn parse_support(text: &str) -> Support {
     match text {
         "yes" => Support::Yes,
@@ -186,7 +187,7 @@ const MOUNTD: &str = "100005";
 const STATD: &str = "100024";
 const LOCKD: &str = "100021";
 
-/// The TCP port in a line of `rpcinfo -p` about this program.
+/// The TCP port in a line of `rpcinfo -p`; `None` if the line is about another program or another protocol.
 fn tcp_port(line: &str, program: &str) -> Option<u16> {
     let words: Vec<&str> = line.split_whitespace().collect();
     match words[..] {
@@ -195,6 +196,7 @@ fn tcp_port(line: &str, program: &str) -> Option<u16> {
     }
 }
 
+/// What the path is; a text of another form counts as no directory.
 fn parse_directory(text: &str) -> Directory {
     let words: Vec<&str> = text.split_whitespace().collect();
     match words[..] {
@@ -208,6 +210,7 @@ fn parse_directory(text: &str) -> Directory {
     }
 }
 
+/// A route from `SERVER ADDRESS SOURCE`; `None` for a text of another form.
 fn parse_route(text: &str) -> Option<Route> {
     let words: Vec<&str> = text.split_whitespace().collect();
     match words[..] {

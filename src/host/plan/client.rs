@@ -6,7 +6,8 @@ use crate::host::facts::Facts;
 /// What mounts NFS there.
 const MOUNT: &str = "mount.nfs";
 
-/// The plan that makes a host a client; `now` is in seconds since 1970.
+/// The plan that makes a host a client; `now` is in seconds since 1970. It mounts nothing. If the login is not root's,
+/// the plan is one refused step.
 pub fn plan_client(facts: &Facts, now: i64) -> Plan {
     let (system, choice) = check_system(facts, now);
     let Some(choice) = choice else {

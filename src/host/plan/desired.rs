@@ -42,7 +42,8 @@ pub enum Versions {
 }
 
 impl Versions {
-    /// The versions that a running server serves: all, unless it says that it doesn't serve NFS 3.
+    /// The versions that a running server serves: all, unless it says that it doesn't serve NFS 3. Never `Three`; all
+    /// also for a server that doesn't run.
     pub(super) fn served_by(facts: &Facts) -> Self {
         match facts.serves(3) {
             Some(false) => Self::Four,

@@ -1,4 +1,5 @@
-//! The step for a server's exports: nfsprov's line in the exports file, and the exports that are in force.
+//! The step for a server's exports: nfsprov's line in the exports file, and the exports that are in force (PURE).
+//! Scripts are built here, and run by `apply`.
 
 use super::{Action, ExportsChange, FileChange, LEFT_HALF_DONE, State, Step, TAKEN_BACK, printf_command, replace_file};
 use crate::host::exports_file::{self, ActiveExport, DesiredExport, Gravity};
@@ -8,7 +9,8 @@ use crate::host::script::quote;
 const NAME: &str = "exports";
 
 /// Writes nfsprov's line for `directory` to the exports file, or removes it if nothing is `wanted`, and has exportfs
-/// apply it. Refused if others' lines conflict, active exports are in no file, or the file system needs an fsid.
+/// apply it. Refused if a value of `wanted` is invalid, nfsprov's block is damaged, others' lines conflict, active
+/// exports are in no file, or the file system needs an fsid.
 pub(super) fn plan_exports(facts: &Facts, wanted: Option<&DesiredExport>, directory: &str) -> Step {
     let original = facts.exports.as_deref().unwrap_or_default();
     let edit = |text: &[u8]| match wanted {
@@ -140,7 +142,8 @@ fn describe_change(own_before: &[ActiveExport], wanted: Option<&DesiredExport>, 
 }
 
 impl ExportsChange {
-    /// The script that makes the change, where this is what it was predicted to export.
+    /// The script that makes the change, where `predicted` is what the script `predict` printed. The caller has
+    /// compared that with what is wanted.
     pub(in crate::host) fn commit_script(&self, predicted: &[u8]) -> String {
         format!("expected=$({} | sort)\n{}", printf_command(predicted), self.commit)
     }

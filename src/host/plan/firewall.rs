@@ -1,4 +1,4 @@
-//! Opens the firewall to clients: a rule for each client and port, with a mark of nfsprov's.
+//! The step that opens the firewall to clients (PURE): a rule for each client and port, with a mark of nfsprov's.
 //!
 //! The step compares the wanted rules with the present ones. A rule with the mark that is not wanted is removed; rules
 //! of others are left alone.
@@ -53,7 +53,7 @@ impl Ports {
         Self { tcp, udp }
     }
 
-    /// Each protocol with its ports, neighbours joined by `joint` as tools write ranges.
+    /// Each protocol that has ports, with these, neighbours joined by `joint` as tools write ranges.
     fn by_protocol(&self, joint: char) -> Vec<(&'static str, Vec<String>)> {
         let protocols = [("tcp", &self.tcp), ("udp", &self.udp)];
         let used = protocols.into_iter().filter(|(_, ports)| !ports.is_empty());
@@ -158,6 +158,7 @@ impl Source {
         }
     }
 
+    /// `None` for everywhere.
     fn network(&self) -> Option<&Network> {
         match self {
             Self::Everywhere => None,
@@ -206,6 +207,7 @@ fn describe_changes(tool: &str, allowed: &Allowed, adds: bool, removed: usize) -
     format!("{tool}: {}", clauses.join("; "))
 }
 
+/// The allowed clients as rules write them; those that are names are left out.
 fn client_names(allowed: &Allowed) -> String {
     let sources = allowed.clients.iter().filter_map(Source::of);
     let names: Vec<String> = sources
@@ -222,7 +224,8 @@ fn unchanged_step(tool: &str, allowed: &Allowed) -> Step {
     }
 }
 
-/// Adds and removes rich rules of firewalld, those in force and the permanent ones.
+/// Adds and removes rich rules of firewalld, those in force and the permanent ones. Rules of a firewalld without
+/// priorities have no mark, so they are never removed.
 fn open_firewalld(firewalld: &Firewalld, allowed: &Allowed) -> Step {
     const TOOL: &str = "firewalld";
     let wanted = rich_rules(firewalld, allowed);
@@ -297,6 +300,7 @@ fn rich_rules<'a>(firewalld: &'a Firewalld, allowed: &Allowed) -> BTreeMap<&'a s
     rules
 }
 
+/// Whether a rich rule is nfsprov's, which its priority tells.
 fn is_marked(rich_rule: &str) -> bool {
     rich_rule.contains(&format!(" priority=\"{RICH_RULE_PRIORITY}\""))
 }
@@ -325,7 +329,7 @@ fn firewalld_script(changes: &BTreeMap<(&str, bool), RuleChanges>) -> String {
     with_undo(&change, &verify, &(undo + &verify_undo))
 }
 
-/// Shell lines that fail unless `$listed` has each rule that was added, and none that was removed.
+/// Shell lines that fail, and say why, unless `$listed` has each rule of `add` as a line, and none of `remove`.
 fn verify_lines(add: &BTreeSet<String>, remove: &BTreeSet<String>) -> String {
     let has = |rule: &String| format!("printf '%s\\n' \"$listed\" | grep -qxF -e {}", quote(rule));
     let missing = |rule: &String| {
@@ -385,6 +389,7 @@ fn open_ufw(present: &[String], allowed: &Allowed) -> Step {
     Step::change(NAME, why, ufw_script(&changes))
 }
 
+/// A script that changes the rules, verifies them in an active ufw, and on failure undoes that.
 fn ufw_script(RuleChanges { add, remove }: &RuleChanges) -> String {
     let calls = |added: &BTreeSet<String>, removed: &BTreeSet<String>, end: &str| {
         let added = added

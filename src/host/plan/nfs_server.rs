@@ -1,4 +1,4 @@
-//! The NFS server with its configuration: one step, since a start or restart is what verifies it.
+//! The NFS server with its configuration: one step, since a start or restart is what verifies it (PURE).
 
 use super::desired::{DesiredServer, Versions};
 use super::exports::refuse_unwritten_exports;
@@ -18,7 +18,7 @@ const PINNED_PORTS: [PinnedPort; 4] = [MOUNTD_PORT, STATD_PORT, LOCKD_PORT, LOCK
 /// The program that exports directories; a host that has it has an NFS server.
 pub(super) const EXPORTFS: &str = "exportfs";
 
-/// Whether the NFS server is installed, by whatever package.
+/// Whether the NFS server is installed, by whatever package; it need not run.
 pub(super) fn is_installed(facts: &Facts, distro: &Distro) -> bool {
     facts.packages.contains(distro.server) || facts.has_program(EXPORTFS)
 }
@@ -83,8 +83,8 @@ fn serves_only(versions: Versions) -> String {
 }
 
 /// The change of `/etc/nfs.conf`, in words and as a file: the ports of mountd, statd and lockd if a firewall must know
-/// them, and the version that is not to be served. `None` if nothing changes; no file if a package that is not
-/// installed yet may bring it. Others' settings that contradict are an error.
+/// them, and the version that is not to be served. Others' settings come first: their ports are kept, a contradicting
+/// version is an error. `None` if nothing changes; no file if a package that is not installed yet may bring it.
 fn plan_configuration(
     facts: &Facts,
     server: &DesiredServer,
@@ -173,7 +173,7 @@ fn explain_missing_file(settings: &[Setting]) -> String {
     )
 }
 
-/// Whether mountd, statd and lockd must have ports that can be let in.
+/// Whether mountd, statd and lockd must have fixed ports: the host has a firewall, and NFS 3 is wanted.
 fn needs_pinned_ports(facts: &Facts, server: &DesiredServer) -> bool {
     facts.firewall != Firewall::None && server.versions != Versions::Four
 }

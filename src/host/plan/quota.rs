@@ -1,4 +1,4 @@
-//! Limits of directories: what the file system of the export needs so that it enforces them.
+//! Limits of directories: the step for what the file system of the export needs so that it enforces them (PURE).
 //!
 //! Limits are switched on if that works while clients use the file system; else the step is refused, with the commands.
 
@@ -25,7 +25,8 @@ fn tools_for(file_system: &str) -> &'static [&'static str] {
     }
 }
 
-/// The packages of the programs that limits need and the host lacks, each with its program.
+/// The packages of the programs that limits need and the host lacks, each with its program; a package with two programs
+/// comes twice. None if limits are not wanted, so that their facts were not gathered.
 pub(super) fn missing_packages(facts: &Facts, distro: &'static Distro) -> Vec<(&'static str, &'static str)> {
     let Some(quota) = &facts.quota else {
         return Vec::new();
@@ -37,7 +38,8 @@ pub(super) fn missing_packages(facts: &Facts, distro: &'static Distro) -> Vec<(&
 }
 
 /// Switches limits of directories on for the export's file system, now and in /etc/fstab, and proves them by writing.
-/// Refused if that needs an unmount, unless `--remount` allows that for XFS, or can't work at all.
+/// Refused if that needs an unmount, unless `--remount` allows that for XFS, can't work at all, or the quota facts were
+/// not gathered; skipped while tools are to be installed.
 pub(super) fn plan_quota(facts: &Facts, server: &DesiredServer, distro: &Distro) -> Step {
     let path = &server.wanted.path;
     let Some(quota) = &facts.quota else {
@@ -195,6 +197,7 @@ fn needs_fstab(quota: &QuotaFacts) -> bool {
     !(quota.file_system == "xfs" && quota.mount_point == "/")
 }
 
+/// The text of fstab in which the file system enforces limits, be it the same; `None` if no single line mounts it.
 fn edited_fstab(quota: &QuotaFacts) -> Option<Vec<u8>> {
     fstab::with_project_quota(quota.fstab.as_deref()?, &quota.mount_point)
 }

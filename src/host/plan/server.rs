@@ -1,4 +1,4 @@
-//! The plan that makes a host an NFS server for one directory.
+//! The plan that makes a host an NFS server for one directory (PURE).
 
 use super::desired::{DesiredServer, Quota, Versions};
 use super::exports::plan_exports;
@@ -15,7 +15,7 @@ use crate::host::script::quote;
 const OPEN: u32 = 0o777;
 
 /// The plan that makes a host an NFS server: packages, directory, limits if wanted, services, exports, firewall and
-/// SELinux. `now` is in seconds since 1970.
+/// SELinux. `now` is in seconds since 1970. If the login is not root's, the plan is one refused step.
 pub fn plan_server(facts: &Facts, server: &DesiredServer, now: i64) -> Plan {
     let (mut system, choice) = check_system(facts, now);
     let Some(choice) = choice else {
@@ -63,7 +63,8 @@ pub fn plan_server(facts: &Facts, server: &DesiredServer, now: i64) -> Plan {
     Plan { steps }
 }
 
-/// Warnings about the defaults of a new export: `no_root_squash` and mode 0777, each with the option that avoids it.
+/// Warnings about the defaults of a new export, `no_root_squash` and mode 0777, and of an export that squashes root no
+/// more; each with the option that avoids it.
 fn explain_defaults(facts: &Facts, server: &DesiredServer) -> Vec<String> {
     let DesiredExport { path, options, .. } = &server.wanted;
     let ours = exports_file::own_exports(facts.exports.as_deref().unwrap_or_default(), path);
@@ -90,7 +91,7 @@ fn explain_defaults(facts: &Facts, server: &DesiredServer) -> Vec<String> {
     lines
 }
 
-/// The clients and ports that the firewall lets in.
+/// The clients and ports that the firewall lets in: the clients of `server` and of all other exports of nfsprov's.
 pub(super) fn allowed_clients(facts: &Facts, server: &DesiredServer) -> Allowed {
     Allowed {
         clients: clients_of_all_exports(facts, &server.wanted.path, &server.wanted.clients),
@@ -98,7 +99,8 @@ pub(super) fn allowed_clients(facts: &Facts, server: &DesiredServer) -> Allowed 
     }
 }
 
-/// Creates the directory. One that exists keeps its mode and owner unless options ask for others; a link is refused.
+/// Creates the directory with its parents. One that exists keeps its mode and owner unless options ask for others; a
+/// link or a file is refused.
 fn plan_directory(facts: &Facts, server: &DesiredServer) -> Step {
     const NAME: &str = "directory";
     let path = &server.wanted.path;
@@ -164,7 +166,8 @@ fn plan_existing_directory(path: &str, mode: u32, owner: &[String; 4], server: &
     )
 }
 
-/// Whether the owner `wanted`, `USER[:GROUP]`, already matches, each by name or number.
+/// Whether the owner `wanted`, `USER[:GROUP]`, already matches, each by name or number; a part that is left out
+/// matches.
 fn is_owner(wanted: &str, [uid, gid, user, group]: &[String; 4]) -> bool {
     let (wanted_user, wanted_group) = wanted.split_once(':').unwrap_or((wanted, ""));
     let is = |wanted: &str, id: &str, name: &str| wanted.is_empty() || wanted == id || wanted == name;

@@ -1,4 +1,5 @@
-//! The services of a server, in their order.
+//! A step that starts and enables a [`Service`] of a server under systemd or OpenRC (PURE). Scripts are built here, and
+//! run by `apply`.
 
 use super::exports::IN_NAMESPACE;
 use super::{LEFT_HALF_DONE, PATIENCE, Step, TAKEN_BACK, with_undo};
@@ -22,14 +23,15 @@ pub(super) struct Service<'a> {
     pub(super) file: Option<String>,
 }
 
-/// The first of these services that a host has, be it masked.
+/// The first of these services that a host has, be it masked; `None` if it has none of them yet.
 pub(super) fn find_unit<'a>(facts: &Facts, names: &[&'a str]) -> Option<(&'a str, Unit)> {
     let mut found = names.iter().map(|name| (*name, facts.unit(name)));
     found.find(|(_, unit)| unit.exists || unit.masked)
 }
 
 /// Starts and enables a service, and restarts a running one if `service.restart` gives a reason. Its script finds out
-/// which of the names the host has: a package may bring it first. Refused if the service is masked.
+/// which of the names the host has: a package may bring it first. Refused if the service is masked, or neither systemd
+/// nor OpenRC runs. The file and the proof are left out where the service needs no change.
 pub(super) fn plan_service(facts: &Facts, service: &Service) -> Step {
     let name = service.step;
     let found = find_unit(facts, service.names);

@@ -8,8 +8,8 @@ use super::{Plan, Step, check_system};
 use crate::host::exports_file::{self, DesiredExport};
 use crate::host::facts::Facts;
 
-/// The plan that adds `clients` to nfsprov's line for the directory `path`, with the line's options, and lets them
-/// through the firewall. `now` is in seconds since 1970. Nothing else changes on the host.
+/// The plan that adds `clients` to nfsprov's line for the directory `path`, all with the options of the line's first
+/// client, and lets them through the firewall. `now` is in seconds since 1970. Nothing else changes on the host.
 ///
 /// Refused if nfsprov does not export the directory yet: the path may come from objects that a tenant of the cluster
 /// writes, and only an administrator may add an export, with `setup-server`.

@@ -33,6 +33,7 @@ pub(super) struct Configured {
 }
 
 /// Asks ssh for a host's settings, with paths expanded. Without an OpenSSH client on this machine, returns defaults.
+/// The error is what ssh says, or which setting can't be used; it does not name the host.
 pub(super) fn ask_ssh(target: &Target, access: &Access) -> Result<Configured, String> {
     let Some(defaults) = read_defaults(access.connect_timeout) else {
         let settings = Settings::unconfigured(target, &access.user);
@@ -76,7 +77,7 @@ pub(super) fn ask_ssh(target: &Target, access: &Access) -> Result<Configured, St
     })
 }
 
-/// Expands `~` and the tokens of a configured path as ssh does.
+/// Expands `~` and the tokens of a configured path as ssh does; `other_home` stands for `~` if it is given.
 fn expand_path(
     path: &OsStr,
     settings: &Settings,
@@ -103,7 +104,7 @@ fn expand_path(
 struct OtherConfiguration(PathBuf);
 
 impl OtherConfiguration {
-    /// Writes the file, which only this user can read, to the directory for temporary files.
+    /// Writes the file, which only this user can read, to the directory for temporary files; dropping it removes it.
     fn new(home: &Path) -> Result<Self, String> {
         let path = std::env::temp_dir().join(format!("nfsprov-{}.ssh_config", super::random_word()?));
         let own = home.join(".ssh/config");

@@ -1,4 +1,5 @@
-//! From a target to a session that is logged in, through as many hosts as are on the way.
+//! From a target to a session that is logged in, through as many hosts as are on the way. All of it blocks, and runs in
+//! the connection's own thread.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -45,7 +46,8 @@ impl Connection {
 }
 
 /// Connects and logs in to a target, through its jump hosts, and finds the shell for scripts. May ask the user, and
-/// records new host keys that are accepted. Ends with an error if `cancelled` returns true meanwhile.
+/// records new host keys that are accepted. Blocks its thread. `cancelled` is asked after each attempt to log in; if it
+/// returns true, the result is an error.
 pub(super) fn connect(
     target: &Target,
     access: &Access,
@@ -158,7 +160,8 @@ fn connect_tcp(hop: &Hop, timeout: Duration) -> Result<OwnedFd, ConnectError> {
     Err(failed(first.as_deref().unwrap_or(none)))
 }
 
-/// Resolves a name, within `timeout`: the resolver has none, so it runs in a thread of its own.
+/// Resolves a name, within `timeout`: the resolver has none, so it runs in a thread of its own, which goes on after a
+/// timeout.
 fn resolve_addresses(host: &str, port: u16, timeout: Duration) -> io::Result<Vec<SocketAddr>> {
     let (tell, told) = channel();
     let name = (host.to_owned(), port);
@@ -186,7 +189,8 @@ fn start_session(
     }
 }
 
-/// Starts a session that asks for a host key of the `recorded` algorithms, or for any without them.
+/// Starts a session that asks for a host key of the `recorded` algorithms, or for any without them. The caller checks
+/// the key that the host shows.
 fn shake_hands(socket: &OwnedFd, recorded: Option<&str>, timeout: Duration) -> Result<Session, ssh2::Error> {
     let mut session = Session::new()?;
     session.set_timeout(to_milliseconds(timeout));
@@ -204,7 +208,7 @@ fn is_disagreement(error: &ssh2::Error) -> bool {
 }
 
 /// Finds the shell that runs scripts: the login's, or root's by sudo if `access` asks for that and the login is not
-/// root. Asks for sudo's password, up to [`PASSWORDS`] times, if it is needed and not given.
+/// root. Asks for sudo's password, up to [`PASSWORDS`] times, if it is needed and not given; a given one is tried once.
 fn find_shell(
     live: &SshSession,
     hop: &Hop,

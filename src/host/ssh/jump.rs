@@ -1,4 +1,5 @@
-//! The sessions to jump hosts: all connections of a run that take the same way share one.
+//! The sessions to jump hosts: all connections of a run that take the same way share one. The main type is
+//! [`JumpSessions`]; its calls block.
 
 use std::fmt;
 use std::os::fd::OwnedFd;
@@ -40,8 +41,9 @@ impl fmt::Debug for JumpSessions {
 }
 
 impl JumpSessions {
-    /// A socket that leads to `host` through `jump_hosts`, the last of which `log_in` logs in to. Callers that waited
-    /// during a failed login share its error.
+    /// A socket that leads to `host` through `jump_hosts`, the last of which `log_in` logs in to, once for all callers:
+    /// the others wait, and share the error of a failed login. A session that opens no tunnel within a quarter of
+    /// `timeout` gets no further ones.
     pub(super) fn open_tunnel(
         &self,
         jump_hosts: &[Hop],
@@ -83,7 +85,7 @@ impl JumpSessions {
         }
     }
 
-    /// The entry for a chain of jump hosts, a new one without a session if there is none yet.
+    /// The entry for a chain of jump hosts with these very settings; a new one without a session if there is none yet.
     fn find_way(&self, jump_hosts: &[Hop]) -> Arc<Way> {
         let mut ways = lock(&self.0);
         if let Some(way) = ways.iter().find(|way| way.hops == jump_hosts) {

@@ -24,7 +24,8 @@ pub(super) enum Key {
 }
 
 /// The keys in the order of their tries: named ones first, with the agent's help where it has them, then the agent's
-/// others, then, if none is named, those that ssh looks for by itself.
+/// others unless IdentitiesOnly excludes them, then, if none is named, those that ssh looks for by itself. Files that
+/// don't exist are among them.
 pub(super) fn keys_to_try(hop: &Hop, access: &Access, agent_keys: Vec<ssh2::PublicKey>) -> Vec<Key> {
     let mut files: Vec<(PathBuf, bool)> = access.identities.iter().map(|path| (path.clone(), true)).collect();
     files.extend(hop.identities.iter().map(|path| (path.clone(), true)));
@@ -62,8 +63,8 @@ pub(super) fn read_public_key(path: &Path) -> Option<PublicKey> {
     own.or_else(|| key_file::parse_public_key(&read(Path::new(&beside))?))
 }
 
-/// The text of the certificate for a key: a configured one, or the `-cert.pub` file beside the key. `None` if none is
-/// for it.
+/// The text of the certificate for a key: the first configured one, else the `-cert.pub` file beside the key. `None` if
+/// none is for it, or its `public` key is not known.
 pub(super) fn find_certificate(hop: &Hop, path: &Path, public: Option<&PublicKey>) -> Option<String> {
     let mut beside = path.as_os_str().to_owned();
     beside.push("-cert.pub");

@@ -60,7 +60,6 @@ pub(super) enum LoginResult {
     Retry,
 }
 
-/// The result of one attempt.
 enum AttemptResult {
     LoggedIn,
     /// The server refused it.
@@ -325,7 +324,6 @@ fn describe_attempts(attempts: &Attempts, methods: &str) -> String {
     format!("the server asks for {methods}, and {tried}{notes}; name a key with -i")
 }
 
-/// A connection to ssh-agent.
 struct Agent(ssh2::Agent);
 
 impl Agent {
@@ -449,6 +447,8 @@ struct Answers<'a> {
 }
 
 impl KeyboardInteractivePrompt for Answers<'_> {
+    /// An answer for each prompt; an empty one, and `unanswered` set, if the user can't be asked. Only passwords are
+    /// taken from the cache and kept in it, not visible answers and one-time codes.
     fn prompt(&mut self, _user: &str, instructions: &str, prompts: &[Prompt]) -> Vec<String> {
         let mut answers = Vec::new();
         for prompt in prompts {

@@ -23,7 +23,8 @@ pub(in crate::host) struct Proxy {
     silent: Receiver<()>,
 }
 
-/// Starts a ProxyCommand as ssh does, by the user's shell; the socket is its standard input and output.
+/// Starts a ProxyCommand, whose tokens are expanded, as ssh does, by the user's shell; the socket is its standard input
+/// and output. That it fails shows only in the use of the socket: see [`Proxy::said`].
 pub(super) fn start_proxy_command(command: &str) -> Result<(OwnedFd, Proxy), String> {
     let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
     let shell = shell.unwrap_or_else(|| "/bin/sh".into());

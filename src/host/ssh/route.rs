@@ -70,7 +70,8 @@ impl Hop {
 /// last.
 ///
 /// `--jump` comes before what the configuration says. Only the first jump host's own jump hosts count, as for ssh: the
-/// others are reached through those before them.
+/// others are reached through those before them. The error says which setting can't be used, or that too many
+/// hosts are on the way. Runs ssh for each host; connects to none.
 pub(super) fn find_hops(target: &Target, access: &Access) -> Result<Vec<Hop>, String> {
     let mut hops = Vec::new();
     let mut next = target.clone();
@@ -104,7 +105,7 @@ pub(super) fn find_hops(target: &Target, access: &Access) -> Result<Vec<Hop>, St
     Ok(hops)
 }
 
-/// Asks `ssh -G` for a host's settings and for the way to it, which the hop does not hold yet.
+/// Asks `ssh -G` for a host's settings and for the way to it; the caller sets the hop's `proxy_command` by that.
 fn ask_for_hop(target: &Target, access: &Access) -> Result<(Hop, Proxy), String> {
     let configured = client::ask_ssh(target, access)?;
     let settings = configured.settings;

@@ -1,4 +1,5 @@
-//! Decides whether a host key is trusted, by known_hosts and the policy for new keys, and records new keys.
+//! Decides whether a host key is trusted, by known_hosts and the policy for new keys, and records new keys. The main
+//! type is [`Trust`]. A key that has changed is never accepted or replaced.
 
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};
@@ -82,8 +83,9 @@ impl<'a> Trust<'a> {
         KINDS.map(|(_, algorithms)| algorithms).join(",")
     }
 
-    /// Accepts the key that the host showed, or fails with the reason. Asks about a new key if the policy says so, and
-    /// records one that was accepted.
+    /// Accepts the key that the host showed, or fails with the reason. A changed or revoked key, or one of another
+    /// fingerprint than `--host-fingerprint` names, is refused without a question. Asks about a new key if the policy
+    /// says so, and records one that was accepted.
     pub(super) fn check_key(&self, key: &PublicKey) -> Result<(), ConnectError> {
         let name = self.hop.name();
         let no = |why: String| {
@@ -218,8 +220,8 @@ fn is_revoked(file: &Path, key: &PublicKey, timeout: Duration) -> Result<bool, S
     }
 }
 
-/// Adds a line at the end of a known_hosts file, under a lock, unless it is there by now. Nothing else in the file is
-/// changed; a missing file is created with its directory.
+/// Adds a line, given with its newline, at the end of a known_hosts file, under a lock, unless it is there by now.
+/// Nothing else in the file is changed; a missing file is created with its directory.
 fn append_line(file: &Path, line: &str) -> std::io::Result<()> {
     let directory = file.parent().unwrap_or(Path::new("/"));
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;

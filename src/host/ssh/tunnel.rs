@@ -37,7 +37,7 @@ pub(super) struct JumpSession {
 }
 
 impl JumpSession {
-    /// Starts the thread that carries the tunnels of a session, which is logged in.
+    /// Starts the thread that carries the tunnels of a session, which is logged in to the jump host `host`.
     pub(super) fn start(live: SshSession, host: &str) -> Result<Self, String> {
         live.session.set_blocking(false);
         let (requests, requested) = channel();
@@ -79,11 +79,13 @@ struct Buffer {
 }
 
 impl Buffer {
+    /// Whether all of its bytes were written.
     fn is_empty(&self) -> bool {
         self.written == self.bytes.len()
     }
 
-    /// Reads if all earlier bytes were written; returns whether bytes came. An error at the end of the stream.
+    /// Reads if all earlier bytes were written; returns whether bytes came, false if none can be read yet. The end of
+    /// the stream is an error.
     fn fill_from(&mut self, from: &mut impl Read) -> Result<bool, ErrorKind> {
         if !self.is_empty() {
             return Ok(false);
@@ -100,7 +102,7 @@ impl Buffer {
         }
     }
 
-    /// Writes as many of the buffer's bytes as `into` accepts; returns whether that was any.
+    /// Writes as many of the buffer's bytes as `into` accepts now and keeps the rest; returns whether that was any.
     fn write_to(&mut self, into: &mut impl Write) -> Result<bool, ErrorKind> {
         if self.is_empty() {
             return Ok(false);

@@ -1,4 +1,4 @@
-//! Sizes, modes and ids (PURE).
+//! Sizes, modes and ids (PURE). Each check returns the text unchanged, or one sentence that says what is wrong with it.
 
 /// A storage size as a Kubernetes quantity above zero: `1Gi`, `500M`, `1.5Ti`, `1e9`.
 pub fn check_size(text: &str) -> Result<String, String> {

@@ -1,6 +1,6 @@
 //! Versions of Kubernetes (PURE).
 
-/// The minor version: 20 of `1.20`, `v1.20.2` and `v1.20.2+k3s1`.
+/// The minor version: 20 of `1.20`, `v1.20.2` and `v1.20.2+k3s1`. Other major versions are an error.
 pub fn parse_minor_version(text: &str) -> Result<u32, String> {
     let minor = text.trim_start_matches('v').strip_prefix("1.").and_then(|rest| {
         let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;

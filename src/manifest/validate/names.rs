@@ -1,4 +1,5 @@
-//! Names, labels and references to names (PURE).
+//! Names, labels and references to names (PURE). Each check returns the text unchanged, or one sentence that says what
+//! is wrong with it; whether an object of the name exists is not looked up.
 
 /// An RFC 1123 subdomain.
 pub fn check_name(text: &str) -> Result<String, String> {
@@ -73,7 +74,7 @@ fn is_qualified_word(word: &str) -> bool {
         && word.chars().all(|c| inner(c) || "-_.".contains(c))
 }
 
-/// A qualified name such as `nfsprov/nfs`.
+/// A qualified name such as `nfsprov/nfs`, or a word. Upper-case letters and `_` pass, which no Lease can have.
 pub fn check_provisioner_name(text: &str) -> Result<String, String> {
     let (prefix, word) = text.split_once('/').unwrap_or(("x", text));
     match check_name(&prefix.to_ascii_lowercase()) {

@@ -1,4 +1,5 @@
-//! Servers, paths, mount options and images (PURE).
+//! Servers, paths, mount options and images (PURE). Each check returns the value to use, or one sentence that says what
+//! is wrong with it; nothing is looked up or contacted.
 
 use std::net::IpAddr;
 
@@ -9,7 +10,8 @@ const MAX_NAME: usize = 255;
 /// Stands for the NFS server in printed commands that the user has to complete.
 pub const SERVER_PLACEHOLDER: &str = "SERVER";
 
-/// The host name or address of an NFS server; brackets around an address are removed.
+/// The host name or address of an NFS server; brackets around an address are removed. [`SERVER_PLACEHOLDER`] is
+/// refused.
 pub fn check_server(text: &str) -> Result<String, String> {
     // Pasted as it was printed, it would bind a claim to a volume that no node can mount.
     if text == SERVER_PLACEHOLDER {
@@ -42,7 +44,7 @@ pub fn check_server(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// The exported directory: absolute, without `.`, `..` or empty components. A final slash is removed.
+/// The exported directory: absolute, without `.`, `..` or empty components; `/` passes. A final slash is removed.
 pub fn check_path(text: &str) -> Result<String, String> {
     if !text.starts_with('/') {
         return Err("an exported path is absolute: it begins with /".to_owned());
@@ -85,7 +87,7 @@ fn check_components(text: &str) -> Result<String, String> {
     Ok(trimmed.to_owned())
 }
 
-/// A mount option, as in `/etc/fstab`.
+/// One mount option, as in `/etc/fstab`, without a comma; whether NFS knows it is not checked.
 pub fn check_mount_option(text: &str) -> Result<String, String> {
     if text.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control() || c == ',') {
         return Err("a mount option is one word; give --mount-option again for each".to_owned());

@@ -37,7 +37,7 @@ pub fn is_fault_of_node(code: &str) -> bool {
 }
 
 /// Whether the kubelet of a node is older than 1.22, which writes IPv6 servers without brackets. An unknown node counts
-/// as having the API server's version.
+/// as having the API server's version, a version that can't be parsed as new.
 pub fn has_old_kubelet(view: &View<'_>, node: &str) -> bool {
     let node = view.facts.find_node(node);
     let version = node.map_or(view.facts.version.as_str(), |node| &node.kubelet);
@@ -93,7 +93,8 @@ pub fn describe_fault(view: &View<'_>, failure: &Failure<'_>) -> Option<Descript
     })
 }
 
-/// Whether packages can't be installed on a node: its operating system is replaced as a whole, or the node is unknown.
+/// Whether packages can't be installed on a node: its operating system is replaced as a whole, or its name is empty. A
+/// node that was not read (`known` is `None`) counts as one where they can.
 fn is_immutable(node: &str, known: Option<&Node>) -> bool {
     const IMMUTABLE: [&str; 6] = [
         "talos",
@@ -107,7 +108,8 @@ fn is_immutable(node: &str, known: Option<&Node>) -> bool {
     node.is_empty() || IMMUTABLE.iter().any(|name| os.contains(name))
 }
 
-/// NFS401: the fix is what `setup-client` does, which knows the packages of distributions.
+/// NFS401: the fix is what `setup-client` does, which knows the packages of distributions; only advice where packages
+/// can't be installed.
 fn describe_missing_client(view: &View<'_>, node: &str, known: Option<&Node>) -> Description {
     let cause = match node {
         "" => "the provisioner's node has no NFS client".to_owned(),
@@ -124,13 +126,14 @@ fn describe_missing_client(view: &View<'_>, node: &str, known: Option<&Node>) ->
     ))
 }
 
-/// A change on a node, by the name that `--ssh` gives it, else by its own.
+/// A change on a node, by the target of `--ssh` if it is one, else by its own name; `NAME` if no object can have that.
 fn change_on_node(view: &View<'_>, node: &str, change: HostChange) -> Change {
     let host = find_host_of_node(view, node).map_or_else(|| object_argument(node), str::to_owned);
     Change::OnHost { host, change }
 }
 
-/// Whether Kubernetes waits for the volume to be attached, which the NFS CSI driver never does.
+/// Whether, by the failure's message, Kubernetes waits for the volume to be attached, which the NFS CSI driver never
+/// does. False if CSIDrivers were not read.
 pub fn waits_for_attachment(failure: &Failure<'_>, view: &View<'_>) -> bool {
     let named = failure.named.as_deref().unwrap_or_default();
     named.ends_with(NFS_CSI) && named != NFS_CSI && view.facts.knows("csidrivers")

@@ -45,8 +45,8 @@ fn nfs_volumes(volumes: &[core::Volume]) -> Vec<(String, String)> {
 }
 
 impl Pod {
-    /// A pod with its relevant fields; `None` if no check uses it: it has no claim, NFS volume or provisioner, and is
-    /// not of the control plane.
+    /// A pod with its relevant fields; `None` if no check uses it: it has no claim, NFS volume or provisioner, is not
+    /// of the control plane and recycles no PV.
     pub(super) fn from_relevant(pod: core::Pod) -> Option<Self> {
         let meta = pod.metadata;
         let spec = pod.spec.unwrap_or_default();
@@ -113,7 +113,8 @@ impl Pod {
     }
 }
 
-/// A container that waits, or ended otherwise than by completing, with the reason; `None` if it runs or completed.
+/// A container that waits, or ended otherwise than by completing, with the reason and the kubelet's message; without
+/// one, the exit status of its last run. `None` if it runs or completed.
 fn stopped_container(status: &core::ContainerStatus) -> Option<Stopped> {
     let state = status.state.as_ref()?;
     let ended = |state: &core::ContainerState| {
@@ -140,8 +141,8 @@ fn stopped_container(status: &core::ContainerStatus) -> Option<Stopped> {
     })
 }
 
-/// The tool or object that manages a workload, by its labels, annotations and owner references; `None` if they name
-/// none.
+/// The tool or object that manages a workload, by its labels, annotations and owner references: the first of Argo CD,
+/// Flux, Helm, its owner, and what `app.kubernetes.io/managed-by` names. `None` if they name none.
 fn find_manager(meta: &ObjectMeta) -> Option<String> {
     let labels = meta.labels.as_ref();
     let label = |key: &str| labels?.get(key).map(String::as_str).filter(|value| !value.is_empty());
@@ -166,7 +167,8 @@ fn find_manager(meta: &ObjectMeta) -> Option<String> {
 }
 
 impl Workload {
-    /// All but the numbers of replicas and the claim templates, which the caller sets.
+    /// All but the numbers of replicas and the claim templates, which the caller sets. Init containers are left out,
+    /// and so are requirements of the selector that are no labels.
     fn from_template(kind: &str, meta: ObjectMeta, selector: LabelSelector, template: core::PodTemplateSpec) -> Self {
         let spec = template.spec.unwrap_or_default();
         let volumes = spec.volumes.unwrap_or_default();
