@@ -1,7 +1,7 @@
 //! A cluster as files: `kubectl get -o json` output and logs, written by `--dump` and read by `--from-dump`.
 //!
-//! Secrets are never read. Values of environment variables are left out, except those that name a provisioner and its
-//! export.
+//! Secrets are never read. Values of environment variables are left out, except those that say which provisioner runs,
+//! and for which export.
 
 mod read;
 
@@ -89,8 +89,8 @@ impl Dump {
     }
 }
 
-/// Removes, at any depth, the values of environment variables that don't name a provisioner or its export, and the
-/// copies of the object in `managedFields` and kubectl's annotation.
+/// Removes, at any depth, the values of environment variables other than PROVISIONER_NAME, ENABLE_LEADER_ELECTION and
+/// those that begin with NFS_, and the copies of the object in `managedFields` and kubectl's annotation.
 fn redact_variables(value: &mut Value) {
     let harmless =
         |name: &str| name.starts_with("NFS_") || matches!(name, "PROVISIONER_NAME" | "ENABLE_LEADER_ELECTION");

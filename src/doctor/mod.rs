@@ -87,7 +87,7 @@ impl Object {
         }
     }
 
-    /// The object as kubectl takes it: `pvc/data -n web`.
+    /// The object as kubectl takes it, for sentences: `pvc/data -n web`. It is not quoted for a shell.
     pub fn title(&self) -> String {
         let object = format!("{}/{}", self.short_kind(), self.name);
         match &self.namespace {

@@ -51,7 +51,8 @@ pub async fn wait_until_ready(cluster: &Cluster, object: &DynamicObject, limit: 
     }
 }
 
-/// Waits up to `limit` until an object has one of the `wanted` phases; one that doesn't exist is waited for, too.
+/// Waits up to `limit` until an object has one of the `wanted` phases; one that doesn't exist is waited for, too. A
+/// timeout is `Ok`; an error if the API server can't be read, also before `limit`.
 async fn wait_for_phase<K>(
     api: Api<K>,
     name: &str,
@@ -71,8 +72,12 @@ where
         Ok(object) => Ok(Waited::Ready(object?.as_ref().and_then(phase).unwrap_or_default())),
         Err(_) => {
             let object = api.get_opt(name).await?;
-            let phase = object.as_ref().and_then(phase);
-            Ok(Waited::TimedOut(phase.unwrap_or_else(|| "not there".to_owned())))
+            Ok(match object.as_ref().and_then(phase) {
+                // It got there at the last moment.
+                Some(phase) if wanted.contains(&phase.as_str()) => Waited::Ready(phase),
+                Some(phase) => Waited::TimedOut(phase),
+                None => Waited::TimedOut("not there".to_owned()),
+            })
         }
     }
 }

@@ -93,7 +93,8 @@ pub(crate) fn find_problems(view: &View<'_>) -> Vec<Finding> {
     found
 }
 
-/// NFS508, with the command that gives the claim the first of its earlier volumes; `None` if there are none.
+/// NFS508, with the command that gives the claim the first of its earlier volumes; `None` if `earlier` is empty. The
+/// caller has found the claim's directory empty, and has sorted `earlier` by [`earlier_volumes_of`].
 fn find_earlier_data(served: &Served<'_>, earlier: &[&EarlierVolume], listing: &ExportListing) -> Option<Finding> {
     let first = *earlier.first()?;
     let claim = served.claim;

@@ -134,7 +134,8 @@ pub fn find_near_miss(view: &View<'_>, claim: &Claim, ranked: &[Candidate<'_>]) 
 }
 
 /// Whether a PV with a single mismatch was probably meant for the claim. Another class counts only if the PV is
-/// reserved, since many PVs differ in it; another claim's PV only in the same class; the phase never.
+/// reserved, since many PVs differ in it; another claim's PV only in the same class; the phase never. The caller has
+/// checked that there is one mismatch.
 fn is_meant(candidate: &Candidate<'_>, claim: &Claim) -> bool {
     match candidate.mismatches[0] {
         Mismatch::Class => candidate.volume.claim.is_some(),

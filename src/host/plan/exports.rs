@@ -150,7 +150,8 @@ impl ExportsChange {
 }
 
 /// A script that prints the exports that exportfs would make if the file held `content`, and changes nothing: it runs
-/// in a mount namespace with its own content and table of exports. Fails if exportfs complains of more than it does of
+/// in a mount namespace with its own content and table of exports. In place of a missing file it puts an empty one, and
+/// removes that at its end; so it has to run under the host's lock. Fails if exportfs complains of more than it does of
 /// the files as they are; others' lines may cause complaints every time, and notes about defaults don't count.
 fn prediction_script(facts: &Facts, content: &[u8]) -> String {
     format!(
@@ -169,7 +170,7 @@ if [ ! -d "$folder" ]; then
 fi
 if [ ! -e "$file" ]; then
   : >"$file"
-  trap 'rm -f "$file"; [ -z "$made" ] || rmdir "$folder"' EXIT
+  trap '[ -s "$file" ] || rm -f "$file"; [ -z "$made" ] || rmdir "$folder"' EXIT
 fi
 said=$(in_namespace files "$file" </dev/null) || :
 seen

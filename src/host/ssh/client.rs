@@ -127,8 +127,8 @@ impl Drop for OtherConfiguration {
     }
 }
 
-/// The defaults of this machine's ssh client, read once; `None`, with a warning in the log, without a client of
-/// OpenSSH.
+/// The defaults of this machine's ssh client; `None`, with a warning in the log, without a client of OpenSSH, or if it
+/// fails or takes longer than `timeout`. Read once: either result stays until the process ends.
 fn read_defaults(timeout: Duration) -> Option<&'static ClientDefaults> {
     static DEFAULTS: OnceLock<Option<ClientDefaults>> = OnceLock::new();
     let ask = || {

@@ -136,6 +136,7 @@ impl Queue {
         self.due.notify_one();
     }
 
+    /// Has the records of all PVs compared with what they should be, soon: the export's task wakes up for it.
     fn request_check(&self) {
         self.state().is_check_due = true;
         self.due.notify_one();
