@@ -4,6 +4,7 @@ mod access;
 pub mod completions;
 pub mod create;
 pub mod doctor;
+mod host_run;
 pub mod man;
 pub mod migrate;
 pub mod provision;

@@ -36,7 +36,7 @@ fn mentions(code: &str, path: &str) -> bool {
 }
 
 /// Files of `commands/` that are no subcommand, but what several of them share.
-const SHARED: [&str; 2] = ["mod", "access"];
+const SHARED: [&str; 3] = ["mod", "access", "host_run"];
 
 #[test]
 fn arrows_run_one_way() {
