@@ -5,6 +5,7 @@ mod create;
 mod doctor;
 mod examples;
 mod export;
+mod image;
 mod migrate;
 mod provision;
 mod release;
@@ -24,6 +25,7 @@ pub use self::create::{
 };
 pub use self::doctor::{Doctor, FailOn, ReportFormat, Target, What};
 pub use self::export::{ExportOfVolumes, Via};
+pub use self::image::{Image, ImageLoad};
 pub use self::migrate::{Handover, Migrate};
 pub use self::provision::{LogFormat, Provision};
 pub use self::release::Release;
@@ -125,6 +127,11 @@ pub enum Command {
     Migrate {
         #[command(subcommand)]
         from: Migrate,
+    },
+    /// Load nfsprov's container image into nodes
+    Image {
+        #[command(subcommand)]
+        action: Image,
     },
     /// Show nfsprov's version and the Kubernetes versions that it is tested with
     #[command(before_help = examples::VERSION)]

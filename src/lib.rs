@@ -94,6 +94,7 @@ fn run_subcommand(cli: Cli) -> Result<Exit> {
             Command::Doctor(args) => commands::doctor::run(&args, &cli.global).await,
             Command::Templates { action } => commands::templates::run(&action),
             Command::Migrate { from } => commands::migrate::run(from, &cli.global).await,
+            Command::Image { action } => commands::image::run(action, &cli.global).await,
             Command::Version(args) => commands::version::run(&args),
             Command::Completions { shell } => commands::completions::run(shell),
             Command::Man(args) => commands::man::run(&args),

@@ -213,6 +213,13 @@ Examples:
   # Migrate back to nfs-subdir-external-provisioner
   nfsprov -n nfs migrate nfs-subdir-external-provisioner --back";
 
+pub(super) const IMAGE_LOAD: &str = "\
+Examples:
+  # Load the image of make dist into two nodes
+  nfsprov image load --node root@node1 root@node2
+  # Load a file's image into every node of the cluster
+  nfsprov image load ./image.tar --nodes-from-cluster";
+
 pub(super) const VERSION: &str = "\
 Examples:
   # Print the version as JSON

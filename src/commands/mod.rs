@@ -5,6 +5,8 @@ mod access;
 pub mod completions;
 pub mod create;
 pub mod doctor;
+mod host_run;
+pub mod image;
 pub mod man;
 pub mod migrate;
 pub mod provision;

@@ -8,6 +8,7 @@
 mod apply;
 mod ask;
 mod block;
+mod container_runtime;
 pub mod distro;
 pub mod exports_file;
 mod facts;
@@ -28,6 +29,7 @@ mod target;
 
 pub use apply::{Done, GatherError, Outcome, StepEvent, apply, gather, last_words};
 pub use ask::{Ask, PromptCache, Secret};
+pub use container_runtime::{ContainerRuntime, choose_runtime, find_runtime_script, lists_image};
 pub use facts::{Directory, Facts, Subject};
 pub use plan::{
     DesiredServer, FileChange, Plan, Quota, State, Step, Versions, plan_client, plan_server, plan_share, plan_teardown,

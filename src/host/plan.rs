@@ -295,13 +295,15 @@ sync_to() {
 }
 "#;
 
+/// Why another login than root's is refused.
+pub(super) const ONLY_ROOT: &str = "only root can do this: log in as root@HOST, or pass --sudo";
+
 /// Refuses a login other than root's, finds the host's distribution, and warns if the host's clock differs from `now`,
 /// in seconds since 1970, by more than a minute. `None` if the step is refused, so that no further step is possible.
 fn check_system(facts: &Facts, now: i64) -> (Step, Option<Choice>) {
     const NAME: &str = "system";
     if facts.uid != Some(0) {
-        let why = "only root can do this: log in as root@HOST, or pass --sudo";
-        return (Step::refused(NAME, why), None);
+        return (Step::refused(NAME, ONLY_ROOT), None);
     }
     let release = OsRelease::parse(&facts.os_release);
     let choice = distro::choose_distro(&release, &facts.programs);

@@ -168,7 +168,7 @@ pub enum RunError {
         /// The connection's end.
         cause: String,
     },
-    /// No output came within the timeout; the connection was closed.
+    /// The host took no input and wrote no output within the timeout; the connection was closed.
     #[error("{host} gave no answer within {} s", after.as_secs())]
     Silent {
         /// The host.
@@ -241,8 +241,8 @@ impl Host {
     }
 
     /// Runs `script` in the host's shell, or in root's if the login uses sudo, after the scripts that this connection
-    /// was given before. It may write 1 MiB to its standard output. `patience` is the timeout without output. Dropping
-    /// the future closes the connection.
+    /// was given before. It may write 1 MiB to its standard output. `patience` is the time limit in which the host takes
+    /// no part of the script and writes no output. Dropping the future closes the connection.
     ///
     /// # Errors
     /// [`RunError`] if the script did not end by itself. A script that failed has a status instead.

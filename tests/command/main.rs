@@ -9,6 +9,7 @@ mod completions;
 mod confinement;
 mod doctor;
 mod help;
+mod image;
 mod invalid_inputs;
 mod manifests;
 mod pages;

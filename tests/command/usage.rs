@@ -124,6 +124,8 @@ fn what_cannot_be_set_up_is_one_sentence_and_exit_2() {
         ("setup-server nfs --allow 10.0.0.1 --sudo-password-file f", "--sudo"),
         ("setup-client", "required"),
         ("setup-client node --server nfs:/x", "without path or port"),
+        ("image load", "--node <[USER@]HOST[:PORT]>"),
+        ("image load --node root:secret@node", "no place on the command line"),
         ("teardown-server nfs", "--export <PATH>"),
     ] {
         let (stdout, stderr, code) = nfsprov(args);

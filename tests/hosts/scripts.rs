@@ -18,6 +18,7 @@ crate::tests! {
     a_script_that_writes_without_end_is_given_up,
     silence_has_an_end,
     a_host_that_is_slow_to_start_a_script_is_awaited,
+    a_script_that_takes_long_to_be_sent_is_no_silence,
     a_script_that_nobody_waits_for_is_left,
 }
 
@@ -168,6 +169,20 @@ async fn a_host_that_is_slow_to_start_a_script_is_awaited(stage: Arc<Stage>) -> 
     let begun = Instant::now();
     ensure!(says(&host, "echo here").await? == "here");
     ensure!(begun.elapsed() > Duration::from_secs(15), "{:?}", begun.elapsed());
+    Ok(())
+}
+
+/// Sending takes twice as long as the host may be silent; the 2 MB that sshd buffers last about 2 s.
+async fn a_script_that_takes_long_to_be_sent_is_no_silence(stage: Arc<Stage>) -> Result<()> {
+    let slow = "ForceCommand for part in 1 2 3 4 5 6 7 8 9 10 11 12; do head -c 1000000; sleep 1; done | sh -s";
+    let port = stage.sshd(&stage.guest, &["ed25519"], slow).await?;
+    let host = connect("root", &stage.guest, port, &stage.access()?).await?;
+    let script = format!(": '{}'\necho here", "x".repeat(11_500_000));
+    let begun = Instant::now();
+    let patience = Duration::from_secs(6);
+    let output = host.run(&script, patience).await?;
+    ensure!(output.stdout == b"here\n", "{output:?}");
+    ensure!(begun.elapsed() > patience, "{:?}", begun.elapsed());
     Ok(())
 }
 

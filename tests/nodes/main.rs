@@ -6,6 +6,7 @@
 mod ends;
 mod image;
 mod limits;
+mod loading;
 mod mounts;
 mod released;
 mod stage;
@@ -56,7 +57,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
     let stage = lab.as_ref().map(Stage::new).transpose()?.map(Arc::new);
     let mut failed = false;
     // The longest first.
-    let together = [image::TESTS, limits::TESTS, mounts::TESTS, waits::TESTS].concat();
+    let together = [image::TESTS, limits::TESTS, mounts::TESTS, waits::TESTS, loading::TESTS].concat();
     let groups = [
         &together[..],
         // Takes more than five minutes; the table of the doctor's check of pods proves what it says.

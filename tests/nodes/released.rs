@@ -1,4 +1,4 @@
-//! The released image on a node: `create provisioner` runs it, and a claim is Bound.
+//! The released image, loaded into a node: `create provisioner` runs it, and a claim is Bound.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 
 use crate::Test;
+use crate::loading::load_image;
 use crate::stage::Stage;
 
 pub const TESTS: &[Test] = &[("the_released_image_serves_a_claim", |stage| Box::pin(released(stage)))];
@@ -27,7 +28,11 @@ fn archive() -> Result<PathBuf> {
 async fn released(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene("released").await?;
     scene.kubectl(&["cordon", stage.bare.name()]).await?;
-    stage.node.import(&archive()?).await?;
+    let node = format!("root@{}", stage.node.address());
+    let archive = archive()?;
+    let load = [archive.to_str().context("a path that is no text")?, "--node", &node];
+    let loaded = load_image(&stage, &load).await?;
+    ensure!(loaded.status == 0, "{}", loaded.stderr);
     let server = stage.nfs.address().to_string();
     let create = [
         "create",

@@ -351,7 +351,7 @@ async fn provisioner_request(args: cli::Provisioner, global: &Global) -> Result<
     let mut notes = Vec::new();
     if args.image.is_none() && flavor == ManifestFlavor::Nfsprov {
         notes.push(format!(
-            "note: the image {image} is not published; build it as docs/install.md describes or pass --image"
+            "note: the image {image} is not published; build it and load it into the nodes as docs/install.md describes, or pass --image"
         ));
     }
     let values = Values::Provisioner(Provisioner {

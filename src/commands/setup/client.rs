@@ -3,10 +3,10 @@
 use anyhow::Result;
 use futures::future::join_all;
 
-use super::hosts::{HostRequest, apply_or_show, connect_and_gather_all, without_duplicates};
-use super::report::Report;
-use super::{Run, nodes_of_cluster, proof};
+use super::hosts::{apply_or_show, connect_and_gather_all};
+use super::proof;
 use crate::cli::{Global, SetupClient};
+use crate::commands::host_run::{Report, Run};
 use crate::exit::Exit;
 use crate::host::{Facts, Proof, Subject, plan_client};
 
@@ -15,16 +15,9 @@ use crate::host::{Facts, Proof, Subject, plan_client};
 /// found changes to make.
 pub async fn run(args: SetupClient, global: &Global) -> Result<Exit> {
     let run = Run::new(&args.ssh, &args.run, global)?;
-    let named = args
-        .hosts
-        .iter()
-        .cloned()
-        .map(|target| HostRequest { target, address: None });
-    let mut hosts: Vec<HostRequest> = named.collect();
-    if args.nodes_from_cluster {
-        hosts.extend(run.or_stop(nodes_of_cluster(global, None)).await??);
-    }
-    let hosts = without_duplicates(hosts);
+    let hosts = run
+        .requested_hosts(&args.hosts, args.nodes_from_cluster, None, global)
+        .await?;
     let connected = run
         .or_stop(connect_and_gather_all(&hosts, &run, &Subject::default()))
         .await?;

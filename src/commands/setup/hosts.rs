@@ -1,30 +1,10 @@
 //! Connects to hosts in parallel, gathers their facts and applies plans, with a status line for each host.
 
-use std::collections::BTreeSet;
-use std::net::IpAddr;
-
 use futures::future::join_all;
 
-use super::Run;
-use super::report::{HostReport, Row};
+use crate::commands::host_run::{HostReport, HostRequest, Row, Run, display_name, log_in};
 use crate::host::{Facts, Host, Outcome, Plan, StepEvent, Subject, Target, apply, gather};
 use crate::output::{self, StatusLine};
-
-/// A host to connect to.
-#[derive(Clone, Debug)]
-pub(super) struct HostRequest {
-    /// How to log in.
-    pub(super) target: Target,
-    /// The address that the server sees it under, if that is known already.
-    pub(super) address: Option<IpAddr>,
-}
-
-/// The requests without duplicates: of those for one host and port, the first is kept.
-pub(super) fn without_duplicates(mut requests: Vec<HostRequest>) -> Vec<HostRequest> {
-    let mut seen = BTreeSet::new();
-    requests.retain(|HostRequest { target, .. }| seen.insert((target.host.clone(), target.port)));
-    requests
-}
 
 /// A host that is logged in to, with its facts.
 pub(super) struct ConnectedHost {
@@ -42,22 +22,9 @@ impl ConnectedHost {
     }
 }
 
-/// The host's name in reports: as given, without the user.
-pub(super) fn display_name(target: &Target) -> String {
-    let without_user = Target {
-        user: None,
-        ..target.clone()
-    };
-    without_user.to_string()
-}
-
 /// Logs in to a host and gathers its facts, with a status line. The error is a sentence for the report.
 pub(super) async fn connect_and_gather(target: &Target, run: &Run, subject: &Subject) -> Result<ConnectedHost, String> {
-    let line = output::status_line(&display_name(target));
-    line.set_status("logging in");
-    let host = Host::connect(target, &run.access)
-        .await
-        .map_err(|error| error.to_string())?;
+    let (host, line) = log_in(target, run).await?;
     line.set_status("gathering facts");
     let facts = gather(&host, subject).await.map_err(|error| error.to_string())?;
     let subject = subject.clone();
@@ -131,32 +98,5 @@ fn show_event(name: &str, connected: &ConnectedHost, verbose: bool, event: StepE
             }
         }
         StepEvent::Finished(Outcome { .. }) | StepEvent::Output(..) => {}
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_host_that_is_named_twice_is_set_up_once() {
-        let request = |target: &str, address: Option<&str>| HostRequest {
-            target: target.parse().unwrap(),
-            address: address.map(|address| address.parse().unwrap()),
-        };
-        let requests = vec![
-            request("root@10.0.0.1", None),
-            request("10.0.0.2", None),
-            request("10.0.0.1", Some("10.0.0.1")),
-            request("10.0.0.2:2222", None),
-            request("10.0.0.2", Some("10.0.0.2")),
-        ];
-        let hosts = without_duplicates(requests);
-        let names: Vec<String> = hosts.iter().map(|host| host.target.to_string()).collect();
-        assert_eq!(names, ["root@10.0.0.1", "10.0.0.2", "10.0.0.2:2222"]);
-        assert!(
-            hosts.iter().all(|host| host.address.is_none()),
-            "a named host is no kubelet's word"
-        );
     }
 }

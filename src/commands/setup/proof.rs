@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use super::hosts::ConnectedHost;
-use super::report::{HostReport, Row, Status};
+use crate::commands::host_run::{HostReport, Row, Status};
 use crate::doctor::explain;
 use crate::doctor::messages::{Place, classify};
 use crate::export::{Attributes, Export, ExportError, Location, VolumePath, Wire, list_exports, never_interrupt};

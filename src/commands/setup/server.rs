@@ -7,13 +7,10 @@ use clap::Parser;
 use futures::future::join_all;
 
 use super::clients::{NodeAnswer, allowed_clients};
-use super::hosts::{
-    ConnectedHost, HostRequest, apply_or_show, connect_and_gather, connect_and_gather_all, display_name,
-    without_duplicates,
-};
-use super::report::{HostReport, Report};
-use super::{Run, addresses_of_nodes, config, nodes_of_cluster, proof};
+use super::hosts::{ConnectedHost, apply_or_show, connect_and_gather, connect_and_gather_all};
+use super::{config, proof};
 use crate::cli::{self, Cli, Command, Global, SetupServer};
+use crate::commands::host_run::{HostReport, HostRequest, Report, Run, addresses_of_nodes, display_name};
 use crate::exit::{Exit, UsageError};
 use crate::host::exports_file::{self, ActiveExport, DesiredExport, OPTIONS, check_client};
 use crate::host::{DesiredServer, Facts, Proof, Quota, Subject, Target, plan_client, plan_server, server_names};
@@ -83,17 +80,9 @@ async fn set_up_export(mut args: SetupServer, run: &Run, global: &Global) -> Res
         let addresses = confirmed_nodes(&args, run, global).await?;
         args.allow.extend(addresses);
     }
-    let named = args
-        .node
-        .iter()
-        .cloned()
-        .map(|target| HostRequest { target, address: None });
-    let mut nodes: Vec<HostRequest> = named.collect();
-    if args.nodes_from_cluster {
-        let user = host.user.as_deref();
-        nodes.extend(run.or_stop(nodes_of_cluster(global, user)).await??);
-    }
-    let nodes = without_duplicates(nodes);
+    let nodes = run
+        .requested_hosts(&args.node, args.nodes_from_cluster, host.user.as_deref(), global)
+        .await?;
 
     let names = match &args.address {
         Some(address) => vec![address.clone()],

@@ -2,10 +2,9 @@
 
 use anyhow::{Result, bail};
 
-use super::Run;
 use super::hosts::{apply_or_show, connect_and_gather};
-use super::report::Report;
 use crate::cli::{Global, TeardownServer};
+use crate::commands::host_run::{Report, Run};
 use crate::exit::{Exit, UsageError};
 use crate::host::{Facts, Subject, plan_teardown};
 use crate::output;

@@ -170,32 +170,32 @@ impl SshSession {
         exec.into_output()
     }
 
-    /// Sends the script and receives its output until the host closes the channel. Fails if no output comes for
-    /// `patience`, or `cancelled` returns true.
+    /// Sends the script and receives its output until the host closes the channel. Fails if the host neither takes input
+    /// nor writes output for `patience`, or `cancelled` returns true.
     fn exchange_until_end(
         &self,
         exec: &mut Exec,
         patience: Duration,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<(), ExecError> {
-        let mut heard = Instant::now();
+        let mut last_progress = Instant::now();
         loop {
-            let came = exec.receive_output()?;
-            if came {
-                heard = Instant::now();
+            let has_received = exec.receive_output()?;
+            if has_received {
                 exec.answer_prompt()?;
             }
             if exec.channel.eof() {
                 return Ok(());
             }
-            let moved = exec.send_input()? || came;
+            let has_sent = exec.send_input()?;
             if cancelled() {
                 return Err(ExecError::Cancelled);
             }
-            if moved {
+            if has_sent || has_received {
+                last_progress = Instant::now();
                 continue;
             }
-            let left = patience.saturating_sub(heard.elapsed());
+            let left = patience.saturating_sub(last_progress.elapsed());
             if left.is_zero() {
                 return Err(ExecError::Silent);
             }

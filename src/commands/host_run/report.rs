@@ -11,33 +11,33 @@ use crate::versioned::Versioned;
 
 /// The report of a run.
 #[derive(Debug, Default)]
-pub(super) struct Report {
-    pub(super) hosts: Vec<HostReport>,
+pub struct Report {
+    pub hosts: Vec<HostReport>,
 }
 
 /// The steps of one host.
 #[derive(Debug)]
-pub(super) struct HostReport {
-    pub(super) name: String,
-    /// `server` or `client`.
-    pub(super) role: &'static str,
-    pub(super) rows: Vec<Row>,
+pub struct HostReport {
+    pub name: String,
+    /// `server`, `client` or `node`.
+    pub role: &'static str,
+    pub rows: Vec<Row>,
     /// The files that would change, where nothing is changed.
     files: Vec<FileChange>,
 }
 
 /// A row of the report: a step and its result.
 #[derive(Clone, Debug)]
-pub(super) struct Row {
-    pub(super) step: &'static str,
-    pub(super) status: Status,
-    pub(super) why: String,
-    pub(super) warnings: Vec<String>,
+pub struct Row {
+    pub step: &'static str,
+    pub status: Status,
+    pub why: String,
+    pub warnings: Vec<String>,
 }
 
 /// The result of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Status {
+pub enum Status {
     Ok,
     Changed,
     /// It would change something.
@@ -61,7 +61,7 @@ impl Status {
 }
 
 impl Row {
-    pub(super) fn new(step: &'static str, status: Status, why: impl Into<String>) -> Self {
+    pub fn new(step: &'static str, status: Status, why: impl Into<String>) -> Self {
         Self {
             step,
             status,
@@ -90,7 +90,7 @@ impl From<Outcome> for Row {
 }
 
 impl HostReport {
-    pub(super) fn new(name: String, role: &'static str, rows: Vec<Row>) -> Self {
+    pub fn new(name: String, role: &'static str, rows: Vec<Row>) -> Self {
         Self {
             name,
             role,
@@ -100,12 +100,12 @@ impl HostReport {
     }
 
     /// A host that could not be connected to.
-    pub(super) fn not_connected(name: String, role: &'static str, why: &str) -> Self {
+    pub fn not_connected(name: String, role: &'static str, why: &str) -> Self {
         Self::new(name, role, vec![Row::new("login", Status::Failed, why)])
     }
 
     /// A host whose plan is shown and not applied.
-    pub(super) fn from_plan(name: String, role: &'static str, plan: Plan) -> Self {
+    pub fn from_plan(name: String, role: &'static str, plan: Plan) -> Self {
         let mut report = Self::new(name, role, Vec::new());
         for step in plan.steps {
             let (status, why) = match step.state {
@@ -124,7 +124,7 @@ impl HostReport {
     }
 
     /// Whether no step failed, and none was not done because of that or of an interruption. Skipped steps don't count.
-    pub(super) fn is_successful(&self) -> bool {
+    pub fn is_successful(&self) -> bool {
         let bad = |row: &Row| matches!(row.status, Status::Failed | Status::NotDone);
         !self.rows.iter().any(bad)
     }
@@ -142,18 +142,18 @@ impl HostReport {
 }
 
 impl Report {
-    pub(super) fn has_failures(&self) -> bool {
+    pub fn has_failures(&self) -> bool {
         !self.hosts.iter().all(HostReport::is_successful)
     }
 
     /// Whether anything was, or would be, changed.
-    pub(super) fn changes(&self) -> bool {
+    pub fn changes(&self) -> bool {
         let changes = |row: &Row| matches!(row.status, Status::Changed | Status::Change);
         self.hosts.iter().flat_map(|host| &host.rows).any(changes)
     }
 
     /// The report in the chosen format. With the table, prints failures, warnings and a summary to stderr.
-    pub(super) fn render(&self, options: &SetupRun, colour: Colour) -> Result<String> {
+    pub fn render(&self, options: &SetupRun, colour: Colour) -> Result<String> {
         let value = json!({
             "hosts": self.hosts.iter().map(HostReport::to_json).collect::<Vec<_>>(),
             "changed": self.changes() && !options.looks_only(),
