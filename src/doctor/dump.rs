@@ -51,6 +51,7 @@ impl Dump {
         }
     }
 
+    /// Adds a log unchanged. Of several of one pod, only the last is written.
     pub fn add_log(&mut self, log: &Log) {
         self.logs.push(log.clone());
     }

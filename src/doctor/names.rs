@@ -74,7 +74,7 @@ pub fn list_names<T: Borrow<str>>(names: &[T]) -> String {
     }
 }
 
-/// A number of things: `1 claim`, `2 classes`.
+/// A number of things: `1 claim`, `2 classes`. The plural gets `s`, after s and x `es`.
 pub fn count_of(count: usize, noun: &str) -> String {
     match (count, noun.ends_with(['s', 'x'])) {
         (1, _) => format!("1 {noun}"),

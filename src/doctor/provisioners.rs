@@ -81,7 +81,8 @@ pub fn find_candidates(facts: &Facts) -> Vec<Provisioner<'_>> {
     facts.workloads.iter().filter_map(recognize).collect()
 }
 
-/// A workload as a provisioner, by its image, variables or arguments; `None` if nothing shows that it is one.
+/// A workload as a provisioner, by its image, variables or arguments; `None` if nothing shows that it is one, and for the
+/// controller of a CSI driver, which [`recognize_csi_controller`] knows.
 fn recognize_provisioner(workload: &Workload) -> Option<Provisioner<'_>> {
     let container = workload.containers.iter().find(|container| container.may_provision())?;
     let image = &container.image;

@@ -130,7 +130,7 @@ pub struct Provisioner {
     pub delivery: Delivery,
 }
 
-/// Parses the number of pods of a StatefulSet, which may be zero.
+/// Parses the number of pods of a StatefulSet: from 0 to 1000.
 fn parse_pod_count(text: &str) -> Result<u32, String> {
     parse_in_range(text, 0..=1000, "the number of pods")
 }

@@ -62,7 +62,7 @@ impl StopSignals {
         })
     }
 
-    /// Returns at the next SIGINT or SIGTERM.
+    /// Returns at the next SIGINT or SIGTERM; at once if one has come since the last call.
     async fn wait_for_signal(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}

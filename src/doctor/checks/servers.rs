@@ -1,7 +1,8 @@
 //! Results of NFS calls from this machine: NFS403, NFS404 (PURE).
 //!
 //! This machine is not a node: its address may be refused where nodes are allowed, and nodes may reach servers that it
-//! can't. So only findings that hold for every client are reported.
+//! can't. So a server without an answer is a warning, and only if something Pending needs it; all other findings hold
+//! for every client.
 
 use super::View;
 use crate::doctor::facts::{Probe, ProbeResult};

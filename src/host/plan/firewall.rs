@@ -365,15 +365,23 @@ fn warn_of_open_services(mut step: Step, firewalld: &Firewalld, allowed: &Allowe
     step
 }
 
-/// Adds and removes rules of ufw. A rule that an administrator wrote counts as present, and is never removed.
+/// Adds and removes rules of ufw. A rule that an administrator wrote counts as present, and is never removed. Refused
+/// if one denies what is to be allowed: ufw would replace it.
 fn open_ufw(present: &[String], allowed: &Allowed) -> Step {
     const TOOL: &str = "ufw";
     let sources = allowed.clients.iter().filter_map(Source::of);
     let wanted: BTreeSet<String> = sources.flat_map(|source| ufw_rules(source, &allowed.ports)).collect();
-    let is_present = |rule: &String| {
-        let marked = format!("{rule}{UFW_COMMENT}");
-        present.iter().any(|found| found == rule || *found == marked)
-    };
+    let without_comment = |found: &String| found.split(" comment '").next().unwrap_or_default().to_owned();
+    let in_force: BTreeSet<String> = present.iter().map(without_comment).collect();
+    let is_present = |rule: &String| in_force.contains(rule);
+    let denied = wanted.iter().find_map(|rule| {
+        let denials = ["deny", "reject", "limit"].map(|action| rule.replacen("allow", action, 1));
+        denials.into_iter().find(is_present)
+    });
+    if let Some(denial) = denied {
+        let why = format!("ufw has another's rule against it: {denial}; remove that with `ufw delete {denial}`");
+        return Step::refused(NAME, why);
+    }
     let marked = present.iter().filter_map(|rule| rule.strip_suffix(UFW_COMMENT));
     let changes = RuleChanges {
         add: wanted.iter().filter(|rule| !is_present(rule)).cloned().collect(),
@@ -389,7 +397,7 @@ fn open_ufw(present: &[String], allowed: &Allowed) -> Step {
     Step::change(NAME, why, ufw_script(&changes))
 }
 
-/// A script that changes the rules, verifies them in an active ufw, and on failure undoes that.
+/// A script that changes the rules, verifies them, and on failure undoes that. An inactive ufw is a failure.
 fn ufw_script(RuleChanges { add, remove }: &RuleChanges) -> String {
     let calls = |added: &BTreeSet<String>, removed: &BTreeSet<String>, end: &str| {
         let added = added
@@ -417,7 +425,7 @@ fn ufw_script(RuleChanges { add, remove }: &RuleChanges) -> String {
     )
 }
 
-/// The rules of ufw for a client, one for each protocol, in the words of `ufw show added`.
+/// The rules of ufw for a client, one for each protocol, in the words of `ufw show added` without `ufw` and comment.
 fn ufw_rules(source: Source, ports: &Ports) -> Vec<String> {
     let rule = |(protocol, ports): (&str, Vec<String>)| {
         let ports = ports.join(",");

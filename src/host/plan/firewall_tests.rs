@@ -223,13 +223,24 @@ fn ufw_has_a_rule_for_each_client_with_a_comment() {
         assert!(text.contains(&format!("ufw {rule} >/dev/null")), "{rule}: {text}");
     }
     let present = [rules("10.0.0.5"), rules("10.0.0.6")].concat();
-    // An administrator's own rule without the comment is as good.
+    // An administrator's own rule is as good, without a comment or with another; ufw would replace it by nfsprov's.
+    let bare = present[0].strip_suffix(" comment 'nfsprov'").unwrap();
+    let other = format!("{bare} comment 'storage'");
     let mut mixed: Vec<&str> = present.iter().map(String::as_str).collect();
-    mixed[0] = mixed[0].strip_suffix(" comment 'nfsprov'").unwrap();
-    assert_eq!(
-        told(&with(ufw(&mixed)), &desired(), NAME),
-        "ok: ufw lets 10.0.0.5, 10.0.0.6 in"
-    );
+    for own in [other.as_str(), bare] {
+        mixed[0] = own;
+        assert_eq!(
+            told(&with(ufw(&mixed)), &desired(), NAME),
+            "ok: ufw lets 10.0.0.5, 10.0.0.6 in"
+        );
+    }
+    for denial in [bare.replace("allow", "deny"), other.replace("allow", "reject")] {
+        let told = told(&with(ufw(&[&denial])), &desired(), NAME);
+        assert!(
+            told.starts_with("refused: ufw has another's rule against it: "),
+            "{told}"
+        );
+    }
     let down = plan_teardown(&with(ufw(&mixed)), "/nfsdata", NOW);
     let text = script(&down);
     assert!(

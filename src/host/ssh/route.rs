@@ -94,7 +94,7 @@ pub(super) fn find_hops(target: &Target, access: &Access) -> Result<Vec<Hop>, St
         for target in before.iter().rev() {
             hops.push(self::ask_for_hop(target, access)?.0);
         }
-        if hops.len() > MAX_HOPS {
+        if hops.len() + 1 > MAX_HOPS {
             return Err(format!(
                 "more than {MAX_HOPS} hosts are on the way: do they jump through each other?"
             ));

@@ -81,7 +81,8 @@ impl Neighbours {
 
     /// The name of a recorded PV other than `volume` whose directory is at, above or below `directory` of `export`;
     /// `None` also if the export is unknown. `removal` is what is to be done with `directory`; `None` creates it. The
-    /// caller must know that all PVs have been recorded.
+    /// caller must know that all PVs have been recorded. A PV whose directory is about to be archived counts only if
+    /// `removal` is `Delete`.
     pub fn find_conflict(
         &self,
         export: &Location,
