@@ -1,10 +1,11 @@
 //! What a release consists of, on clusters: the deb on a host of its own with the provisioner as a service of systemd, the
-//! Helm chart, and Prometheus reading the provisioner's metrics.
+//! static program in an empty root, the Helm chart, and Prometheus reading the provisioner's metrics.
 //!
 //! `make test-released` and `make test-all` run these: they need dist/, and Helm and Prometheus in the lab's cache, where
 //! the tests in tests/dist put them. In here there is no network to load them from.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::rbac::v1::ClusterRole;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
+use nfsprov::image::architecture_of;
 use nfsprov_lab::guest::{Guest, Template};
 use nfsprov_lab::kubernetes::{helm, prometheus};
 use nfsprov_lab::ports::Ports;
@@ -22,7 +24,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::{Instant, timeout};
 
-use crate::kit::{PATIENCE, Scene};
+use crate::kit::{PATIENCE, PATIENT, Scene};
 use crate::operable::{SERVED, address, get};
 use crate::quota::{limited_server, scene_on};
 use crate::ssh::{over_ssh, words};
@@ -30,6 +32,7 @@ use crate::stage::Stage;
 
 crate::tests! {
     InTestAll("needs the deb"): the_deb_sets_a_server_up_and_serves_claims_as_a_service,
+    InTestAll("needs the static program"): the_static_program_does_all_of_it_in_an_empty_root,
     InTestAll("needs Helm"): the_chart_is_installed_upgraded_and_uninstalled,
     InTestAll("needs Prometheus"): every_query_of_the_dashboard_returns_data,
 }
@@ -134,6 +137,74 @@ async fn the_deb_sets_a_server_up_and_serves_claims_as_a_service(stage: Arc<Stag
         .ssh("systemctl is-active nfsprov@default || test ! -e /usr/bin/nfsprov")
         .await?;
     ensure!(left.trim() == "inactive", "{left}");
+    stage.give_back(plane).await
+}
+
+/// The program of a root, started in it.
+fn command_in_root(root: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new("chroot");
+    command.arg(root).arg("/nfsprov").args(args);
+    command.env("HOME", "/").env_remove("SSH_AUTH_SOCK");
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+/// Runs it to its end, which must be a success; what it prints.
+async fn done_in_root(root: &Path, args: &[&str]) -> Result<String> {
+    // Packages are installed meanwhile.
+    let output = timeout(3 * PATIENCE, command_in_root(root, args).output()).await;
+    let output = output.context("nfsprov does not end")??;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "nfsprov {args:?}: {stderr}");
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+async fn the_static_program_does_all_of_it_in_an_empty_root(stage: Arc<Stage>) -> Result<()> {
+    // The doctor would report what other tests have in a cluster that they share.
+    let plane = stage.cleared_control_plane().await?;
+    let scene = stage.scene_on(plane.kubeconfig()).await?;
+    scene.class(json!({})).await?;
+    let guest = stage.guest("unrooted", Template::Bare).await?;
+    let server = guest.address().to_string();
+
+    // Neither a library nor a shell, a directory for temporary files, /dev or a file of users.
+    let root = tempfile::tempdir()?;
+    let program = artifact(
+        "nfsprov-",
+        &format!("-linux-{}", architecture_of(std::env::consts::ARCH)),
+    )?;
+    for (file, name) in [
+        (program, "nfsprov"),
+        (guest.ssh_key(), "key"),
+        (scene.kubeconfig.clone(), "kubeconfig"),
+    ] {
+        std::fs::copy(&file, root.path().join(name)).with_context(|| format!("cannot copy {}", file.display()))?;
+    }
+
+    let target = format!("root@{server}");
+    let set_up = [
+        "setup-server",
+        &target,
+        "--allow",
+        "10.77.0.0/16",
+        "-i",
+        "/key",
+        "--host-key",
+        "accept-new",
+    ];
+    done_in_root(root.path(), &[&set_up[..], &PATIENT].concat()).await?;
+    let cluster = ["--kubeconfig", "/kubeconfig", "-n", &scene.namespace];
+    let export = ["--server", &server, "--path", "/nfsdata", "--name", &scene.provisioner];
+    let provision = [&cluster[..], &["provision", "--watch"], &export].concat();
+    let log = stage.file("provision.log");
+    let mut provisioner = Process::spawn("nfsprov provision", &log, command_in_root(root.path(), &provision))?;
+    scene.claim("a", json!({})).await?;
+    let volume = scene.bound("a").await?;
+    let directory = format!("/nfsdata/{}-a-{}", scene.namespace, volume.name_any());
+    guest.ssh(&format!("test -d {directory}")).await?;
+    let doctor = done_in_root(root.path(), &[&cluster[..], &["doctor"]].concat()).await?;
+    ensure!(doctor.contains("no problems found"), "{doctor}");
+    provisioner.terminate(PATIENCE).await?;
     stage.give_back(plane).await
 }
 
