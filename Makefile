@@ -57,6 +57,7 @@ test-released: test-dist build
 bench: build bench-tools
 	$(LAB) build $${K8S:-1.20}
 	cargo bench --bench claims
+	cargo bench --bench peers
 	cargo bench --bench create
 	cargo bench --bench scale
 	cargo bench --bench rebuild
