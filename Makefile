@@ -38,6 +38,7 @@ test: lab-program test-tools
 # Each behaviour on each version of Kubernetes, at the intervals that users have; faults in every step of a host; the crash test
 # with 200 rounds on both versions, and two provisioners for ten minutes; the files of a release; fuzzing.
 test-all: lab-program test-tools test-dist
+	$(MAKE) test-dist ARCH=arm64
 	NFSPROV_TESTS=all $(LAB) test --set all
 	$(MAKE) fuzz SECONDS=600
 
@@ -51,11 +52,11 @@ test-crash: build
 	CRASH_ROUNDS=$${CRASH_ROUNDS:-200} cargo test --test crash
 
 # What a release consists of, in dist/: static program, deb, rpm, image, chart, an archive for sites without a network,
-# krew manifest, SBOM, SHA256SUMS.
+# krew manifest, SBOM, SHA256SUMS. ARCH=arm64 builds for arm64, on amd64 too, beside what is there for amd64.
 dist: tools dist-tools
 	packaging/build
 
-# Each of them installed, run and removed somewhere clean; with Helm and Prometheus.
+# Each of them installed, run and removed somewhere clean; with Helm and Prometheus. ARCH=arm64 takes those for arm64.
 test-dist: dist test-dist-tools
 	cargo test --test dist -- --include-ignored
 
@@ -67,6 +68,7 @@ test-released: test-dist build
 bench: build bench-tools
 	$(LAB) build $${K8S:-1.20}
 	cargo bench --bench claims
+	cargo bench --bench peers
 	cargo bench --bench create
 	cargo bench --bench scale
 	cargo bench --bench rebuild
@@ -125,7 +127,10 @@ test-tools:
 
 # OpenSSL is built from source.
 dist-tools:
-	$(call install,perl make dpkg rpm,A release)
+	$(call install,perl make dpkg rpm $(cross-tools),A release)
+
+# What builds and runs programs for arm64 on amd64, beside Rust's library for it (packaging/rust-for-arm64).
+cross-tools := $(if $(filter arm64-x86_64,$(ARCH)-$(shell uname -m)),gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static)
 
 # The deb is judged by Debian's rules; both packages are installed in roots of their own.
 test-dist-tools:

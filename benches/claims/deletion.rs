@@ -10,7 +10,7 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use nfsprov::export::{Attributes, Export, Location, VolumePath, Wire, never_interrupt};
 
-use super::measure::{CLIENTS, LIMIT, round, settle};
+use super::rounds::{CLIENTS, LIMIT, round, settle};
 
 /// Makes `count` claims of `class`, deletes them at once when the process `pid` has settled, and says how long it took until
 /// their last PV was gone.

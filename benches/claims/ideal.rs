@@ -5,14 +5,17 @@
 
 use std::collections::HashSet;
 use std::pin::pin;
+use std::time::Instant;
 
 use anyhow::Result;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use nfsprov::provisioner::claim::is_waiting_for;
 use serde_json::json;
+
+use super::rounds::{CLIENTS, claim};
 
 /// How many POSTs may be under way, as many as nfsprov has by default.
 const CONCURRENCY: usize = 16;
@@ -60,4 +63,25 @@ pub fn volume(claim: &PersistentVolumeClaim) -> Result<PersistentVolume> {
                          "resourceVersion": claim.resource_version()},
         },
     }))?)
+}
+
+/// How many PVs a second the API server takes, from [`CLIENTS`] clients.
+pub async fn raw_posts(client: &Client, count: usize) -> Result<f64> {
+    let volumes: Api<PersistentVolume> = Api::all(client.clone());
+    let begun = Instant::now();
+    stream::iter(0..count)
+        .map(|number| {
+            let volumes = volumes.clone();
+            async move {
+                let mut claim = claim(&format!("raw-{number}"), "raw")?;
+                claim.metadata.uid = Some(format!("raw-{number}"));
+                claim.metadata.namespace = Some("default".to_owned());
+                volumes.create(&Default::default(), &volume(&claim)?).await?;
+                anyhow::Ok(())
+            }
+        })
+        .buffer_unordered(CLIENTS)
+        .try_collect::<()>()
+        .await?;
+    Ok(count as f64 / begun.elapsed().as_secs_f64())
 }

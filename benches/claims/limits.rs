@@ -9,8 +9,7 @@ use nfsprov_lab::process::Process;
 use nfsprov_lab::{ControlPlane, Lab};
 use serde_json::json;
 
-use super::measure::{NAMESPACES, clear, round, settle};
-use super::{Ratios, class, middle, row};
+use super::rounds::{NAMESPACES, Ratios, class, clear, middle, round, row, settle};
 
 /// How many claims at once, and how often; rounds with limits and without alternate.
 const COUNT: usize = 300;

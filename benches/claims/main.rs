@@ -3,27 +3,28 @@
 //! `cargo bench --bench claims -- 300` runs only that size, `deletions` or `limits` only those, `limits=3` with so few claims;
 //! K8S=latest chooses the newer Kubernetes.
 
+#[path = "../shared/rounds.rs"]
+mod rounds;
 #[path = "../shared/mod.rs"]
 mod shared;
 
 mod deletion;
 mod ideal;
 mod limits;
-mod measure;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::Namespace;
-use k8s_openapi::api::storage::v1::StorageClass;
 use kube::{Api, Client};
 use nfsprov_lab::guest::Template;
 use nfsprov_lab::process::Process;
 use nfsprov_lab::{ControlPlaneOptions, Lab};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use measure::{Round, clear, processor_ticks, raw_posts, round, settle};
+use ideal::raw_posts;
+use rounds::{NAMESPACES, Ratios, Round, class, clear, middle, processor_ticks, round, row, settle};
 
 /// How many claims at once, in how many namespaces, and how often; rounds of nfsprov and of the ideal alternate.
 const SIZES: [(usize, usize, usize); 4] = [(1, 1, 40), (300, 1, 7), (1000, 1, 5), (1000, 4, 5)];
@@ -58,7 +59,7 @@ async fn compare(lab: &Lab) -> Result<()> {
         let name = format!("nfsprov-{on_delete}");
         class(&client, &name, "nfsprov", "Delete", json!({"onDelete": on_delete})).await?;
     }
-    for name in &measure::NAMESPACES[1..] {
+    for name in &NAMESPACES[1..] {
         let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": name}}))?;
         Api::all(client.clone()).create(&Default::default(), &namespace).await?;
     }
@@ -185,64 +186,6 @@ async fn deletions(client: &Client, pid: u32) -> Result<()> {
         println!("{count:>7} {kind:>16} {rate:>10.1} {rounds:>8}   rate {to_retain}, {to_delete}");
     }
     Ok(())
-}
-
-/// The ratios of the rounds of two provisioners, each of a round to its neighbour, since a machine is not equally fast all
-/// the time. So the middle is not the ratio of the two middle rounds.
-struct Ratios(Vec<f64>);
-
-impl Ratios {
-    fn new<T>(ours: &[T], theirs: &[T], ratio: impl Fn(&T, &T) -> f64) -> Self {
-        let mut ratios: Vec<_> = ours.iter().zip(theirs).map(|(our, their)| ratio(our, their)).collect();
-        ratios.sort_by(f64::total_cmp);
-        Self(ratios)
-    }
-}
-
-impl std::fmt::Display for Ratios {
-    /// The middle, and the least and the greatest without a tenth at either end.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (ratios, last) = (&self.0, self.0.len() - 1);
-        let cut = self.0.len() / 10;
-        write!(
-            f,
-            "{:.2} ({:.2} to {:.2})",
-            ratios[last / 2],
-            ratios[cut],
-            ratios[last - cut]
-        )
-    }
-}
-
-async fn class(client: &Client, name: &str, provisioner: &str, policy: &str, parameters: Value) -> Result<()> {
-    let class: StorageClass = serde_json::from_value(json!({
-        "metadata": {"name": name}, "provisioner": provisioner, "reclaimPolicy": policy, "parameters": parameters,
-    }))?;
-    Api::all(client.clone()).create(&Default::default(), &class).await?;
-    Ok(())
-}
-
-/// The round in the middle by time. Rounds of one claim each are one round of many.
-fn middle(mut rounds: Vec<Round>) -> Round {
-    rounds.sort_by_key(|round| round.whole);
-    let each: Vec<_> = rounds.iter().flat_map(|round| &round.each).copied().collect();
-    let mut middle = rounds.swap_remove(rounds.len() / 2);
-    if middle.each.len() == 1 {
-        middle.each = each;
-        middle.each.sort();
-    }
-    middle
-}
-
-fn row((count, namespaces): (usize, usize), who: &str, round: &Round, rounds: usize, ratio: String) {
-    let ms = |time: Duration| time.as_secs_f64() * 1000.0;
-    let rate = count as f64 / round.whole.as_secs_f64();
-    println!(
-        "{count:>7} {namespaces:>10} {who:>9} {rate:>10.1} {:>10.1} {:>10.1} {:>10.1} {rounds:>8}   {ratio}",
-        ms(round.percentile(50)),
-        ms(round.percentile(99)),
-        ms(round.whole),
-    );
 }
 
 fn cpus() -> usize {

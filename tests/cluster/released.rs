@@ -71,7 +71,11 @@ async fn the_deb_sets_a_server_up_and_serves_claims_as_a_service(stage: Arc<Stag
     let scene = stage.scene_on(plane.kubeconfig()).await?;
     scene.class(json!({})).await?;
     let guest = stage.guest("service", Template::Bare).await?;
-    let deb = std::fs::File::open(artifact("nfsprov_", ".deb")?)?;
+    let deb = artifact(
+        "nfsprov_",
+        &format!("_{}.deb", nfsprov_lab::kubernetes::architecture()?),
+    )?;
+    let deb = std::fs::File::open(deb)?;
     guest
         .ssh_with("cat >/tmp/nfsprov.deb && dpkg --install /tmp/nfsprov.deb", deb)
         .await?;

@@ -1,6 +1,7 @@
 //! What `make dist` has built, installed, run and removed somewhere clean; and what only Helm and Prometheus can judge.
 //!
-//! `make test-dist` runs all of it. Elsewhere the tests are ignored: they need dist/, root, and downloads.
+//! `make test-dist` runs all of it, with ARCH=arm64 on what is built for arm64: on amd64 its programs run under qemu's
+//! emulator. Elsewhere the tests are ignored: they need dist/, root, and downloads.
 
 mod chart;
 mod image;
@@ -26,6 +27,50 @@ fn artifact(start: &str, end: &str) -> PathBuf {
     dist.join(&found[0])
 }
 
+/// The architecture that is tested, as Debian and Go call it: `ARCH`, or this machine's.
+fn architecture() -> String {
+    std::env::var("ARCH").unwrap_or_else(|_| own_architecture().to_owned())
+}
+
+fn own_architecture() -> &'static str {
+    nfsprov_lab::kubernetes::architecture().unwrap()
+}
+
+/// The architecture that is tested, as Linux and rpm call it.
+fn machine() -> &'static str {
+    match architecture().as_str() {
+        "amd64" => "x86_64",
+        "arm64" => "aarch64",
+        other => panic!("nothing is built for {other}"),
+    }
+}
+
+/// The program that runs programs of the tested architecture, where the processor can't.
+fn emulator() -> Option<&'static str> {
+    (architecture() != own_architecture()).then_some("/usr/bin/qemu-aarch64-static")
+}
+
+/// Runs a program of the tested architecture.
+fn run_tested(program: &Path, args: &[&str]) -> Output {
+    match emulator() {
+        Some(emulator) => run(emulator, &[&[text(program)], args].concat()),
+        None => run(text(program), args),
+    }
+}
+
+/// Runs a program of the tested architecture in a root directory that has it, by chroot with these options.
+fn run_tested_inside(root: &Path, options: &[&str], program: &[&str]) -> Output {
+    let mut args = [options, &[text(root)]].concat();
+    if let Some(emulator) = emulator() {
+        std::fs::copy(emulator, root.join("emulator")).unwrap();
+        args.push("/emulator");
+    }
+    // With this variable errors ask for backtraces, which must not end a program that has no tables for them.
+    let mut command = Command::new("chroot");
+    command.args(args).args(program).env("RUST_BACKTRACE", "1");
+    command.output().unwrap()
+}
+
 /// A path as an argument.
 fn text(path: &Path) -> &str {
     path.to_str().expect("a path that is text")
@@ -39,11 +84,15 @@ fn run(program: &str, args: &[&str]) -> Output {
 
 /// stdout of a program that must succeed.
 fn done(program: &str, args: &[&str]) -> String {
-    let output = run(program, args);
+    stdout_of(run(program, args), &format!("{program} {args:?}"))
+}
+
+/// stdout of `command`, which must have succeeded.
+fn stdout_of(output: Output, command: &str) -> String {
     let (stdout, stderr) = (
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr),
     );
-    assert!(output.status.success(), "{program} {args:?}: {stdout}{stderr}");
+    assert!(output.status.success(), "{command}: {stdout}{stderr}");
     stdout.into_owned()
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::{artifact, done, run, text};
+use crate::{architecture, artifact, done, emulator, machine, run, run_tested_inside, stdout_of, text};
 
 /// Unpacks a Debian of this machine's release that has nothing but what is essential.
 fn fresh_root(root: &Path) {
@@ -25,10 +25,10 @@ fn check_package(package: &Path, install: &str, list: &str, remove: &str, own_fi
     let root = place.path().join("root");
     fresh_root(&root);
     let shell = |script: &str| done("sh", &["-euc", script, "sh", text(&root), text(package)]);
-    let inside = |args: &[&str]| done("chroot", &[&[text(&root)], args].concat());
+    let inside = |program: &[&str]| stdout_of(run_tested_inside(&root, &[], program), program[0]);
     shell(install);
-    assert!(inside(&["nfsprov", "version"]).contains(crate::VERSION));
-    let help = inside(&["kubectl-nfsprov", "doctor", "--help"]);
+    assert!(inside(&["/usr/bin/nfsprov", "version"]).contains(crate::VERSION));
+    let help = inside(&["/usr/bin/kubectl-nfsprov", "doctor", "--help"]);
     assert!(help.contains("Usage: kubectl nfsprov doctor"), "{help}");
     let files = shell(list);
     let both = [
@@ -50,11 +50,19 @@ fn check_package(package: &Path, install: &str, list: &str, remove: &str, own_fi
 #[test]
 #[ignore = "make test-dist builds what it tests"]
 fn the_deb_is_installed_run_and_purged() {
+    let deb = artifact("nfsprov_", &format!("_{}.deb", architecture()));
+    assert_eq!(
+        done("dpkg-deb", &["--field", text(&deb), "Architecture"]).trim(),
+        architecture()
+    );
+    // The root is of this machine's architecture.
+    let force = emulator().map_or("", |_| "--force-architecture");
+    let name = format!("nfsprov:{}", architecture());
     check_package(
-        &artifact("nfsprov_", ".deb"),
-        r#"cp "$2" "$1/nfsprov.deb"; chroot "$1" dpkg --install /nfsprov.deb"#,
-        r#"chroot "$1" dpkg --listfiles nfsprov"#,
-        r#"chroot "$1" dpkg --purge nfsprov"#,
+        &deb,
+        &format!(r#"cp "$2" "$1/nfsprov.deb"; chroot "$1" dpkg {force} --install /nfsprov.deb"#),
+        &format!(r#"chroot "$1" dpkg --listfiles {name}"#),
+        &format!(r#"chroot "$1" dpkg --purge {name}"#),
         &[
             "/lib/systemd/system/nfsprov@.service",
             "/usr/share/doc/nfsprov/copyright",
@@ -65,10 +73,12 @@ fn the_deb_is_installed_run_and_purged() {
 #[test]
 #[ignore = "make test-dist builds what it tests"]
 fn the_rpm_is_installed_run_and_erased() {
+    let rpm = artifact("nfsprov-", &format!(".{}.rpm", machine()));
+    let force = emulator().map_or("", |_| "--ignorearch");
     check_package(
-        &artifact("nfsprov-", ".rpm"),
+        &rpm,
         // Debian's root has a shell, but no rpm that knows of it.
-        r#"rpm --root "$1" --force-debian --nodeps --install "$2""#,
+        &format!(r#"rpm --root "$1" --force-debian --nodeps {force} --install "$2""#),
         r#"rpm --root "$1" --force-debian --query --list nfsprov"#,
         r#"rpm --root "$1" --force-debian --nodeps --erase nfsprov"#,
         &[
@@ -81,7 +91,7 @@ fn the_rpm_is_installed_run_and_erased() {
 #[test]
 #[ignore = "make test-dist builds what it tests"]
 fn lintian_finds_no_error_and_no_warning() {
-    let deb = artifact("nfsprov_", ".deb");
+    let deb = artifact("nfsprov_", &format!("_{}.deb", architecture()));
     done("lintian", &["--fail-on=error,warning", "--allow-root", text(&deb)]);
 }
 

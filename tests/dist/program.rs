@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::{ROOT, artifact, done, run, text};
+use crate::{ROOT, VERSION, architecture, artifact, done, machine, run_tested, run_tested_inside, stdout_of, text};
 
 /// A release is meant to be below this.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
@@ -15,25 +15,28 @@ fn the_program_runs_in_an_empty_root() {
     let program = artifact("nfsprov-", &format!("-linux-{}", architecture()));
     let bytes = fs::metadata(&program).unwrap().len();
     assert!(bytes < MOST_BYTES, "{bytes} bytes");
-    let linked = run("ldd", &[text(&program)]);
-    let linked = [linked.stdout, linked.stderr].concat();
-    let linked = String::from_utf8_lossy(&linked);
+    // Static, and for the processor that its name says.
+    let headers = done(
+        "readelf",
+        &["--file-header", "--program-headers", "--dynamic", text(&program)],
+    );
+    let processor = headers.lines().find(|line| line.trim_start().starts_with("Machine:"));
+    let processor = processor.unwrap().to_lowercase().replace('-', "_");
+    assert!(processor.contains(machine()), "{processor}");
     assert!(
-        linked.contains("statically linked") || linked.contains("not a dynamic executable"),
-        "{linked}"
+        !headers.contains("INTERP") && !headers.contains("(NEEDED)"),
+        "{headers}"
     );
 
     let root = tempfile::tempdir().unwrap();
     fs::copy(&program, root.path().join("nfsprov")).unwrap();
-    // With this variable errors ask for backtraces, which must not end the program.
-    let inside = |args: &[&str]| {
-        let args = [&["RUST_BACKTRACE=1", "chroot", text(root.path()), "/nfsprov"], args].concat();
-        run("env", &args)
-    };
+    let inside = |args: &[&str]| run_tested_inside(root.path(), &[], &[&["/nfsprov"], args].concat());
     let version = inside(&["version", "-o", "json"]);
     let version: serde_json::Value = serde_json::from_slice(&version.stdout).unwrap();
-    assert_eq!(version["version"], crate::VERSION);
+    assert_eq!(version["version"], VERSION);
     assert_ne!(version["commit"], "unknown");
+    let help = stdout_of(inside(&["--help"]), "nfsprov --help");
+    assert!(help.contains("Usage: nfsprov"), "{help}");
     let yaml = inside(&["create", "pvc", "data", "--size", "1Gi", "--class", "nfs"]);
     assert!(String::from_utf8_lossy(&yaml.stdout).contains("kind: PersistentVolumeClaim"));
 
@@ -57,7 +60,7 @@ fn the_program_runs_in_an_empty_root() {
 #[test]
 #[ignore = "make test-dist builds what it tests"]
 fn the_checksums_are_those_of_the_files() {
-    let dist = format!("{}/dist", crate::ROOT);
+    let dist = format!("{ROOT}/dist");
     let checked = done("sh", &["-c", "cd \"$1\" && sha256sum --check SHA256SUMS", "sh", &dist]);
     let files = fs::read_dir(&dist).unwrap().count();
     assert_eq!(checked.lines().count(), files - 1, "{checked}");
@@ -67,17 +70,25 @@ fn the_checksums_are_those_of_the_files() {
 #[ignore = "make test-dist builds what it tests"]
 fn packing_the_same_program_again_gives_the_same_files() {
     let again = tempfile::tempdir().unwrap();
-    let mut build = Command::new(format!("{ROOT}/packaging/build"));
-    // For variables of this cargo run, ring would be compiled again, and all that depends on it.
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_")) {
-        if name != "CARGO_HOME" {
-            build.env_remove(name);
+    let dist = Path::new(ROOT).join("dist");
+    let is_built = |name: &&str| dist.join(format!("nfsprov-{VERSION}-linux-{name}")).exists();
+    for built in ["amd64", "arm64"].iter().filter(|name| is_built(name)) {
+        let mut build = Command::new(format!("{ROOT}/packaging/build"));
+        // For variables of this cargo run, ring would be compiled again, and all that depends on it.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_")) {
+            if name != "CARGO_HOME" {
+                build.env_remove(name);
+            }
         }
+        let build = build
+            .env("NFSPROV_DIST", again.path())
+            .env("ARCH", built)
+            .output()
+            .unwrap();
+        assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
     }
-    let build = build.env("NFSPROV_DIST", again.path()).output().unwrap();
-    assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
     let sums = |dist: &Path| fs::read_to_string(dist.join("SHA256SUMS")).unwrap();
-    assert_eq!(sums(again.path()), sums(&Path::new(ROOT).join("dist")));
+    assert_eq!(sums(again.path()), sums(&dist));
 }
 
 #[test]
@@ -91,7 +102,7 @@ fn the_archive_for_sites_without_a_network_is_complete() {
     for file in [
         format!("-linux-{}", architecture()),
         format!("-image-{}.tar", architecture()),
-        format!("nfsprov-chart-{}.tgz", crate::VERSION),
+        format!("nfsprov-chart-{VERSION}.tgz"),
     ] {
         let line = format!("{file}: OK");
         assert!(
@@ -104,11 +115,13 @@ fn the_archive_for_sites_without_a_network_is_complete() {
 #[test]
 #[ignore = "make test-dist builds what it tests"]
 fn krew_gets_a_plugin_that_answers_as_one() {
-    let manifest = fs::read_to_string(format!("{}/dist/krew.yaml", crate::ROOT)).unwrap();
+    let manifest = fs::read_to_string(format!("{ROOT}/dist/krew.yaml")).unwrap();
     let manifest: serde_json::Value = serde_yaml::from_str(&manifest).unwrap();
-    assert_eq!(manifest["spec"]["version"], format!("v{}", crate::VERSION));
-    let platform = &manifest["spec"]["platforms"][0];
-    let archive = artifact("kubectl-nfsprov-", ".tar.gz");
+    assert_eq!(manifest["spec"]["version"], format!("v{VERSION}"));
+    let platforms = manifest["spec"]["platforms"].as_array().unwrap();
+    let is_tested = |platform: &&serde_json::Value| platform["selector"]["matchLabels"]["arch"] == architecture();
+    let platform = platforms.iter().find(is_tested).unwrap();
+    let archive = artifact("kubectl-nfsprov-", &format!("-linux-{}.tar.gz", architecture()));
     let name = archive.file_name().unwrap().to_str().unwrap();
     assert!(platform["uri"].as_str().unwrap().ends_with(name), "{platform}");
     let digest = done("sha256sum", &[text(&archive)]);
@@ -116,7 +129,7 @@ fn krew_gets_a_plugin_that_answers_as_one() {
     let directory = tempfile::tempdir().unwrap();
     done("tar", &["-xzf", text(&archive), "-C", text(directory.path())]);
     let plugin = directory.path().join(platform["bin"].as_str().unwrap());
-    let help = done(text(&plugin), &["doctor", "--help"]);
+    let help = stdout_of(run_tested(&plugin, &["doctor", "--help"]), "the plugin");
     assert!(help.contains("Usage: kubectl nfsprov doctor"), "{help}");
 }
 
@@ -134,13 +147,4 @@ fn the_sbom_names_the_crates_that_are_linked() {
         assert!(names.contains(&linked), "{linked} is not among {}", names.len());
     }
     assert!(!names.contains(&"insta"), "a library of the tests");
-}
-
-/// As Debian and Go call it.
-pub fn architecture() -> &'static str {
-    match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    }
 }

@@ -15,13 +15,14 @@ pub const TESTS: &[Test] = &[("the_released_image_serves_a_claim", |stage| Box::
 fn archive() -> Result<PathBuf> {
     let dist = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("dist");
     let files = std::fs::read_dir(&dist).context("dist/ is missing: make dist")?;
-    let names = files.filter_map(|file| Some(file.ok()?.path()));
-    names
-        .filter(|path| {
-            path.to_string_lossy()
-                .contains(concat!(env!("CARGO_PKG_VERSION"), "-image-"))
-        })
-        .find(|path| path.extension().is_some_and(|end| end == "tar"))
+    let mut paths = files.filter_map(|file| Some(file.ok()?.path()));
+    let end = format!(
+        "{}-image-{}.tar",
+        env!("CARGO_PKG_VERSION"),
+        nfsprov_lab::kubernetes::architecture()?
+    );
+    paths
+        .find(|path| path.to_string_lossy().ends_with(&end))
         .context("dist/ has no image of this version: make dist")
 }
 

@@ -286,7 +286,7 @@ fn identity(image: &Path) -> Result<String> {
 }
 
 /// FNV-1a, chosen for being the same on each machine and with each compiler.
-fn hash(parts: &[&str]) -> u64 {
+pub(crate) fn hash(parts: &[&str]) -> u64 {
     // The separator keeps parts apart: it occurs in no UTF-8 text.
     let bytes = parts.iter().flat_map(|part| part.bytes().chain([0xff]));
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {

@@ -3,8 +3,10 @@
 pub(crate) mod from_debian;
 mod from_modules;
 pub(crate) mod go;
+mod go_program;
 pub mod helm;
 mod module_file;
+pub mod peer;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -180,8 +182,11 @@ impl FromStr for Lane {
     }
 }
 
-/// This machine's architecture as Go calls it.
-fn architecture() -> Result<&'static str> {
+/// This machine's architecture as Go and Debian call it.
+///
+/// # Errors
+/// When the lab has no recipe for it.
+pub fn architecture() -> Result<&'static str> {
     match std::env::consts::ARCH {
         "x86_64" => Ok("amd64"),
         "aarch64" => Ok("arm64"),

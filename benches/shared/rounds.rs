@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
+use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::DeleteParams;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
-use serde_json::json;
-
-use super::ideal;
+use serde_json::{Value, json};
 
 /// How many clients make claims, PVs or directories, or delete them, at once.
 pub const CLIENTS: usize = 16;
@@ -142,31 +141,71 @@ pub fn processor_ticks(pid: u32) -> Result<u64> {
     Ok(fields[11].parse::<u64>()? + fields[12].parse::<u64>()?)
 }
 
-/// How many PVs a second the API server takes, from [`CLIENTS`] clients.
-pub async fn raw_posts(client: &Client, count: usize) -> Result<f64> {
-    let volumes: Api<PersistentVolume> = Api::all(client.clone());
-    let begun = Instant::now();
-    stream::iter(0..count)
-        .map(|number| {
-            let volumes = volumes.clone();
-            async move {
-                let mut claim = claim(&format!("raw-{number}"), "raw")?;
-                claim.metadata.uid = Some(format!("raw-{number}"));
-                claim.metadata.namespace = Some("default".to_owned());
-                volumes.create(&Default::default(), &ideal::volume(&claim)?).await?;
-                anyhow::Ok(())
-            }
-        })
-        .buffer_unordered(CLIENTS)
-        .try_collect::<()>()
-        .await?;
-    Ok(count as f64 / begun.elapsed().as_secs_f64())
-}
-
-fn claim(name: &str, class: &str) -> Result<PersistentVolumeClaim> {
+/// A claim of a class.
+pub fn claim(name: &str, class: &str) -> Result<PersistentVolumeClaim> {
     Ok(serde_json::from_value(json!({
         "metadata": {"name": name},
         "spec": {"storageClassName": class, "accessModes": ["ReadWriteMany"],
                  "resources": {"requests": {"storage": "1Gi"}}},
     }))?)
+}
+
+/// The ratios of the rounds of two provisioners, each of a round to its neighbour, since a machine is not equally fast all
+/// the time. So the middle is not the ratio of the two middle rounds.
+pub struct Ratios(Vec<f64>);
+
+impl Ratios {
+    pub fn new<T>(ours: &[T], theirs: &[T], ratio: impl Fn(&T, &T) -> f64) -> Self {
+        let mut ratios: Vec<_> = ours.iter().zip(theirs).map(|(our, their)| ratio(our, their)).collect();
+        ratios.sort_by(f64::total_cmp);
+        Self(ratios)
+    }
+}
+
+impl std::fmt::Display for Ratios {
+    /// The middle, and the least and the greatest without a tenth at either end.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (ratios, last) = (&self.0, self.0.len() - 1);
+        let cut = self.0.len() / 10;
+        write!(
+            f,
+            "{:.2} ({:.2} to {:.2})",
+            ratios[last / 2],
+            ratios[cut],
+            ratios[last - cut]
+        )
+    }
+}
+
+/// Creates a StorageClass.
+pub async fn class(client: &Client, name: &str, provisioner: &str, policy: &str, parameters: Value) -> Result<()> {
+    let class: StorageClass = serde_json::from_value(json!({
+        "metadata": {"name": name}, "provisioner": provisioner, "reclaimPolicy": policy, "parameters": parameters,
+    }))?;
+    Api::all(client.clone()).create(&Default::default(), &class).await?;
+    Ok(())
+}
+
+/// The round in the middle by time. Rounds of one claim each are one round of many.
+pub fn middle(mut rounds: Vec<Round>) -> Round {
+    rounds.sort_by_key(|round| round.whole);
+    let each: Vec<_> = rounds.iter().flat_map(|round| &round.each).copied().collect();
+    let mut middle = rounds.swap_remove(rounds.len() / 2);
+    if middle.each.len() == 1 {
+        middle.each = each;
+        middle.each.sort();
+    }
+    middle
+}
+
+/// Prints what the round in the middle gave.
+pub fn row((count, namespaces): (usize, usize), who: &str, round: &Round, rounds: usize, ratio: String) {
+    let ms = |time: Duration| time.as_secs_f64() * 1000.0;
+    let rate = count as f64 / round.whole.as_secs_f64();
+    println!(
+        "{count:>7} {namespaces:>10} {who:>9} {rate:>10.1} {:>10.1} {:>10.1} {:>10.1} {rounds:>8}   {ratio}",
+        ms(round.percentile(50)),
+        ms(round.percentile(99)),
+        ms(round.whole),
+    );
 }
