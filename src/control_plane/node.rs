@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 
 use super::Gate;
 use super::files::{self, FileEdit, Server};
@@ -50,7 +50,9 @@ impl Node {
     /// In which state the host is left, and why.
     pub(crate) async fn apply_edits(&self, edits: &[FileEdit], wanted: Gate, limit: Duration) -> Result<()> {
         let script = step::step_script(&self.server, edits, wanted, limit.as_secs());
-        let output = self.host.run(&script, limit.max(SILENCE)).await?;
+        let output = self.host.run(&script, limit.max(SILENCE)).await.map_err(|error| {
+            anyhow!("{error}; the host may continue by itself: it verifies the change, and undoes it if the API server is not ready")
+        })?;
         let name = self.name();
         let why = format!("the API server was not ready after {} s", limit.as_secs());
         match output.status {

@@ -1,6 +1,6 @@
 //! The script that a server node runs (PURE): it changes files, restarts the API server, waits until the node's own
-//! `/readyz` answers, and restores everything if it does not. A connection that is lost while it waits ends it without
-//! that undo.
+//! `/readyz` answers, and restores everything if it does not. A lost connection does not end it: writes to it fail, and
+//! the script continues.
 
 use super::Gate;
 use super::files::{FileEdit, Installed, Server, copy_of};
@@ -78,7 +78,7 @@ pub(crate) fn step_script(server: &Server, edits: &[FileEdit], wanted: Gate, sec
         Gate::Unset => Gate::Set,
     };
     format!(
-        "umask 077\nendpoint={endpoint}\n{FUNCTIONS}restart() {{ {restart}; }}\nis_new() {{ {is_new}; }}\n\
+        "trap '' HUP PIPE\numask 077\nendpoint={endpoint}\n{FUNCTIONS}restart() {{ {restart}; }}\nis_new() {{ {is_new}; }}\n\
          ready() {{\n  left={seconds}; good=0\n  while [ $good -lt 3 ]; do\n    case $(code) in\n      \
          200|401|403) if is_new \"$1\"; then good=$((good + 1)); else good=0; fi ;;\n      *) good=0 ;;\n    esac\n    \
          [ $good -ge 3 ] && break\n    [ $left -gt 0 ] || return 1\n    left=$((left - 1)); sleep 1; echo\n  done\n}}\n\

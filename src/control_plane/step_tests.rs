@@ -2,7 +2,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use super::super::files::parse_answer;
 use super::*;
@@ -15,6 +15,12 @@ const AFTER: &str = "new 'text'\n\n";
 
 /// Runs a step below `root`, with stand-ins: `curl` prints what `codes` says, and a restart is written down.
 fn run(root: &Path, path: &str, codes: &str) -> i32 {
+    let status = run_in(&["sh"], root, path, codes, Stdio::null);
+    status.code().unwrap()
+}
+
+/// As [`run`], in this shell. `output` opens its standard output and error; the other end of a pipe is closed at once.
+fn run_in(shell: &[&str], root: &Path, path: &str, codes: &str, output: fn() -> Stdio) -> ExitStatus {
     let (installed, answer) = match path {
         MANIFEST => ("unit", format!("{MANIFEST} 2\n{{}}\n")),
         _ => ("unit k3s", String::new()),
@@ -34,20 +40,22 @@ fn run(root: &Path, path: &str, codes: &str) -> i32 {
     let stand_ins = format!(
         "sleep() {{ :; }}; sync() {{ :; }}; systemctl() {{ echo \"$@\" >>{root}/systemctl; }}; curl() {{ {codes}; }}\n"
     );
-    let mut shell = Command::new("sh");
-    shell
+    let mut command = Command::new(shell[0]);
+    command
+        .args(&shell[1..])
         .arg("-s")
         .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let mut child = shell.spawn().unwrap();
+        .stdout(output())
+        .stderr(output());
+    let mut child = command.spawn().unwrap();
+    drop((child.stdout.take(), child.stderr.take()));
     child
         .stdin
         .take()
         .unwrap()
         .write_all((stand_ins + &script).as_bytes())
         .unwrap();
-    child.wait().unwrap().code().unwrap()
+    child.wait().unwrap()
 }
 
 #[test]
@@ -89,6 +97,24 @@ fn a_step_is_done_whole_or_undone_on_the_host() {
             let wanted = if text == AFTER { 1 } else { 2 };
             assert_eq!(restarts.matches("restart k3s").count(), wanted, "{what}");
         }
+    }
+}
+
+#[test]
+fn a_step_whose_connection_is_lost_is_undone_all_the_same() {
+    for shell in [&["sh"][..], &["bash", "--posix"], &["busybox", "sh"]] {
+        if Command::new(shell[0]).arg("--help").output().is_err() {
+            eprintln!("skipped: {shell:?} is not installed");
+            continue;
+        }
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join(CONFIG.trim_start_matches('/'));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, BEFORE).unwrap();
+        let codes = format!("if grep -q new {}; then echo 000; else echo 200; fi", path.display());
+        let status = run_in(shell, root.path(), CONFIG, &codes, Stdio::piped);
+        assert_eq!(status.code(), Some(i32::from(PUT_BACK)), "{shell:?}: {status}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), BEFORE, "{shell:?}");
     }
 }
 
