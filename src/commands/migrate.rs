@@ -4,10 +4,12 @@
 //! same time: the first has no pods left before the second starts.
 
 use anyhow::{Context, Result, anyhow, bail};
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared, pending};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::api::storage::v1::StorageClass;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::runtime::wait::{await_condition, conditions};
 use kube::{Api, ResourceExt};
 use serde_json::json;
@@ -16,6 +18,8 @@ use tokio::time::timeout;
 use super::{cluster_options, stop_signal};
 use crate::cli::{self, Global, Migrate};
 use crate::cluster::{self, ClientUse, Cluster, connect, list_filtered};
+use crate::doctor::Object;
+use crate::doctor::fix::{self, plan::Effect};
 use crate::exit::{Exit, UsageError};
 use crate::image::IMAGE;
 use crate::manifest::handover::{self, Direction, Handover, REPLICAS_BEFORE};
@@ -27,6 +31,9 @@ use crate::provisioner::election;
 /// The test claim that shows that volumes are provisioned again.
 const TEST_CLAIM: &str = "nfsprov-migration-test";
 
+/// Resolves when the run is to end.
+type Stop = Shared<BoxFuture<'static, ()>>;
+
 /// A migration in one direction or the other.
 struct Migration {
     cluster: Cluster,
@@ -37,7 +44,7 @@ struct Migration {
 }
 
 /// Shows the plan, asks, hands the claims over or back, and checks the result with a test claim, whose failure undoes
-/// nothing. Only a handover can be interrupted.
+/// nothing. A signal ends it while it waits: a handover is then undone, and the test claim deleted.
 pub async fn run(action: Migrate, global: &Global) -> Result<Exit> {
     let Migrate::NfsSubdirExternalProvisioner(args) = action;
     let cluster = connect(&cluster_options(global), ClientUse::LongRunning).await?;
@@ -70,12 +77,12 @@ pub async fn run(action: Migrate, global: &Global) -> Result<Exit> {
             bail!("nothing was changed");
         }
     }
-    let stop = stop_signal()?;
+    let stop = stop_signal()?.boxed().shared();
     match direction {
-        Direction::ToNfsprov => migration.hand_over(stop).await?,
-        Direction::ToUpstream => migration.hand_back(migration.handover.replicas_to_restore()).await?,
+        Direction::ToNfsprov => migration.hand_over(&stop).await?,
+        Direction::ToUpstream => migration.hand_back(&stop).await?,
     }
-    migration.bind_test_claim().await?;
+    migration.bind_test_claim(&stop).await?;
     Ok(Exit::Done)
 }
 
@@ -122,7 +129,7 @@ impl Migration {
             flavor: Flavor::Nfsprov,
         });
         let mut documents = render_manifest(&values, &Template::built_in(&values))?.documents;
-        documents.retain(|document| kind_of(document) != "StorageClass");
+        documents.retain(|document| kind_of(&document.object) != "StorageClass");
         Ok(Self {
             cluster,
             handover,
@@ -173,55 +180,75 @@ impl Migration {
         found.map_err(|error| anyhow!("cannot read deployment/{name}: {}", cluster::describe_error(&error)))
     }
 
-    /// Scales upstream to 0, then starts nfsprov. Undoes both if a step fails or `stop` resolves: nfsprov is then
-    /// deleted, even if it ran before, and upstream gets its replicas back. Always an error then.
-    async fn hand_over(&self, stop: impl Future<Output = ()>) -> Result<()> {
+    /// Scales upstream to 0, then starts nfsprov. If a step fails or `stop` resolves, undoes what this run did: objects
+    /// of nfsprov that existed before get their former content, and upstream its replicas. Always an error then.
+    async fn hand_over(&self, stop: &Stop) -> Result<()> {
         let theirs = &self.handover.deployment;
+        let mut before = Vec::new();
+        for document in &self.documents {
+            before.push(apply::read_object(&self.cluster, &document.object).await?);
+        }
         let done = async {
             self.scale_deployment(theirs, 0, Some(self.handover.replicas)).await?;
-            self.wait_for_no_pods(theirs).await?;
+            self.wait_for_no_pods(theirs, stop).await?;
             for document in &self.documents {
                 let applied =
                     apply::apply_object(&self.cluster, &document.object, apply::ApplyOptions::default()).await?;
                 output::print(&format!("{} {applied}\n", apply::object_title(&document.object)))?;
             }
-            self.wait_until_available(&self.args.name).await
+            self.wait_for_rollout(&self.args.name, stop).await
         };
-        let done = tokio::select! {
-            done = done => done,
-            () = stop => Err(anyhow!("interrupted")),
-        };
-        let Err(error) = done else { return Ok(()) };
+        let Err(error) = done.await else { return Ok(()) };
         output::say(&format!("{error:#}; undoing"));
+        let never = pending().boxed().shared();
         // A Deployment that was at 0 stays at 0.
-        match self.hand_back(self.handover.replicas).await {
-            Ok(()) => Err(error.context(format!(
-                "nfsprov did not take over, and deployment/{theirs} runs as before"
-            ))),
+        match self.restore_state(&before, self.handover.replicas, &never).await {
+            Ok(()) => {
+                let ran_before = before.iter().flatten().any(|object| kind_of(object) == "Deployment");
+                Err(error.context(self.handover.describe_undone(&self.args.name, ran_before)))
+            }
             Err(undo) => Err(error.context(format!(
                 "nfsprov did not take over, and undoing failed too ({undo:#}); run migrate with --back"
             ))),
         }
     }
 
-    /// Removes nfsprov, whose objects need not exist, then scales upstream to `replicas` and waits until it is
-    /// available; 0 leaves it as it is. Ends at the first step that fails, and undoes nothing.
-    async fn hand_back(&self, replicas: i32) -> Result<()> {
+    /// Removes nfsprov, and scales upstream to the replicas that it had. Can be run again after an error, or after
+    /// `stop`, which is one.
+    async fn hand_back(&self, stop: &Stop) -> Result<()> {
+        let nothing = vec![None; self.documents.len()];
+        let replicas = self.handover.replicas_to_restore();
+        let restored = self.restore_state(&nothing, replicas, stop).await;
+        restored.with_context(|| {
+            let theirs = &self.handover.deployment;
+            format!("deployment/{theirs} does not run again yet; run migrate with --back again")
+        })
+    }
+
+    /// Gives nfsprov's objects the content that they had before, and deletes those that did not exist. Then scales
+    /// upstream to `replicas` and waits for its rollout; 0 leaves it as it is. Ends at the first step that fails.
+    async fn restore_state(&self, before: &[Option<DynamicObject>], replicas: i32, stop: &Stop) -> Result<()> {
         let (ours, theirs) = (&self.args.name, &self.handover.deployment);
-        if self.read_deployment(ours).await?.is_some() {
-            self.scale_deployment(ours, 0, None).await?;
-            self.wait_for_no_pods(ours).await?;
-        }
-        for document in self.documents.iter().rev() {
-            if apply::delete_object(&self.cluster, &document.object).await? {
-                output::print(&format!("{} deleted\n", apply::object_title(&document.object)))?;
+        for (document, before) in self.documents.iter().zip(before).rev() {
+            let object = &document.object;
+            if let Some(before) = before {
+                let restored = apply::restore_object(&self.cluster, object, before).await?;
+                output::print(&format!("{} {restored}\n", apply::object_title(object)))?;
+                continue;
+            }
+            if kind_of(object) == "Deployment" && self.read_deployment(ours).await?.is_some() {
+                self.scale_deployment(ours, 0, None).await?;
+                self.wait_for_no_pods(ours, stop).await?;
+            }
+            if apply::delete_object(&self.cluster, object).await? {
+                output::print(&format!("{} deleted\n", apply::object_title(object)))?;
             }
         }
         if replicas == 0 {
             return Ok(());
         }
         self.scale_deployment(theirs, replicas, None).await?;
-        self.wait_until_available(theirs).await
+        self.wait_for_rollout(theirs, stop).await
     }
 
     /// Scales a Deployment and annotates it with the replicas that it had, `former_replicas`; 0 keeps the annotation of
@@ -246,8 +273,8 @@ impl Migration {
     }
 
     /// Waits until no pod with the Deployment's labels is left, terminating ones included; an error after the timeout,
-    /// or if it selects its pods by expressions only. The Deployment must be scaled to 0.
-    async fn wait_for_no_pods(&self, name: &str) -> Result<()> {
+    /// at `stop`, or if it selects its pods by expressions only. The Deployment must be scaled to 0.
+    async fn wait_for_no_pods(&self, name: &str, stop: &Stop) -> Result<()> {
         let deployment = self
             .read_deployment(name)
             .await?
@@ -273,7 +300,7 @@ impl Migration {
                 await_condition(pods.clone(), &pod.name_any(), conditions::is_deleted(&uid)).await?;
             }
         };
-        timeout(self.args.timeout, waiting).await.map_err(|_| {
+        or_stop(stop, timeout(self.args.timeout, waiting)).await?.map_err(|_| {
             anyhow!(
                 "the pods of deployment/{name} have not ended after {:?}; `kubectl -n {} get pods` shows them",
                 self.args.timeout,
@@ -282,29 +309,26 @@ impl Migration {
         })?
     }
 
-    /// Waits until the Deployment's controller has seen its current version and a pod is available, be it one of an
-    /// earlier version; an error after the timeout. A Deployment that doesn't exist yet is waited for.
-    async fn wait_until_available(&self, name: &str) -> Result<()> {
-        let is_available = |deployment: Option<&Deployment>| {
-            let Some(deployment) = deployment else { return false };
-            let Some(status) = &deployment.status else { return false };
-            status.observed_generation >= deployment.metadata.generation && status.available_replicas.unwrap_or(0) > 0
-        };
-        let waiting = await_condition(self.deployments_api(), name, is_available);
-        match timeout(self.args.timeout, waiting).await {
-            Ok(available) => available.map(drop).map_err(anyhow::Error::from),
-            Err(_) => bail!(
-                "deployment/{name} is not available after {:?}; `nfsprov doctor -n {}` names the cause",
+    /// Waits until all pods of the Deployment are of its current version, and ready; an error after the timeout, or at
+    /// `stop`. A Deployment that doesn't exist yet is waited for.
+    async fn wait_for_rollout(&self, name: &str, stop: &Stop) -> Result<()> {
+        let deployment = Object::of("Deployment", &self.handover.namespace, name);
+        let title = deployment.title();
+        let effect = Effect::RolledOut(deployment);
+        let waiting = fix::apply::wait(&self.cluster, &effect, self.args.timeout);
+        if let Some(state) = or_stop(stop, waiting).await?? {
+            bail!(
+                "{title} is {state} after {:?}; `nfsprov doctor -n {}` names the cause",
                 self.args.timeout,
                 self.handover.namespace
-            ),
-        }?;
+            );
+        }
         Ok(output::print(&format!("deployment/{name} is available\n"))?)
     }
 
-    /// Creates a test claim, waits until it is Bound, and deletes it in any case; an error if it was not Bound in time,
-    /// or a claim of its name exists. Only a note if no class suits.
-    async fn bind_test_claim(&self) -> Result<()> {
+    /// Creates a test claim, waits until it is Bound, and deletes it in any case; an error if it was not Bound in time
+    /// or before `stop`, or a claim of its name exists. Only a note if no class suits.
+    async fn bind_test_claim(&self, stop: &Stop) -> Result<()> {
         let Some(class) = &self.handover.test_class else {
             output::say("note: no class suits a test claim; watch the next claim yourself");
             return Ok(());
@@ -323,12 +347,14 @@ impl Migration {
             let status = claim.and_then(|claim| claim.status.as_ref());
             status.and_then(|status| status.phase.as_deref()) == Some("Bound")
         };
-        let bound = timeout(self.args.timeout, await_condition(claims.clone(), TEST_CLAIM, is_bound)).await;
+        let waiting = timeout(self.args.timeout, await_condition(claims.clone(), TEST_CLAIM, is_bound));
+        let bound = or_stop(stop, waiting).await;
         claims
             .delete(TEST_CLAIM, &DeleteParams::default())
             .await
             .map_err(refused)?;
-        match bound {
+        let stopped = || format!("pvc/{TEST_CLAIM} was not Bound yet, and is deleted; the migration stays as it is");
+        match bound.with_context(stopped)? {
             Ok(bound) => bound.map(drop)?,
             Err(_) => bail!(
                 "pvc/{TEST_CLAIM} was not Bound after {:?}; `nfsprov doctor -n {}` names the cause, and --back undoes \
@@ -341,6 +367,15 @@ impl Migration {
     }
 }
 
-fn kind_of(document: &Document) -> &str {
-    document.object.types.as_ref().map_or("", |types| types.kind.as_str())
+/// Awaits `work`; an error if the run is interrupted before.
+async fn or_stop<T>(stop: &Stop, work: impl Future<Output = T>) -> Result<T> {
+    tokio::select! {
+        biased;
+        () = stop.clone() => bail!("interrupted"),
+        done = work => Ok(done),
+    }
+}
+
+fn kind_of(object: &DynamicObject) -> &str {
+    object.types.as_ref().map_or("", |types| types.kind.as_str())
 }

@@ -77,6 +77,44 @@ pub async fn apply_object(cluster: &Cluster, object: &DynamicObject, how: ApplyO
     })
 }
 
+/// Reads the object of this kind and name; `None` if it doesn't exist.
+///
+/// # Errors
+/// The API server's refusal, naming the object.
+pub async fn read_object(cluster: &Cluster, object: &DynamicObject) -> Result<Option<DynamicObject>> {
+    let found = api_for(cluster, object)?.get_opt(&object.name_any()).await;
+    found.map_err(|error| {
+        anyhow!(
+            "cannot read {}: {}",
+            object_title(object),
+            cluster::describe_error(&error)
+        )
+    })
+}
+
+/// Applies the content that `object`, which was applied, had `before`, also in fields of other field managers.
+///
+/// # Errors
+/// As [`apply_object`].
+pub async fn restore_object(cluster: &Cluster, object: &DynamicObject, before: &DynamicObject) -> Result<Applied> {
+    let options = ApplyOptions {
+        force: true,
+        ..ApplyOptions::default()
+    };
+    apply_object(cluster, &former_object(object, before), options).await
+}
+
+/// The object as it was before, without what the cluster writes.
+fn former_object(object: &DynamicObject, before: &DynamicObject) -> DynamicObject {
+    let mut former = object.clone();
+    former.data.clone_from(&before.data);
+    if let Some(fields) = former.data.as_object_mut() {
+        fields.remove("status");
+    }
+    former.metadata.labels.clone_from(&before.metadata.labels);
+    former
+}
+
 /// Deletes an object; false if it didn't exist. Does not wait until it is gone.
 ///
 /// # Errors
@@ -190,6 +228,27 @@ mod tests {
         let ports = &set["spec"]["template"]["spec"]["containers"][0]["ports"];
         let wanted = json!([{"containerPort": 80, "protocol": "TCP"}, {"containerPort": 53, "protocol": "UDP"}]);
         assert_eq!(*ports, wanted);
+    }
+
+    #[test]
+    fn a_former_object_has_only_what_users_wrote() {
+        let object = |value: Value| -> DynamicObject { serde_json::from_value(value).unwrap() };
+        let applied = object(json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "ours", "namespace": "storage"},
+            "spec": {"replicas": 2, "template": {"image": "new"}},
+        }));
+        let before = object(json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "ours", "namespace": "storage", "resourceVersion": "7", "uid": "u",
+                         "managedFields": [], "labels": {"team": "storage"}},
+            "spec": {"replicas": 1, "template": {"image": "old"}}, "status": {"replicas": 1},
+        }));
+        let wanted = json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "ours", "namespace": "storage", "labels": {"team": "storage"}},
+            "spec": {"replicas": 1, "template": {"image": "old"}},
+        });
+        assert_eq!(serde_json::to_value(former_object(&applied, &before)).unwrap(), wanted);
     }
 
     #[test]

@@ -152,6 +152,20 @@ impl Handover {
         self.replicas_before.unwrap_or(self.replicas).max(1)
     }
 
+    /// What holds again after a handover that failed was undone, for people; `ours` is nfsprov's Deployment, which
+    /// `ran_before` or did not exist before.
+    pub fn describe_undone(&self, ours: &str, ran_before: bool) -> String {
+        let theirs = format!("deployment/{}", self.deployment);
+        match (ran_before, self.replicas) {
+            (false, 0) => {
+                format!("nfsprov did not take over, and {theirs} stays at 0 replicas; migrate with --back starts it")
+            }
+            (false, _) => format!("nfsprov did not take over, and {theirs} runs as before"),
+            (true, 0) => format!("deployment/{ours} is as it was before, and {theirs} stays at 0 replicas"),
+            (true, _) => format!("deployment/{ours} and {theirs} are as they were before"),
+        }
+    }
+
     /// The steps of a migration, for people; `ours` is the name of nfsprov's Deployment.
     pub fn describe_steps(&self, direction: Direction, ours: &str) -> Vec<String> {
         let Self {
@@ -169,7 +183,7 @@ impl Handover {
                     "apply {ours}, with its account and permissions; it serves {} from {}:{}",
                     self.provisioner, self.server, self.path
                 ),
-                format!("wait until {ours} is available; if it is not, undo both"),
+                format!("wait until {ours} is available; if it is not, undo these steps"),
             ],
             Direction::ToUpstream => vec![
                 format!(

@@ -196,7 +196,7 @@ fn the_plan_names_each_object_and_never_has_two_serve() {
             "scale deployment/nfs-client-provisioner -n storage from 1 to 0, and wait until its pods have ended",
             "apply deployment/nfsprov -n storage, with its account and permissions; it serves fuseim.pri/ifs from \
              10.0.0.1:/nfsdata",
-            "wait until deployment/nfsprov -n storage is available; if it is not, undo both",
+            "wait until deployment/nfsprov -n storage is available; if it is not, undo these steps",
             "create a claim of class c in storage, wait until it is Bound, and delete it",
         ]
     );
@@ -220,4 +220,20 @@ fn the_plan_names_each_object_and_never_has_two_serve() {
         Handover::from_deployment(&by_hand, &[]).unwrap().replicas_to_restore(),
         1
     );
+}
+
+#[test]
+fn a_handover_that_failed_is_undone_to_what_was_before() {
+    // nfsprov's Deployment existed before, the replicas of upstream's, what is said after the undo.
+    for (ran_before, replicas, words) in rows! {
+        (false, 2, "nfsprov did not take over, and deployment/nfs-client-provisioner runs as before"),
+        (false, 0, "nfsprov did not take over, and deployment/nfs-client-provisioner stays at 0 replicas; \
+                    migrate with --back starts it"),
+        (true, 0, "deployment/ours is as it was before, and deployment/nfs-client-provisioner stays at 0 replicas"),
+        (true, 2, "deployment/ours and deployment/nfs-client-provisioner are as they were before"),
+    } {
+        let handover = deployment(|object| object["spec"]["replicas"] = replicas.into());
+        let handover = Handover::from_deployment(&handover, &[]).unwrap();
+        assert_eq!(handover.describe_undone("ours", ran_before), words);
+    }
 }

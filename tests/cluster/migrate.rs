@@ -9,13 +9,16 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, ServiceAccount};
 use kube::api::{ListParams, Patch, PatchParams};
+use kube::runtime::wait::await_condition;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, ResourceExt};
-use serde_json::json;
+use nfsprov_lab::process::Process;
+use serde_json::{Value, json};
+use tokio::time::timeout;
 
-use crate::kit::{Provisioner, Scene, said};
+use crate::kit::{NFSPROV, PATIENCE, Provisioner, Scene, said};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -110,6 +113,61 @@ async fn migrate(scene: &Scene, starts_ours: bool, args: &[&str]) -> Result<(Str
     }
 }
 
+/// Starts the tool without a stand-in, interrupts it once `is_waiting`, and gives what it printed; its status must be 1.
+async fn interrupt<W: Future<Output = Result<()>>>(scene: &Scene, args: &[&str], is_waiting: W) -> Result<String> {
+    let log = scene.stage.file("migrate.log");
+    let mut command = tokio::process::Command::new(NFSPROV);
+    command.arg("--kubeconfig").arg(&scene.kubeconfig);
+    command.args([
+        "-n",
+        &scene.namespace,
+        "migrate",
+        "nfs-subdir-external-provisioner",
+        "--yes",
+    ]);
+    command.args(args);
+    let mut process = Process::spawn("nfsprov migrate", &log, command)?;
+    timeout(PATIENCE, is_waiting).await.context("it does not wait")??;
+    process.signal("INT")?;
+    let status = timeout(PATIENCE, process.wait()).await.context("it does not end")??;
+    let printed = std::fs::read_to_string(&log)?;
+    ensure!(status.code() == Some(1), "{status}: {printed}");
+    Ok(printed)
+}
+
+/// nfsprov runs already, and upstream is at 0: runs that fail or are interrupted leave both so.
+async fn repeat_without_success(scene: &Scene) -> Result<()> {
+    let replicas_and_image = async |name: &str| -> Result<(Value, Value)> {
+        let deployment = deployment(scene, name).await?.context("no Deployment")?;
+        let spec = serde_json::to_value(deployment.spec)?;
+        let image = spec["template"]["spec"]["containers"][0]["image"].clone();
+        Ok((spec["replicas"].clone(), image))
+    };
+    let before = replicas_and_image(OURS).await?;
+    let broken = ["--yes", "--timeout", "5s", "--image", "registry.example/nfsprov:none"];
+    let (stdout, stderr, code) = migrate(scene, false, &broken).await?;
+    let words = format!("deployment/{OURS} is as it was before, and deployment/{UPSTREAM} stays at 0 replicas");
+    ensure!(code == 1 && stderr.contains(&words), "{stdout}{stderr}");
+    ensure!(replicas_and_image(OURS).await? == before);
+    ensure!(replicas_and_image(UPSTREAM).await?.0 == json!(0));
+
+    // No provisioner runs now, so the test claim stays Pending.
+    const TEST_CLAIM: &str = "nfsprov-migration-test";
+    let created = |claim: Option<&PersistentVolumeClaim>| claim.is_some();
+    let is_waiting = async {
+        await_condition(scene.claims(), TEST_CLAIM, created).await?;
+        anyhow::Ok(())
+    };
+    let printed = interrupt(scene, &[], is_waiting).await?;
+    ensure!(printed.contains("the migration stays as it is"), "{printed}");
+    let gone = |claim: Option<&PersistentVolumeClaim>| claim.is_none();
+    timeout(PATIENCE, await_condition(scene.claims(), TEST_CLAIM, gone))
+        .await
+        .context("the test claim is left")??;
+    ensure!(replicas_and_image(OURS).await? == before);
+    Ok(())
+}
+
 async fn a_migration_goes_there_and_back_with_a_claim_in_flight(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene.class(json!({"parameters": {"onDelete": "delete"}})).await?;
@@ -141,6 +199,20 @@ async fn a_migration_goes_there_and_back_with_a_claim_in_flight(stage: Arc<Stage
             == Some("1")
     );
     ensure!(deployment(&scene, OURS).await?.is_some());
+    repeat_without_success(&scene).await?;
+
+    // Interrupted on the way back, the rest is left to the next run.
+    let is_scaled = |deployment: Option<&Deployment>| {
+        let spec = deployment.and_then(|deployment| deployment.spec.as_ref());
+        spec.is_some_and(|spec| spec.replicas == Some(1))
+    };
+    let deployments: Api<Deployment> = Api::namespaced(scene.client.clone(), &scene.namespace);
+    let is_waiting = async {
+        await_condition(deployments, UPSTREAM, is_scaled).await?;
+        anyhow::Ok(())
+    };
+    let printed = interrupt(&scene, &["--back"], is_waiting).await?;
+    ensure!(printed.contains("run migrate with --back again"), "{printed}");
 
     // Nobody serves the class afterwards here, so no claim can show that somebody does.
     scene.classes().delete(&scene.class, &Default::default()).await?;
