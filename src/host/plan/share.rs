@@ -8,10 +8,10 @@ use super::{Plan, Step, check_system};
 use crate::host::exports_file::{self, DesiredExport};
 use crate::host::facts::Facts;
 
-/// The plan that adds `clients` to nfsprov's line for the directory `path`, all with the options of the line's first
-/// client, and lets them through the firewall. `now` is in seconds since 1970. Nothing else changes on the host.
+/// The plan that adds `clients` to nfsprov's line for the directory `path`, with the options that all its clients have,
+/// and lets them through the firewall. `now` is in seconds since 1970. Nothing else changes on the host.
 ///
-/// Refused if nfsprov does not export the directory yet: the path may come from objects that a tenant of the cluster
+/// Refused if its clients have different options, and if nfsprov does not export the directory yet: the path may come from objects that a tenant of the cluster
 /// writes, and only an administrator may add an export, with `setup-server`.
 pub fn plan_share(facts: &Facts, path: &str, clients: &[String], now: i64) -> Plan {
     let (system, choice) = check_system(facts, now);
@@ -26,11 +26,21 @@ pub fn plan_share(facts: &Facts, path: &str, clients: &[String], now: i64) -> Pl
             return Plan { steps };
         }
     };
-    let Some(options) = ours.first().map(|entry| entry.options.clone()) else {
+    let Some(first) = ours.first() else {
         let why = format!("nfsprov does not export {path} there; only setup-server creates exports");
         let steps = vec![system, refused(why)];
         return Plan { steps };
     };
+    if let Some(other) = ours.iter().find(|entry| entry.options != first.options) {
+        let why = format!(
+            "the clients of {path} have different options, {} ({}) and {} ({}); setup-server --options gives all the \
+             same",
+            first.client, first.options, other.client, other.options
+        );
+        let steps = vec![system, refused(why)];
+        return Plan { steps };
+    }
+    let options = first.options.clone();
     let known = ours.into_iter().map(|entry| entry.client);
     let server = DesiredServer {
         wanted: DesiredExport {

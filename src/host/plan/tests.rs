@@ -333,6 +333,16 @@ fn a_server_lets_more_clients_in_and_is_otherwise_left_as_it_was_set_up() {
         let plan = plan_share(&facts, path, &["10.0.0.9".to_owned()], NOW);
         assert!(plan.refused() && !plan.changes(), "{path} of {exports}: {plan:?}");
     }
+    // One line can't give each client its own options, and must give none more than it had.
+    let line = line.replace('\n', " 10.0.0.6(rw,no_root_squash)\n");
+    facts.exports = Some(ours(&line).unwrap().into_bytes());
+    let plan = plan_share(&facts, "/nfsdata", &["10.0.0.9".to_owned()], NOW);
+    assert_eq!(
+        says(step(&plan, "exports")),
+        "refused: /etc/exports: the clients of /nfsdata have different options, 10.0.0.5 \
+         (ro,sync,no_subtree_check,root_squash) and 10.0.0.6 (rw,no_root_squash); setup-server --options gives all \
+         the same"
+    );
     // A damaged block is refused, not guessed at.
     facts.exports = Some(b"# BEGIN nfsprov\n".to_vec());
     assert!(plan_share(&facts, "/nfsdata", &["10.0.0.9".to_owned()], NOW).refused());
