@@ -154,6 +154,18 @@ fn remaining_steps(rest: VecDeque<Step>, plan: Plan, outcomes: &[Outcome]) -> Ve
     steps
 }
 
+/// Runs a script that changes the host, under the host's lock and to its end even if the connection is lost.
+///
+/// # Errors
+/// The reason why the script failed, or got no lock; whether its change was undone, if the script tells by its status.
+pub async fn run_change(host: &Host, script: String) -> Result<(), String> {
+    let action = Action::Script {
+        text: script,
+        patience: PATIENCE,
+    };
+    run_action(host, &action, &|_| {}).await
+}
+
 /// Runs a script under the host's lock, or predicts, checks and makes a change of the exports. Fails with the reason,
 /// and whether the change was undone; `on_output` gets the output of each script.
 async fn run_action(host: &Host, action: &Action, on_output: &impl Fn(&Output)) -> Result<(), String> {

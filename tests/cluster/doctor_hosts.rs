@@ -9,6 +9,7 @@ use kube::Api;
 use kube::api::{Patch, PatchParams};
 use nfsprov_lab::guest::{Guest, Template};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::doctor::Diagnosis;
 use crate::kit::{PATIENCE, PATIENT, Scene, said};
@@ -215,6 +216,26 @@ async fn doctor_looks_at_hosts_and_mends_them(stage: Arc<Stage>) -> Result<()> {
     );
     ensure!(server.ssh("stat -c %a /nfsdata").await?.trim() == "777");
     worker.ssh("command -v mount.nfs").await?;
+
+    // A change that is a script of its own waits for another run on the host, too.
+    let mode = async || server.ssh("stat -c %a /nfsdata").await;
+    let lock = "chmod 666 /nfsdata; mkfifo /run/first
+        (flock 9; : >/run/locked; read end </run/first) 9>>/run/nfsprov.lock >/dev/null 2>&1 &
+        until [ -e /run/locked ]; do sleep 0.1; done";
+    server.ssh(lock).await?;
+    let release = async {
+        let waiting = server.ssh("until grep -q -e '-> FLOCK' /proc/locks; do sleep 0.2; done");
+        let waits = timeout(PATIENCE, waiting).await;
+        let meanwhile = mode().await?;
+        server.ssh("echo >/run/first").await?;
+        waits.context("it waits for no other run")??;
+        ensure!(meanwhile.trim() == "666", "{meanwhile}");
+        anyhow::Ok(())
+    };
+    let (ran, waited) = tokio::join!(scene.nfsprov_within(4 * PATIENCE, &fix), release);
+    waited?;
+    let (_, stderr, _) = said(&ran?);
+    ensure!(mode().await?.trim() == "777", "{stderr}");
 
     // A tenant names a directory of the server, under the name of the cluster's own provisioner.
     let class = json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "shared"},

@@ -15,7 +15,7 @@ use crate::doctor::fix::{Change, HostChange};
 use crate::doctor::servers::{NamedExport, named_exports};
 use crate::doctor::{Finding, Object};
 use crate::exit::UsageError;
-use crate::host::{self, Access, Host, Subject, Target, apply, gather, plan_client, plan_share};
+use crate::host::{self, Access, Host, Subject, Target, apply, gather, plan_client, plan_share, run_change};
 use crate::output::{self, Colour, say};
 
 /// How long a short script may print nothing.
@@ -300,13 +300,7 @@ impl<'a> HostWork<'a> {
     /// Runs the script or applies the plan; fails if a step failed or was not done.
     async fn carry_out(self, host: &Host) -> Result<()> {
         let outcomes = match self {
-            Self::Script(script) => {
-                let output = host.run(&script, PATIENCE).await?;
-                return match output.status {
-                    0 => Ok(()),
-                    status => bail!("{} (status {status})", String::from_utf8_lossy(&output.stderr).trim()),
-                };
-            }
+            Self::Script(script) => return run_change(host, script).await.map_err(Error::msg),
             Self::Plan {
                 change,
                 subject,
