@@ -233,21 +233,21 @@ fn grant_rights(provisioner: &Provisioner<'_>, needed: &[Right]) -> String {
 }
 
 /// NFS210: the lock of a provisioner is held and not renewed for a minute, while claims are Pending and a pod of it is
-/// ready. `None` if a lock of the same name is renewed, or is held in another namespace.
+/// ready. `None` if another lock of the same name is renewed. Only locks in the provisioner's namespace count: anybody
+/// may have one of any name in another.
 fn find_stale_lock(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let name = provisioner.name?.replace('/', "-");
     let is_stale = |lock: &&Lock| {
-        lock.namespace == provisioner.workload.namespace
-            && lock
-                .renewed
-                .is_some_and(|renewed| view.has_elapsed(Some(renewed), STALE))
+        lock.renewed
+            .is_some_and(|renewed| view.has_elapsed(Some(renewed), STALE))
     };
     let waiting = provisioner.waiting_claims(view.facts);
     // A provisioner that does not run renews no lock; that has a finding of its own.
     if provisioner.workload.ready == 0 || waiting.is_empty() {
         return None;
     }
-    let is_held = |lock: &&Lock| lock.name == name && !lock.holder.is_empty();
+    let is_held =
+        |lock: &&Lock| lock.name == name && lock.namespace == provisioner.workload.namespace && !lock.holder.is_empty();
     let (stale, live): (Vec<&Lock>, Vec<&Lock>) = view.facts.locks.iter().filter(is_held).partition(is_stale);
     // Of two locks under the name the live one counts.
     let lock = stale.first().filter(|_| live.is_empty())?;

@@ -114,23 +114,34 @@ fn denied_permissions_and_stale_locks() {
             json!({"kind": "SubjectAccessReview", "metadata": {}, "spec": spec, "status": {"allowed": allowed}});
         scene(all([good(), vec![review]]))
     };
-    let lock = |renewed: &str| {
+    let lock = |renewed: &str, more: Vec<Value>| {
         let record = json!({"holderIdentity": "p-0_x", "leaseDurationSeconds": 15, "renewTime": renewed}).to_string();
         let annotations = json!({"control-plane.alpha.kubernetes.io/leader": record});
         let lock = with(
             object("Endpoints", "fuseim.pri-ifs"),
             json!({"metadata": {"annotations": annotations}}),
         );
-        scene(all([good(), vec![lock]]))
+        scene(all([good(), vec![lock], more]))
     };
+    let lease = |namespace: &str, renewed: &str| {
+        let lease =
+            json!({"metadata": {"namespace": namespace}, "spec": {"holderIdentity": "x", "renewTime": renewed}});
+        vec![with(object("Lease", "fuseim.pri-ifs"), lease)]
+    };
+    let (fresh, stale) = ("2026-01-01T11:59:58.000000Z", "2026-01-01T10:00:00.000000Z");
     hold! { OLD,
         "all allowed": review("persistentvolumes", "create", true) => [];
         // The grant replaces an earlier one, so it has what is not denied, too.
         "one denied": review("persistentvolumes", "delete", false) => ["NFS206 deployment default/p" says
             r#""verbs":["get","list","watch","create","delete"]"# "endpoints" "default-p-needs" "not done by --fix"];
         "what it needs not": review("secrets", "get", false) => [];
-        "a live lock": lock("2026-01-01T11:59:58Z") => [];
-        "a stale lock": lock("2026-01-01T11:00:00Z") => ["NFS210 deployment default/p automatic"];
+        "a live lock": lock("2026-01-01T11:59:58Z", vec![]) => [];
+        "a stale lock": lock("2026-01-01T11:00:00Z", vec![]) => ["NFS210 deployment default/p automatic"];
+        "a live lock beside a stale one": lock("2026-01-01T11:00:00Z", lease("default", fresh)) => [];
+        "a stale lock, and another in a tenant's namespace": lock("2026-01-01T11:00:00Z", lease("tenant", stale)) =>
+            ["NFS210 deployment default/p automatic"];
+        "a stale lock, and a tenant renews one of its name": lock("2026-01-01T11:00:00Z", lease("tenant", fresh)) =>
+            ["NFS210 deployment default/p automatic"];
     }
 }
 
