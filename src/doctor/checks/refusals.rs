@@ -6,13 +6,18 @@ use crate::doctor::provisioners::Provisioner;
 use crate::doctor::{Finding, Object};
 
 /// NFS207: the newest `FailedCreate` event says that a quota or policy refuses the pod of a provisioner's workload. The
-/// caller checks that it has no pod, since the event may be older. Events about objects whose names begin with the
-/// workload's, as its ReplicaSets' do, count.
+/// caller checks that it has no pod, since the event may be older. Events about the workload count, and those about a
+/// Deployment's ReplicaSets, whose names are the Deployment's and a hash.
 pub fn find_refused_pod(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
+    let workload = provisioner.workload.object();
     let is_of_workload = |object: &Object| {
-        let rest = object.name.strip_prefix(&provisioner.workload.name);
-        object.namespace.as_deref() == Some(&provisioner.workload.namespace)
-            && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        let name = object.name.rsplit_once('-').filter(|_| object.kind == "ReplicaSet");
+        let owner = name.map(|(deployment, _hash)| Object {
+            kind: "Deployment".to_owned(),
+            namespace: object.namespace.clone(),
+            name: deployment.to_owned(),
+        });
+        *object == workload || owner.as_ref() == Some(&workload)
     };
     let mut events = view.facts.events.iter().rev();
     let event = events.find(|event| {
@@ -24,7 +29,7 @@ pub fn find_refused_pod(view: &View<'_>, provisioner: &Provisioner<'_>) -> Optio
     })?;
     let (cause, advice) = describe_refusal(&event.message);
     Some(
-        Finding::new("NFS207", provisioner.workload.object(), cause)
+        Finding::new("NFS207", workload.clone(), cause)
             .with_all_evidence([event.evidence()])
             .with_advice(format!(
                 "{advice}; nfsprov's own provisioner mounts nothing and needs no privilege"

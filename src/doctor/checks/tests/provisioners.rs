@@ -81,6 +81,12 @@ fn a_provisioner_that_does_not_run() {
     };
     let starting = json!({"metadata": {"creationTimestamp": "2026-01-01T11:59:50Z"}});
     let nameless = || stopped("p", 1, named(""));
+    let refused = |set: &str| {
+        let words = "Error creating: pods \"x\" is forbidden: exceeded quota: compute, requested: pods=1, used: \
+                     pods=10, limited: pods=10";
+        let refused = event("ReplicaSet", set, "FailedCreate", words);
+        scene(all([stopped("nfs", 1, json!({})), vec![refused]]))
+    };
     let elsewhere = || vec![with(nameless().remove(0), json!({"metadata": {"namespace": "tenant"}}))];
     hold! { OLD,
         "starting": scene(broken(good(), starting)) => [];
@@ -96,6 +102,9 @@ fn a_provisioner_that_does_not_run() {
         "its name is known, the rest may come from the ConfigMap": scene(stopped("p", 1,
             from_map(json!([{"name": "PROVISIONER_NAME", "value": NAME}])))) =>
             ["NFS203 deployment default/p" says "!lacks"];
+        "its own pod is refused": refused("nfs-86dc4") => ["NFS207 deployment default/nfs"];
+        "the pod of another, whose name begins with its": refused("nfs-client-86dc4") =>
+            ["NFS203 deployment default/nfs"];
         "the only name that is not served": all([vec![class("managed", NAME)], nameless()]) =>
             ["NFS203 deployment default/p as warning" says "PROVISIONER_NAME=fuseim.pri/ifs"];
         "one of two names that are not served": all([vec![class("managed", NAME), class("other", "x/nfs")],
