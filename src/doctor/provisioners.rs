@@ -355,15 +355,42 @@ pub fn is_unserved(facts: &Facts, name: &str, since: Option<Timestamp>, now: Tim
     !running && since.is_none_or(|since| now.duration_since(since) >= SHOWS_WITHIN)
 }
 
-/// Whether a container may serve this provisioner name, judged by its arguments, the values of its variables, and its
-/// image's name.
+/// Words in the names of many provisioners and of their images, which tell none of them.
+const COMMON_WORDS: [&str; 10] = [
+    "client",
+    "csi",
+    "driver",
+    "dynamic",
+    "external",
+    "nfs",
+    "provisioner",
+    "server",
+    "storage",
+    "volume",
+];
+
+/// Whether a container may serve this provisioner name, judged by whole words of its arguments, the values of its
+/// variables, and its image's name. A name without a domain is a word that has other meanings, too: it must be that of
+/// a provisioner or driver there.
 fn may_serve(container: &Container, name: &str) -> bool {
     let (domain, last) = name.split_once('/').unwrap_or(("", name));
     let owner = domain.split('.').next().unwrap_or_default();
     let base = images::base_name(&container.image);
-    let in_image = |part: &str| part.len() > 4 && base.contains(part);
-    container.args.iter().any(|arg| arg.contains(name))
-        || container.env.values().flatten().any(|value| value == name)
+    let is_common = |part: &str| part.split('-').all(|word| COMMON_WORDS.contains(&word));
+    let in_image = |part: &str| part.len() > 4 && (base == part || (base.contains(part) && !is_common(part)));
+    let is_of_provisioner = |text: &str| {
+        let text = text.to_lowercase();
+        name.contains(['/', '.']) || text.contains("provisioner") || text.contains("driver")
+    };
+    let has_name = |arg: &str| {
+        let mut words = arg.split(|c: char| !c.is_alphanumeric() && !"-_./".contains(c));
+        words.any(|word| word == name)
+    };
+    // The name may be a flag's value, which is an argument of its own.
+    let before = [""].into_iter().chain(container.args.iter().map(String::as_str));
+    let mut args = container.args.iter().zip(before);
+    args.any(|(arg, before)| has_name(arg) && (is_of_provisioner(arg) || is_of_provisioner(before)))
+        || (container.env.iter()).any(|(key, value)| value.as_deref() == Some(name) && is_of_provisioner(key))
         || in_image(last)
         || (in_image(owner) && base.contains("provisioner"))
 }
@@ -409,4 +436,47 @@ pub fn running_names(facts: &Facts) -> Vec<&str> {
     names.sort_unstable();
     names.dedup();
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_serves_a_name_that_it_mentions_as_a_provisioners() {
+        // The name; the image, arguments and variable of a container; whether it may serve the name.
+        for (name, image, args, variable, serves) in rows! {
+            ("x.io/nfs", "acme/storage:1", vec!["--provisioner=x.io/nfs"], ("", ""), true),
+            ("x.io/nfs", "acme/storage:1", vec!["-n", "x.io/nfs"], ("", ""), true),
+            ("x.io/nfs", "acme/storage:1", vec!["sh", "-c", "exec run 'x.io/nfs' 2>&1"], ("", ""), true),
+            ("x.io/nfs", "acme/storage:1", vec!["--provisioner=x.io/nfs-2"], ("", ""), false),
+            ("x.io/nfs", "acme/storage:1", vec![], ("NAME", "x.io/nfs"), true),
+            ("nfs.csi.k8s.io", "acme/plugin:1", vec!["--name=nfs.csi.k8s.io"], ("", ""), true),
+            // A name without a domain.
+            ("nfs", "acme/backup:1", vec!["--type=nfs", "-t", "nfs", "/mnt/nfs"], ("", ""), false),
+            ("nfs", "acme/backup:1", vec![], ("STORAGE", "nfs"), false),
+            ("nfs", "acme/storage:1", vec!["--provisioner", "nfs"], ("", ""), true),
+            ("nfs", "acme/storage:1", vec!["--drivername=nfs"], ("", ""), true),
+            ("nfs", "acme/storage:1", vec![], ("CSI_PROVISIONER", "nfs"), true),
+            // Images.
+            ("rancher.io/local-path", "rancher/local-path-provisioner:v1", vec![], ("", ""), true),
+            ("longhorn.io/x", "acme/longhorn-provisioner:1", vec![], ("", ""), true),
+            ("x.io/provisioner", "acme/efs-provisioner:v2", vec![], ("", ""), false),
+            ("x.io/nfs-provisioner", "acme/efs-nfs-provisioner-arm:v2", vec![], ("", ""), false),
+            ("x.io/nfs-provisioner", "acme/nfs-provisioner:v2", vec![], ("", ""), true),
+            ("storage.io/x", "acme/storage-provisioner:v2", vec![], ("", ""), false),
+        } {
+            let container = Container {
+                image: image.to_owned(),
+                args: args.iter().map(|arg: &&str| (*arg).to_owned()).collect(),
+                env: [(variable.0.to_owned(), Some(variable.1.to_owned()))].into(),
+                ..Container::default()
+            };
+            assert_eq!(
+                may_serve(&container, name),
+                serves,
+                "{name} by {image} {args:?} {variable:?}"
+            );
+        }
+    }
 }
