@@ -126,7 +126,7 @@ fn only_gate_differs(format: Format, before: &Parsed, text: &str, wanted: Gate) 
 }
 
 /// Parses a YAML mapping; an empty text is an empty one, and anything but a mapping an error.
-fn parse_mapping(text: &str) -> Result<Value, GateError> {
+pub(super) fn parse_mapping(text: &str) -> Result<Value, GateError> {
     match manifest::read_yaml(text).map_err(GateError::new)? {
         Value::Null => Ok(json!({})),
         document @ Value::Object(_) => Ok(document),
@@ -156,11 +156,7 @@ fn parse_file(format: Format, text: &str) -> Result<Parsed, GateError> {
         Format::Manifest => {
             let mut document = parse_mapping(text)?;
             let containers = document.pointer_mut("/spec/containers").and_then(Value::as_array_mut);
-            let container = containers.into_iter().flatten().find(|container| {
-                let command = [&container["command"], &container["args"]];
-                let mut words = command.into_iter().filter_map(|list| list.as_array()).flatten();
-                words.any(|word| word.as_str().and_then(|word| word.rsplit('/').next()) == Some("kube-apiserver"))
-            });
+            let container = containers.into_iter().flatten().find(|one| runs_api_server(one));
             let container = container.ok_or_else(|| GateError::new("no container in it runs kube-apiserver"))?;
             for key in ["command", "args"] {
                 remove_gate_from_list(container, key, &mut take);
@@ -209,6 +205,16 @@ fn parse_file(format: Format, text: &str) -> Result<Parsed, GateError> {
         }
     };
     Ok(Parsed { rest, gate, lists })
+}
+
+/// The words of a container's command line.
+pub(super) fn command_words(container: &Value) -> impl Iterator<Item = &str> {
+    let lists = [&container["command"], &container["args"]].into_iter();
+    lists.filter_map(Value::as_array).flatten().filter_map(Value::as_str)
+}
+
+pub(super) fn runs_api_server(container: &Value) -> bool {
+    command_words(container).any(|word| word.rsplit('/').next() == Some("kube-apiserver"))
 }
 
 /// Removes the gate from the list of arguments at `key`, or the single one there, and the key if none is left. A value
@@ -266,7 +272,7 @@ fn remove_gate(words: &[String], take_gate: &mut impl FnMut(&str) -> String) -> 
 /// The lines of a unit without its command line, and the words of the command line, none without one. Comments between
 /// its lines are no part of it. More than one ExecStart= after the last empty one is an error, and so is a line that
 /// [`split_words`] refuses.
-fn command_line(text: &str) -> Result<(Vec<String>, Vec<String>), GateError> {
+pub(super) fn command_line(text: &str) -> Result<(Vec<String>, Vec<String>), GateError> {
     let (mut others, mut words, mut commands) = (Vec::new(), Vec::new(), 0);
     let mut lines = text.lines();
     while let Some(line) = lines.next() {

@@ -1,6 +1,8 @@
 //! The files of a server node that may contain the gate RemoveSelfLink=false, and the one that takes effect (PURE). The
 //! main type is [`Server`].
 
+use std::net::IpAddr;
+
 use super::edit::{self, Arguments, Format, unit_has_arguments, unit_has_command};
 use super::{Gate, GateError};
 
@@ -214,29 +216,65 @@ impl Server {
         Ok(last.or_else(|| self.files.iter().find(|file| file.format != Format::Unit)))
     }
 
-    /// Address and port of the node's own API server, from the first of its files that sets each; `127.0.0.1` and
-    /// `6443` by default, also where it listens on all addresses. An IPv6 address is in brackets.
+    /// Address and port of the node's own API server; `127.0.0.1` and `6443` where none is set, the address also where
+    /// it listens on all of them. An IPv6 address is in brackets.
     pub(crate) fn api_endpoint(&self) -> (String, String) {
-        let texts: Vec<&str> = self.files.iter().filter_map(|file| file.text.as_deref()).collect();
-        let setting = |names: &[&str], is_value: fn(char) -> bool| {
-            let mut found = texts.iter().flat_map(|text| {
-                let after = move |name: &&str| text.split_once(name).map(|(_, after)| after);
-                names.iter().filter_map(after)
-            });
-            let after = found.next()?.trim_start_matches(['=', ':', ' ', '\'', '"']);
-            let value: String = after.chars().take_while(|c| is_value(*c)).collect();
-            Some(value).filter(|value| !value.is_empty())
-        };
-        let port = setting(&["--secure-port", "https-listen-port"], |c| c.is_ascii_digit());
-        let address = setting(&["bind-address"], |c| c.is_ascii_hexdigit() || c == '.' || c == ':');
-        let address = address.filter(|address| !matches!(address.as_str(), "0.0.0.0" | "::"));
-        let address = match address {
-            Some(address) if address.contains(':') => format!("[{address}]"),
-            Some(address) => address,
+        let port = self.setting(&["secure-port", "https-listen-port"]);
+        let port: Option<u16> = port.and_then(|port| port.parse().ok());
+        let address = self.setting(&["bind-address"]);
+        let address: Option<IpAddr> = address.and_then(|address| address.parse().ok());
+        let address = match address.filter(|address| !address.is_unspecified()) {
+            Some(IpAddr::V6(address)) => format!("[{address}]"),
+            Some(address) => address.to_string(),
             None => "127.0.0.1".to_owned(),
         };
-        (address, port.unwrap_or_else(|| "6443".to_owned()))
+        (address, port.unwrap_or(6443).to_string())
     }
+
+    /// The value of the first of these settings that the server has: on the command line, whose arguments win, else in
+    /// the last configuration file that has it.
+    fn setting(&self, names: &[&str]) -> Option<String> {
+        let text = |file: &File| file.text.clone().unwrap_or_default();
+        let is_unit = |file: &&File| file.format == Format::Unit;
+        let unit = self
+            .files
+            .iter()
+            .filter(is_unit)
+            .rfind(|file| unit_has_command(&text(file)));
+        let others = self.files.iter().filter(|file| !is_unit(file)).rev();
+        let mut files = unit.into_iter().chain(others);
+        files.find_map(|file| names.iter().find_map(|name| find_setting(file, name)))
+    }
+}
+
+/// The value of a server's setting in a file: of an argument `--NAME=VALUE` or `--NAME VALUE`, or of a key. Settings of
+/// other programs and comments don't count. `None` also if the file can't be parsed.
+fn find_setting(file: &File, name: &str) -> Option<String> {
+    let text = file.text.as_deref()?;
+    let words = match file.format {
+        Format::Unit => edit::command_line(text).ok()?.1,
+        Format::Manifest => {
+            let document = edit::parse_mapping(text).ok()?;
+            let mut containers = document.pointer("/spec/containers")?.as_array()?.iter();
+            let container = containers.find(|one| edit::runs_api_server(one))?;
+            edit::command_words(container).map(str::to_owned).collect()
+        }
+        Format::Config | Format::ClusterConfiguration => {
+            let value = edit::parse_mapping(text).ok()?[name].take();
+            return value
+                .as_str()
+                .map(str::to_owned)
+                .or_else(|| value.as_u64().map(|number| number.to_string()));
+        }
+    };
+    let following = words.iter().skip(1).map(Some).chain([None]);
+    let values = words.iter().zip(following).filter_map(|(word, next)| {
+        match word.strip_prefix('-')?.trim_start_matches('-').strip_prefix(name)? {
+            "" => next.cloned(),
+            rest => rest.strip_prefix('=').map(str::to_owned),
+        }
+    });
+    values.last()
 }
 
 fn cannot_edit(file: &File, why: &GateError) -> String {

@@ -37,18 +37,40 @@ fn a_host_tells_how_its_api_server_was_installed() {
 #[test]
 fn the_nodes_own_api_server_is_where_its_files_say() {
     let [manifest, unit, config] = [0, 1, 3].map(|number| FILES[number].2);
-    let start = "[Service]\nExecStart=/usr/local/bin/k3s server '--https-listen-port' '8443'\n";
+    let (one, conf) = (
+        "/etc/rancher/k3s/config.yaml.d/1.yaml",
+        "/etc/systemd/system/k3s.service.d/1.conf",
+    );
+    let start = |arguments: &str| format!("[Service]\nExecStart=/usr/local/bin/k3s server {arguments}\n");
+    let (port, address) = (start("'--https-listen-port' '8443'"), start("--bind-address=10.0.0.5"));
+    let other_programs =
+        start("--kube-proxy-arg=metrics-bind-address=10.0.0.9 '--kube-proxy-arg' 'bind-address=10.0.0.9'");
+    let manifest_text = "# - --bind-address=10.0.0.9\nspec:\n  containers:\n  - command:\n    - proxy\n    - \
+                         --secure-port=9443\n  - command:\n    - kube-apiserver\n    - --bind-address=10.0.0.5\n    - \
+                         --advertise-address=10.0.0.9\n    - --secure-port=7443\n";
     for (files, address, port) in rows! {
         (vec![(manifest, MANIFEST)], "127.0.0.1", "7443"),
+        (vec![(manifest, manifest_text)], "10.0.0.5", "7443"),
         (vec![(config, "https-listen-port: 8443\nbind-address: fd00::1\n")], "[fd00::1]", "8443"),
-        (vec![(unit, start), (config, "bind-address: 0.0.0.0\n")], "127.0.0.1", "6443"),
+        (vec![(unit, &port), (config, "bind-address: 0.0.0.0\n")], "127.0.0.1", "8443"),
+        // Comments, and other programs' settings.
+        (vec![(config, "# bind-address: 10.0.0.9\nkube-proxy-arg:\n- metrics-bind-address=10.0.0.9\n- \
+            bind-address=10.0.0.9\n")], "127.0.0.1", "6443"),
+        (vec![(config, "kube-proxy-arg: metrics-bind-address=10.0.0.9\nbind-address: \"10.0.0.5\"\n")], "10.0.0.5",
+            "6443"),
+        (vec![(unit, &other_programs)], "127.0.0.1", "6443"),
+        // The command line wins, then the last file.
+        (vec![(unit, &address), (config, "bind-address: 10.0.0.9\nhttps-listen-port: '8443'\n")], "10.0.0.5", "8443"),
+        (vec![(unit, &address), (conf, &port)], "127.0.0.1", "8443"),
+        (vec![(config, "bind-address: 10.0.0.9\n"), (one, "bind-address: 10.0.0.5\n")], "10.0.0.5", "6443"),
+        (vec![(config, "bind-address: a.example; reboot\nhttps-listen-port: 70000\n")], "127.0.0.1", "6443"),
     } {
         let server = parse_answer(&answer(&files, &["k3s"])).unwrap();
-        let wanted = (
-            address.to_owned(),
-            if files[0].0 == unit { "8443" } else { port }.to_owned(),
+        assert_eq!(
+            server.api_endpoint(),
+            (address.to_owned(), port.to_owned()),
+            "{files:?}"
         );
-        assert_eq!(server.api_endpoint(), wanted, "{files:?}");
     }
 }
 
