@@ -43,13 +43,22 @@ async fn root_is_root_with_and_without_sudo(stage: Arc<Stage>) -> Result<()> {
 }
 
 async fn sudo_asks_for_a_password_only_where_it_must(stage: Arc<Stage>) -> Result<()> {
-    for (answers, asked, words) in [
-        (&[PASSWORD][..], 1, ""),
-        (&["wrong", PASSWORD], 2, ""),
-        (&["wrong", "wrong", "wrong"], 3, "sudo took none of 3 passwords"),
-        (&[], 1, "no terminal to ask on; pass --sudo-password-file"),
+    for (config, answers, asked, words) in [
+        ("", &[PASSWORD][..], 1, ""),
+        ("", &["wrong", PASSWORD], 2, ""),
+        ("", &["wrong", "wrong", "wrong"], 3, "sudo took none of 3 passwords"),
+        ("", &[], 1, "no terminal to ask on; pass --sudo-password-file"),
+        (
+            "BatchMode yes\n",
+            &[PASSWORD],
+            0,
+            "BatchMode forbids to ask; pass --sudo-password-file",
+        ),
     ] {
         let mut access = stage.access()?;
+        let configuration = access.home.as_ref().context("no home")?.join(".ssh");
+        std::fs::create_dir_all(&configuration)?;
+        std::fs::write(configuration.join("config"), config)?;
         let ask = Answers::some(answers);
         (access.sudo, access.ask) = (Sudo::Ask, ask.clone().into());
         let connected = connect(ADMIN, &stage.guest, 22, &access).await;

@@ -259,9 +259,13 @@ fn find_shell(
     for _ in 0..PASSWORDS {
         let password: Secret = match given {
             Some(password) => password.clone(),
-            None => access.ask.secret(&question).ok_or_else(|| {
-                no("sudo wants a password, and there is no terminal to ask on; pass --sudo-password-file".to_owned())
-            })?,
+            None => {
+                let answer = if hop.batch { None } else { access.ask.secret(&question) };
+                answer.ok_or_else(|| {
+                    let why = hop.why_not_asked();
+                    no(format!("sudo wants a password, and {why}; pass --sudo-password-file"))
+                })?
+            }
         };
         let shell = Shell::SudoWith(password.clone());
         if becomes_root(&shell)? {
