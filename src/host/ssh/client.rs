@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::mpsc::channel;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Access;
 use crate::host::ssh_settings::{ClientDefaults, Settings, expansion_arguments, needs_expansion, parse_expansion};
@@ -144,10 +144,14 @@ fn read_defaults(timeout: Duration) -> Option<&'static ClientDefaults> {
     DEFAULTS.get_or_init(ask).as_ref()
 }
 
+/// How often a program that has closed its outputs is asked whether it has ended.
+const POLL: Duration = Duration::from_millis(10);
+
 /// Runs a program with `input` on its standard input, and kills it if it hasn't ended in time, which is an error. A
 /// program that failed is `Ok` with `success` false; its standard error is on one line. Of each output, 1 MiB is kept.
 pub(super) fn run_program(mut command: Command, input: &str, timeout: Duration) -> Result<Printed, String> {
     let name = command.get_program().display().to_string();
+    let started = Instant::now();
     command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -180,20 +184,30 @@ pub(super) fn run_program(mut command: Command, input: &str, timeout: Duration) 
             _ = tell.send((at, bytes));
         });
     }
-    let mut read = [Vec::new(), Vec::new()];
-    for _ in 0..2 {
-        match told.recv_timeout(timeout) {
-            Ok((at, bytes)) => read[at] = bytes,
-            Err(_) => {
-                // It may have ended in this moment.
-                _ = child.kill();
-                _ = child.wait();
-                return Err(format!("{name} has not ended within {} s", timeout.as_secs_f32()));
+    let time_left = || timeout.saturating_sub(started.elapsed());
+    let mut wait_for_end = || {
+        let mut read = [Vec::new(), Vec::new()];
+        for _ in 0..2 {
+            let (at, bytes) = told.recv_timeout(time_left()).ok()?;
+            read[at] = bytes;
+        }
+        // One that has closed its outputs ends in this moment as a rule.
+        loop {
+            match child.try_wait() {
+                Ok(None) if time_left().is_zero() => return None,
+                Ok(None) => std::thread::sleep(POLL.min(time_left())),
+                Ok(Some(status)) => return Some(Ok((status, read))),
+                Err(error) => return Some(Err(format!("{name}: {error}"))),
             }
         }
-    }
-    let status = child.wait().map_err(|error| format!("{name}: {error}"))?;
-    let [stdout, stderr] = read;
+    };
+    let Some(ended) = wait_for_end() else {
+        // It may have ended in this moment.
+        _ = child.kill();
+        _ = child.wait();
+        return Err(format!("{name} has not ended within {} s", timeout.as_secs_f32()));
+    };
+    let (status, [stdout, stderr]) = ended?;
     let stderr = String::from_utf8_lossy(&stderr)
         .trim()
         .replace('\n', "; ")
@@ -203,4 +217,29 @@ pub(super) fn run_program(mut command: Command, input: &str, timeout: Duration) 
         stdout,
         stderr,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_has_one_time_limit() {
+        // Half of the limit passes before each of the program's outputs ends, and more before itself.
+        for script in [
+            "exec >&- 2>&-; exec sleep 5",
+            "sleep 0.3; exec >&-; sleep 0.3; exec 2>&-; sleep 0.3",
+        ] {
+            let mut command = Command::new("sh");
+            command.args(["-c", script]);
+            let ended = run_program(command, "", Duration::from_millis(500));
+            let error = ended.map(|printed| printed.success).unwrap_err();
+            assert_eq!(error, "sh has not ended within 0.5 s", "{script}");
+        }
+        let mut command = Command::new("sh");
+        command.args(["-c", "cat; echo 'not found' >&2; exit 3"]);
+        let printed = run_program(command, "text", Duration::from_secs(60)).unwrap();
+        assert!(!printed.success);
+        assert_eq!((&printed.stdout[..], &printed.stderr[..]), (&b"text"[..], "not found"));
+    }
 }
