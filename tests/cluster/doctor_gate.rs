@@ -12,6 +12,7 @@ use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
+use kube::api::{Patch, PatchParams};
 use nfsprov_lab::guest::Guest;
 use nfsprov_lab::network;
 use nfsprov_lab::{ControlPlane, Lane};
@@ -180,11 +181,8 @@ async fn doctor_brings_self_link_back_and_away_again(stage: Arc<Stage>) -> Resul
             .await?
             == "kube-apiserver.yaml\n640\n"
     );
-    ensure!(
-        configuration()
-            .await?
-            .contains("    feature-gates: RemoveSelfLink=false\n")
-    );
+    let with_gate = configuration().await?;
+    ensure!(with_gate.contains("    feature-gates: RemoveSelfLink=false\n"));
     // No claim waits for it, so the policy leaves its restart to the administrator.
     let printed = stderr.split_once("note: run ");
     let printed = printed.and_then(|(_, rest)| rest.split_once(" once every API server has the gate: "));
@@ -213,6 +211,15 @@ async fn doctor_brings_self_link_back_and_away_again(stage: Arc<Stage>) -> Resul
     ensure!(manifest().await? == original && configuration().await? == CONFIGURATION);
     let (stderr, code) = doctor(&scene, guest, None, &["--undo", "--yes"]).await?;
     ensure!(code == 0 && stderr.contains("already"), "{code}: {stderr}");
+    // kubeadm's configuration alone is left to be changed, and nobody says yes.
+    let set = async |text: &str| {
+        let patch = Patch::Merge(json!({"data": {"ClusterConfiguration": text}}));
+        maps.patch("kubeadm-config", &PatchParams::default(), &patch).await
+    };
+    set(&with_gate).await?;
+    let (stderr, code) = doctor(&scene, guest, None, &["--undo"]).await?;
+    ensure!(code == 2 && stderr.contains("pass --yes"), "{code}: {stderr}");
+    set(CONFIGURATION).await?;
 
     // Set by hand again, and no image needs it any more: NFS303 is mended as it says.
     scene.mended("NFS301 Deployment/nfs-client-provisioner").await?;

@@ -125,14 +125,16 @@ pub async fn fix_objects(
     Ok(())
 }
 
-/// Asks the question, unless `--yes` answers it; false if the user declines. Without `--yes`, the caller must have
-/// checked [`output::can_ask`].
+/// Asks the question, unless `--yes` answers it; false if the user declines.
 ///
 /// # Errors
-/// When Ctrl-C interrupts the question.
+/// [`UsageError`] without `--yes` and a terminal; when Ctrl-C interrupts the question.
 pub fn confirm_change(options: FixOptions, question: &str, counts: FixCounts) -> Result<bool> {
     if options.yes {
         return Ok(true);
+    }
+    if !output::can_ask() {
+        return Err(UsageError("confirmation required but stdin is not a terminal; pass --yes".into()).into());
     }
     match output::confirm(question) {
         Ok(answer) => Ok(answer),
