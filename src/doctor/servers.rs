@@ -88,7 +88,9 @@ fn collect_exports(facts: &Facts) -> BTreeMap<(String, String), NamedExport> {
     for class in &facts.classes {
         let parameter = |key: &str| class.parameters.get(key).cloned();
         let nfs = names::sounds_like_nfs(&class.provisioner);
-        if let (true, Some(server), Some(path)) = (nfs, parameter("server"), parameter("path")) {
+        // csi-driver-nfs has another key for the path.
+        let path = parameter("path").or_else(|| parameter("share"));
+        if let (true, Some(server), Some(path)) = (nfs, parameter("server"), path) {
             let named = found.entry((server, path)).or_default();
             named.by.push(class.object());
             let claims = provisioners::claims_waiting_for(facts, &class.provisioner);

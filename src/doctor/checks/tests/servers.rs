@@ -66,6 +66,8 @@ fn many_exports_are_probed_only_if_claims_or_pods_wait_for_them() {
     );
     for (what, objects, wanted) in rows! {
         ("a provisioner's", all([vec![class("managed", NAME)], provisioner("p", GOOD, NAME)]), 1),
+        ("a class of csi-driver-nfs", vec![with(class("c", "nfs.csi.k8s.io"), json!({"parameters":
+            {"server": "10.77.0.10", "share": "/nfsdata"}}))], 1),
         ("what only looks like one", provisioner("p", GOOD, NAME), 0),
         ("what a provisioner made", vec![dynamic], 0),
         ("few", many(5), 5),
