@@ -62,14 +62,14 @@ impl Dump {
     /// When a file can't be written, or the directory is not empty. Files that were written before an error stay.
     pub fn write(&self, directory: &Path, version: &str, now: Timestamp) -> Result<Vec<PathBuf>> {
         let cannot = || format!("cannot write {}", directory.display());
-        fs::create_dir_all(directory.join("logs")).with_context(cannot)?;
-        let there = fs::read_dir(directory).with_context(cannot)?.count();
-        if there > 1 || fs::read_dir(directory.join("logs")).with_context(cannot)?.count() > 0 {
+        fs::create_dir_all(directory).with_context(cannot)?;
+        if fs::read_dir(directory).with_context(cannot)?.next().is_some() {
             bail!(
                 "{} is not empty; name another directory for the dump",
                 directory.display()
             );
         }
+        fs::create_dir(directory.join("logs")).with_context(cannot)?;
         let mut written = Vec::new();
         let mut write = |name: String, text: String| -> Result<()> {
             let path = directory.join(name);

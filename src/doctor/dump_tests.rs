@@ -49,8 +49,20 @@ fn values_of_variables_are_left_out() {
     );
     // An empty list was read; what has no file was not.
     assert!(facts.knows("pods") && !facts.knows("persistentvolumes"));
+    // The dump has a time, whatever file of kubectl's lies beside it.
+    fs::write(
+        target.join("version.json"),
+        r#"{"serverVersion": {"gitVersion": "v1.20.2"}}"#,
+    )
+    .unwrap();
+    assert_eq!(read(&target, None).unwrap().1, now);
+    fs::remove_dir_all(target.join("logs")).unwrap();
     let again = dump.write(&target, "v1.20.2", now).unwrap_err();
     assert!(again.to_string().contains("is not empty"), "{again}");
+    assert!(
+        !target.join("logs").exists(),
+        "a directory that is refused stays as it is"
+    );
 }
 
 #[test]

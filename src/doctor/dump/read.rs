@@ -248,7 +248,9 @@ impl<'de> Visitor<'de> for Document<'_> {
         if let Some(version) = version.or(fields.get("gitVersion")).and_then(Value::as_str) {
             version.clone_into(&mut self.collector.facts.version);
             let at = fields.get("at").and_then(Value::as_str);
-            self.collector.at = at.and_then(|time| time.parse().ok());
+            let at = at.and_then(|time| time.parse().ok());
+            // kubectl's file has no time.
+            self.collector.at = at.or(self.collector.at);
         } else if is_list {
             let of_list = resource_of_list(&fields).or(self.by_name);
             self.collector.listed.extend(of_list.map(|resource| resource.plural));
