@@ -35,7 +35,7 @@ pub(super) struct Configured {
 /// Asks ssh for a host's settings, with paths expanded. Without an OpenSSH client on this machine, returns defaults.
 /// The error is what ssh says, or which setting can't be used; it does not name the host.
 pub(super) fn ask_ssh(target: &Target, access: &Access) -> Result<Configured, String> {
-    let Some(defaults) = read_defaults(access.connect_timeout) else {
+    let Some(defaults) = read_defaults(access.connect_timeout)? else {
         let settings = Settings::unconfigured(target, &access.user);
         return Ok(Configured {
             settings,
@@ -93,7 +93,7 @@ fn expand_path(
     let mut command = Command::new("ssh");
     command.args(expansion_arguments(path, settings, target));
     let named = |why: &str| format!("{}: {why}", path.display());
-    let printed = run_program(command, "", access.connect_timeout).map_err(|error| named(&error))?;
+    let printed = run_program(command, "", access.connect_timeout).map_err(|error| named(&error.to_string()))?;
     match parse_expansion(&printed.stdout).filter(|_| printed.success) {
         Some(path) => Ok(path),
         None => Err(named(&printed.stderr)),
@@ -127,21 +127,45 @@ impl Drop for OtherConfiguration {
     }
 }
 
-/// The defaults of this machine's ssh client; `None`, with a warning in the log, without a client of OpenSSH, or if it
-/// fails or takes longer than `timeout`. Read once: either result stays until the process ends.
-fn read_defaults(timeout: Duration) -> Option<&'static ClientDefaults> {
+/// The defaults of this machine's ssh client; `None`, with a warning in the log, without a client of OpenSSH. Read once.
+/// One that gives no answer within `timeout` is an error: without its configuration, other host keys would be accepted.
+fn read_defaults(timeout: Duration) -> Result<Option<&'static ClientDefaults>, String> {
     static DEFAULTS: OnceLock<Option<ClientDefaults>> = OnceLock::new();
-    let ask = || {
-        let mut command = Command::new("ssh");
-        command.args(ClientDefaults::ARGUMENTS);
-        let found = run_program(command, "", timeout).ok();
-        let defaults = found.and_then(|printed| ClientDefaults::parse(&printed.stdout));
-        if defaults.is_none() {
-            tracing::warn!("no OpenSSH client (ssh) on this machine: ssh's configuration files are not read");
-        }
-        defaults
+    if let Some(known) = DEFAULTS.get() {
+        return Ok(known.as_ref());
+    }
+    let mut command = Command::new("ssh");
+    command.args(ClientDefaults::ARGUMENTS);
+    let defaults = match run_program(command, "", timeout) {
+        Ok(printed) => ClientDefaults::parse(&printed.stdout),
+        Err(ProgramError::NotStarted(_)) => None,
+        Err(error @ ProgramError::NotEnded(_)) => return Err(format!("ssh -G: {error}")),
     };
-    DEFAULTS.get_or_init(ask).as_ref()
+    Ok(DEFAULTS
+        .get_or_init(|| {
+            if defaults.is_none() {
+                tracing::warn!("no OpenSSH client (ssh) on this machine: ssh's configuration files are not read");
+            }
+            defaults
+        })
+        .as_ref())
+}
+
+/// Why a program gave no result, in a sentence.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ProgramError {
+    /// It is not there, for example.
+    #[error("{0}")]
+    NotStarted(String),
+    /// It was killed at its time limit, or its end is not known.
+    #[error("{0}")]
+    NotEnded(String),
+}
+
+impl From<ProgramError> for String {
+    fn from(error: ProgramError) -> Self {
+        error.to_string()
+    }
 }
 
 /// How often a program that has closed its outputs is asked whether it has ended.
@@ -149,14 +173,16 @@ const POLL: Duration = Duration::from_millis(10);
 
 /// Runs a program with `input` on its standard input, and kills it if it hasn't ended in time, which is an error. A
 /// program that failed is `Ok` with `success` false; its standard error is on one line. Of each output, 1 MiB is kept.
-pub(super) fn run_program(mut command: Command, input: &str, timeout: Duration) -> Result<Printed, String> {
+pub(super) fn run_program(mut command: Command, input: &str, timeout: Duration) -> Result<Printed, ProgramError> {
     let name = command.get_program().display().to_string();
     let started = Instant::now();
     command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| format!("cannot run {name}: {error}"))?;
+    let mut child = command
+        .spawn()
+        .map_err(|error| ProgramError::NotStarted(format!("cannot run {name}: {error}")))?;
     if let Some(mut stdin) = child.stdin.take() {
         // One that reads nothing may have ended by now.
         _ = stdin.write_all(input.as_bytes());
@@ -205,9 +231,10 @@ pub(super) fn run_program(mut command: Command, input: &str, timeout: Duration) 
         // It may have ended in this moment.
         _ = child.kill();
         _ = child.wait();
-        return Err(format!("{name} has not ended within {} s", timeout.as_secs_f32()));
+        let why = format!("{name} has not ended within {} s", timeout.as_secs_f32());
+        return Err(ProgramError::NotEnded(why));
     };
-    let (status, [stdout, stderr]) = ended?;
+    let (status, [stdout, stderr]) = ended.map_err(ProgramError::NotEnded)?;
     let stderr = String::from_utf8_lossy(&stderr)
         .trim()
         .replace('\n', "; ")
@@ -234,8 +261,10 @@ mod tests {
             command.args(["-c", script]);
             let ended = run_program(command, "", Duration::from_millis(500));
             let error = ended.map(|printed| printed.success).unwrap_err();
-            assert_eq!(error, "sh has not ended within 0.5 s", "{script}");
+            assert_eq!(error.to_string(), "sh has not ended within 0.5 s", "{script}");
         }
+        let missing = run_program(Command::new("/nonexistent/ssh"), "", Duration::from_secs(60));
+        assert!(matches!(missing, Err(ProgramError::NotStarted(_))));
         let mut command = Command::new("sh");
         command.args(["-c", "cat; echo 'not found' >&2; exit 3"]);
         let printed = run_program(command, "text", Duration::from_secs(60)).unwrap();

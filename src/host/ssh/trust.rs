@@ -50,7 +50,7 @@ impl<'a> Trust<'a> {
             let mut command = Command::new(program);
             command.args(arguments);
             let printed = client::run_program(command, "", access.connect_timeout);
-            let printed = printed.and_then(|printed| match printed.success {
+            let printed = printed.map_err(String::from).and_then(|printed| match printed.success {
                 true => Ok(printed.stdout),
                 false => Err(printed.stderr),
             });
