@@ -2,6 +2,7 @@
 //! type is [`Cluster`]. Nothing here retries, prints or changes an object.
 
 pub mod images;
+pub mod nfs_volumes;
 pub mod quantity;
 
 use std::borrow::Cow;

@@ -14,6 +14,14 @@ fn volume(name: &str, path: &str, claim: &str) -> PersistentVolume {
     .unwrap()
 }
 
+/// A PV of csi-driver-nfs.
+fn csi_volume(name: &str, share: &str, subdir: &str) -> PersistentVolume {
+    let attributes = json!({"server": "nfs", "share": share, "subdir": subdir});
+    let csi = json!({"driver": "nfs.csi.k8s.io", "volumeHandle": name, "volumeAttributes": attributes});
+    let claim = json!({"namespace": "team", "name": name});
+    serde_json::from_value(json!({"metadata": {"name": name}, "spec": {"csi": csi, "claimRef": claim}})).unwrap()
+}
+
 fn found(shown: &str) -> FoundDirectory {
     FoundDirectory {
         shown: shown.to_owned(),
@@ -122,6 +130,28 @@ fn what_is_in_a_volume_is_its_own() {
         told(&facts),
         ["team in use outer team/outer", "team/data in use inner team/inner"]
     );
+}
+
+#[test]
+fn directories_of_csi_drivers_volumes_are_in_use() {
+    let volumes = [
+        csi_volume("in-root", "/nfsdata", "in-root"),
+        csi_volume("deep", "/nfsdata/share/", "deep"),
+        csi_volume("gone", "/nfsdata", "gone"),
+    ];
+    let directories = ["in-root", "share", "share/deep", "share/left", "left"];
+    assert_eq!(
+        told(&facts(&volumes, &directories)),
+        [
+            "gone missing gone team/gone",
+            "in-root in use in-root team/in-root",
+            "left orphan - -",
+            "share/deep in use deep team/deep",
+            "share/left orphan - -",
+        ]
+    );
+    let root = [csi_volume("root", "/nfsdata", "")];
+    assert_eq!(told(&facts(&root, &["data"])), [". in use root team/root"]);
 }
 
 #[test]

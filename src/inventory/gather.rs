@@ -19,7 +19,7 @@ use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 
 use super::overview::{Facts, Holds, Workload};
-use super::place::{self, ExportDirectory, nfs_location};
+use super::place::{self, ExportDirectory, mounted_location, nfs_location};
 use super::survey::report_quotas;
 use crate::cluster::{describe_error, list_filtered};
 use crate::export::{Export, Location, VolumeUsage, Wire};
@@ -55,9 +55,11 @@ pub async fn list_objects(client: &Client, namespace: Option<&str>) -> Result<(F
     let mut workloads = list_or_leave_out("deployments", deployments, &mut left_out);
     workloads.extend(list_or_leave_out("statefulsets", sets, &mut left_out));
     workloads.extend(list_or_leave_out("daemonsets", daemons, &mut left_out));
+    let mut volumes = volumes?;
+    volumes.retain(|volume| nfs_location(volume).is_some());
     let facts = Facts {
         claims: claims.map_err(|source| GatherError { what: "claims", source })?,
-        volumes: volumes?,
+        volumes,
         classes: list_or_leave_out("storage classes", classes, &mut left_out),
         workloads,
         leases: list_or_leave_out("leases", leases, &mut left_out),
@@ -68,13 +70,13 @@ pub async fn list_objects(client: &Client, namespace: Option<&str>) -> Result<(F
     Ok((facts, left_out))
 }
 
-/// Lists the in-tree NFS volumes of a cluster; other volumes, also those of an NFS CSI driver, are dropped.
+/// Lists the NFS volumes of a cluster, in-tree and of NFS CSI drivers; volumes of other storage are dropped.
 ///
 /// # Errors
 /// When PVs can't be listed.
 pub async fn list_nfs_volumes(client: &Client) -> Result<Vec<PersistentVolume>, GatherError> {
     list_filtered(&Api::all(client.clone()), |volume: &PersistentVolume| {
-        nfs_location(volume).is_some()
+        mounted_location(volume).is_some()
     })
     .await
     .map_err(|source| GatherError {

@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::core::v1::PersistentVolume;
 
+use crate::cluster::nfs_volumes::mounted_export;
 use crate::export::{Location, VolumePath, is_named_after};
 use crate::provisioner::volume::DIRECTORY;
 
@@ -17,28 +18,48 @@ pub fn volume_name(volume: &PersistentVolume) -> &str {
     volume.metadata.name.as_deref().unwrap_or_default()
 }
 
-/// The server and path that nodes mount for an in-tree NFS PV, without trailing slashes; `None` for other PVs, also
-/// those of a CSI driver.
-pub fn nfs_location(volume: &PersistentVolume) -> Option<Location> {
-    let nfs = volume.spec.as_ref()?.nfs.as_ref()?;
-    let path = match nfs.path.trim_end_matches('/') {
+/// The server and path that nodes mount for an NFS PV, in-tree or of a CSI driver, without trailing slashes; `None` for
+/// other PVs.
+pub fn mounted_location(volume: &PersistentVolume) -> Option<Location> {
+    let (server, path) = mounted_export(volume)?;
+    let path = match path.trim_end_matches('/') {
         "" => "/",
         path => path,
     };
     Some(Location {
-        server: nfs.server.clone(),
+        server,
         path: path.to_owned(),
     })
 }
 
-/// The directory of a PV on `export`, which must name the server as the PV does, and a path without a slash at its end;
-/// `directory` is `None` if the PV is the whole export.
+/// As [`mounted_location`], of an in-tree NFS PV only.
+pub fn nfs_location(volume: &PersistentVolume) -> Option<Location> {
+    volume.spec.as_ref()?.nfs.as_ref()?;
+    mounted_location(volume)
+}
+
+/// Fails, in one sentence, unless the PV is an in-tree NFS volume. Volumes of CSI drivers are theirs to change.
+pub fn check_in_tree(volume: &PersistentVolume) -> Result<(), String> {
+    let name = volume_name(volume);
+    let spec = volume.spec.as_ref();
+    match spec.and_then(|spec| spec.csi.as_ref()) {
+        _ if nfs_location(volume).is_some() => Ok(()),
+        Some(csi) => Err(format!(
+            "pv/{name} is a volume of the CSI driver {}; nfsprov changes only in-tree NFS volumes",
+            csi.driver
+        )),
+        None => Err(format!("pv/{name} is not an NFS volume")),
+    }
+}
+
+/// The directory of a PV on `export`, in-tree or of a CSI driver. `export` must name the server as the PV does, and a
+/// path without a slash at its end; `directory` is `None` if the PV is the whole export.
 ///
 /// # Errors
 /// One sentence if the PV is not NFS or not on that export.
 pub fn directory_on(volume: &PersistentVolume, export: &Location) -> Result<ExportDirectory, String> {
     let name = volume_name(volume);
-    let Some(there) = nfs_location(volume) else {
+    let Some(there) = mounted_location(volume) else {
         return Err(format!("pv/{name} is not an NFS volume"));
     };
     let elsewhere = || format!("pv/{name} is at {there}, which is not on {export}");
@@ -81,17 +102,17 @@ pub fn recorded_directory(volume: &PersistentVolume) -> Option<ExportDirectory> 
     })
 }
 
-/// The names and servers of the other in-tree NFS PVs whose paths are at, above or below the path of `volume`. PVs of
-/// all servers count, since two names may be one server. Empty if `volume` is not NFS.
-pub fn overlapping_volumes<'a>(volume: &PersistentVolume, all: &'a [PersistentVolume]) -> Vec<(&'a str, &'a str)> {
-    let Some(here) = nfs_location(volume).map(|here| split_path(&here.path)) else {
+/// The names and servers of the other NFS PVs, in-tree or of CSI drivers, whose paths are at, above or below the path
+/// of `volume`. PVs of all servers count, since two names may be one server. Empty if `volume` is not NFS.
+pub fn overlapping_volumes<'a>(volume: &PersistentVolume, all: &'a [PersistentVolume]) -> Vec<(&'a str, String)> {
+    let Some(here) = mounted_location(volume).map(|here| split_path(&here.path)) else {
         return Vec::new();
     };
     let other = |other: &'a PersistentVolume| {
-        let nfs = other.spec.as_ref()?.nfs.as_ref()?;
-        let there = split_path(&nfs.path);
+        let (server, path) = mounted_export(other)?;
+        let there = split_path(&path);
         let meets = here.starts_with(&there) || there.starts_with(&here);
-        (meets && volume_name(other) != volume_name(volume)).then_some((volume_name(other), nfs.server.as_str()))
+        (meets && volume_name(other) != volume_name(volume)).then_some((volume_name(other), server))
     };
     all.iter().filter_map(other).collect()
 }
@@ -125,6 +146,13 @@ mod tests {
         serde_json::from_value(volume).unwrap()
     }
 
+    /// A PV of csi-driver-nfs.
+    fn csi_volume(name: &str, server: &str, share: &str, subdir: &str) -> PersistentVolume {
+        let attributes = json!({"server": server, "share": share, "subdir": subdir});
+        let csi = json!({"driver": "nfs.csi.k8s.io", "volumeHandle": name, "volumeAttributes": attributes});
+        serde_json::from_value(json!({"metadata": {"name": name}, "spec": {"csi": csi}})).unwrap()
+    }
+
     fn shown(place: ExportDirectory) -> String {
         format!(
             "{} {}",
@@ -152,6 +180,18 @@ mod tests {
         ] {
             let found = directory_on(&volume("v", server, path, None), &export).map(shown).ok();
             assert_eq!(found.as_deref(), wanted, "{server}:{path}");
+        }
+        for (share, subdir, wanted) in [
+            ("/nfsdata", "pvc-1", Some("nfs:/nfsdata pvc-1")),
+            ("/nfsdata/", "a/b", Some("nfs:/nfsdata a/b")),
+            ("/nfsdata/a", "", Some("nfs:/nfsdata a")),
+            ("/nfsdata", "", Some("nfs:/nfsdata /")),
+            ("/other", "a", None),
+        ] {
+            let found = directory_on(&csi_volume("v", "nfs", share, subdir), &export)
+                .map(shown)
+                .ok();
+            assert_eq!(found.as_deref(), wanted, "{share} {subdir}");
         }
         let root = Location {
             path: "/".into(),
@@ -199,8 +239,41 @@ mod tests {
             volume("below", "nfs", "/nfsdata/x/../team/data", None),
             volume("beside", "nfs", "/nfsdata/team-b", None),
             volume("me", "nfs", "/nfsdata/team", None),
+            csi_volume("csi-below", "nfs", "/nfsdata/team", "pvc-1"),
+            csi_volume("csi-above", "nfs", "/nfsdata", ""),
+            csi_volume("csi-beside", "nfs", "/nfsdata", "pvc-1"),
         ];
         let found = overlapping_volumes(&all[4], &all);
-        assert_eq!(found, [("same", "nfs"), ("above", "10.0.0.5"), ("below", "nfs")]);
+        let found: Vec<_> = found.iter().map(|(name, server)| format!("{name} {server}")).collect();
+        assert_eq!(
+            found,
+            [
+                "same nfs",
+                "above 10.0.0.5",
+                "below nfs",
+                "csi-below nfs",
+                "csi-above nfs"
+            ]
+        );
+    }
+
+    #[test]
+    fn only_in_tree_nfs_volumes_may_be_changed() {
+        let disk = serde_json::from_value(json!({"metadata": {"name": "d"}, "spec": {"hostPath": {"path": "/a"}}}));
+        for (volume, wanted) in [
+            (volume("v", "nfs", "/nfsdata", None), None),
+            (
+                csi_volume("v", "nfs", "/nfsdata", "a"),
+                Some("the CSI driver nfs.csi.k8s.io"),
+            ),
+            (disk.unwrap(), Some("pv/d is not an NFS volume")),
+        ] {
+            let found = check_in_tree(&volume).err();
+            assert_eq!(found.is_some(), wanted.is_some(), "{found:?}");
+            assert!(
+                found.unwrap_or_default().contains(wanted.unwrap_or_default()),
+                "{wanted:?}"
+            );
+        }
     }
 }

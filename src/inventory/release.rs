@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::PersistentVolume;
 
-use super::place::{nfs_location, volume_name};
+use super::place::{check_in_tree, volume_name};
 use crate::provisioner::volume::PROVISIONED_BY;
 
 /// What happens to the data of a released PV.
@@ -36,10 +36,8 @@ pub fn decide_release(volume: &PersistentVolume, data: Data) -> Verdict {
         "`kubectl patch pv {name} -p '{{\"spec\":{{\"persistentVolumeReclaimPolicy\":\"Retain\"}}}}'` \
          and release it then"
     );
-    if nfs_location(volume).is_none() {
-        return Verdict::Refuse(format!(
-            "pv/{name} is not an NFS volume; nfsprov releases NFS volumes only"
-        ));
+    if let Err(why) = check_in_tree(volume) {
+        return Verdict::Refuse(why);
     }
     if volume.metadata.deletion_timestamp.is_some() {
         return Verdict::Refuse(format!(

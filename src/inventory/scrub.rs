@@ -51,7 +51,7 @@ impl<'a> Scrub<'a> {
     ) -> Result<Self, ScrubError> {
         let refuse = |why: String| Err(ScrubError::Refused(why));
         for (other, server) in overlapping_volumes(volume, all) {
-            if may_be_same_server(&place.location.server, server).await {
+            if may_be_same_server(&place.location.server, &server).await {
                 return refuse(format!(
                     "pv/{other} lies at, above or below {}, the directory of pv/{}",
                     mounted_path(&place),
@@ -271,6 +271,19 @@ mod tests {
         ] {
             let found = prepared(root.path(), &beside(server, path)).await;
             assert_eq!(found.is_ok(), free, "{server}:{path} {found:?}");
+        }
+        // A volume of csi-driver-nfs, whose directory is below its share.
+        for (share, subdir, free) in [
+            ("/nfsdata/mine", "a", false),
+            ("/nfsdata", "mine", false),
+            ("/nfsdata", "a", true),
+        ] {
+            let attributes = json!({"server": "127.0.0.1", "share": share, "subdir": subdir});
+            let csi = json!({"driver": "nfs.csi.k8s.io", "volumeHandle": "h", "volumeAttributes": attributes});
+            let other = json!({"metadata": {"name": "other"}, "spec": {"csi": csi}});
+            let volumes = [mine.clone(), serde_json::from_value(other).unwrap()];
+            let found = prepared(root.path(), &volumes).await;
+            assert_eq!(found.is_ok(), free, "{share} {subdir} {found:?}");
         }
         let what = prepared(root.path(), &[mine]).await.unwrap().unwrap();
         assert_eq!(what, "2 entries of 127.0.0.1:/nfsdata/mine: a, b");

@@ -70,6 +70,18 @@ fn a_directory_that_another_volume_has_is_refused() {
         facts.volumes = vec![serde_json::from_value(volume).unwrap()];
         assert_eq!(adopted_as("d", &facts).is_ok(), free, "{server}:{at}");
     }
+    for (share, subdir, free) in [
+        ("/nfsdata", "d", false),
+        ("/nfsdata/d", "inner", false),
+        ("/nfsdata", "other", true),
+    ] {
+        let attributes = json!({"server": "nfs", "share": share, "subdir": subdir});
+        let csi = json!({"driver": "nfs.csi.k8s.io", "volumeHandle": "h", "volumeAttributes": attributes});
+        let volume = json!({"metadata": {"name": "v"}, "spec": {"csi": csi}});
+        let mut facts = facts();
+        facts.volumes = vec![serde_json::from_value(volume).unwrap()];
+        assert_eq!(adopted_as("d", &facts).is_ok(), free, "{share} {subdir}");
+    }
     let taken = json!({"metadata": {"name": "adopted-d"}, "spec": {"hostPath": {"path": "/"}}});
     let mut facts = facts();
     facts.volumes = vec![serde_json::from_value(taken).unwrap()];

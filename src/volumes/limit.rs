@@ -28,6 +28,7 @@ pub fn plan_limit(
     all: &[PersistentVolume],
     pods: &[Pod],
 ) -> Result<LimitPlan, String> {
+    place::check_in_tree(volume)?;
     let directory = place::directory_on(volume, location)?
         .directory
         .ok_or("it is the whole export, whose root can't have a limit")?;
@@ -105,6 +106,13 @@ mod tests {
         serde_json::from_value(volume).unwrap()
     }
 
+    /// A PV of csi-driver-nfs below the directory of [`volume`].
+    fn csi_volume() -> PersistentVolume {
+        let attributes = json!({"server": "nfs", "share": "/export", "subdir": "a/csi"});
+        let csi = json!({"driver": "nfs.csi.k8s.io", "volumeHandle": "h", "volumeAttributes": attributes});
+        serde_json::from_value(json!({"metadata": {"name": "csi"}, "spec": {"csi": csi}})).unwrap()
+    }
+
     fn pod(phase: &str, volume: Value) -> Pod {
         serde_json::from_value(json!({
             "metadata": {"name": "pod"}, "spec": {"containers": [], "volumes": [volume]}, "status": {"phase": phase},
@@ -168,6 +176,8 @@ mod tests {
                 vec![],
                 Some("pv/w"),
             ),
+            (plain.clone(), vec![csi_volume()], vec![], Some("pv/csi")),
+            (csi_volume(), vec![], vec![], Some("the CSI driver nfs.csi.k8s.io")),
             (plain.clone(), vec![named("w", "nfs", "/export/ab")], vec![], None),
             (plain.clone(), vec![named("w", "other", "/export/a")], vec![], None),
             (

@@ -22,6 +22,13 @@ fn volume(name: &str, directory: &str) -> Value {
     })
 }
 
+/// The PV `name` of csi-driver-nfs in `directory`.
+fn csi_volume(name: &str, directory: &str) -> PersistentVolume {
+    let attributes = json!({"server": "nfs", "share": "/nfsdata", "subdir": directory});
+    let csi = json!({"driver": "nfs.csi.k8s.io", "volumeHandle": name, "volumeAttributes": attributes});
+    object(json!({"metadata": {"name": name}, "spec": {"csi": csi}}))
+}
+
 fn claim(name: &str, volume: &str) -> Value {
     json!({
         "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"namespace": "team", "name": name},
@@ -163,6 +170,18 @@ fn what_is_missing_is_created_and_what_differs_is_a_conflict() {
             vec![],
             Conflict,
             "the directory of pv/other",
+        ),
+        (
+            vec![csi_volume("other", "team-data/inner")],
+            vec![],
+            Conflict,
+            "the directory of pv/other",
+        ),
+        (
+            vec![csi_volume("v", "team-data")],
+            vec![],
+            Conflict,
+            "pv/v is another volume",
         ),
         (
             vec![object(volume("other", "team-data-2"))],

@@ -230,6 +230,7 @@ fn what_decides_is_pure() {
         "image/archive.rs",
         "yaml.rs",
         "cluster/images.rs",
+        "cluster/nfs_volumes.rs",
         "cluster/quantity.rs",
         "control_plane/edit.rs",
         "control_plane/files.rs",

@@ -178,13 +178,13 @@ pub async fn record_volumes(args: &cli::Record, global: &Global) -> Result<Exit>
     let mut volumes = gather::list_nfs_volumes(place.client()).await?;
     volumes.retain(|volume| place::directory_on(volume, &place.location).is_ok());
     for name in &args.volumes {
-        if !volumes.iter().any(|volume| place::volume_name(volume) == name) {
-            bail!("pv/{name} not found on {}", place.location);
+        match volumes.iter().find(|volume| place::volume_name(volume) == name) {
+            Some(volume) => place::check_in_tree(volume).map_err(anyhow::Error::msg)?,
+            None => bail!("pv/{name} not found on {}", place.location),
         }
     }
-    if !args.volumes.is_empty() {
-        volumes.retain(|volume| args.volumes.iter().any(|name| place::volume_name(volume) == name));
-    }
+    let is_named = |name: &str| args.volumes.is_empty() || args.volumes.iter().any(|named| named == name);
+    volumes.retain(|volume| place::check_in_tree(volume).is_ok() && is_named(place::volume_name(volume)));
     let claims: Vec<PersistentVolumeClaim> = list_filtered(&Api::all(place.client().clone()), |_| true)
         .await
         .map_err(|error| anyhow::anyhow!("cannot list claims: {}", describe_error(&error)))?;

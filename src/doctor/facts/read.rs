@@ -14,6 +14,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::jiff::Timestamp;
 
 use super::{Claim, ClaimRef, Class, Event, Facts, Limit, Lock, Node, Pod, Requirements, Right, Volume};
+use crate::cluster::nfs_volumes::csi_export;
 use crate::cluster::quantity;
 use crate::doctor::Object;
 use crate::provisioner::volume::DIRECTORY;
@@ -174,22 +175,6 @@ impl From<core::PersistentVolume> for Volume {
             affinity: spec.node_affinity.and_then(|affinity| affinity.required).map(Box::new),
         }
     }
-}
-
-/// The export of an NFS CSI driver's volume, by the attributes that such drivers use; `None` without server or path.
-fn csi_export(csi: &core::CSIPersistentVolumeSource) -> Option<(String, String)> {
-    let attributes = csi.volume_attributes.as_ref()?;
-    let of = |keys: &[&str]| {
-        keys.iter()
-            .find_map(|key| attributes.get(*key))
-            .filter(|value| !value.is_empty())
-    };
-    let (server, share) = (of(&["server", "nfsServer"])?, of(&["share", "path", "nfsPath"])?);
-    let path = match of(&["subdir", "subDir"]) {
-        Some(below) => format!("{}/{}", share.trim_end_matches('/'), below.trim_start_matches('/')),
-        None => share.clone(),
-    };
-    Some((server.clone(), path))
 }
 
 impl From<storage::StorageClass> for Class {

@@ -1,5 +1,5 @@
-//! The directories of the PVs on the exports (PURE), so that no directory is created, removed or archived at, above or
-//! below another PV's.
+//! The directories of the PVs on the exports, in-tree or of NFS CSI drivers (PURE), so that no directory is created,
+//! removed or archived at, above or below another PV's.
 //!
 //! Directories with default names are unique, and the export's root is above everything. Neither is recorded, which
 //! leaves volumes with a `pathPattern` and PVs made by hand.
@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use k8s_openapi::api::core::v1::PersistentVolume;
 
 use super::class::OnDelete;
+use crate::cluster::nfs_volumes::mounted_export;
 use crate::export::{Location, VolumePath, is_named_after};
 
 /// The PVs on some exports whose directories must be kept, by directory.
@@ -109,10 +110,10 @@ impl Neighbours {
     /// The number of a PV's export and its directory; `None` if it is on none of them, or the directory has its default
     /// name.
     fn locate_volume(&self, volume: &PersistentVolume, name: &str) -> Option<(usize, String)> {
-        let nfs = volume.spec.as_ref()?.nfs.as_ref()?;
+        let (server, path) = mounted_export(volume)?;
         self.exports.iter().enumerate().find_map(|(number, export)| {
-            let directory = VolumePath::below(&export.path, nfs.path.trim_end_matches('/')).ok()?;
-            let kept = export.server == nfs.server && !is_named_after(&directory, name);
+            let directory = VolumePath::below(&export.path, path.trim_end_matches('/')).ok()?;
+            let kept = export.server == server && !is_named_after(&directory, name);
             kept.then(|| (number, directory.to_string()))
         })
     }
@@ -177,6 +178,10 @@ mod tests {
         ] {
             known.record_volume(&volume(name, path), None);
         }
+        let attributes = json!({"server": "nfs", "share": "/nfsdata/share", "subdir": "pvc-1"});
+        let csi = json!({"driver": "nfs.csi.k8s.io", "volumeHandle": "h", "volumeAttributes": attributes});
+        let csi = json!({"metadata": {"name": "csi"}, "spec": {"csi": csi}});
+        known.record_volume(&serde_json::from_value(csi).unwrap(), None);
         known.end_list();
         known
     }
@@ -194,6 +199,9 @@ mod tests {
             ("team-b/x", Some("dash")),
             ("team-", None),
             ("slash", Some("slash")),
+            ("share", Some("csi")),
+            ("share/pvc-1/x", Some("csi")),
+            ("share/pvc-2", None),
             ("x", None),
             ("d-c-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51/x", None),
         ] {
