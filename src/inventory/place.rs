@@ -82,7 +82,10 @@ pub fn recorded_directory(volume: &PersistentVolume) -> Option<ExportDirectory> 
     let there = nfs_location(volume)?;
     let record = volume.metadata.annotations.as_ref().and_then(|all| all.get(DIRECTORY));
     let (root, directory) = match record {
-        Some(directory) => (there.path.strip_suffix(directory.as_str())?, directory.clone()),
+        Some(directory) => {
+            let root = there.path.strip_suffix(directory.as_str())?.strip_suffix('/')?;
+            (root, directory.clone())
+        }
         None => {
             let (root, directory) = there.path.rsplit_once('/')?;
             let named = VolumePath::parse(directory).is_ok_and(|path| is_named_after(&path, volume_name(volume)));
@@ -223,6 +226,11 @@ mod tests {
                 volume(&name, "nfs", &format!("/{own}"), None),
                 Some(format!("nfs:/ {own}")),
             ),
+            (
+                volume(&name, "nfs", "/data", Some("data")),
+                Some("nfs:/ data".to_owned()),
+            ),
+            (volume(&name, "nfs", "/srv/mydata", Some("data")), None),
             (volume(&name, "nfs", "/srv/other", Some("team/data")), None),
             (volume("mypv", "nfs", "/nfsdata", None), None),
             (volume("mypv", "nfs", &format!("/srv/{own}"), None), None),
