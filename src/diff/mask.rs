@@ -1,7 +1,8 @@
 //! Masks secrets in texts that are shown: configuration of K3s and RKE2, systemd units, manifests (PURE).
 //!
 //! A text is read a line at a time, by the forms in which a value follows its name: `token: VALUE`, `--token VALUE`,
-//! `--token=VALUE`, `K3S_TOKEN=VALUE`, a name and its value on lines of their own, and `scheme://user:VALUE@host`.
+//! `--token=VALUE`, `K3S_TOKEN=VALUE`, a name and its value on lines of their own, and `scheme://user:VALUE@host`. A
+//! value may be a scalar of YAML over several lines.
 //! Text that only looks like a secret is masked, too; no secret of these forms is shown.
 
 /// Replaces a secret.
@@ -41,57 +42,87 @@ fn mask_text(text: &str, mask_for: &mut dyn FnMut(&str) -> &'static str) -> Stri
     lines.map(|line| mask.mask_line(line, mask_for)).collect()
 }
 
-/// The state between lines.
+/// What the lines before say of the next one.
 #[derive(Default)]
 struct Mask {
     /// The next word is a secret.
     expected: bool,
     /// The last `name:` was a secret's, so that the next `value:` is one.
     named: bool,
-    /// The lines of a block scalar are a secret as long as they are indented further than this.
-    block: Option<usize>,
+    /// The value that goes on in the next line, if any.
+    open: Option<Open>,
+}
+
+/// A value of YAML over several lines.
+#[derive(Clone, Copy)]
+enum Open {
+    /// A secret up to this quotation mark.
+    Quoted(char),
+    /// A secret as long as lines are indented further than this: a block scalar, or a plain one.
+    Indented(usize),
+    /// What a secret's name is followed by: an indented scalar, or a list of scalars, is a secret; a map is none.
+    Below(usize),
 }
 
 impl Mask {
     /// Masks the secrets of one line; a secret may have been announced by an earlier line.
     fn mask_line(&mut self, line: &str, mask_for: &mut dyn FnMut(&str) -> &'static str) -> String {
         let indent = line.len() - line.trim_start_matches(' ').len();
-        if let Some(limit) = self.block {
-            let content = line.trim();
-            if content.is_empty() {
-                return line.to_owned();
+        let content = line.trim();
+        let mut shown = String::with_capacity(line.len());
+        let (mut at, mut quote) = (0, None);
+        match self.open {
+            Some(Open::Quoted(mark)) => {
+                let (length, is_closed) = quoted_length(&line[indent..], mark);
+                let (secret, rest) = line[indent..].split_at(length);
+                shown.push_str(&line[..indent]);
+                if length > 0 {
+                    shown.push_str(mask_for(secret));
+                }
+                if !is_closed {
+                    return shown + rest;
+                }
+                (at, quote, self.open) = (indent + length, Some(mark), None);
             }
-            if indent > limit {
+            Some(Open::Indented(_) | Open::Below(_)) if content.is_empty() => return line.to_owned(),
+            Some(Open::Indented(limit)) if indent > limit => return line.replacen(content, mask_for(content), 1),
+            Some(Open::Below(limit)) if indent > limit && !is_map(content) => {
+                self.open = Some(Open::Indented(limit));
                 return line.replacen(content, mask_for(content), 1);
             }
-            self.block = None;
+            // A list may be indented as little as its key.
+            Some(Open::Below(limit)) if indent == limit && content.starts_with("- ") && !is_map(content) => {
+                return line.replacen(&content[2..], mask_for(&content[2..]), 1);
+            }
+            _ => self.open = None,
         }
-        let mut shown = String::with_capacity(line.len());
-        let mut rest = line;
-        let mut quote = None;
-        while let Some(c) = rest.chars().next() {
+        let is_comment = at == 0 && content.starts_with(['#', ';']);
+        while let Some(c) = line[at..].chars().next() {
             let (length, secret) = match is_separator(c) {
                 true => (c.len_utf8(), 0),
-                false => self.find_secret(rest, quote),
+                false => self.find_secret(line, at, quote),
             };
-            let (before, after) = rest.split_at(length);
-            quote = before.chars().fold(quote, next_quotation);
+            let (before, after) = line[at..].split_at(length);
+            for (offset, c) in before.char_indices() {
+                quote = next_quotation(quote, line[..at + offset].chars().next_back(), c);
+            }
             shown.push_str(before);
             if secret > 0 {
                 shown.push_str(mask_for(&after[..secret]));
             }
-            rest = &after[secret..];
-            if self.block == Some(usize::MAX) {
-                self.block = Some(indent);
-            }
+            at += length + secret;
+        }
+        if is_comment {
+            self.open = None;
         }
         shown
     }
 
-    /// For `rest`, which begins with a word: the number of bytes to show, and the number of bytes of a secret after
+    /// For the word of `line` at the byte `at`: the number of bytes to show, and the number of bytes of a secret after
     /// them, 0 if there is none. `quote` is the quotation mark that is open there. Notes whether a secret follows
     /// later.
-    fn find_secret(&mut self, rest: &str, quote: Option<char>) -> (usize, usize) {
+    fn find_secret(&mut self, line: &str, at: usize, quote: Option<char>) -> (usize, usize) {
+        let rest = &line[at..];
         let length = rest.find(is_separator).unwrap_or(rest.len());
         let word = &rest[..length];
         if self.expected {
@@ -102,12 +133,15 @@ impl Mask {
             self.expected = false;
             // A flag whose value was left out.
             if !word.starts_with("--") {
-                return (0, value_length(rest, quote));
+                return self.find_value(line, at, quote);
             }
         }
         // user:PASSWORD@ of a URL, which may hold what else ends a word.
         if let Some(scheme) = word.find("://") {
-            let whole = &rest[..value_length(rest, quote)];
+            let whole = match quote {
+                Some(mark) => &rest[..quoted_length(rest, mark).0],
+                None => word_to_space(rest),
+            };
             let user = scheme + "://".len();
             let at = whole.rfind('@').filter(|at| *at > user);
             if let Some((at, colon)) = at.and_then(|at| Some((at, user + whole[user..at].find(':')? + 1))) {
@@ -119,16 +153,19 @@ impl Mask {
         while let Some(equals) = word[from..].find('=').map(|at| from + at) {
             if is_secret(&word[from..equals]) {
                 let start = equals + 1;
-                if start == length && rest[length..].starts_with(['\'', '"']) {
-                    self.expected = true;
-                    return (length, 0);
+                let next = rest[start..].chars().next();
+                if let Some(mark @ ('"' | '\'')) = next.filter(|_| next != quote) {
+                    return (start + 1, self.quoted_secret(&rest[start + 1..], mark));
                 }
-                return (start, value_length(&rest[start..], quote));
+                // An item of a list is one argument, even if it has spaces.
+                let is_item = quote.is_none() && dash_before(line, at).is_some();
+                let (_, secret) = self.find_value(line, if is_item { at } else { at + start }, quote);
+                return (start, if is_item { secret - start } else { secret });
             }
             from = equals + 1;
         }
         match after_colon(rest, length) {
-            Some((key, start)) => self.find_yaml_secret(key, rest, start),
+            Some((key, start)) => self.find_yaml_secret(key, line, at, start, quote),
             None => {
                 self.expected = word.starts_with('-') && is_secret(word);
                 (length, 0)
@@ -136,30 +173,106 @@ impl Mask {
         }
     }
 
-    /// As [`Self::find_secret`], for a word that is a key of YAML or JSON whose value begins at `start`.
-    fn find_yaml_secret(&mut self, key: &str, rest: &str, start: usize) -> (usize, usize) {
-        let text = rest[start..].trim_end();
+    /// As [`Self::find_secret`], for a word with which a secret value begins: it goes on to the end of the quotation,
+    /// of an item of a YAML list, or else to the next space.
+    fn find_value(&mut self, line: &str, at: usize, quote: Option<char>) -> (usize, usize) {
+        let rest = &line[at..];
+        match (quote, dash_before(line, at)) {
+            (Some(mark), _) => (0, self.quoted_secret(rest, mark)),
+            (None, Some(dash)) => {
+                self.open = Some(Open::Indented(dash));
+                let text = rest.trim_end().len();
+                if rest.starts_with(['|', '>']) {
+                    (text, 0)
+                } else {
+                    (0, text)
+                }
+            }
+            (None, None) => (0, word_to_space(rest).len()),
+        }
+    }
+
+    /// The number of bytes of a secret in quotation marks, of which the first is before `text`; notes if it goes on in
+    /// the next line.
+    fn quoted_secret(&mut self, text: &str, mark: char) -> usize {
+        let (length, is_closed) = quoted_length(text, mark);
+        if !is_closed {
+            self.open = Some(Open::Quoted(mark));
+        }
+        length
+    }
+
+    /// As [`Self::find_secret`], for a word that is a key of YAML or JSON whose value begins `start` bytes after the
+    /// word.
+    fn find_yaml_secret(
+        &mut self,
+        key: &str,
+        line: &str,
+        at: usize,
+        start: usize,
+        quote: Option<char>,
+    ) -> (usize, usize) {
+        let (before, value) = line[at..].split_at(start);
+        let text = value.trim_end();
         let bare = text.trim_matches(['"', '\'']);
         if key == "name" {
             let name = bare.split(is_separator).next().unwrap_or_default();
             self.named = is_secret(name);
         }
         let is_value = key == "value" && std::mem::take(&mut self.named);
-        if !(is_value || is_secret(key)) || matches!(bare, "" | "true" | "false" | "null" | "~") {
+        if !(is_value || is_secret(key)) || matches!(bare, "true" | "false" | "null" | "~") {
             return (start, 0);
         }
-        match text.chars().next() {
-            Some('|' | '>') => {
-                // The caller replaces this by the line's indentation.
-                self.block = Some(usize::MAX);
-                (start + text.len(), 0)
-            }
-            Some('"' | '\'') => {
-                self.expected = true;
+        let column = first_node(line);
+        match (text.chars().next(), quote) {
+            // The whole is a string in quotation marks.
+            (_, Some(mark)) if !before.contains(mark) => (start, self.quoted_secret(value, mark)),
+            (None | Some('#'), _) => {
+                self.open = Some(Open::Below(column));
                 (start, 0)
             }
-            _ => (start, text.len()),
+            (Some('|' | '>'), _) => {
+                self.open = Some(Open::Indented(column));
+                (start + text.len(), 0)
+            }
+            (Some(mark @ ('"' | '\'')), _) => (start + 1, self.quoted_secret(&value[1..], mark)),
+            _ => {
+                self.open = Some(Open::Indented(column));
+                (start, text.len())
+            }
         }
+    }
+}
+
+/// The byte at which the first key or value of a line begins, after its indentation and the dashes of lists.
+fn first_node(line: &str) -> usize {
+    let mut at = 0;
+    loop {
+        at += line[at..].len() - line[at..].trim_start_matches(' ').len();
+        match line[at..].starts_with("- ") {
+            true => at += 1,
+            false => return at,
+        }
+    }
+}
+
+/// The byte of the last dash before `at`, if the word there is the first of an item of a list.
+fn dash_before(line: &str, at: usize) -> Option<usize> {
+    let before = line[..at].trim_end_matches(' ');
+    (at == first_node(line) && before.ends_with('-')).then(|| before.len() - 1)
+}
+
+/// Whether the text of a line is a map's key, perhaps with its value, also in an item of a list.
+fn is_map(content: &str) -> bool {
+    let text = &content[first_node(content)..];
+    let text = text.split(" #").next().unwrap_or_default().trim_end();
+    match text.chars().next() {
+        Some(mark @ ('"' | '\'')) => {
+            let (length, _) = quoted_length(&text[1..], mark);
+            let after = text[1 + length..].trim_start_matches(mark);
+            after.trim_start().starts_with(':')
+        }
+        _ => text.contains(": ") || text.ends_with(':'),
     }
 }
 
@@ -167,23 +280,35 @@ fn is_separator(c: char) -> bool {
     c.is_whitespace() || "'\",[]{}".contains(c)
 }
 
-/// The quotation mark that is open after `c`.
-fn next_quotation(open: Option<char>, c: char) -> Option<char> {
+/// The quotation mark that is open after `c`. An apostrophe in a word opens none, and an escaped mark closes none.
+fn next_quotation(open: Option<char>, previous: Option<char>, c: char) -> Option<char> {
     match (open, c) {
-        (None, '\'' | '"') => Some(c),
+        (None, '\'' | '"') if !previous.is_some_and(char::is_alphanumeric) => Some(c),
+        (Some('"'), '"') if previous == Some('\\') => open,
         (Some(quote), _) if quote == c => None,
         _ => open,
     }
 }
 
-/// The length in bytes of a value: up to the end of the open quotation `quote` or of the line, without one to the next
-/// space.
-fn value_length(rest: &str, quote: Option<char>) -> usize {
-    let ends = |c: char| match quote {
-        Some(quote) => c == quote || c == '\n',
-        None => c.is_whitespace(),
-    };
-    rest.find(ends).unwrap_or(rest.len())
+/// The length in bytes of a quoted text in one line, without the mark at its end; and whether the mark is there. Marks
+/// that are escaped, as `\"` or `''`, are a part of the text.
+fn quoted_length(text: &str, mark: char) -> (usize, bool) {
+    let text = text.trim_end_matches(['\n', '\r']);
+    let mut letters = text.char_indices().peekable();
+    while let Some((at, c)) = letters.next() {
+        let is_doubled = mark == '\'' && c == mark && letters.peek().is_some_and(|(_, next)| *next == mark);
+        if is_doubled || (mark == '"' && c == '\\') {
+            letters.next();
+        } else if c == mark {
+            return (at, true);
+        }
+    }
+    (text.len(), false)
+}
+
+/// The text up to the next space.
+fn word_to_space(text: &str) -> &str {
+    text.split(char::is_whitespace).next().unwrap_or_default()
 }
 
 /// If the first `length` bytes are a key, followed by a colon and a space: the key, and the byte where its value
@@ -231,7 +356,64 @@ mod tests {
                 "token: |\n  (hidden)\n\n  (hidden)\na: b\n",
             ),
             (r#"{"token": "s3cret", "a": 1}"#, r#"{"token": "(hidden)", "a": 1}"#),
+            (
+                "token: s3cret\n  s3cret2\n\n  s3cret3\na: b\n",
+                "token: (hidden)\n  (hidden)\n\n  (hidden)\na: b\n",
+            ),
+            (
+                "token:\n  s3cret\n  s3cret2\na: b\n",
+                "token:\n  (hidden)\n  (hidden)\na: b\n",
+            ),
+            ("token:\n  's3cret: a'\na: b\n", "token:\n  (hidden)\na: b\n"),
+            ("token:\n  - s3cret\n- a: b\n", "token:\n  (hidden)\n- a: b\n"),
+            (
+                "token:\n- s3cret\n- s3cret2\na: b\n",
+                "token:\n- (hidden)\n- (hidden)\na: b\n",
+            ),
+            (
+                "token: \"s3 \\\"cret\n  s3cret2\n\n  s3cret3\" # x\na: b\n",
+                "token: \"(hidden)\n  (hidden)\n\n  (hidden)\" # x\na: b\n",
+            ),
+            ("token: \"\n  s3cret\"\na: b\n", "token: \"\n  (hidden)\"\na: b\n"),
+            (
+                "token: 's3''cret\n  s3cret2'\na: b\n",
+                "token: '(hidden)\n  (hidden)'\na: b\n",
+            ),
+            (
+                "token: >-\n  s3cret\n  s3cret2\na: b\n",
+                "token: >-\n  (hidden)\n  (hidden)\na: b\n",
+            ),
+            (
+                "- token: s3cret\n    s3cret2\n  a: b\n- c\n",
+                "- token: (hidden)\n    (hidden)\n  a: b\n- c\n",
+            ),
+            ("- token: |\n    s3cret\n  a: b\n", "- token: |\n    (hidden)\n  a: b\n"),
+            (
+                "- name: A_TOKEN\n  value: 's3cret\n    s3cret2'\n- name: A\n  value: b\n",
+                "- name: A_TOKEN\n  value: '(hidden)\n    (hidden)'\n- name: A\n  value: b\n",
+            ),
+            (
+                "{\"token\": \"s3cret\n  s3cret2\", \"a\": 1}\n",
+                "{\"token\": \"(hidden)\n  (hidden)\", \"a\": 1}\n",
+            ),
             // Lists of arguments
+            (
+                "- --token=s3 cret\n  s3cret2\n- a\n",
+                "- --token=(hidden)\n  (hidden)\n- a\n",
+            ),
+            (
+                "- --token\n- s3 cret\n  s3cret2\n- a\n",
+                "- --token\n- (hidden)\n  (hidden)\n- a\n",
+            ),
+            ("- --token\n- |\n  s3cret\n- a\n", "- --token\n- |\n  (hidden)\n- a\n"),
+            (
+                "- --token\n- \"s3\n  cret\"\n- a\n",
+                "- --token\n- \"(hidden)\n  (hidden)\"\n- a\n",
+            ),
+            (
+                "- '--token=s3\n  cret'\n- \"token: s3\n  cret\"\n- a\n",
+                "- '--token=(hidden)\n  (hidden)'\n- \"token: (hidden)\n  (hidden)\"\n- a\n",
+            ),
             ("- --token=s3cret,x\n", "- --token=(hidden)\n"),
             ("- \"token=s3 cret\"\n", "- \"token=(hidden)\"\n"),
             ("- --token\n- s3cret\n- x\n", "- --token\n- (hidden)\n- x\n"),
@@ -239,6 +421,7 @@ mod tests {
                 r#"args: ["server", "--token", "s3cret", "--x"]"#,
                 r#"args: ["server", "--token", "(hidden)", "--x"]"#,
             ),
+            ("# token: s3cret\n  a b\n", "# token: (hidden)\n  a b\n"),
             // Units
             (
                 "ExecStart=/usr/local/bin/k3s server --token s3cret --disable x\n",
@@ -256,6 +439,11 @@ mod tests {
                 "Environment=\"K3S_TOKEN=s3 cret\"\n",
                 "Environment=\"K3S_TOKEN=(hidden)\"\n",
             ),
+            (
+                "Environment=K3S_TOKEN=\"s3 \\\n  cret\" A=b\n",
+                "Environment=K3S_TOKEN=\"(hidden)\n  (hidden)\" A=b\n",
+            ),
+            ("K3S_TOKEN=\"\"\nA=b\n", "K3S_TOKEN=\"\"\nA=b\n"),
             ("K3S_AGENT_TOKEN='s3 cret'\n", "K3S_AGENT_TOKEN='(hidden)'\n"),
             (
                 "--datastore-endpoint 'postgres://u:s3cret@db/k3s'\n",
@@ -284,6 +472,10 @@ mod tests {
             "- --enable-bootstrap-token-auth=true\n- --feature-gates=RemoveSelfLink=false\n",
             "server: https://10.0.0.1:6443\nimage: registry.example/a@sha256:00\n",
             "# don't take the token for granted\n",
+            "# 'a --token=\n  a b\n",
+            "- don't --token=\n- a b\n",
+            "secret:\n- secretName: a\n  b: c\n",
+            "secret:\n  'a': b\n  c: d\n",
             "kube-apiserver-arg: [\"feature-gates=RemoveSelfLink=false\"]\r\n",
         ] {
             assert_eq!(mask_secrets(text, text), (text.to_owned(), text.to_owned()));
