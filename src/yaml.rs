@@ -9,7 +9,7 @@ use super::escape;
 const DOCUMENTS: usize = 16;
 
 /// Writes a value as YAML that ends with a newline: its structure in blocks, its scalars as JSON, hidden characters
-/// escaped. Keys of ASCII letters only are not quoted.
+/// escaped. Keys are quoted too, except words of letters that are text in every version of YAML.
 pub fn to_yaml(value: &Value) -> String {
     let mut text = String::new();
     write_block(value, 0, &mut text);
@@ -30,7 +30,7 @@ fn write_block(value: &Value, depth: usize, text: &mut String) {
         }
         Value::Object(fields) if !fields.is_empty() => {
             for (key, value) in fields {
-                let key = match key.chars().all(|c| c.is_ascii_alphabetic()) {
+                let key = match is_plain_word(key) {
                     true => key.clone(),
                     false => escape::escape_json(&Value::from(key.as_str()).to_string()),
                 };
@@ -52,6 +52,14 @@ fn write_block(value: &Value, depth: usize, text: &mut String) {
         }
         scalar => text.push_str(&format!("{indent}{}\n", escape::escape_json(&scalar.to_string()))),
     }
+}
+
+/// Whether a key needs no quotes: it consists of letters and is none of the words that YAML 1.1, which kubectl reads,
+/// or 1.2 takes for a truth value or null.
+fn is_plain_word(key: &str) -> bool {
+    const OTHERS: [&str; 9] = ["y", "n", "yes", "no", "true", "false", "on", "off", "null"];
+    let is_word = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphabetic());
+    is_word && !OTHERS.iter().any(|other| key.eq_ignore_ascii_case(other))
 }
 
 /// Parses one document of a trusted author; an empty text is null.
@@ -105,6 +113,38 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn every_key_is_read_back_as_the_same_text() {
+        let other_types = rows![
+            "", "y", "Y", "n", "yes", "No", "true", "True", "TRUE", "false", "on", "Off", "null", "Null", "NULL"
+        ];
+        let quoted = rows![
+            "~",
+            ".nan",
+            ".inf",
+            "1",
+            "1e3",
+            "0x1f",
+            "1:30",
+            "2026-01-01",
+            "<<",
+            "=",
+            "a: b",
+            "- a",
+            "#",
+            "é"
+        ];
+        let plain = rows!["app", "nan", "inf", "o", "yesterday", "metadata"];
+        let quoted = other_types.into_iter().chain(quoted).map(|key| (key, true));
+        for (key, is_quoted) in quoted.chain(plain.into_iter().map(|key| (key, false))) {
+            let value = json!({"a": {key: "v"}, "b": [{key: {key: 1}}]});
+            let text = to_yaml(&value);
+            assert_eq!(read_untrusted(&text), Ok(vec![value]), "{text}");
+            // Our own parser knows YAML 1.2 alone.
+            assert_eq!(text.contains(&format!("  \"{key}\": \"v\"")), is_quoted, "{text}");
+        }
+    }
 
     #[test]
     fn an_untrusted_text_is_parsed_or_refused_in_a_sentence() {
