@@ -94,14 +94,7 @@ impl LimitedExport {
         let bin = state.path().join("bin");
         fs::create_dir(&bin).unwrap();
         for (name, act) in TOOLS {
-            // With the system's own tools.
-            let text = format!(
-                "#!/bin/sh\nstate='{}'\nPATH=/usr/bin:/bin\nprintf '%s\\n' \"{name} $*\" >>\"$state/log\"\n\
-                 kept() {{ echo \"$state/ids$(realpath \"$1\")/id\"; }}\n{act}\n",
-                state.path().display()
-            );
-            fs::write(bin.join(name), text).unwrap();
-            fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+            write_tool(state.path(), name, act);
         }
         fs::write(state.path().join("type"), "xfs\n").unwrap();
         let root = tempfile::tempdir().unwrap();
@@ -122,6 +115,11 @@ impl LimitedExport {
         }
     }
 
+    /// Replaces a tool by a script, whose `$state` is a directory of its own.
+    pub(crate) fn replace_tool(&self, name: &str, act: &str) {
+        write_tool(self.state.path(), name, act);
+    }
+
     /// Adds a line to what the server reports of its projects.
     pub(crate) fn add_to_report(&self, line: &str) {
         let file = self.state.path().join("report");
@@ -136,6 +134,18 @@ impl LimitedExport {
         _ = fs::remove_file(file);
         log
     }
+}
+
+/// Writes the double of a tool, which calls the system's own tools.
+fn write_tool(state: &Path, name: &str, act: &str) {
+    let text = format!(
+        "#!/bin/sh\nstate='{}'\nPATH=/usr/bin:/bin\nprintf '%s\\n' \"{name} $*\" >>\"$state/log\"\n\
+         kept() {{ echo \"$state/ids$(realpath \"$1\")/id\"; }}\n{act}\n",
+        state.display()
+    );
+    let tool = state.join("bin").join(name);
+    fs::write(&tool, text).unwrap();
+    fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 /// The shells of this machine that run the scripts.
