@@ -9,6 +9,7 @@ use super::Place;
 use crate::cli::{self, AccessMode, Global};
 use crate::cluster::{describe_error, list_filtered};
 use crate::exit::{Exit, UsageError};
+use crate::export::{Export, Location};
 use crate::inventory::archives::{Archive, ReturnPlan, plan_return, refusal_of_several_volumes};
 use crate::inventory::restore::{self, NewClaim};
 use crate::output;
@@ -30,7 +31,7 @@ pub async fn restore_archive(args: &cli::Restore, global: &Global) -> Result<Exi
     {
         bail!("{}", output::escape_line(&why));
     }
-    let record = record_of(&place, &back.volume, &args.recorded).await;
+    let record = record_of(&place.export, &place.location, &back.volume, &args.recorded).await?;
     let claim = wanted_claim(args.claim.as_ref(), record.as_ref())?;
     bind_directory(&place, &back, record.as_ref(), &claim, &args.new_claim, args.waiting).await
 }
@@ -43,17 +44,23 @@ fn wanted_claim(asked: Option<&(String, String)>, record: Option<&Record>) -> Re
     asked.cloned().or(recorded).ok_or_else(|| UsageError(why.into()))
 }
 
-/// The record of a PV on the export; `None` if it has none, the export can't be read, or it is refused, after a note
-/// that says why.
-async fn record_of(place: &Place, volume: &str, recorded: &cli::Recorded) -> Option<Record> {
+/// The record of a PV on the export; `None` if it has none, or it is refused, after a note that says why. An export
+/// that can't be read is an error: the record may say that the volume was limited.
+async fn record_of(
+    export: &Export,
+    location: &Location,
+    volume: &str,
+    recorded: &cli::Recorded,
+) -> Result<Option<Record>> {
     let (volumes, former_server) = ([volume.to_owned()], recorded.former_server.as_deref());
-    let found = read::read_records_of(&place.export, &place.location, former_server, &volumes).await;
-    // A PV's name may be too long for a file.
-    let (_, record) = found.unwrap_or_default().pop()?;
+    let mut found = read::read_records_of(export, location, former_server, &volumes).await?;
+    let Some((_, record)) = found.pop() else {
+        return Ok(None);
+    };
     if let Err(why) = &record {
         output::say(&format!("the record of pv/{volume} is not used: {why}"));
     }
-    record.ok()
+    Ok(record.ok())
 }
 
 /// Makes an existing directory the volume of a claim, where [`adopt::plan_adoption`] allows it. Refused records on the
@@ -202,7 +209,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::export::Location;
+    use crate::export::Mounted;
     use crate::provisioner::rules::record::parse;
 
     /// The record of a volume of 2Gi of the class `managed`.
@@ -268,6 +275,22 @@ mod tests {
             });
             assert_eq!(found, wanted, "{what}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_record_that_cannot_be_read_is_not_one_that_is_missing() {
+        let root = tempfile::tempdir().unwrap();
+        let location = Location {
+            server: "nfs".into(),
+            path: "/nfsdata".into(),
+        };
+        let export = Export::Mounted(Mounted::new(location.clone(), root.path()));
+        let recorded = cli::Recorded { former_server: None };
+        let found = record_of(&export, &location, "v", &recorded).await.unwrap();
+        assert_eq!(found, None);
+        std::fs::write(root.path().join(".nfsprov"), "").unwrap();
+        let failed = record_of(&export, &location, "v", &recorded).await;
+        assert!(failed.is_err(), "{failed:?}");
     }
 
     #[test]
