@@ -4,6 +4,7 @@
 pub mod images;
 pub mod nfs_volumes;
 pub mod quantity;
+pub mod waiting;
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -35,7 +36,8 @@ const WATCH_SILENCE: Duration = Duration::from_secs(330);
 /// How long the client will be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientUse {
-    /// One command, which reports the first error. A watch fails if no event comes within the request time-out.
+    /// One command, which reports the first error. A watch fails if no event comes within the request time-out;
+    /// [`waiting`] repeats it.
     OneShot,
     /// Watches, which outlive restarts of the API server. A request may wait 330 s for an answer.
     LongRunning,

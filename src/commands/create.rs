@@ -61,13 +61,7 @@ pub async fn run(kind: Kind, global: &Global) -> Result<Exit> {
     match &delivery.output_dir {
         Some(directory) => write_manifest_files(&manifest, directory, delivery.yes)?,
         None if sends => {
-            let waits = request.waiting.as_ref().is_some_and(|waiting| waiting.wait);
-            let purpose = if waits {
-                ClientUse::LongRunning
-            } else {
-                ClientUse::OneShot
-            };
-            let cluster = connect(&cluster_options(global), purpose).await?;
+            let cluster = connect(&cluster_options(global), ClientUse::OneShot).await?;
             let manifest = match request.adapt_to_version(&cluster.version) {
                 Some(text) => {
                     note(&text);

@@ -5,13 +5,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use k8s_openapi::api::core::v1::PersistentVolume;
 use kube::api::{Patch, PatchParams};
-use kube::runtime::wait::await_condition;
 use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 
 use super::access::{export_via, ssh_access_for};
 use super::cluster_options;
 use crate::cli::{Global, Release};
+use crate::cluster::waiting::wait_for_object;
 use crate::cluster::{self, ClientUse, connect};
 use crate::exit::{Exit, UsageError};
 use crate::export::Location;
@@ -199,14 +199,14 @@ async fn wait_until_available(volumes: &Api<PersistentVolume>, name: &str, limit
     let released = |volume: Option<&PersistentVolume>| {
         volume.is_none_or(|volume| matches!(phase_of(volume), "Available" | "Bound"))
     };
-    let waited = tokio::time::timeout(limit, await_condition(volumes.clone(), name, released)).await;
-    let Ok(found) = waited else {
+    let waited = wait_for_object(volumes.clone(), name, limit, released).await;
+    let Some(found) = waited.with_context(|| format!("pv/{name} is released; cannot watch it"))? else {
         bail!(
             "pv/{name} is released, and not Available after {} s: does kube-controller-manager run?",
             limit.as_secs()
         );
     };
-    match found.with_context(|| format!("cannot watch pv/{name}"))? {
+    match found {
         Some(volume) => {
             output::print(&format!("persistentvolume/{name} is {}\n", phase_of(&volume)))?;
             Ok(Exit::Done)

@@ -6,10 +6,10 @@ use anyhow::{Result, bail};
 use k8s_openapi::api::core::v1::{Event, PersistentVolume, PersistentVolumeClaim};
 use kube::api::ListParams;
 use kube::core::DynamicObject;
-use kube::runtime::wait::await_condition;
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
+use crate::cluster::waiting::wait_for_object;
 use crate::cluster::{self, Cluster};
 
 /// The result of waiting for an object.
@@ -24,7 +24,7 @@ pub enum Waited {
 }
 
 /// Waits up to `limit` until a claim is Bound, or a volume Available or Bound; does not wait for other kinds. A timeout
-/// is a result, not an error. `cluster` must be connected for [`cluster::ClientUse::LongRunning`].
+/// is a result, not an error.
 ///
 /// # Errors
 /// When the API server can't be read.
@@ -52,7 +52,7 @@ pub async fn wait_until_ready(cluster: &Cluster, object: &DynamicObject, limit: 
 }
 
 /// Waits up to `limit` until an object has one of the `wanted` phases; one that doesn't exist is waited for, too. A
-/// timeout is `Ok`; an error if the API server can't be read, also before `limit`.
+/// timeout is `Ok`; an error if the API server refuses to be read, or can't be read at the end.
 async fn wait_for_phase<K>(
     api: Api<K>,
     name: &str,
@@ -68,9 +68,9 @@ where
             .and_then(phase)
             .is_some_and(|phase| wanted.contains(&phase.as_str()))
     };
-    match tokio::time::timeout(limit, await_condition(api.clone(), name, ready)).await {
-        Ok(object) => Ok(Waited::Ready(object?.as_ref().and_then(phase).unwrap_or_default())),
-        Err(_) => {
+    match wait_for_object(api.clone(), name, limit, ready).await? {
+        Some(object) => Ok(Waited::Ready(object.as_ref().and_then(phase).unwrap_or_default())),
+        None => {
             let object = api.get_opt(name).await?;
             Ok(match object.as_ref().and_then(phase) {
                 // It got there at the last moment.

@@ -1,18 +1,20 @@
 //! Creates the objects of a plan, and waits until the claims are bound. Existing objects are not changed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim};
 use kube::api::PostParams;
+use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client};
 use serde_json::json;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::rebuild::Row;
 use crate::cluster::describe_error;
+use crate::cluster::waiting::next_before;
 
 /// How many records are applied at once.
 const AT_ONCE: usize = 16;
@@ -27,19 +29,18 @@ pub async fn create_objects(client: &Client, rows: &[Row], on_created: impl Fn()
         .iter()
         .filter_map(|row| row.creation.namespace.as_deref())
         .collect();
-    let mut refused = BTreeSet::new();
-    let mut why = String::new();
+    let mut refused = BTreeMap::new();
     for namespace in namespaces {
-        if let Err(error) = create_namespace(client, namespace).await {
-            why = error;
-            refused.insert(namespace.to_owned());
+        if let Err(why) = create_namespace(client, namespace).await {
+            refused.insert(namespace, why);
         }
     }
-    let (on_created, refused, why) = (&on_created, &refused, &why);
+    let (on_created, refused) = (&on_created, &refused);
     let results = stream::iter(rows).map(|row| async move {
-        let result = match &row.creation.namespace {
-            Some(namespace) if refused.contains(namespace) => Err(why.clone()),
-            _ => create_row(client, row).await,
+        let namespace = row.creation.namespace.as_deref();
+        let result = match namespace.and_then(|namespace| refused.get(namespace)) {
+            Some(why) => Err(why.clone()),
+            None => create_row(client, row).await,
         };
         on_created();
         (row.volume.clone(), result)
@@ -81,7 +82,7 @@ async fn create_row(client: &Client, row: &Row) -> Result<(), String> {
 /// Returns the claims that were not seen Bound; empty if all are.
 ///
 /// # Errors
-/// At the first failure to list or watch the claims of all namespaces.
+/// When the API server refuses to list or watch the claims of all namespaces, or could not be reached at the end.
 pub async fn wait_until_bound(
     client: &Client,
     claims: BTreeSet<(String, String)>,
@@ -91,30 +92,119 @@ pub async fn wait_until_bound(
     if pending.is_empty() {
         return Ok(pending);
     }
-    let events = watcher(
-        Api::<PersistentVolumeClaim>::all(client.clone()),
-        watcher::Config::default(),
-    );
-    let bound = events.try_filter_map(|event| async move {
-        Ok(match event {
-            Event::Apply(claim) | Event::InitApply(claim) => {
-                let phase = claim.status.and_then(|status| status.phase);
-                let key = claim.metadata.namespace.zip(claim.metadata.name);
-                key.filter(|_| phase.as_deref() == Some("Bound"))
-            }
-            _ => None,
-        })
-    });
-    let mut bound = std::pin::pin!(bound);
+    let claims: Api<PersistentVolumeClaim> = Api::all(client.clone());
+    let mut events = std::pin::pin!(watcher(claims, watcher::Config::default()).default_backoff());
     let mut end = Instant::now() + patience;
     while !pending.is_empty() {
-        match timeout_at(end, bound.try_next()).await {
-            // Other claims are bound all the time.
-            Ok(Ok(Some(key))) if pending.remove(&key) => end = Instant::now() + patience,
-            Ok(Ok(Some(_))) => {}
-            Ok(Ok(None)) | Err(_) => break,
-            Ok(Err(error)) => return Err(error),
+        let claim = match next_before(&mut events, end).await? {
+            Some(Event::Apply(claim) | Event::InitApply(claim)) => claim,
+            Some(_) => continue,
+            None => break,
+        };
+        let is_bound = claim.status.and_then(|status| status.phase).as_deref() == Some("Bound");
+        let key = claim.metadata.namespace.zip(claim.metadata.name);
+        // Other claims are bound all the time.
+        if is_bound && key.is_some_and(|key| pending.remove(&key)) {
+            end = Instant::now() + patience;
         }
     }
     Ok(pending)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::provisioner::mock::{answer, mock, next, refusal};
+    use crate::volumes::rebuild::{Action, Creation};
+
+    fn list_of(claims: &[Value]) -> Value {
+        json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": claims})
+    }
+
+    /// A watch ends when the API server restarts, and a list may fail then.
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_that_fails_is_repeated_unless_it_is_refused() {
+        let bound = json!({"metadata": {"name": "c", "namespace": "d"}, "status": {"phase": "Bound"}});
+        // The status of the second list; whether the claim is Bound at the end, `None` for an error.
+        for (status, wanted) in [(200, Some(true)), (500, Some(true)), (403, None)] {
+            let (client, mut server) = mock();
+            let claims = BTreeSet::from([("d".to_owned(), "c".to_owned())]);
+            let answering = async {
+                let (mut lists, mut watches) = (0, 0);
+                loop {
+                    let (_, request, to) = next(&mut server).await;
+                    if request.uri().to_string().contains("watch=") {
+                        watches += 1;
+                        match watches {
+                            1 => to.send_error("connection reset"),
+                            2 => answer(to, 200, &json!({"type": "ERROR", "object": refusal(410, "Expired")})),
+                            _ => answer(to, 200, &Value::Null),
+                        }
+                        continue;
+                    }
+                    lists += 1;
+                    match lists {
+                        1 => answer(to, 200, &list_of(&[])),
+                        2 if status != 200 => answer(to, status, &refusal(status, "Refused")),
+                        _ => answer(to, 200, &list_of(std::slice::from_ref(&bound))),
+                    }
+                }
+            };
+            let waited = tokio::select! {
+                waited = wait_until_bound(&client, claims, Duration::from_secs(60)) => waited,
+                () = answering => unreachable!(),
+            };
+            let about = format!("{status}: {waited:?}");
+            assert_eq!(waited.ok().map(|pending| pending.is_empty()), wanted, "{about}");
+        }
+    }
+
+    #[tokio::test]
+    async fn each_row_of_a_refused_namespace_says_why() {
+        let row = |namespace: &str| Row {
+            action: Action::Create,
+            volume: format!("v-{namespace}"),
+            claim: None,
+            directory: None,
+            why: String::new(),
+            has_claim: false,
+            creation: Creation {
+                namespace: Some(namespace.to_owned()),
+                ..Creation::default()
+            },
+        };
+        let (client, mut server) = mock();
+        let rows = [row("a"), row("b"), row("c")];
+        let answering = async {
+            for answered in [
+                refusal(403, "first"),
+                refusal(403, "second"),
+                json!({"metadata": {"name": "c"}}),
+            ] {
+                let (_, _, to) = next(&mut server).await;
+                let status = if answered["code"] == 403 { 403 } else { 201 };
+                answer(to, status, &answered);
+            }
+            std::future::pending::<()>().await;
+        };
+        let mut results = tokio::select! {
+            results = create_objects(&client, &rows, || ()) => results,
+            () = answering => unreachable!(),
+        };
+        results.sort();
+        let told: Vec<_> = results
+            .iter()
+            .map(|(volume, result)| format!("{volume}: {}", result.as_ref().err().map_or("", String::as_str)))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "v-a: cannot create namespace a: first",
+                "v-b: cannot create namespace b: second",
+                "v-c: "
+            ]
+        );
+    }
 }

@@ -36,6 +36,12 @@ fn waiting_ends_at_its_own_time_limit_or_is_left_out() {
         ran.status == 1 && ran.stderr.contains("pv/v is released, and not Available after 1 s"),
         "{ran:?}"
     );
+    // A watch without an event ends after the time limit of one request, and is repeated.
+    let ran = release("--timeout 4s --request-timeout 1s");
+    assert!(
+        ran.status == 1 && ran.stderr.contains("pv/v is released, and not Available after 4 s"),
+        "{ran:?}"
+    );
     for options in ["--wait=false", "--wait=false --timeout 1s"] {
         let ran = release(options);
         assert_eq!(

@@ -2,11 +2,11 @@
 
 use anyhow::{Context, Result, anyhow, bail};
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
-use kube::runtime::wait::await_condition;
 use kube::{Api, ResourceExt};
 
 use super::Place;
 use crate::cli::{self, AccessMode, Global};
+use crate::cluster::waiting::wait_for_object;
 use crate::cluster::{describe_error, list_filtered};
 use crate::exit::{Exit, UsageError};
 use crate::export::{Export, Location};
@@ -152,15 +152,14 @@ async fn bind_directory(
     let settled = |claim: Option<&PersistentVolumeClaim>| {
         claim.is_none_or(|claim| claim.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Bound"))
     };
-    let waited = tokio::time::timeout(waiting.timeout, await_condition(claims, name, settled)).await;
-    let Ok(found) = waited else {
+    let waited = wait_for_object(claims, name, waiting.timeout, settled).await;
+    let Some(claim) = waited.with_context(|| format!("cannot watch pvc/{name} -n {namespace}"))? else {
         bail!(
             "pvc/{name} -n {namespace} is not Bound after {} s; pv/{title} is created and reserved for it: \
              `kubectl describe pvc/{name} -n {namespace}` says why",
             waiting.timeout.as_secs()
         );
     };
-    let claim = found.with_context(|| format!("cannot watch pvc/{name} -n {namespace}"))?;
     let bound_volume = claim.and_then(|claim| claim.spec?.volume_name).unwrap_or_default();
     if bound_volume != title {
         bail!(
