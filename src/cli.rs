@@ -31,7 +31,7 @@ pub use self::provision::{LogFormat, Provision};
 pub use self::release::Release;
 pub use self::setup::{NfsVersion, SetupClient, SetupRun, SetupServer, Summary, TeardownServer};
 pub use self::ssh::{HostKey, Ssh};
-pub use self::status::Status;
+pub use self::status::{Status, check_watch};
 pub use self::volumes::{
     Adopt, Directories, Expire, ExportAt, Limit, NewClaim, Orphans, Rebuild, Record, Recorded, Restore, Volumes,
 };

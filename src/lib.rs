@@ -82,7 +82,11 @@ fn parse_arguments() -> Result<Cli, clap::Error> {
     if Path::new(&called).file_name() == Some("kubectl-nfsprov".as_ref()) {
         command = command.bin_name("kubectl nfsprov");
     }
-    Cli::from_arg_matches(&command.try_get_matches()?)
+    let matches = command.try_get_matches()?;
+    if let Some(status) = matches.subcommand_matches("status") {
+        cli::check_watch(status)?;
+    }
+    Cli::from_arg_matches(&matches)
 }
 
 fn run_subcommand(cli: Cli) -> Result<Exit> {

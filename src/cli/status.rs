@@ -1,6 +1,8 @@
 //! The options of `status`.
 
-use clap::Args;
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, Command, Error};
 
 use super::{ExportOfVolumes, Listing};
 
@@ -19,4 +21,21 @@ pub struct Status {
     pub sizes: bool,
     #[command(flatten)]
     pub export: ExportOfVolumes,
+}
+
+/// Fails if the command line has `--watch` and an option of the export, which has no effect then. Those in the
+/// environment are defaults of all commands, and pass.
+pub fn check_watch(status: &ArgMatches) -> Result<(), Error> {
+    let options = ExportOfVolumes::augment_args(Command::new("status"));
+    let is_given = |id: &str| status.value_source(id) == Some(ValueSource::CommandLine);
+    let given = options
+        .get_arguments()
+        .find(|option| is_given(option.get_id().as_str()));
+    match given.and_then(|option| option.get_long()) {
+        Some(name) if status.get_flag("watch") => Err(Error::raw(
+            ErrorKind::ArgumentConflict,
+            format!("--watch reads no export: leave out --{name}, or --watch"),
+        )),
+        _ => Ok(()),
+    }
 }

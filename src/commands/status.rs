@@ -29,9 +29,12 @@ struct DisplayOptions {
 }
 
 /// Reads the cluster, with `--sizes` also the directories, and prints the tables; with `--watch` again after each
-/// change, without the limits that the options of the export ask for. Kinds that can't be read are a warning.
+/// change, without the export that the environment names. Kinds that can't be read are a warning.
 pub async fn run(args: Status, global: &Global) -> Result<Exit> {
-    let location = export_of_options(&args)?;
+    let location = match args.watch {
+        true => None,
+        false => export_of_options(&args)?,
+    };
     let purpose = if args.watch {
         ClientUse::LongRunning
     } else {

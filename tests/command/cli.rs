@@ -118,6 +118,21 @@ fn a_provisioners_variables_are_its_own() {
         refused.status == 2 && refused.stderr.contains("invalid value 'smb'"),
         "{refused:?}"
     );
+    // Defaults that status --watch has no use for are no reason to refuse it: it fails for want of a cluster.
+    let watched = [
+        ("NFSPROV_SERVER", "s"),
+        ("NFSPROV_PATH", "/p"),
+        ("NFSPROV_VIA", "dir:/mnt"),
+    ];
+    let program = Nfsprov::new(["status", "--watch", "--kubeconfig", "/nonexistent"]);
+    let watched = watched
+        .into_iter()
+        .fold(program, |program, (name, value)| program.env(name, value))
+        .run();
+    assert!(
+        watched.status == 1 && watched.stderr.contains("/nonexistent"),
+        "{watched:?}"
+    );
     let help = run("provision --help");
     assert!(
         help.contains("NFS_SERVER=10.0.0.1") && help.contains("PROVISIONER_NAME=their/name"),
