@@ -1,6 +1,8 @@
 //! Selects a cluster's claims, volumes, classes and provisioners that use NFS (PURE). The main function is
 //! [`build_overview`].
 
+mod leaders;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
@@ -11,12 +13,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 
+use self::leaders::HeldLeases;
 use super::amount;
 use super::place::{nfs_location, volume_name};
 use crate::export::{Usage, VolumeUsage};
 use crate::provisioner::class::{self, waits_for_consumer};
 use crate::provisioner::volume::PROVISIONED_BY;
-use crate::provisioner::{DEFAULT_NAME, claim, election};
+use crate::provisioner::{DEFAULT_NAME, claim};
 
 /// The names under which provisioners of NFS directories are known.
 const KNOWN: [&str; 3] = [
@@ -25,11 +28,11 @@ const KNOWN: [&str; 3] = [
     "k8s-sigs.io/nfs-subdir-external-provisioner",
 ];
 
-/// The mark of the class for claims that name none.
-const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
-
-/// The age of a Lease's last renewal, in seconds, from which it is shown: clocks differ.
-const SILENT: i64 = 60;
+/// The marks of the class for claims that name none, of which one is enough.
+const DEFAULT_CLASS: [&str; 2] = [
+    "storageclass.kubernetes.io/is-default-class",
+    "storageclass.beta.kubernetes.io/is-default-class",
+];
 
 /// The objects of a cluster; others than those that use NFS may be among them.
 #[derive(Clone, Debug, Default)]
@@ -378,13 +381,11 @@ fn volume_rows(facts: &Facts, claims: &[Claim]) -> Vec<Volume> {
 
 fn class_rows(classes: &[&StorageClass]) -> Vec<Class> {
     let row = |class: &&StorageClass| {
-        let marks = class.metadata.annotations.as_ref();
+        let mut marks = class.metadata.annotations.iter().flatten();
         Class {
             name: class.metadata.name.clone().unwrap_or_default(),
             provisioner: class.provisioner.clone(),
-            default: marks
-                .and_then(|marks| marks.get(DEFAULT_CLASS))
-                .is_some_and(|mark| mark == "true"),
+            default: marks.any(|(key, mark)| DEFAULT_CLASS.contains(&key.as_str()) && mark == "true"),
             reclaim_policy: class.reclaim_policy.clone().unwrap_or_else(|| "Delete".to_owned()),
             binding_mode: match waits_for_consumer(class) {
                 true => "WaitForFirstConsumer".to_owned(),
@@ -403,8 +404,7 @@ fn class_rows(classes: &[&StorageClass]) -> Vec<Class> {
 }
 
 /// A row for each running provisioner, for each holder of a Lease outside the cluster, and for each class without a
-/// provisioner. `running` has the name, the image and the workload of each. The leader is the holder of the first held
-/// Lease of that name in any namespace, with the time since its last renewal if that is more than a minute.
+/// provisioner. `running` has the name, the image and the workload of each. The leader is that of [`HeldLeases`].
 fn provisioner_rows(
     facts: &Facts,
     classes: &[&StorageClass],
@@ -412,33 +412,14 @@ fn provisioner_rows(
     now: Timestamp,
 ) -> Vec<Provisioner> {
     let served = classes.iter().map(|class| class.provisioner.as_str());
-    let mut leaders: BTreeMap<String, &str> = served
+    let known = served
         .chain(running.iter().map(|(name, _, _)| name.as_str()))
-        .chain(KNOWN)
-        .filter_map(|name| Some((election::lease_name(name)?, name)))
-        .collect();
-    let mut held: BTreeMap<&str, String> = BTreeMap::new();
-    for lease in &facts.leases {
-        let lease_name = lease.metadata.name.as_deref().unwrap_or_default();
-        let Some(record) = lease
-            .spec
-            .as_ref()
-            .filter(|record| !election::holder_of(record).is_empty())
-        else {
-            continue;
-        };
-        if let Some(name) = leaders.remove(lease_name) {
-            let silent = record
-                .renew_time
-                .as_ref()
-                .map_or(0, |at| now.as_second() - at.0.as_second());
-            let since = match u64::try_from(silent).ok().filter(|_| silent > SILENT) {
-                Some(seconds) => format!(" (silent for {})", amount::format_age(seconds)),
-                None => String::new(),
-            };
-            held.insert(name, format!("{}{since}", election::holder_of(record)));
-        }
-    }
+        .chain(KNOWN);
+    let held = HeldLeases::find(&facts.leases, known, now);
+    let namespaces_of = |name: &str| -> BTreeSet<&str> {
+        let of_name = running.iter().filter(|(other, _, _)| other == name);
+        of_name.map(|(_, _, workload)| workload.namespace.as_str()).collect()
+    };
     let mut rows: Vec<Provisioner> = running
         .iter()
         .map(|(name, image, workload)| Provisioner {
@@ -448,10 +429,10 @@ fn provisioner_rows(
             ready: workload.ready,
             wanted: workload.wanted,
             image: Some(image.clone()),
-            leader: held.get(name.as_str()).cloned(),
+            leader: held.leader_of(name, Some(&workload.namespace), &namespaces_of(name)),
         })
         .collect();
-    let mut names: BTreeSet<&str> = held.keys().copied().collect();
+    let mut names: BTreeSet<&str> = held.provisioners().collect();
     names.extend(classes.iter().map(|class| class.provisioner.as_str()));
     for name in names {
         if !rows.iter().any(|row| row.name == name) {
@@ -462,7 +443,7 @@ fn provisioner_rows(
                 ready: 0,
                 wanted: 0,
                 image: None,
-                leader: held.get(name).cloned(),
+                leader: held.leader_of(name, None, &BTreeSet::new()),
             });
         }
     }

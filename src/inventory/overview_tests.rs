@@ -78,7 +78,7 @@ fn facts() -> Facts {
             volume("v-theirs", "Bound", "theirs"),
         ])),
         classes: all(json!([
-            {"metadata": {"name": "files", "annotations": {DEFAULT_CLASS: "true"}}, "provisioner": "example.com/files",
+            {"metadata": {"name": "files", "annotations": {DEFAULT_CLASS[0]: "true"}}, "provisioner": "example.com/files",
              "parameters": {"pathPattern": "${.PVC.name}", "onDelete": "retain"}},
             {"metadata": {"name": "upstream"}, "provisioner": "fuseim.pri/ifs", "parameters": {"archiveOnDelete": "maybe"},
              "volumeBindingMode": "WaitForFirstConsumer", "reclaimPolicy": "Retain"},
@@ -162,6 +162,74 @@ fn classes_are_shown_by_who_serves_them() {
         (files.reclaim_policy.as_str(), upstream.reclaim_policy.as_str()),
         ("Delete", "Retain")
     );
+}
+
+#[test]
+fn a_class_is_the_default_by_the_older_mark_too() {
+    for (marks, is_default) in [
+        (json!({DEFAULT_CLASS[1]: "true"}), true),
+        (json!({DEFAULT_CLASS[0]: "false", DEFAULT_CLASS[1]: "true"}), true),
+        (json!({DEFAULT_CLASS[0]: "false"}), false),
+        (json!({DEFAULT_CLASS[1]: "yes"}), false),
+    ] {
+        let mut facts = facts();
+        facts.classes = all(json!([
+            {"metadata": {"name": "files", "annotations": marks}, "provisioner": "example.com/files"},
+        ]));
+        assert_eq!(build_overview(&facts, now()).classes[0].default, is_default, "{marks}");
+    }
+}
+
+#[test]
+fn the_leader_is_the_holder_of_the_lease_beside_the_workload() {
+    let lease = |namespace: &str, holder: &str, minute: &str| {
+        json!({"metadata": {"name": "example.com-files", "namespace": namespace},
+               "spec": {"holderIdentity": holder, "renewTime": format!("2026-01-01T00:{minute}:00.000000Z")}})
+    };
+    let workload = |namespace: &str| {
+        let env =
+            json!([{"name": "PROVISIONER_NAME", "value": "example.com/files"}, {"name": "NFS_SERVER", "value": "n"}]);
+        let mut deployment = deployment("ours", env, "x:1");
+        deployment["metadata"]["namespace"] = json!(namespace);
+        deployment
+    };
+    let leaders = |workloads: &[Value], leases: Value| -> Vec<String> {
+        let deployments: Vec<Deployment> = all(json!(workloads));
+        let mut facts = facts();
+        facts.workloads = deployments.into_iter().map(Workload::from).collect();
+        facts.leases = all(leases);
+        let rows = build_overview(&facts, now()).provisioners;
+        let ours = rows.iter().filter(|row| row.name == "example.com/files");
+        ours.map(|row| row.leader.clone().unwrap_or_default()).collect()
+    };
+    let both = || json!([lease("a", "pod-a", "59"), lease("b", "pod-b", "59")]);
+    assert_eq!(leaders(&[workload("a"), workload("b")], both()), ["pod-a", "pod-b"]);
+    assert_eq!(leaders(&[workload("b")], both()), ["pod-b"]);
+    // A provisioner may keep its Lease in another namespace, not in that of another one.
+    let elsewhere = json!([
+        lease("c", "old", "10"),
+        lease("a", "pod-a", "59"),
+        lease("d", "pod-d", "59")
+    ]);
+    assert_eq!(
+        leaders(&[workload("a"), workload("b")], elsewhere.clone()),
+        ["pod-a", "pod-d"]
+    );
+    assert_eq!(
+        leaders(&[workload("a"), workload("b")], json!([lease("a", "pod-a", "59")])),
+        ["pod-a", ""]
+    );
+    // Outside the cluster: the one that was renewed last.
+    let mut facts = facts();
+    let record =
+        |minute: &str| json!({"holderIdentity": minute, "renewTime": format!("2026-01-01T00:{minute}:00.000000Z")});
+    facts.leases = all(json!([
+        {"metadata": {"name": "nfsprov-nfs", "namespace": "d"}, "spec": record("59")},
+        {"metadata": {"name": "nfsprov-nfs", "namespace": "c"}, "spec": record("10")},
+    ]));
+    let rows = build_overview(&facts, now()).provisioners;
+    let outside = rows.iter().find(|row| row.name == "nfsprov/nfs").unwrap();
+    assert_eq!(outside.leader.as_deref(), Some("59"));
 }
 
 #[test]

@@ -210,6 +210,7 @@ fn what_decides_is_pure() {
         "inventory/archives.rs",
         "inventory/directories.rs",
         "inventory/overview.rs",
+        "inventory/overview/leaders.rs",
         "inventory/place.rs",
         "inventory/release.rs",
         "manifest/handover.rs",

@@ -1,0 +1,71 @@
+//! Finds the leaders of provisioners in their Leases (PURE). The main type is [`HeldLeases`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::jiff::Timestamp;
+
+use crate::inventory::amount;
+use crate::provisioner::election;
+
+/// The age of a Lease's last renewal, in seconds, from which it is shown: clocks differ.
+const SILENT: i64 = 60;
+
+/// The held Leases by the name of the provisioner.
+pub(super) struct HeldLeases<'a>(BTreeMap<&'a str, Vec<HeldLease<'a>>>);
+
+struct HeldLease<'a> {
+    namespace: &'a str,
+    renewed: Option<Timestamp>,
+    /// The holder, with the time since the last renewal if that is more than a minute.
+    leader: String,
+}
+
+impl<'a> HeldLeases<'a> {
+    /// Selects the held Leases of the provisioners `names`.
+    pub(super) fn find(leases: &'a [Lease], names: impl Iterator<Item = &'a str>, now: Timestamp) -> Self {
+        let names: BTreeMap<String, &str> = names
+            .filter_map(|name| Some((election::lease_name(name)?, name)))
+            .collect();
+        let mut held: BTreeMap<&str, Vec<HeldLease<'a>>> = BTreeMap::new();
+        for lease in leases {
+            let name = names.get(lease.metadata.name.as_deref().unwrap_or_default());
+            let record = lease.spec.as_ref();
+            let record = record.filter(|record| !election::holder_of(record).is_empty());
+            if let (Some(name), Some(record)) = (name, record) {
+                let renewed = record.renew_time.as_ref().map(|time| time.0);
+                held.entry(name).or_default().push(HeldLease {
+                    namespace: lease.metadata.namespace.as_deref().unwrap_or_default(),
+                    renewed,
+                    leader: format!("{}{}", election::holder_of(record), describe_silence(renewed, now)),
+                });
+            }
+        }
+        Self(held)
+    }
+
+    /// The provisioners with a held Lease.
+    pub(super) fn provisioners(&self) -> impl Iterator<Item = &'a str> {
+        self.0.keys().copied()
+    }
+
+    /// The leader of the provisioner `name` whose workload is in `namespace`: the holder of the Lease there, else of
+    /// the one that was renewed last in a namespace other than `taken`, where workloads of that name run as well.
+    pub(super) fn leader_of(&self, name: &str, namespace: Option<&str>, taken: &BTreeSet<&str>) -> Option<String> {
+        let is_own = |lease: &HeldLease<'_>| namespace == Some(lease.namespace);
+        let leases = self.0.get(name).into_iter().flatten();
+        leases
+            .filter(|lease| is_own(lease) || !taken.contains(lease.namespace))
+            .max_by_key(|lease| (is_own(lease), lease.renewed))
+            .map(|lease| lease.leader.clone())
+    }
+}
+
+/// How long ago the last renewal was, in parentheses; empty for a minute or less, or without one.
+fn describe_silence(renewed: Option<Timestamp>, now: Timestamp) -> String {
+    let silent = renewed.map_or(0, |renewed| now.as_second() - renewed.as_second());
+    match u64::try_from(silent).ok().filter(|_| silent > SILENT) {
+        Some(seconds) => format!(" (silent for {})", amount::format_age(seconds)),
+        None => String::new(),
+    }
+}
