@@ -18,7 +18,7 @@ use k8s_openapi::api::core::v1::Event;
 use kube::api::ListParams;
 use kube::{Api, Client};
 use nfsprov_lab::guest::{Guest, Template};
-use nfsprov_lab::kubernetes::peer;
+use nfsprov_lab::kubernetes::go_program::PEER;
 use nfsprov_lab::namespace::elevate;
 use nfsprov_lab::process::Process;
 use nfsprov_lab::{ControlPlane, ControlPlaneOptions, Lab};
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         if Lab::current().is_none() {
             elevate()?;
         }
-        let peer = peer::build()?;
+        let peer = PEER.build()?;
         shared::in_lab(async |lab| compare(lab, peer).await)
     })
 }
@@ -49,9 +49,7 @@ async fn compare(lab: &Lab, peer: PathBuf) -> Result<()> {
     let count = std::env::args().find_map(|argument| argument.parse().ok());
     let count = count.unwrap_or(COUNT);
     let nfs = lab.guest("nfs", Template::NfsServer).await?;
-    println!(
-        "peer: the library and the client of nfs-subdir-external-provisioner 4.0.2 with their defaults; its directories are"
-    );
+    println!("peer: the controller library of nfs-subdir-external-provisioner with its defaults; its directories are");
     println!("local ones, which are made faster than over a mount. nfsprov makes them on an NFS server.");
     for (title, defaults) in [
         ("a controller manager of 2,000 requests a second", false),

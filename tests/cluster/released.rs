@@ -16,7 +16,8 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use nfsprov::image::architecture_of;
 use nfsprov_lab::guest::{Guest, Template};
-use nfsprov_lab::kubernetes::{helm, prometheus};
+use nfsprov_lab::kubernetes::go_program::HELM;
+use nfsprov_lab::kubernetes::prometheus;
 use nfsprov_lab::ports::Ports;
 use nfsprov_lab::process::Process;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -214,7 +215,7 @@ async fn the_static_program_does_all_of_it_in_an_empty_root(stage: Arc<Stage>) -
 
 /// Runs Helm in the scene's namespace with a value for each of `values`.
 async fn run_helm(scene: &Scene, args: &[&str], values: &[String]) -> Result<()> {
-    let mut command = Command::new(helm::build()?);
+    let mut command = Command::new(HELM.build()?);
     command.args(args).arg("--namespace").arg(&scene.namespace);
     command.arg("--kubeconfig").arg(&scene.kubeconfig);
     command.args(values.iter().map(|value| format!("--set={value}")));

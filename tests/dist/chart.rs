@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use nfsprov_lab::kubernetes::helm;
+use nfsprov_lab::kubernetes::go_program::HELM;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{ROOT, done, run, text};
 
 fn helm() -> PathBuf {
-    helm::build().unwrap()
+    HELM.build().unwrap()
 }
 
 fn chart() -> String {

@@ -3,10 +3,8 @@
 pub(crate) mod from_debian;
 mod from_modules;
 pub(crate) mod go;
-mod go_program;
-pub mod helm;
+pub mod go_program;
 mod module_file;
-pub mod peer;
 
 use std::fmt;
 use std::path::PathBuf;

@@ -9,23 +9,45 @@ use super::go::{self, Toolchain};
 use crate::image::hash;
 use crate::{cache, step};
 
+/// Helm, for the tests of the chart.
+pub const HELM: GoProgram = GoProgram {
+    name: "helm",
+    package: "helm.sh/helm/v3/cmd/helm",
+    versioned_by: "helm.sh/helm/v3 ",
+    go_mod: include_str!("../../helm/go.mod"),
+    go_sum: include_str!("../../helm/go.sum"),
+    main: None,
+};
+
+/// A stand-in for nfs-subdir-external-provisioner, for the benchmark of peers. The module proxy does not have that program
+/// itself; this one has its controller's library, with all defaults, and makes a directory for each claim. Its arguments are a
+/// kubeconfig, the provisioner's name, and the directory to make directories in.
+pub const PEER: GoProgram = GoProgram {
+    name: "peer",
+    package: ".",
+    versioned_by: "sigs.k8s.io/sig-storage-lib-external-provisioner/v6 ",
+    go_mod: include_str!("../../peer/go.mod"),
+    go_sum: include_str!("../../peer/go.sum"),
+    main: Some(include_str!("../../peer/main.go")),
+};
+
 /// A program and the module that it is built in.
-pub(super) struct GoProgram {
+pub struct GoProgram {
     /// Its file's name, which begins the key in the cache.
-    pub(super) name: &'static str,
+    name: &'static str,
     /// The package that is built.
-    pub(super) package: &'static str,
+    package: &'static str,
     /// The module whose version, as the go.mod has it, is the program's.
-    pub(super) versioned_by: &'static str,
-    pub(super) go_mod: &'static str,
-    pub(super) go_sum: &'static str,
+    versioned_by: &'static str,
+    go_mod: &'static str,
+    go_sum: &'static str,
     /// The text of a main.go of the lab's own, where the package is not another module's.
-    pub(super) main: Option<&'static str>,
+    main: Option<&'static str>,
 }
 
 impl GoProgram {
     /// The version of its module, as `v3.1.2`.
-    pub(super) fn version(&self) -> Result<&'static str> {
+    fn version(&self) -> Result<&'static str> {
         let mut lines = self.go_mod.lines().map(str::trim_start);
         let version = lines.find_map(|line| line.strip_prefix(self.versioned_by)?.trim_start().split(' ').next());
         version.with_context(|| format!("the go.mod of {} requires no {}", self.name, self.versioned_by))
@@ -36,7 +58,7 @@ impl GoProgram {
     /// # Errors
     /// [`Unavailable`] when there is no Go new enough, or the module proxy does not give what it is made of; otherwise when
     /// the build fails.
-    pub(super) fn build(&self) -> Result<PathBuf> {
+    pub fn build(&self) -> Result<PathBuf> {
         let version = self.version()?;
         let what = format!("{} {version}", self.name);
         let oldest = self.go_mod.lines().find_map(|line| line.strip_prefix("go "));
@@ -82,13 +104,13 @@ impl GoProgram {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{helm, peer};
+    use super::{HELM, PEER};
 
     #[test]
     fn each_go_mod_requires_the_module_that_names_the_version() {
-        for program in [&helm::PROGRAM, &peer::PROGRAM] {
+        for program in [&HELM, &PEER] {
             assert!(program.version().unwrap().starts_with('v'), "{:?}", program.version());
         }
-        assert!(helm::PROGRAM.go_mod.contains(helm::PROGRAM.package));
+        assert!(HELM.go_mod.contains(HELM.package));
     }
 }
