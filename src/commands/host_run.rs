@@ -6,15 +6,14 @@ mod report;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use futures::FutureExt;
-use futures::future::{BoxFuture, Shared};
 use k8s_openapi::api::core::v1::{Node, NodeAddress};
 use k8s_openapi::jiff::Timestamp;
 use kube::Api;
 
 use super::access::ssh_access;
-use super::{cluster_options, colour_choice, stop_signal};
+use super::{Stop, cluster_options, colour_choice, or_stop, stop_signal};
 use crate::cli::{Global, SetupRun, Ssh};
 use crate::cluster::{self, ClientUse, connect};
 use crate::exit::Exit;
@@ -30,7 +29,7 @@ pub struct Run {
     /// Whether the output of commands on hosts is shown.
     pub verbose: bool,
     /// Resolves when the run is to end.
-    stop: Shared<BoxFuture<'static, ()>>,
+    stop: Stop,
     /// When it began, in seconds since 1970.
     pub now: i64,
 }
@@ -41,7 +40,7 @@ impl Run {
             access: ssh_access(ssh)?,
             options: options.clone(),
             verbose: global.verbose > 0,
-            stop: stop_signal()?.boxed().shared(),
+            stop: stop_signal()?,
             now: Timestamp::now().as_second(),
         })
     }
@@ -52,10 +51,8 @@ impl Run {
 
     /// Awaits `work`, unless the run is interrupted before.
     pub async fn or_stop<T>(&self, work: impl Future<Output = T>) -> Result<T> {
-        tokio::select! {
-            () = self.stop.clone() => bail!("interrupted before anything was changed"),
-            done = work => Ok(done),
-        }
+        let done = or_stop(&self.stop, work).await;
+        done.context("interrupted before anything was changed")
     }
 
     /// The hosts of the command line, and with `nodes_from_cluster` the nodes of the current context, to be logged in to

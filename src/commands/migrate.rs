@@ -5,7 +5,7 @@
 
 use anyhow::{Context, Result, anyhow, bail};
 use futures::FutureExt;
-use futures::future::{BoxFuture, Shared, pending};
+use futures::future::pending;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::api::storage::v1::StorageClass;
@@ -15,7 +15,7 @@ use kube::{Api, ResourceExt};
 use serde_json::json;
 use tokio::time::timeout;
 
-use super::{cluster_options, stop_signal};
+use super::{Stop, cluster_options, or_stop, stop_signal};
 use crate::cli::{self, Global, Migrate};
 use crate::cluster::{self, ClientUse, Cluster, connect, list_filtered};
 use crate::doctor::Object;
@@ -31,8 +31,8 @@ use crate::provisioner::election;
 /// The test claim that shows that volumes are provisioned again.
 const TEST_CLAIM: &str = "nfsprov-migration-test";
 
-/// Resolves when the run is to end.
-type Stop = Shared<BoxFuture<'static, ()>>;
+/// Why a step did not end.
+const INTERRUPTED: &str = "interrupted";
 
 /// A migration in one direction or the other.
 struct Migration {
@@ -77,7 +77,7 @@ pub async fn run(action: Migrate, global: &Global) -> Result<Exit> {
             bail!("nothing was changed");
         }
     }
-    let stop = stop_signal()?.boxed().shared();
+    let stop = stop_signal()?;
     match direction {
         Direction::ToNfsprov => migration.hand_over(&stop).await?,
         Direction::ToUpstream => migration.hand_back(&stop).await?,
@@ -129,7 +129,7 @@ impl Migration {
             flavor: Flavor::Nfsprov,
         });
         let mut documents = render_manifest(&values, &Template::built_in(&values))?.documents;
-        documents.retain(|document| kind_of(&document.object) != "StorageClass");
+        documents.retain(|document| apply::kind_of(&document.object) != "StorageClass");
         Ok(Self {
             cluster,
             handover,
@@ -204,7 +204,10 @@ impl Migration {
         // A Deployment that was at 0 stays at 0.
         match self.restore_state(&before, self.handover.replicas, &never).await {
             Ok(()) => {
-                let ran_before = before.iter().flatten().any(|object| kind_of(object) == "Deployment");
+                let ran_before = before
+                    .iter()
+                    .flatten()
+                    .any(|object| apply::kind_of(object) == "Deployment");
                 Err(error.context(self.handover.describe_undone(&self.args.name, ran_before)))
             }
             Err(undo) => Err(error.context(format!(
@@ -236,7 +239,7 @@ impl Migration {
                 output::print(&format!("{} {restored}\n", apply::object_title(object)))?;
                 continue;
             }
-            if kind_of(object) == "Deployment" && self.read_deployment(ours).await?.is_some() {
+            if apply::kind_of(object) == "Deployment" && self.read_deployment(ours).await?.is_some() {
                 self.scale_deployment(ours, 0, None).await?;
                 self.wait_for_no_pods(ours, stop).await?;
             }
@@ -300,7 +303,8 @@ impl Migration {
                 await_condition(pods.clone(), &pod.name_any(), conditions::is_deleted(&uid)).await?;
             }
         };
-        or_stop(stop, timeout(self.args.timeout, waiting)).await?.map_err(|_| {
+        let ended = or_stop(stop, timeout(self.args.timeout, waiting)).await;
+        ended.context(INTERRUPTED)?.map_err(|_| {
             anyhow!(
                 "the pods of deployment/{name} have not ended after {:?}; `kubectl -n {} get pods` shows them",
                 self.args.timeout,
@@ -316,7 +320,7 @@ impl Migration {
         let title = deployment.title();
         let effect = Effect::RolledOut(deployment);
         let waiting = fix::apply::wait(&self.cluster, &effect, self.args.timeout);
-        if let Some(state) = or_stop(stop, waiting).await?? {
+        if let Some(state) = or_stop(stop, waiting).await.context(INTERRUPTED)?? {
             bail!(
                 "{title} is {state} after {:?}; `nfsprov doctor -n {}` names the cause",
                 self.args.timeout,
@@ -348,7 +352,7 @@ impl Migration {
             status.and_then(|status| status.phase.as_deref()) == Some("Bound")
         };
         let waiting = timeout(self.args.timeout, await_condition(claims.clone(), TEST_CLAIM, is_bound));
-        let bound = or_stop(stop, waiting).await;
+        let bound = or_stop(stop, waiting).await.context(INTERRUPTED);
         claims
             .delete(TEST_CLAIM, &DeleteParams::default())
             .await
@@ -365,17 +369,4 @@ impl Migration {
         }
         Ok(output::print(&format!("pvc/{TEST_CLAIM} was Bound, and is deleted\n"))?)
     }
-}
-
-/// Awaits `work`; an error if the run is interrupted before.
-async fn or_stop<T>(stop: &Stop, work: impl Future<Output = T>) -> Result<T> {
-    tokio::select! {
-        biased;
-        () = stop.clone() => bail!("interrupted"),
-        done = work => Ok(done),
-    }
-}
-
-fn kind_of(object: &DynamicObject) -> &str {
-    object.types.as_ref().map_or("", |types| types.kind.as_str())
 }

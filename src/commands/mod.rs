@@ -20,7 +20,8 @@ pub mod volumes;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -48,9 +49,12 @@ pub(crate) fn colour_choice(when: When) -> Colour {
     }
 }
 
+/// Resolves when the run is to end.
+type Stop = Shared<BoxFuture<'static, ()>>;
+
 /// Listens for signals from now on; they no longer end the process. The future resolves at the first SIGINT or SIGTERM,
 /// which is logged; at the second the process ends at once with status 1.
-fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static> {
+fn stop_signal() -> Result<Stop> {
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let (send_stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -64,10 +68,20 @@ fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static> {
         output::clear();
         std::process::exit(Exit::Failed as i32);
     });
-    Ok(async move {
+    let stop = async move {
         // The task ends with the process only.
         _ = stopped.await;
-    })
+    };
+    Ok(stop.boxed().shared())
+}
+
+/// Awaits `work`; `None` if the run is interrupted before.
+async fn or_stop<T>(stop: &Stop, work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        () = stop.clone() => None,
+        done = work => Some(done),
+    }
 }
 
 /// Writes files into a directory and prints their paths. Overwrites files that differ only with `overwrite`, or after a

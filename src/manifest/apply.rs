@@ -35,10 +35,14 @@ impl fmt::Display for Applied {
     }
 }
 
+/// The object's kind; empty if it is not known.
+pub fn kind_of(object: &DynamicObject) -> &str {
+    object.types.as_ref().map_or("", |types| types.kind.as_str())
+}
+
 /// `persistentvolume/mypv`, as kubectl writes it, without the namespace.
 pub fn object_title(object: &DynamicObject) -> String {
-    let kind = object.types.as_ref().map(|types| types.kind.to_lowercase());
-    format!("{}/{}", kind.unwrap_or_default(), object.name_any())
+    format!("{}/{}", kind_of(object).to_lowercase(), object.name_any())
 }
 
 #[derive(Clone, Copy, Debug, Default)]

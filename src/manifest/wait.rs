@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::cluster::waiting::wait_for_object;
 use crate::cluster::{self, Cluster};
+use crate::manifest::apply::kind_of;
 
 /// The result of waiting for an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,11 +81,6 @@ where
             })
         }
     }
-}
-
-/// The object's kind; empty if it is not known.
-fn kind_of(object: &DynamicObject) -> &str {
-    object.types.as_ref().map_or("", |types| types.kind.as_str())
 }
 
 /// The namespace in the object, else the cluster's current one.
