@@ -16,7 +16,9 @@ mod values;
 pub use super::block::Damage;
 pub(super) use client::{Client, Network};
 pub use conflicts::{Conflict, Gravity, find_conflicts};
-pub use listing::{ActiveExport, describe_drift, dropped_clients, find_differences, parse_listing};
+pub use listing::{
+    ActiveExport, describe_drift, dropped_clients, find_differences, find_different_options, parse_listing,
+};
 pub use unwritten::find_unwritten_exports;
 pub use values::{ValueError, check_client, check_file, check_options, check_path};
 

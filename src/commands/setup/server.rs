@@ -197,19 +197,16 @@ fn own_exports_before(args: &SetupServer, server: Option<&ConnectedHost>) -> Vec
 /// The options of the export: those of the command line, else those that nfsprov's line has already, else the defaults.
 /// A usage error if the clients of that line have different ones.
 fn options_for(args: &SetupServer, own_before: &[ActiveExport]) -> Result<String> {
-    let options = match (&args.options, own_before) {
+    let options = match (&args.options, exports_file::find_different_options(own_before)) {
         (Some(options), _) => options,
-        (None, []) => OPTIONS,
-        (None, [first, rest @ ..]) => match rest.iter().find(|export| export.options != first.options) {
-            None => &first.options,
-            Some(other) => {
-                let why = format!(
-                    "the clients of {} have different options, {} and {}; pass --options",
-                    args.export, first.options, other.options
-                );
-                return Err(UsageError(why.into()).into());
-            }
-        },
+        (None, None) => own_before.first().map_or(OPTIONS, |export| &export.options),
+        (None, Some((first, other))) => {
+            let why = format!(
+                "the clients of {} have different options, {} and {}; pass --options",
+                args.export, first.options, other.options
+            );
+            return Err(UsageError(why.into()).into());
+        }
     };
     Ok(match args.root_squash {
         true => with_root_squash(options),

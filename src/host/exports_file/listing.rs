@@ -98,6 +98,13 @@ pub fn describe_drift(own_before: &[ActiveExport], wanted: &DesiredExport) -> Ve
     drift
 }
 
+/// Two clients' exports with different options; `None` if all have the same.
+pub fn find_different_options(exports: &[ActiveExport]) -> Option<(&ActiveExport, &ActiveExport)> {
+    let (first, rest) = exports.split_first()?;
+    let other = rest.iter().find(|export| export.options != first.options)?;
+    Some((first, other))
+}
+
 /// The clients of nfsprov's own lines that `wanted` takes the export away from: no client of it has all their hosts.
 pub fn dropped_clients(own_before: &[ActiveExport], wanted: &DesiredExport) -> Vec<String> {
     let kept: Vec<Client> = wanted.clients.iter().map(|text| Client::of(text)).collect();

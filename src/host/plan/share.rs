@@ -31,7 +31,7 @@ pub fn plan_share(facts: &Facts, path: &str, clients: &[String], now: i64) -> Pl
         let steps = vec![system, refused(why)];
         return Plan { steps };
     };
-    if let Some(other) = ours.iter().find(|entry| entry.options != first.options) {
+    if let Some((first, other)) = exports_file::find_different_options(&ours) {
         let why = format!(
             "the clients of {path} have different options, {} ({}) and {} ({}); setup-server --options gives all the \
              same",
