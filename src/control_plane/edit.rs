@@ -276,8 +276,7 @@ pub(super) fn command_line(text: &str) -> Result<(Vec<String>, Vec<String>), Gat
     let (mut others, mut words, mut commands) = (Vec::new(), Vec::new(), 0);
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
-        let setting = line.split_once('=').filter(|(key, _)| key.trim() == "ExecStart");
-        let Some((_, command)) = setting else {
+        let Some((_, command)) = line.split_once('=').filter(|(key, _)| key.trim() == "ExecStart") else {
             others.push(line.trim_end().to_owned());
             continue;
         };

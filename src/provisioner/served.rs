@@ -60,7 +60,7 @@ impl Permits {
         Self { count, semaphore }
     }
 
-    /// Whether nobody has one.
+    /// Whether all are free.
     fn are_free(&self) -> bool {
         self.semaphore.available_permits() == self.count
     }

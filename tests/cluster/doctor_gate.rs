@@ -211,7 +211,7 @@ async fn doctor_brings_self_link_back_and_away_again(stage: Arc<Stage>) -> Resul
     ensure!(manifest().await? == original && configuration().await? == CONFIGURATION);
     let (stderr, code) = doctor(&scene, guest, None, &["--undo", "--yes"]).await?;
     ensure!(code == 0 && stderr.contains("already"), "{code}: {stderr}");
-    // kubeadm's configuration alone is left to be changed, and nobody says yes.
+    // kubeadm's configuration alone is left to be changed, and no answer can be given.
     let set = async |text: &str| {
         let patch = Patch::Merge(json!({"data": {"ClusterConfiguration": text}}));
         maps.patch("kubeadm-config", &PatchParams::default(), &patch).await

@@ -160,8 +160,8 @@ async fn repeat_without_success(scene: &Scene) -> Result<()> {
     };
     let printed = interrupt(scene, &[], is_waiting).await?;
     ensure!(printed.contains("the migration stays as it is"), "{printed}");
-    let gone = |claim: Option<&PersistentVolumeClaim>| claim.is_none();
-    timeout(PATIENCE, await_condition(scene.claims(), TEST_CLAIM, gone))
+    let is_absent = |claim: Option<&PersistentVolumeClaim>| claim.is_none();
+    timeout(PATIENCE, await_condition(scene.claims(), TEST_CLAIM, is_absent))
         .await
         .context("the test claim is left")??;
     ensure!(replicas_and_image(OURS).await? == before);
