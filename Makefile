@@ -38,7 +38,6 @@ test: lab-program test-tools
 # Each behaviour on each version of Kubernetes, at the intervals that users have; faults in every step of a host; the crash test
 # with 200 rounds on both versions, and two provisioners for ten minutes; the files of a release; fuzzing.
 test-all: lab-program test-tools test-dist
-	$(MAKE) test-dist ARCH=arm64
 	NFSPROV_TESTS=all $(LAB) test --set all
 	$(MAKE) fuzz SECONDS=600
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Parser, Subcommand};
 use futures::future::try_join_all;
 use nfsprov_lab::guest::{Guest, Template};
@@ -184,9 +184,16 @@ fn run_as_root(command: Command) -> Result<()> {
     }
 }
 
+/// Builds a Kubernetes and the guests' image beside one another: the image mostly waits for downloads and a guest.
 fn build(lane: Lane) -> Result<()> {
-    lane.build()?;
-    image::build().map(drop)
+    std::thread::scope(|scope| {
+        let image = scope.spawn(image::build);
+        let kubernetes = lane.build();
+        let image = image
+            .join()
+            .map_err(|_| anyhow!("building the guests' image panicked"))?;
+        kubernetes.and(image).map(drop)
+    })
 }
 
 fn build_part(part: Part) -> Result<()> {
