@@ -75,11 +75,13 @@ impl Run {
     /// Prints the report. Returns `Failed` if a step failed, `Changes` if `--check` found changes to make.
     pub fn print_report(&self, report: &Report, global: &Global) -> Result<Exit> {
         output::print(&report.render(&self.options, colour_choice(global.color))?)?;
-        Ok(match (report.has_failures(), self.options.check && report.changes()) {
-            (true, _) => Exit::Failed,
-            (false, true) => Exit::Changes,
-            (false, false) => Exit::Done,
-        })
+        Ok(
+            match (report.has_failures(), self.options.check && report.has_changes()) {
+                (true, _) => Exit::Failed,
+                (false, true) => Exit::Changes,
+                (false, false) => Exit::Done,
+            },
+        )
     }
 }
 

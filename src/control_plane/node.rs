@@ -57,12 +57,12 @@ impl Node {
         let why = format!("the API server was not ready after {} s", limit.as_secs());
         match output.status {
             0 => Ok(()),
-            step::CHANGED => bail!("{name}: a file was changed meanwhile; nothing was changed"),
-            step::NO_CLIENT => {
+            step::FILE_CHANGED_MEANWHILE => bail!("{name}: a file was changed meanwhile; nothing was changed"),
+            step::NO_HTTPS_CLIENT => {
                 bail!("{name}: neither curl nor openssl is installed to check the API server with; nothing was changed")
             }
-            step::PUT_BACK => bail!("{name}: {why}; its files are as they were before, and the API server answers"),
-            step::NOT_PUT_BACK => bail!(
+            step::UNDONE => bail!("{name}: {why}; its files are as they were before, and the API server answers"),
+            step::NOT_READY_AFTER_UNDO => bail!(
                 "{name}: {why}; its files are as they were before, and the API server does not answer: {}",
                 last_line(&output.stderr)
             ),

@@ -7,13 +7,13 @@ use super::files::{FileEdit, Installed, Server, copy_of};
 use crate::host::quote;
 
 /// The script's exit status if a file was changed since it was read; nothing is changed then.
-pub(crate) const CHANGED: u8 = 9;
+pub(crate) const FILE_CHANGED_MEANWHILE: u8 = 9;
 /// Its status if the host can make no HTTPS request; nothing is changed then.
-pub(crate) const NO_CLIENT: u8 = 8;
+pub(crate) const NO_HTTPS_CLIENT: u8 = 8;
 /// Its status if the change failed, and the API server is ready again with the files as before.
-pub(crate) const PUT_BACK: u8 = 3;
+pub(crate) const UNDONE: u8 = 3;
 /// Its status if the change failed, and the API server is not ready after the undo, or the undo failed.
-pub(crate) const NOT_PUT_BACK: u8 = 4;
+pub(crate) const NOT_READY_AFTER_UNDO: u8 = 4;
 
 /// Functions of every script. `put PATH NEW TEXT` replaces a file atomically, by way of the file NEW, and keeps its
 /// owner, mode and symbolic link. `code` prints the HTTP status of `/readyz`. `process` prints whether the running API
@@ -47,7 +47,7 @@ process() {
 }
 "#;
 
-/// The script that applies `edits` and exits with 0, [`CHANGED`], [`NO_CLIENT`], [`PUT_BACK`] or [`NOT_PUT_BACK`]; it
+/// The script that applies `edits` and exits with 0, [`FILE_CHANGED_MEANWHILE`], [`NO_HTTPS_CLIENT`], [`UNDONE`] or [`NOT_READY_AFTER_UNDO`]; it
 /// tries for `seconds` whether the API server is ready, and once more after an undo. An API server that answers 401 or
 /// 403 is up and refuses anonymous requests; one that crashes again and again does not answer three times in a row.
 pub(crate) fn step_script(server: &Server, edits: &[FileEdit], wanted: Gate, seconds: u64) -> String {
@@ -62,8 +62,8 @@ pub(crate) fn step_script(server: &Server, edits: &[FileEdit], wanted: Gate, sec
     for edit in edits {
         let path = quote(&edit.path);
         check.push(match &edit.before {
-            Some(before) => format!("is_same {path} {} || exit {CHANGED}", quote(before)),
-            None => format!("[ ! -e {path} ] || exit {CHANGED}"),
+            Some(before) => format!("is_same {path} {} || exit {FILE_CHANGED_MEANWHILE}", quote(before)),
+            None => format!("[ ! -e {path} ] || exit {FILE_CHANGED_MEANWHILE}"),
         });
         if edit.keeps_copy {
             let copy = copy_of(&edit.path);
@@ -82,10 +82,10 @@ pub(crate) fn step_script(server: &Server, edits: &[FileEdit], wanted: Gate, sec
          ready() {{\n  left={seconds}; good=0\n  while [ $good -lt 3 ]; do\n    case $(code) in\n      \
          200|401|403) if is_new \"$1\"; then good=$((good + 1)); else good=0; fi ;;\n      *) good=0 ;;\n    esac\n    \
          [ $good -ge 3 ] && break\n    [ $left -gt 0 ] || return 1\n    left=$((left - 1)); sleep 1; echo\n  done\n}}\n\
-         command -v curl >/dev/null || command -v openssl >/dev/null || exit {NO_CLIENT}\n{check}\n\
+         command -v curl >/dev/null || command -v openssl >/dev/null || exit {NO_HTTPS_CLIENT}\n{check}\n\
          change() {{ {change}; }}\nback() {{ {back}; }}\n\
          change && restart && ready {wanted:?} && exit 0\n\
-         back && restart && ready {other:?} && exit {PUT_BACK}\nexit {NOT_PUT_BACK}",
+         back && restart && ready {other:?} && exit {UNDONE}\nexit {NOT_READY_AFTER_UNDO}",
         endpoint = quote(&format!("{address}:{port}")),
         check = check.join("\n"),
         change = change.join(" && "),

@@ -64,12 +64,12 @@ fn a_step_is_done_whole_or_undone_on_the_host() {
     for (what, path, codes, process, status, text) in rows! {
         ("it comes", CONFIG, "echo 200", "", 0, AFTER),
         ("it refuses anonymous requests", CONFIG, "echo 401", "", 0, AFTER),
-        ("it does not start with the gate", CONFIG, new_file_breaks, "", PUT_BACK, BEFORE),
-        ("it does not start at all", CONFIG, "echo 000", "", NOT_PUT_BACK, BEFORE),
+        ("it does not start with the gate", CONFIG, new_file_breaks, "", UNDONE, BEFORE),
+        ("it does not start at all", CONFIG, "echo 000", "", NOT_READY_AFTER_UNDO, BEFORE),
         ("it crashes again and again", CONFIG,
             "n=$(cat \"$file.n\" 2>/dev/null || echo 0); echo $((n + 1)) >\"$file.n\"; echo $((200 + 300 * (n % 2)))",
-            "", NOT_PUT_BACK, BEFORE),
-        ("the old one still runs", MANIFEST, "echo 200", "kube-apiserver\0--v=2\0", PUT_BACK, BEFORE),
+            "", NOT_READY_AFTER_UNDO, BEFORE),
+        ("the old one still runs", MANIFEST, "echo 200", "kube-apiserver\0--v=2\0", UNDONE, BEFORE),
         ("the new one runs", MANIFEST, "echo 200", "kube-apiserver\0--feature-gates=RemoveSelfLink=false\0", 0,
             AFTER),
     } {
@@ -113,7 +113,7 @@ fn a_step_whose_connection_is_lost_is_undone_all_the_same() {
         fs::write(&path, BEFORE).unwrap();
         let codes = format!("if grep -q new {}; then echo 000; else echo 200; fi", path.display());
         let status = run_in(shell, root.path(), CONFIG, &codes, Stdio::piped);
-        assert_eq!(status.code(), Some(i32::from(PUT_BACK)), "{shell:?}: {status}");
+        assert_eq!(status.code(), Some(i32::from(UNDONE)), "{shell:?}: {status}");
         assert_eq!(fs::read_to_string(&path).unwrap(), BEFORE, "{shell:?}");
     }
 }
@@ -124,7 +124,7 @@ fn a_file_that_was_changed_meanwhile_is_left() {
     let path = root.path().join(CONFIG.trim_start_matches('/'));
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, "other").unwrap();
-    assert_eq!(run(root.path(), CONFIG, "echo 200"), i32::from(CHANGED));
+    assert_eq!(run(root.path(), CONFIG, "echo 200"), i32::from(FILE_CHANGED_MEANWHILE));
     assert_eq!(fs::read_to_string(&path).unwrap(), "other");
     assert!(!root.path().join("systemctl").exists(), "nothing was restarted");
 }

@@ -6,7 +6,8 @@
 use super::exports_file::{self, find_differences};
 use super::facts::{self, Facts, FactsError, Subject};
 use super::plan::{
-    Action, ExportsChange, LEFT_HALF_DONE, NFS_SERVER, PACKAGES, Plan, State, Step, TAKEN_BACK, exclusive_script,
+    Action, ExportsChange, FAILED_AND_UNDONE, FAILED_NOT_UNDONE, NFS_SERVER, PACKAGES, Plan, State, Step,
+    exclusive_script,
 };
 use super::script::last_part;
 use super::ssh::{Host, MAX_REPEATED, Output, RunError};
@@ -228,8 +229,8 @@ fn describe_failure(output: &Output) -> Option<String> {
     let words = || last_words(output);
     match output.status {
         0 => None,
-        TAKEN_BACK => Some(format!("{}; no change of this step remains", words())),
-        LEFT_HALF_DONE => Some(format!("{}; and it could not be undone", words())),
+        FAILED_AND_UNDONE => Some(format!("{}; no change of this step remains", words())),
+        FAILED_NOT_UNDONE => Some(format!("{}; and it could not be undone", words())),
         status => Some(format!("{} (status {status})", words())),
     }
 }

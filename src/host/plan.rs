@@ -44,10 +44,10 @@ const WAIT_FOR_PACKAGES: Duration = Duration::from_secs(300);
 const PATIENCE_WITH_PACKAGES: Duration = Duration::from_secs(900);
 
 /// The status of a step's script that failed and undid its changes.
-pub const TAKEN_BACK: u8 = 120;
+pub const FAILED_AND_UNDONE: u8 = 120;
 
 /// The status of a step's script that failed, and could not undo all of its changes.
-pub const LEFT_HALF_DONE: u8 = 121;
+pub const FAILED_NOT_UNDONE: u8 = 121;
 
 /// How far clocks may differ before files look as if they came from the future, in seconds.
 const CLOCKS_DIFFER: i64 = 60;
@@ -137,13 +137,13 @@ pub struct FileChange {
 
 impl Plan {
     /// Whether a step would change something; true also if another step is refused, so that none is applied.
-    pub fn changes(&self) -> bool {
+    pub fn has_changes(&self) -> bool {
         let changes = |step: &Step| matches!(step.state, State::Change { .. });
         self.steps.iter().any(changes)
     }
 
     /// Whether a step is refused, so that none is applied.
-    pub fn refused(&self) -> bool {
+    pub fn is_refused(&self) -> bool {
         self.steps.iter().any(|step| matches!(step.state, State::Refused(_)))
     }
 }
@@ -189,18 +189,18 @@ impl Step {
     }
 
     /// The step with one more warning.
-    fn warning(mut self, warning: impl Into<String>) -> Self {
+    fn with_warning(mut self, warning: impl Into<String>) -> Self {
         self.warnings.push(warning.into());
         self
     }
 }
 
-/// A script that runs `change`, then `verify`; if either fails, it runs `undo` and exits with [`TAKEN_BACK`], or with
-/// [`LEFT_HALF_DONE`] if that fails, too.
+/// A script that runs `change`, then `verify`; if either fails, it runs `undo` and exits with [`FAILED_AND_UNDONE`], or with
+/// [`FAILED_NOT_UNDONE`] if that fails, too.
 fn with_undo(change: &str, verify: &str, undo: &str) -> String {
     format!(
         "(set -e\n{change}\n{verify}\n)\n[ $? = 0 ] && exit 0\n\
-         (set -e\n{undo}\n)\n[ $? = 0 ] && exit {TAKEN_BACK}\nexit {LEFT_HALF_DONE}\n"
+         (set -e\n{undo}\n)\n[ $? = 0 ] && exit {FAILED_AND_UNDONE}\nexit {FAILED_NOT_UNDONE}\n"
     )
 }
 
@@ -211,18 +211,18 @@ const LOCK: &str = "/run/nfsprov.lock";
 const LOCK_WITHIN: u64 = 60;
 
 /// A script that runs while no other nfsprov changes the host, and to its end even when the connection that it came by
-/// is cut. It waits up to 60 s for another run, then exits with [`TAKEN_BACK`]. What it starts does not inherit the
+/// is cut. It waits up to 60 s for another run, then exits with [`FAILED_AND_UNDONE`]. What it starts does not inherit the
 /// lock.
 pub(super) fn exclusive_script(script: &str) -> String {
     exclusive_by(LOCK, LOCK_WITHIN, script)
 }
 
 /// A script that runs `script` under the file lock `lock`; if another run holds it for `seconds`, it exits with
-/// [`TAKEN_BACK`] instead. A hangup doesn't end it. A host without flock(1) runs it without the lock.
+/// [`FAILED_AND_UNDONE`] instead. A hangup doesn't end it. A host without flock(1) runs it without the lock.
 fn exclusive_by(lock: &str, seconds: u64, script: &str) -> String {
     format!(
         "trap '' HUP PIPE\nif command -v flock >/dev/null; then\nexec 9>>{}\nflock -w {seconds} 9 || {{\n\
-         echo 'another nfsprov is changing this host; try again when it has ended' >&2\nexit {TAKEN_BACK}\n}}\nfi\n\
+         echo 'another nfsprov is changing this host; try again when it has ended' >&2\nexit {FAILED_AND_UNDONE}\n}}\nfi\n\
          (\n{script}\n) 9>&-\n",
         quote(lock)
     )
@@ -309,12 +309,12 @@ fn check_system(facts: &Facts, now: i64) -> (Step, Option<Choice>) {
     let choice = distro::choose_distro(&release, &facts.programs);
     let mut step = Step::ok(NAME, release.name);
     if let Some(guess) = &choice.guessed {
-        step = step.warning(guess.clone());
+        step = step.with_warning(guess.clone());
     }
     let apart = facts.clock.map_or(0, |clock| (clock - now).abs());
     if apart > CLOCKS_DIFFER {
         let direction = if facts.clock < Some(now) { "behind" } else { "ahead of" };
-        step = step.warning(format!(
+        step = step.with_warning(format!(
             "its clock is {apart} s {direction} this machine's; is a time service running?"
         ));
     }

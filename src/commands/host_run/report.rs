@@ -147,7 +147,7 @@ impl Report {
     }
 
     /// Whether anything was, or would be, changed.
-    pub fn changes(&self) -> bool {
+    pub fn has_changes(&self) -> bool {
         let changes = |row: &Row| matches!(row.status, Status::Changed | Status::Change);
         self.hosts.iter().flat_map(|host| &host.rows).any(changes)
     }
@@ -156,8 +156,8 @@ impl Report {
     pub fn render(&self, options: &SetupRun, colour: Colour) -> Result<String> {
         let value = json!({
             "hosts": self.hosts.iter().map(HostReport::to_json).collect::<Vec<_>>(),
-            "changed": self.changes() && !options.looks_only(),
-            "wouldChange": self.changes() && options.looks_only(),
+            "changed": self.has_changes() && !options.looks_only(),
+            "wouldChange": self.has_changes() && options.looks_only(),
             "failed": self.has_failures(),
         });
         let value = serde_json::to_value(Versioned::new("SetupReport", value))?;
@@ -206,9 +206,9 @@ impl Report {
                 }
             }
         }
-        if !self.has_failures() && !self.changes() {
+        if !self.has_failures() && !self.has_changes() {
             output::say("nothing had to be changed");
-        } else if options.looks_only() && self.changes() {
+        } else if options.looks_only() && self.has_changes() {
             output::say("nothing was changed; this is the plan");
         }
     }

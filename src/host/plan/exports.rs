@@ -1,7 +1,9 @@
 //! The step for a server's exports: nfsprov's line in the exports file, and the exports that are in force (PURE).
 //! Scripts are built here, and run by `apply`.
 
-use super::{Action, ExportsChange, FileChange, LEFT_HALF_DONE, State, Step, TAKEN_BACK, printf_command, replace_file};
+use super::{
+    Action, ExportsChange, FAILED_AND_UNDONE, FAILED_NOT_UNDONE, FileChange, State, Step, printf_command, replace_file,
+};
 use crate::host::exports_file::{self, ActiveExport, DesiredExport, Gravity};
 use crate::host::facts::Facts;
 use crate::host::script::quote;
@@ -227,16 +229,16 @@ fn commit_script(facts: &Facts, content: Option<&Vec<u8>>) -> String {
     let (put, restore) = match content {
         Some(content) => (
             replace_file(&facts.exports_path, &facts.exports_checksum, content),
-            format!("restore_file || exit {LEFT_HALF_DONE}\nexportfs -ra >/dev/null 2>&1\n"),
+            format!("restore_file || exit {FAILED_NOT_UNDONE}\nexportfs -ra >/dev/null 2>&1\n"),
         ),
         None => (String::new(), String::new()),
     };
     let begin = content
-        .map(|_| format!("put_file || exit {TAKEN_BACK}\n"))
+        .map(|_| format!("put_file || exit {FAILED_AND_UNDONE}\n"))
         .unwrap_or_default();
     format!(
         "{IN_NAMESPACE}{put}before=$(listing)\n{begin}exportfs -ra >&2\nnow=$(listing)\n\
          [ \"$now\" != \"$expected\" ] || exit 0\nprintf '%s\\n' \"$now\"\n\
-         {restore}[ \"$(listing)\" = \"$before\" ] && exit {TAKEN_BACK}\nexit {LEFT_HALF_DONE}\n"
+         {restore}[ \"$(listing)\" = \"$before\" ] && exit {FAILED_AND_UNDONE}\nexit {FAILED_NOT_UNDONE}\n"
     )
 }

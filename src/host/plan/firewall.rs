@@ -114,7 +114,7 @@ pub(super) fn plan_firewall(facts: &Facts, allowed: &Allowed) -> Step {
             );
             return match allowed.clients.is_empty() {
                 true => step,
-                false => step.warning(format!("let the clients in to {}", allowed.ports.describe())),
+                false => step.with_warning(format!("let the clients in to {}", allowed.ports.describe())),
             };
         }
         // Without the rules in force, rules are added twice or missed; without the permanent ones, those that are added
@@ -133,7 +133,7 @@ pub(super) fn plan_firewall(facts: &Facts, allowed: &Allowed) -> Step {
         .collect();
     match nameless.is_empty() {
         true => step,
-        false => step.warning(format!(
+        false => step.with_warning(format!(
             "firewalls know addresses only: let {} in to {} by hand",
             nameless.join(", "),
             allowed.ports.describe()
@@ -356,7 +356,7 @@ fn warn_of_open_services(mut step: Step, firewalld: &Firewalld, allowed: &Allowe
             .into_iter()
             .filter(|service| is_used && services.contains(*service))
         {
-            step = step.warning(format!(
+            step = step.with_warning(format!(
                 "zone {name} lets all hosts in to {service}; firewall-cmd --permanent --zone={name} --remove-service={service} \
                  and firewall-cmd --reload close it"
             ));

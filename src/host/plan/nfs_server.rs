@@ -63,9 +63,8 @@ pub(super) fn plan_nfs_server(facts: &Facts, server: &DesiredServer, distro: &Di
     }
     step.files.extend(file);
     match restarts && active {
-        true => {
-            step.warning("a restart of the NFS server halts all of its clients for its grace period, 90 s by default")
-        }
+        true => step
+            .with_warning("a restart of the NFS server halts all of its clients for its grace period, 90 s by default"),
         false => step,
     }
 }

@@ -122,7 +122,7 @@ pub(super) fn plan_quota(facts: &Facts, server: &DesiredServer, distro: &Distro)
         }
     };
     if is_mounted_by_something_else(quota) {
-        step = step.warning(format!(
+        step = step.with_warning(format!(
             "no line of {} mounts {mount_point}: set prjquota where it is configured, or limits are not enforced \
              after the next \
              restart of the host",
@@ -130,7 +130,7 @@ pub(super) fn plan_quota(facts: &Facts, server: &DesiredServer, distro: &Distro)
         ));
     }
     if server.quota == Quota::Remount && what.is_some() && file_system == "xfs" && !quota.has_option("pqnoenforce") {
-        step = step.warning(format!(
+        step = step.with_warning(format!(
             "all clients of the NFS server wait meanwhile; if another program uses {mount_point} on the host, \
              unmounting fails, and nothing is changed"
         ));

@@ -369,7 +369,7 @@ fn what_is_switched_on_is_proved_by_writing_and_taken_back_otherwise() {
             &counted,
             &live,
             &[mark],
-            (super::super::TAKEN_BACK.into(), "OFF", &undone),
+            (super::super::FAILED_AND_UNDONE.into(), "OFF", &undone),
         );
     }
     let anew = [
@@ -390,6 +390,6 @@ fn what_is_switched_on_is_proved_by_writing_and_taken_back_otherwise() {
         &noquota,
         &remount,
         &["unlimited"],
-        (super::super::TAKEN_BACK.into(), "OFF", &back),
+        (super::super::FAILED_AND_UNDONE.into(), "OFF", &back),
     );
 }

@@ -81,7 +81,7 @@ fn one_step_at_a_time_changes_a_host() {
     for shell in [&["sh"][..], &["bash", "--posix"], &["busybox", "sh"]] {
         let (status, said) = run(shell, folder.path(), &exclusive(0, &nested(&shell.join(" "))));
         assert!(
-            status == i32::from(TAKEN_BACK) && said.contains("another nfsprov"),
+            status == i32::from(FAILED_AND_UNDONE) && said.contains("another nfsprov"),
             "{shell:?}: {said}"
         );
         // What the first started, and which goes on after it, holds no lock.
@@ -106,9 +106,12 @@ fn what_fails_is_taken_back() {
         command.status().unwrap().code().unwrap()
     };
     assert_eq!(run("touch a", "[ -e a ]", "rm a"), 0);
-    assert_eq!(run("touch b\nfalse\ntouch c", ":", "rm b"), i32::from(TAKEN_BACK));
-    assert_eq!(run("touch d", "[ -e e ]", "rm d"), i32::from(TAKEN_BACK));
-    assert_eq!(run("touch f", "false", "rm no-such-file"), i32::from(LEFT_HALF_DONE));
+    assert_eq!(
+        run("touch b\nfalse\ntouch c", ":", "rm b"),
+        i32::from(FAILED_AND_UNDONE)
+    );
+    assert_eq!(run("touch d", "[ -e e ]", "rm d"), i32::from(FAILED_AND_UNDONE));
+    assert_eq!(run("touch f", "false", "rm no-such-file"), i32::from(FAILED_NOT_UNDONE));
     let left: BTreeSet<String> = set(folder
         .path()
         .read_dir()

@@ -153,7 +153,7 @@ fn plan_existing_directory(path: &str, mode: u32, owner: &[String; 4], server: &
     if change.is_empty() {
         let step = Step::ok(NAME, format!("{path} is there, mode {mode:04o}, of {user}:{group}"));
         return match mode & 0o111 {
-            0 => step.warning(format!(
+            0 => step.with_warning(format!(
                 "mode {mode:04o} has no x, so only root can enter {path}; --mode 0777 lets every user enter"
             )),
             _ => step,

@@ -108,7 +108,7 @@ fn a_program_counts_whatever_its_package_is_called() {
     let coreos = "ID=fedora\nVARIANT_ID=coreos\nPRETTY_NAME=\"Fedora CoreOS 39\"\n";
     let plan = plan_client(&with_programs(coreos, &["rpm-ostree", "mount.nfs"]), NOW);
     assert_eq!(says(step(&plan, "packages")), "ok: mount.nfs is there");
-    assert!(!plan.refused());
+    assert!(!plan.is_refused());
     // Nothing that nfsprov could install, and nothing done.
     let micro = "ID=\"opensuse-microos\"\nID_LIKE=\"suse opensuse\"\nPRETTY_NAME=\"openSUSE MicroOS\"\n";
     for (facts, words) in [
@@ -134,8 +134,8 @@ fn a_program_counts_whatever_its_package_is_called() {
         programs: Vec::new(),
         ..served()
     };
-    assert!(!plan_teardown(&unmanaged, "/nfsdata", NOW).refused());
-    assert!(!plan_share(&unmanaged, "/nfsdata", &["10.0.0.9".to_owned()], NOW).refused());
+    assert!(!plan_teardown(&unmanaged, "/nfsdata", NOW).is_refused());
+    assert!(!plan_share(&unmanaged, "/nfsdata", &["10.0.0.9".to_owned()], NOW).is_refused());
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn exports_in_no_file_stop_what_would_drop_them() {
         ..facts
     };
     // Nothing to do, nothing lost; and what reads no file may go on.
-    assert!(!plan_server(&with_pacemakers(served()), &desired(), NOW).refused());
+    assert!(!plan_server(&with_pacemakers(served()), &desired(), NOW).is_refused());
     let mut unit = served().unit("nfs-server");
     unit.enabled = false;
     let only_enable = Facts {
@@ -220,7 +220,7 @@ fn exports_in_no_file_stop_what_would_drop_them() {
             "{said}"
         );
     }
-    assert!(plan_teardown(&with_pacemakers(served()), "/nfsdata", NOW).refused());
+    assert!(plan_teardown(&with_pacemakers(served()), "/nfsdata", NOW).is_refused());
 }
 
 #[test]

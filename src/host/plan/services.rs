@@ -2,7 +2,7 @@
 //! run by `apply`.
 
 use super::exports::IN_NAMESPACE;
-use super::{LEFT_HALF_DONE, PATIENCE, Step, TAKEN_BACK, with_undo};
+use super::{FAILED_AND_UNDONE, FAILED_NOT_UNDONE, PATIENCE, Step, with_undo};
 use crate::host::facts::{Facts, Init, Unit};
 use crate::host::script::quote;
 
@@ -69,10 +69,10 @@ pub(super) fn plan_service(facts: &Facts, service: &Service) -> Step {
 }
 
 /// A script that runs `look` in a loop over the possible names of the service, each as `$name`. If the host has it,
-/// `look` sets `$unit` and leaves the loop. Exits with [`TAKEN_BACK`] if the host has none of them.
+/// `look` sets `$unit` and leaves the loop. Exits with [`FAILED_AND_UNDONE`] if the host has none of them.
 fn find_unit_script(service: &Service, look: &str) -> String {
     format!(
-        "unit=\nfor name in {}; do\n  {look}\ndone\n[ -n \"$unit\" ] || {{ echo {} >&2; exit {TAKEN_BACK}; }}\n",
+        "unit=\nfor name in {}; do\n  {look}\ndone\n[ -n \"$unit\" ] || {{ echo {} >&2; exit {FAILED_AND_UNDONE}; }}\n",
         service.names.join(" "),
         quote(&format!("no service is called {}", service.names.join(" or "))),
     )
@@ -160,17 +160,17 @@ fn service_script(service: &Service, unit: &Unit, verbs: &[&str], commands: &Com
     let restarts = verbs.contains(&"restart");
     if restarts {
         text.push_str(&format!(
-            "(\n{IN_NAMESPACE}{UNCHANGED_BY_RESTART}) || exit {TAKEN_BACK}\n"
+            "(\n{IN_NAMESPACE}{UNCHANGED_BY_RESTART}) || exit {FAILED_AND_UNDONE}\n"
         ));
     }
     let (put, restore) = match service.file {
         Some(_) => ("put_file", "restore_file"),
         None => (":", ":"),
     };
-    text.push_str(&format!("{put} || exit {TAKEN_BACK}\n"));
+    text.push_str(&format!("{put} || exit {FAILED_AND_UNDONE}\n"));
     if restarts {
         text.push_str(&format!(
-            "(\n{}) || {{\n{restore} && exit {TAKEN_BACK}\nexit {LEFT_HALF_DONE}\n}}\n",
+            "(\n{}) || {{\n{restore} && exit {FAILED_AND_UNDONE}\nexit {FAILED_NOT_UNDONE}\n}}\n",
             commands.rehearse
         ));
     }

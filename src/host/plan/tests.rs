@@ -92,7 +92,7 @@ pub(super) fn told(facts: &Facts, desired: &DesiredServer, name: &str) -> String
 #[test]
 fn a_fresh_host_gets_everything_in_the_documents_order() {
     let plan = plan_server(&fresh(), &desired(), NOW);
-    assert!(plan.changes() && !plan.refused());
+    assert!(plan.has_changes() && !plan.is_refused());
     let changed: Vec<&str> = plan
         .steps
         .iter()
@@ -113,14 +113,14 @@ fn a_second_run_has_nothing_to_do() {
         .map(says)
         .collect();
     assert_eq!(todo, Vec::<String>::new());
-    assert!(!plan.changes());
+    assert!(!plan.has_changes());
 }
 
 #[test]
 fn what_stands_in_the_way_is_said_before_anything_is_done() {
     let refused = |facts: Facts, name: &str, why: &str| {
         let plan = plan_server(&facts, &desired(), NOW);
-        assert!(plan.refused(), "{why}");
+        assert!(plan.is_refused(), "{why}");
         let said = says(step(&plan, name));
         assert!(said.starts_with("refused: ") && said.contains(why), "{said}");
     };
@@ -275,7 +275,7 @@ fn a_teardown_takes_the_line_and_nothing_else() {
         listing: Some(String::new()),
         ..served()
     };
-    assert!(!plan_teardown(&missing, "/nfsdata", NOW).changes());
+    assert!(!plan_teardown(&missing, "/nfsdata", NOW).has_changes());
 }
 
 #[test]
@@ -331,7 +331,10 @@ fn a_server_lets_more_clients_in_and_is_otherwise_left_as_it_was_set_up() {
     ] {
         facts.exports = Some(exports.as_bytes().to_vec());
         let plan = plan_share(&facts, path, &["10.0.0.9".to_owned()], NOW);
-        assert!(plan.refused() && !plan.changes(), "{path} of {exports}: {plan:?}");
+        assert!(
+            plan.is_refused() && !plan.has_changes(),
+            "{path} of {exports}: {plan:?}"
+        );
     }
     // One line can't give each client its own options, and must give none more than it had.
     let line = line.replace('\n', " 10.0.0.6(rw,no_root_squash)\n");
@@ -345,5 +348,5 @@ fn a_server_lets_more_clients_in_and_is_otherwise_left_as_it_was_set_up() {
     );
     // A damaged block is refused, not guessed at.
     facts.exports = Some(b"# BEGIN nfsprov\n".to_vec());
-    assert!(plan_share(&facts, "/nfsdata", &["10.0.0.9".to_owned()], NOW).refused());
+    assert!(plan_share(&facts, "/nfsdata", &["10.0.0.9".to_owned()], NOW).is_refused());
 }
