@@ -248,7 +248,7 @@ fn sets_gate(args: &Doctor, facts: &Facts, report: &Report) -> Result<bool> {
         let why = "--gate has no effect: no provisioner needs selfLink";
         return Err(UsageError(why.into()).into());
     }
-    check_version(&facts.version, facts.minor()).map_err(|why| {
+    check_version(&facts.version, facts.minor_version()).map_err(|why| {
         let why = format!("--gate is not supported here: {why}; without it the image is changed");
         UsageError(why.into())
     })?;

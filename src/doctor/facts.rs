@@ -163,7 +163,7 @@ pub struct Class {
     /// Whether it is marked as the default class.
     pub default: bool,
     /// Whether its binding mode is WaitForFirstConsumer.
-    pub waits: bool,
+    pub waits_for_first_consumer: bool,
     /// Whether its claims may be expanded.
     pub is_expandable: bool,
     pub parameters: BTreeMap<String, String>,
@@ -305,7 +305,7 @@ impl Class {
 
 impl Facts {
     /// The minor version: 20 of `v1.20.2`. `None` if the version is unknown, or its major number is not 1.
-    pub fn minor(&self) -> Option<u32> {
+    pub fn minor_version(&self) -> Option<u32> {
         let mut numbers = self.version.trim_start_matches('v').split('.');
         let major: u32 = numbers.next()?.parse().ok()?;
         let minor = numbers.next()?;
@@ -315,7 +315,7 @@ impl Facts {
 
     /// Adds the objects of `other`, duplicates too, but not its version, namespace, logs, NFS results and hosts, nor
     /// what it could not read.
-    pub fn absorb(&mut self, other: Self) {
+    pub fn add_objects_of(&mut self, other: Self) {
         self.claims.extend(other.claims);
         self.volumes.extend(other.volumes);
         self.classes.extend(other.classes);

@@ -45,7 +45,7 @@ pub fn text(report: &Report, width: usize, colour: bool) -> String {
 
 /// The findings to show: without the version, and without symptoms whose causes are findings, too.
 fn visible_findings(report: &Report) -> impl Iterator<Item = &Finding> {
-    let explained: HashSet<&Object> = report.findings.iter().flat_map(|finding| &finding.explains).collect();
+    let explained: HashSet<&Object> = report.findings.iter().flat_map(|finding| &finding.affected).collect();
     let mut findings: Vec<&Finding> = report.findings.iter().collect();
     findings.retain(|one| one.code != "NFS003" && !(one.is_symptom() && explained.contains(&one.object)));
     findings.into_iter()
@@ -72,8 +72,8 @@ impl TextReport {
         for evidence in &finding.evidence {
             out += &self.wrap_words(&format!("{}: {}", evidence.source, evidence.text), "  - ", "    ");
         }
-        if !finding.explains.is_empty() {
-            out += &self.wrap_words(&format!("Affects: {}", list_objects(&finding.explains)), "  ", "    ");
+        if !finding.affected.is_empty() {
+            out += &self.wrap_words(&format!("Affects: {}", list_objects(&finding.affected)), "  ", "    ");
         }
         if let Some(fix) = &finding.fix {
             if let Some(command) = &fix.command {

@@ -263,7 +263,10 @@ impl Reader<'_> {
             self.read_self_link().boxed(),
         ];
         let mut facts = Facts::default();
-        join_all(lists).await.into_iter().for_each(|part| facts.absorb(part));
+        join_all(lists)
+            .await
+            .into_iter()
+            .for_each(|part| facts.add_objects_of(part));
         facts
     }
 
@@ -308,7 +311,7 @@ impl Reader<'_> {
         });
         let (events, pods, locks) = tokio::join!(join_all(events), join_all(pods), join_all(locks));
         let parts = events.into_iter().chain(pods).chain(locks);
-        parts.for_each(|part| facts.absorb(part));
+        parts.for_each(|part| facts.add_objects_of(part));
 
         let logs = provisioners::find_provisioners(facts)
             .into_iter()
@@ -321,7 +324,7 @@ impl Reader<'_> {
         let rights = questions.into_iter().map(|right| self.review_right(right));
         let (logs, rights) = tokio::join!(join_all(logs), join_all(rights));
         facts.logs = logs.into_iter().flatten().collect();
-        rights.into_iter().for_each(|part| facts.absorb(part));
+        rights.into_iter().for_each(|part| facts.add_objects_of(part));
     }
 
     /// Reads the end of a container's log, after that of its earlier run if a container of its pod stopped.

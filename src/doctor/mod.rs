@@ -187,7 +187,8 @@ pub struct Finding {
     pub confidence: Confidence,
     pub fix: Option<Fix>,
     /// The objects that wait or fail because of it.
-    pub explains: Vec<Object>,
+    #[serde(rename = "explains")]
+    pub affected: Vec<Object>,
     /// Findings of a code with the same key are merged; `None` if the finding is never merged.
     #[serde(skip)]
     pub same_cause: Option<String>,
@@ -204,7 +205,7 @@ impl Finding {
             evidence: Vec::new(),
             confidence: Confidence::Certain,
             fix: None,
-            explains: Vec::new(),
+            affected: Vec::new(),
             same_cause: None,
         }
     }
@@ -268,8 +269,8 @@ impl Finding {
     /// With objects that wait or fail because of it; the finding's own object and repeated ones are dropped.
     pub(crate) fn with_affected(mut self, objects: impl IntoIterator<Item = Object>) -> Self {
         for object in objects {
-            if object != self.object && !self.explains.contains(&object) {
-                self.explains.push(object);
+            if object != self.object && !self.affected.contains(&object) {
+                self.affected.push(object);
             }
         }
         self

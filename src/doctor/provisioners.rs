@@ -312,7 +312,7 @@ pub fn claims_waiting_for<'a>(facts: &'a Facts, name: &str) -> Vec<&'a Claim> {
     // The class may have been created again for another provisioner, which then serves its claims.
     let is_of_class = |claim: &Claim| {
         let class = claim.class.as_deref().and_then(|class| facts.find_class(class));
-        class.is_some_and(|class| class.provisioner == name && (!class.waits || claim.node_selected))
+        class.is_some_and(|class| class.provisioner == name && (!class.waits_for_first_consumer || claim.node_selected))
     };
     let is_waiting = |claim: &&Claim| {
         let is_handed_over = claim.handover.as_deref() == Some(name);

@@ -98,7 +98,7 @@ impl Report {
                 let cluster = finding.object.kind == "Cluster";
                 cluster
                     || wanted.contains(&finding.object)
-                    || finding.explains.iter().any(|object| wanted.contains(object))
+                    || finding.affected.iter().any(|object| wanted.contains(object))
             };
             findings.retain(about);
         }
@@ -109,7 +109,7 @@ impl Report {
         let theirs: HashSet<Object> = theirs.map(|finding| finding.object.clone()).collect();
         let later = |finding: &Finding| finding.code == "NFS206" && theirs.contains(&finding.object);
         findings.sort_by_cached_key(|finding| {
-            let blocked = Reverse(finding.explains.len());
+            let blocked = Reverse(finding.affected.len());
             let (code, object) = (finding.code, finding.object.clone());
             (
                 finding.is_symptom(),
@@ -154,15 +154,15 @@ fn link_symptoms(facts: &Facts, findings: &mut [Finding]) {
         }
     }
     for cause in findings.iter_mut().filter(|finding| !finding.is_symptom()) {
-        let claims = cause.explains.iter().chain([&cause.object]);
+        let claims = cause.affected.iter().chain([&cause.object]);
         let pods: Vec<Object> = claims
             .filter_map(|claim| waiting.get(claim))
             .flatten()
             .cloned()
             .collect();
-        let mut known: HashSet<Object> = cause.explains.iter().cloned().collect();
+        let mut known: HashSet<Object> = cause.affected.iter().cloned().collect();
         cause
-            .explains
+            .affected
             .extend(pods.into_iter().filter(|pod| known.insert(pod.clone())));
     }
 }

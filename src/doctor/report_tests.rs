@@ -85,9 +85,9 @@ fn causes_stand_above_symptoms_and_errors_above_warnings() {
             "NFS118 pod/q -n default",
         ]
     );
-    let explains: Vec<_> = report.findings[0].explains.iter().map(Object::title).collect();
+    let affected: Vec<_> = report.findings[0].affected.iter().map(Object::title).collect();
     assert_eq!(
-        explains,
+        affected,
         ["pvc/a -n default", "pod/p -n default"],
         "the pod stands under its claim's cause"
     );

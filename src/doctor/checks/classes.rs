@@ -54,7 +54,7 @@ fn find_missing_class(view: &View<'_>, claim: &Claim) -> Option<Finding> {
 /// NFS101, unless the default class will still be given to the claim (Kubernetes 1.26 or later) or a PV fits. If all
 /// volumes are static, the finding about the PV that nearly fits, if there is one.
 fn find_claim_without_class(view: &View<'_>, claim: &Claim) -> Option<Finding> {
-    let is_retroactive = view.facts.minor().is_some_and(|minor| minor >= RETROACTIVE);
+    let is_retroactive = view.facts.minor_version().is_some_and(|minor| minor >= RETROACTIVE);
     let default = view.facts.default_class();
     if default.is_some() && is_retroactive {
         return None;
@@ -152,7 +152,8 @@ fn find_useless_class(view: &View<'_>, class: &Class) -> Option<Finding> {
     }
     let is_of_class = |claim: &&Claim| claim.volume.is_empty() && claim.class.as_deref() == Some(class.name.as_str());
     // A claim that may still wait for its first pod needs nothing yet.
-    let needs_volume = |claim: &&Claim| !class.waits || claim.node_selected || !view.pods_using(claim).is_empty();
+    let needs_volume =
+        |claim: &&Claim| !class.waits_for_first_consumer || claim.node_selected || !view.pods_using(claim).is_empty();
     let claims: Vec<&Claim> = view.pending_claims().filter(is_of_class).filter(needs_volume).collect();
     let first = claims.first()?;
     let finding = |cause: String| {
@@ -200,7 +201,7 @@ fn find_two_default_classes(view: &View<'_>) -> Option<Finding> {
     let newest = marked.pop()?;
     let oldest = marked.first()?;
     let names: Vec<&str> = marked.iter().map(|class| class.name.as_str()).collect();
-    let is_old = view.facts.minor().is_none_or(|minor| minor < RETROACTIVE);
+    let is_old = view.facts.minor_version().is_none_or(|minor| minor < RETROACTIVE);
     let (severity, effect) = match is_old {
         true => (Severity::Error, "claims that name no class are refused".to_owned()),
         false => (Severity::Warning, format!("the newest, {}, is used", newest.name)),

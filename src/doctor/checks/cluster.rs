@@ -76,7 +76,7 @@ pub fn find_silent_controller_manager(view: &View<'_>, found: &[Finding]) -> Opt
     }
     let explained: HashSet<&Object> = found
         .iter()
-        .flat_map(|finding| finding.explains.iter().chain([&finding.object]))
+        .flat_map(|finding| finding.affected.iter().chain([&finding.object]))
         .collect();
     let waiting = view
         .pending_claims()

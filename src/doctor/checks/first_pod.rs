@@ -30,7 +30,7 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
 /// the claim names none.
 fn find_wait_for_pod(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     let class = view.facts.find_class(claim.class.as_deref()?)?;
-    if !class.waits {
+    if !class.waits_for_first_consumer {
         return None;
     }
     let mut pods = view.pods_using(claim).to_vec();

@@ -66,7 +66,7 @@ fn find_mismatch(view: &View<'_>, claim: &Claim) -> Option<Finding> {
         return is_static.then(|| find_static_mismatch(view, claim))?;
     };
     if !provisioners::creates_volumes(class) {
-        let is_early = class.waits && !claim.node_selected && view.pods_using(claim).is_empty();
+        let is_early = class.waits_for_first_consumer && !claim.node_selected && view.pods_using(claim).is_empty();
         return (!is_early && view.has_volumes(name)).then(|| find_static_mismatch(view, claim))?;
     }
     find_dynamic_mismatch(view, claim)

@@ -378,8 +378,8 @@ fn merge_same_causes(found: Vec<Finding>) -> Vec<Finding> {
             continue;
         };
         first
-            .explains
-            .extend(finding.explains.into_iter().chain([finding.object]));
+            .affected
+            .extend(finding.affected.into_iter().chain([finding.object]));
         if let Some(fix) = first.fix.as_mut().filter(|fix| fix.command.is_some())
             && !fix.note.ends_with(EACH)
         {
@@ -388,7 +388,7 @@ fn merge_same_causes(found: Vec<Finding>) -> Vec<Finding> {
     }
     for finding in merged.iter_mut().filter(|finding| finding.same_cause.is_some()) {
         let mut told = HashSet::from([finding.object.clone()]);
-        finding.explains.retain(|object| told.insert(object.clone()));
+        finding.affected.retain(|object| told.insert(object.clone()));
     }
     merged
 }

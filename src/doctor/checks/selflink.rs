@@ -80,7 +80,7 @@ fn gate_evidence(view: &View<'_>) -> Vec<Evidence> {
 /// NFS303 if the gate is false on a version whose upgrade this blocks, NFS304 if on one that does not start with it. A
 /// selfLink in a live object shows this, too. `None` before 1.20, or if the version is unknown.
 fn find_self_link_gate(view: &View<'_>) -> Option<Finding> {
-    let minor = view.facts.minor()?;
+    let minor = view.facts.minor_version()?;
     let gates = gate_evidence(view);
     let is_sent = view.facts.self_link == Some(true);
     // Before 1.20 it is what every server does.
@@ -140,7 +140,7 @@ fn image_note(minor: u32) -> &'static str {
 /// server sends it, the provisioner writes events, or the version is unknown.
 fn find_image_that_needs_self_link(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let image = &provisioner.container.image;
-    let minor = view.facts.minor()?;
+    let minor = view.facts.minor_version()?;
     if !images::needs_self_link(image) {
         return None;
     }
@@ -195,7 +195,7 @@ fn find_self_link_in_log(view: &View<'_>, provisioner: &Provisioner<'_>) -> Opti
         return None;
     }
     let line = log_evidence(view, provisioner)?;
-    let minor = view.facts.minor().unwrap_or(LOCKED);
+    let minor = view.facts.minor_version().unwrap_or(LOCKED);
     let image = &provisioner.container.image;
     let cause = "the provisioner can't refer to claims without selfLink";
     let finding = Finding::new("NFS302", provisioner.workload.object(), cause)

@@ -54,7 +54,7 @@ impl ExplainedObjects {
             if finding.severity == Severity::Warning && finding.confidence == Confidence::Possible {
                 continue;
             }
-            for object in finding.explains.iter().chain([&finding.object]) {
+            for object in finding.affected.iter().chain([&finding.object]) {
                 named.causes.entry(object.clone()).or_insert(index);
             }
         }
@@ -84,7 +84,7 @@ pub fn add_unexplained(view: &View<'_>, found: &mut Vec<Finding>) {
         let volumes = view.nfs_volumes_of_pod(pod).map(|volume| volume.object());
         let mut behind = claims.iter().cloned().chain(volumes);
         match behind.find_map(|object| named.causes.get(&object)) {
-            Some(index) => found[*index].explains.push(object),
+            Some(index) => found[*index].affected.push(object),
             None if claims.iter().any(|claim| named.accepted.contains(claim)) => {}
             None => found.push(describe_unexplained_pod(view, pod)),
         }

@@ -186,7 +186,7 @@ impl From<storage::StorageClass> for Class {
             default: marked("storageclass.kubernetes.io/is-default-class")
                 || marked("storageclass.beta.kubernetes.io/is-default-class"),
             provisioner: class.provisioner,
-            waits: class.volume_binding_mode.as_deref() == Some("WaitForFirstConsumer"),
+            waits_for_first_consumer: class.volume_binding_mode.as_deref() == Some("WaitForFirstConsumer"),
             is_expandable: class.allow_volume_expansion == Some(true),
             parameters: class.parameters.unwrap_or_default(),
             name: meta.name.unwrap_or_default(),

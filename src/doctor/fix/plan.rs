@@ -53,7 +53,7 @@ fn effects_of(finding: &Finding, changes: &[Change], facts: &Facts) -> Vec<Effec
     };
     let claims = [&finding.object]
         .into_iter()
-        .chain(&finding.explains)
+        .chain(&finding.affected)
         .filter(|object| object.kind == "PersistentVolumeClaim")
         .filter(|object| is_bound_at_once(object, facts));
     let mut effects: Vec<Effect> = changes.iter().filter_map(workload).collect();
@@ -70,7 +70,7 @@ fn is_bound_at_once(object: &Object, facts: &Facts) -> bool {
         return true;
     };
     let class = claim.class.as_deref().and_then(|class| facts.find_class(class));
-    !class.is_some_and(|class| class.waits && !claim.node_selected)
+    !class.is_some_and(|class| class.waits_for_first_consumer && !claim.node_selected)
 }
 
 #[cfg(test)]
@@ -88,9 +88,9 @@ mod tests {
             class: Some(class.to_owned()),
             ..Claim::default()
         };
-        let class = |name: &str, waits| Class {
+        let class = |name: &str, waits_for_first_consumer| Class {
             name: name.to_owned(),
-            waits,
+            waits_for_first_consumer,
             ..Class::default()
         };
         Facts {

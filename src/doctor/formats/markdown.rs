@@ -41,8 +41,8 @@ fn write_finding(finding: &Finding) -> String {
     for evidence in &finding.evidence {
         out += &format!("- {}: {}\n", escape_prose(&evidence.source), code_span(&evidence.text));
     }
-    if !finding.explains.is_empty() {
-        out += &format!("\nAffects: {}\n", escape_prose(&list_objects(&finding.explains)));
+    if !finding.affected.is_empty() {
+        out += &format!("\nAffects: {}\n", escape_prose(&list_objects(&finding.affected)));
     }
     if let Some(fix) = &finding.fix {
         if let Some(command) = &fix.command {

@@ -122,7 +122,7 @@ fn full_title(finding: &Finding) -> String {
 /// What a finding says: how sure it is, its cause, the command and the note of its fix, and the affected objects.
 fn said_by(finding: &Finding) -> String {
     let (confidence, cause) = (finding.confidence, &finding.cause);
-    let affected: Vec<String> = finding.explains.iter().map(brief).collect();
+    let affected: Vec<String> = finding.affected.iter().map(brief).collect();
     let fix = finding.fix.clone().unwrap_or_else(|| Fix::of_advice(""));
     let command = fix.command.unwrap_or_default();
     format!(

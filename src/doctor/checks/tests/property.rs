@@ -116,7 +116,7 @@ fn forgotten(facts: &Facts, report: &Report, now: Timestamp) -> Option<String> {
     let view = View::new(facts, now);
     let named = |object: &crate::doctor::Object| {
         let mut findings = report.findings.iter();
-        findings.any(|finding| finding.object == *object || finding.explains.contains(object))
+        findings.any(|finding| finding.object == *object || finding.affected.contains(object))
     };
     let claims = facts
         .claims
