@@ -87,7 +87,11 @@ impl Venue {
         let before = self.outside();
         self.runtime.block_on(async {
             let export = &self.export;
-            if export.take_ownership(&directory, &Owner::with_uid(UID)).await.is_ok() {
+            if export
+                .write_owner_marker(&directory, &Owner::with_uid(UID))
+                .await
+                .is_ok()
+            {
                 if export
                     .create_directory(&directory, Attributes::with_mode(0o777))
                     .await
@@ -103,7 +107,7 @@ impl Venue {
                         _ = export.remove_directory(archive, &never_interrupt()).await;
                     }
                 }
-                _ = export.release_ownership(&directory, UID).await;
+                _ = export.remove_owner_marker(&directory, UID).await;
             }
         });
         meanwhile();

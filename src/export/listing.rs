@@ -51,7 +51,7 @@ pub struct Usage {
     /// Files, links and the like; directories not counted.
     pub files: u64,
     /// Whether a directory in it was left out because its name can't be asked for.
-    pub partly: bool,
+    pub is_incomplete: bool,
 }
 
 impl Export {
@@ -87,7 +87,7 @@ impl Export {
 
 impl Usage {
     /// Adds the entries of a directory, and returns the paths of the directories among them. One whose name can't be
-    /// asked for sets `partly` instead.
+    /// asked for sets `is_incomplete` instead.
     fn add_entries(&mut self, directory: Option<&VolumePath>, entries: Vec<Entry>) -> Vec<VolumePath> {
         let mut below = Vec::new();
         for entry in entries {
@@ -95,7 +95,7 @@ impl Usage {
             match entry.kind {
                 Kind::Directory => match VolumePath::child(directory, &entry.name) {
                     Ok(path) => below.push(path),
-                    Err(_) => self.partly = true,
+                    Err(_) => self.is_incomplete = true,
                 },
                 _ => self.files += 1,
             }
@@ -179,6 +179,6 @@ mod tests {
             fs::create_dir_all(root.path().join("data").join(OsStr::from_bytes(name)).join("in")).unwrap();
         }
         let usage = export.measure_usage(Some(&path("data"))).await.unwrap().unwrap();
-        assert!(usage.partly);
+        assert!(usage.is_incomplete);
     }
 }

@@ -150,7 +150,7 @@ impl Mounted {
                     made => made.map(|()| true),
                 }
             })?;
-            made.ok_or_else(|| operation_error("mark", &path.to_string(), Errno::NOENT))
+            made.ok_or_else(|| operation_error("create", &path.to_string(), Errno::NOENT))
         })
         .await
     }

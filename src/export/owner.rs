@@ -8,14 +8,17 @@ use std::fmt;
 
 use super::{Attributes, Export, ExportError, Kind, PathError, VolumePath};
 
-/// The path of the markers.
-pub const REGISTRY: [&str; 2] = [".nfsprov", "owners"];
+/// nfsprov's own directory in an export's root. No volume is in it.
+pub const NFSPROV_DIRECTORY: &str = ".nfsprov";
 
-/// The name of a marker.
-const MARK: &str = "@owner";
+/// Where the owner markers are: each in a folder with the path of the directory that it is for.
+const MARKERS: [&str; 2] = [NFSPROV_DIRECTORY, "owners"];
+
+/// The name of an owner marker in its folder.
+const MARKER_NAME: &str = "@owner";
 
 /// The mode of nfsprov's own directories: only root may read them.
-pub(super) const MODE: u32 = 0o700;
+pub(super) const PRIVATE_MODE: u32 = 0o700;
 
 /// Whether a path needs no marker: it is a single name that ends with `-` and the name of the PV, which is `pvc-<uid>`.
 pub fn is_named_after(path: &VolumePath, volume: &str) -> bool {
@@ -95,20 +98,20 @@ impl fmt::Display for Owner {
 pub struct Conflict {
     /// The directory for the claim.
     pub wanted: VolumePath,
-    /// The marker's directory: the same one, one above it or one below it.
-    pub marked: VolumePath,
+    /// The directory that has the marker: the same one, one above it or one below it.
+    pub owned: VolumePath,
     /// Its owner.
     pub owner: Owner,
 }
 
 impl fmt::Display for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { wanted, marked, owner } = self;
-        match wanted == marked {
+        let Self { wanted, owned, owner } = self;
+        match wanted == owned {
             true => write!(f, "directory {wanted} can't be this claim's: it belongs to {owner}"),
             false => write!(
                 f,
-                "directory {wanted} can't be this claim's: {marked} belongs to {owner}"
+                "directory {wanted} can't be this claim's: {owned} belongs to {owner}"
             ),
         }
     }
@@ -128,25 +131,31 @@ impl Export {
     /// [`ExportError::Conflict`] when the directory, one above it or one below it is another claim's,
     /// [`ExportError::Owned`] when it exists without a marker, a name in its path is reserved, or another claim takes
     /// it at the same time; otherwise as [`Export::create_directory`].
-    pub async fn take_ownership(&self, path: &VolumePath, owner: &Owner) -> Result<(), ExportError> {
-        self.mark(path, owner, false).await
+    pub async fn write_owner_marker(&self, path: &VolumePath, owner: &Owner) -> Result<(), ExportError> {
+        self.write_marker_if_free(path, owner, false).await
     }
 
-    /// As [`Export::take_ownership`], of a directory that may exist without a marker.
+    /// As [`Export::write_owner_marker`], for a directory that may exist without a marker.
     ///
     /// # Errors
-    /// As [`Export::take_ownership`], except for a directory without a marker.
-    pub async fn own_existing(&self, path: &VolumePath, owner: &Owner) -> Result<(), ExportError> {
-        self.mark(path, owner, true).await
+    /// As [`Export::write_owner_marker`], except for a directory without a marker.
+    pub async fn write_owner_marker_of_existing(&self, path: &VolumePath, owner: &Owner) -> Result<(), ExportError> {
+        self.write_marker_if_free(path, owner, true).await
     }
 
     /// Writes the marker, unless the owner has it already, then checks that no directory above or below got one
     /// meanwhile; if one did, removes the owner's marker, an earlier one too, and fails. Another claim's marker and a
-    /// reserved name are refused, and unless `may_exist` a directory without a marker that exists already.
-    async fn mark(&self, path: &VolumePath, owner: &Owner, may_exist: bool) -> Result<(), ExportError> {
+    /// reserved name are refused, and unless `may_exist_unmarked` a directory without a marker that exists already.
+    async fn write_marker_if_free(
+        &self,
+        path: &VolumePath,
+        owner: &Owner,
+        may_exist_unmarked: bool,
+    ) -> Result<(), ExportError> {
         // A name that ends with a PV's would pass for the default directory of that PV.
-        let reserved =
-            |name: &String| name == MARK || name == REGISTRY[0] || names_a_volume(name) || super::is_server_entry(name);
+        let reserved = |name: &String| {
+            name == MARKER_NAME || name == NFSPROV_DIRECTORY || names_a_volume(name) || super::is_server_entry(name)
+        };
         if path.components().iter().any(reserved) {
             return Err(ownership_error(path, "its name is reserved for nfsprov or the server"));
         }
@@ -156,13 +165,13 @@ impl Export {
             Some(found) => return Err(conflict_error(path, path.clone(), found)),
             None => {
                 self.check_no_marker_around(path).await?;
-                if !may_exist && self.path_exists(path).await? {
+                if !may_exist_unmarked && self.path_exists(path).await? {
                     return Err(ownership_error(
                         path,
                         "it exists already and has no owner marker of nfsprov",
                     ));
                 }
-                self.create_directory(&registry_path(path)?, Attributes::with_mode(MODE))
+                self.create_directory(&marker_folder_path(path)?, Attributes::with_mode(PRIVATE_MODE))
                     .await?;
                 let is_new = self.create_link(&marker_path(path)?, &owner.to_target()).await?;
                 if !is_new && self.read_owner(path).await?.is_none_or(|found| found.uid != owner.uid) {
@@ -174,7 +183,7 @@ impl Export {
         // both back off.
         match self.check_no_marker_around(path).await {
             Err(error @ ExportError::Conflict(_)) => {
-                self.release_ownership(path, &owner.uid).await?;
+                self.remove_owner_marker(path, &owner.uid).await?;
                 Err(error)
             }
             alone => alone,
@@ -197,10 +206,10 @@ impl Export {
     /// As [`Export::create_directory`].
     pub async fn list_markers(&self) -> Result<Vec<(VolumePath, Owner)>, ExportError> {
         let mut found = Vec::new();
-        let mut folders = vec![join_components(&REGISTRY)?];
+        let mut folders = vec![join_components(&MARKERS)?];
         while let Some(folder) = folders.pop() {
-            let contents = self.read_registry_folder(&folder).await?;
-            if contents.is_marked
+            let contents = self.read_marker_folder(&folder).await?;
+            if contents.has_marker
                 && let Some(directory) = directory_of(&folder)
                 && let Some(owner) = self.read_owner(&directory).await?
             {
@@ -212,18 +221,18 @@ impl Export {
         Ok(found)
     }
 
-    /// Fails if a marker is at `path`, above it or below it. Removes empty folders of the registry that it finds below.
+    /// Fails if a marker is at `path`, above it or below it. Removes the empty marker folders that it finds below.
     ///
     /// # Errors
     /// [`ExportError::Conflict`]; otherwise as [`Export::create_directory`].
-    pub async fn check_unmarked(&self, path: &VolumePath) -> Result<(), ExportError> {
+    pub async fn check_no_marker_at_or_around(&self, path: &VolumePath) -> Result<(), ExportError> {
         match self.read_owner(path).await? {
             Some(owner) => Err(conflict_error(path, path.clone(), owner)),
             None => self.check_no_marker_around(path).await,
         }
     }
 
-    /// Fails if a marker is above `path` or below it. Removes empty folders of the registry that it finds below.
+    /// Fails if a marker is above `path` or below it. Removes the empty marker folders that it finds below.
     ///
     /// # Errors
     /// [`ExportError::Conflict`]; otherwise as [`Export::create_directory`].
@@ -233,20 +242,20 @@ impl Export {
                 return Err(conflict_error(path, above, owner));
             }
         }
-        let mut folders = self.read_registry_folder(&registry_path(path)?).await?.folders;
+        let mut folders = self.read_marker_folder(&marker_folder_path(path)?).await?.folders;
         while let Some(folder) = folders.pop() {
             let Some(below) = directory_of(&folder) else {
                 continue;
             };
-            let contents = self.read_registry_folder(&folder).await?;
-            if contents.is_marked
+            let contents = self.read_marker_folder(&folder).await?;
+            if contents.has_marker
                 && let Some(owner) = self.read_owner(&below).await?
             {
                 return Err(conflict_error(path, below, owner));
             }
             if contents.folders.is_empty() {
                 // Left by a provisioner that was killed between folder and marker.
-                self.prune_registry(&below).await?;
+                self.remove_empty_marker_folders(&below).await?;
             }
             folders.extend(contents.folders);
         }
@@ -254,18 +263,18 @@ impl Export {
     }
 
     /// Removes the marker of a directory if its owner is the claim `uid`, and returns `None`, also if there is no
-    /// marker; else returns the owner and changes nothing. The directory stays. Removes empty folders of the registry,
-    /// too. May be repeated.
+    /// marker; else returns the owner and changes nothing. The directory stays. Removes empty marker folders, too. May
+    /// be repeated.
     ///
     /// # Errors
     /// As [`Export::create_directory`].
-    pub async fn release_ownership(&self, path: &VolumePath, uid: &str) -> Result<Option<Owner>, ExportError> {
+    pub async fn remove_owner_marker(&self, path: &VolumePath, uid: &str) -> Result<Option<Owner>, ExportError> {
         match self.read_owner(path).await? {
             Some(owner) if owner.uid == uid => self.remove_link_or_file(&marker_path(path)?).await?,
             other @ Some(_) => return Ok(other),
             None => {}
         }
-        self.prune_registry(path).await?;
+        self.remove_empty_marker_folders(path).await?;
         Ok(None)
     }
 
@@ -275,59 +284,60 @@ impl Export {
     /// # Errors
     /// As [`Export::create_directory`].
     pub async fn remove_unused_directory(&self, directory: &VolumePath, uid: &str) -> Result<bool, ExportError> {
-        let marked = self.read_owner(directory).await?;
+        let owner = self.read_owner(directory).await?;
         // Without a marker, only a directory that is named after the volume can be the claim's.
-        let is_own = match &marked {
+        let is_own = match &owner {
             Some(owner) => owner.uid == uid,
             None => is_named_after(directory, &format!("pvc-{uid}")),
         };
         if is_own && !self.remove_empty_directory(directory).await? {
             return Ok(false);
         }
-        if is_own && marked.is_some() {
-            self.release_ownership(directory, uid).await?;
+        if is_own && owner.is_some() {
+            self.remove_owner_marker(directory, uid).await?;
         }
         Ok(true)
     }
 
-    /// Removes the empty folders of the registry at `path` and above it, which an interrupted attempt may have left.
+    /// Removes the empty marker folders of `path` and of the directories above it, which an interrupted attempt may have left.
     ///
     /// # Errors
     /// As [`Export::create_directory`].
-    pub async fn prune_registry(&self, path: &VolumePath) -> Result<(), ExportError> {
+    pub async fn remove_empty_marker_folders(&self, path: &VolumePath) -> Result<(), ExportError> {
         // Up to the first folder that other markers need.
         for directory in std::iter::once(path.clone()).chain(path.ancestors().into_iter().rev()) {
-            if !self.remove_empty_directory(&registry_path(&directory)?).await? {
+            if !self.remove_empty_directory(&marker_folder_path(&directory)?).await? {
                 break;
             }
         }
         Ok(())
     }
 
-    /// Reads a folder of the registry; a missing one is empty.
-    async fn read_registry_folder(&self, folder: &VolumePath) -> Result<RegistryFolder, ExportError> {
+    /// Reads a marker folder; a missing one is empty.
+    async fn read_marker_folder(&self, folder: &VolumePath) -> Result<MarkerFolder, ExportError> {
         let entries = self.list_directory(Some(folder)).await?.unwrap_or_default();
-        let is_marked = entries
+        let has_marker = entries
             .iter()
-            .any(|entry| entry.kind == Kind::Link && entry.name == MARK);
+            .any(|entry| entry.kind == Kind::Link && entry.name == MARKER_NAME);
         let directories = entries.iter().filter(|entry| entry.kind == Kind::Directory);
         // Others were not created by nfsprov.
         let folders = directories.filter_map(|entry| VolumePath::child(Some(folder), &entry.name).ok());
-        Ok(RegistryFolder {
-            is_marked,
+        Ok(MarkerFolder {
+            has_marker,
             folders: folders.collect(),
         })
     }
 }
 
-struct RegistryFolder {
-    is_marked: bool,
+struct MarkerFolder {
+    has_marker: bool,
+    /// The marker folders of the directories below.
     folders: Vec<VolumePath>,
 }
 
-/// The directory that a folder of the registry stands for; `None` for the registry itself.
+/// The directory that a marker folder is for; `None` for the topmost folder.
 fn directory_of(folder: &VolumePath) -> Option<VolumePath> {
-    VolumePath::parse(&folder.components()[REGISTRY.len()..].join("/")).ok()
+    VolumePath::parse(&folder.components()[MARKERS.len()..].join("/")).ok()
 }
 
 /// Whether a name is or ends with `pvc-` and a uid, as names of PVs and default names of directories do.
@@ -339,13 +349,13 @@ pub fn names_a_volume(name: &str) -> bool {
     groups == [8, 4, 4, 4, 12] && uid.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
 }
 
-/// The folder of the registry for a directory; its marker is in it.
-fn registry_path(path: &VolumePath) -> Result<VolumePath, ExportError> {
-    join_components(&[&REGISTRY[..], &component_names(path)].concat())
+/// The folder for the marker of a directory.
+fn marker_folder_path(path: &VolumePath) -> Result<VolumePath, ExportError> {
+    join_components(&[&MARKERS[..], &component_names(path)].concat())
 }
 
 fn marker_path(path: &VolumePath) -> Result<VolumePath, ExportError> {
-    join_components(&[&REGISTRY[..], &component_names(path), &[MARK]].concat())
+    join_components(&[&MARKERS[..], &component_names(path), &[MARKER_NAME]].concat())
 }
 
 fn component_names(path: &VolumePath) -> Vec<&str> {
@@ -355,7 +365,7 @@ fn component_names(path: &VolumePath) -> Vec<&str> {
 fn join_components(names: &[&str]) -> Result<VolumePath, ExportError> {
     let path = names.join("/");
     VolumePath::parse(&path).map_err(|error: PathError| ExportError::Failed {
-        action: "mark",
+        action: "create",
         path,
         cause: error.to_string(),
     })
@@ -369,10 +379,10 @@ fn ownership_error(path: &VolumePath, why: &str) -> ExportError {
     }
 }
 
-fn conflict_error(wanted: &VolumePath, marked: VolumePath, owner: Owner) -> ExportError {
+fn conflict_error(wanted: &VolumePath, owned: VolumePath, owner: Owner) -> ExportError {
     ExportError::Conflict(Box::new(Conflict {
         wanted: wanted.clone(),
-        marked,
+        owned,
         owner,
     }))
 }

@@ -41,26 +41,41 @@ async fn uid_at(export: &Export, directory: &str) -> Option<String> {
 async fn a_directory_has_one_owner() {
     let root = tempfile::tempdir().unwrap();
     let export = export(root.path());
-    export.take_ownership(&path("team/data"), &owner("one")).await.unwrap();
-    export.take_ownership(&path("team/data"), &owner("one")).await.unwrap();
+    export
+        .write_owner_marker(&path("team/data"), &owner("one"))
+        .await
+        .unwrap();
+    export
+        .write_owner_marker(&path("team/data"), &owner("one"))
+        .await
+        .unwrap();
     export
         .create_directory(&path("team/data"), Attributes::with_mode(0o777))
         .await
         .unwrap();
-    export.take_ownership(&path("team/data"), &owner("one")).await.unwrap();
-    export.take_ownership(&path("team/other"), &owner("two")).await.unwrap();
-    for (wanted, marked, uid) in [
+    export
+        .write_owner_marker(&path("team/data"), &owner("one"))
+        .await
+        .unwrap();
+    export
+        .write_owner_marker(&path("team/other"), &owner("two"))
+        .await
+        .unwrap();
+    for (wanted, owned, uid) in [
         ("team/data", "team/data", "one"),
         ("team", "team/other", "two"),
         ("team/data/inner", "team/data", "one"),
         ("team/data/inner/deep", "team/data", "one"),
     ] {
-        let error = export.take_ownership(&path(wanted), &owner("three")).await.unwrap_err();
+        let error = export
+            .write_owner_marker(&path(wanted), &owner("three"))
+            .await
+            .unwrap_err();
         let ExportError::Conflict(found) = &error else {
             panic!("{wanted}: {error}");
         };
         // Of several below, any is named.
-        let is_expected = (found.marked == path(marked) && found.owner == owner(uid)) || wanted == "team";
+        let is_expected = (found.owned == path(owned) && found.owner == owner(uid)) || wanted == "team";
         assert!(is_expected && found.wanted == path(wanted), "{found:?}");
     }
     assert_eq!(export.read_owner(&path("team/data")).await.unwrap(), Some(owner("one")));
@@ -101,13 +116,16 @@ async fn a_marker_of_the_first_format_is_the_same_claims() {
     std::fs::create_dir_all(&folder).unwrap();
     std::os::unix::fs::symlink("one", folder.join("@owner")).unwrap();
     std::fs::create_dir_all(root.path().join("team/data")).unwrap();
-    export.take_ownership(&path("team/data"), &owner("one")).await.unwrap();
+    export
+        .write_owner_marker(&path("team/data"), &owner("one"))
+        .await
+        .unwrap();
     let error = export
-        .take_ownership(&path("team/data"), &owner("two"))
+        .write_owner_marker(&path("team/data"), &owner("two"))
         .await
         .unwrap_err();
     assert!(error.to_string().contains("the claim with uid one"), "{error}");
-    export.release_ownership(&path("team/data"), "one").await.unwrap();
+    export.remove_owner_marker(&path("team/data"), "one").await.unwrap();
     assert!(!root.path().join(".nfsprov/owners/team").exists());
 }
 
@@ -125,23 +143,29 @@ async fn a_directory_without_an_owner_is_left_alone() {
         ".nfsprov/owners/x".to_owned(),
         "a/@owner".to_owned(),
     ] {
-        let error = export.take_ownership(&path(&refused), &owner(uid)).await.unwrap_err();
+        let error = export
+            .write_owner_marker(&path(&refused), &owner(uid))
+            .await
+            .unwrap_err();
         assert!(matches!(error, ExportError::Owned { .. }), "{refused}: {error}");
     }
-    export.take_ownership(&path("by-hand/new"), &owner(uid)).await.unwrap();
+    export
+        .write_owner_marker(&path("by-hand/new"), &owner(uid))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
 async fn what_was_disowned_leaves_no_trace() {
     let root = tempfile::tempdir().unwrap();
     let export = export(root.path());
-    export.take_ownership(&path("a/b/c"), &owner("one")).await.unwrap();
-    export.release_ownership(&path("a/b/c"), "another").await.unwrap();
+    export.write_owner_marker(&path("a/b/c"), &owner("one")).await.unwrap();
+    export.remove_owner_marker(&path("a/b/c"), "another").await.unwrap();
     assert_eq!(uid_at(&export, "a/b/c").await.as_deref(), Some("one"));
-    export.release_ownership(&path("a/b/c"), "one").await.unwrap();
-    export.release_ownership(&path("a/b/c"), "one").await.unwrap();
+    export.remove_owner_marker(&path("a/b/c"), "one").await.unwrap();
+    export.remove_owner_marker(&path("a/b/c"), "one").await.unwrap();
     assert!(!root.path().join(".nfsprov/owners/a").exists());
-    export.take_ownership(&path("a/b"), &owner("two")).await.unwrap();
+    export.write_owner_marker(&path("a/b"), &owner("two")).await.unwrap();
     assert_eq!(uid_at(&export, "a/b").await.as_deref(), Some("two"));
 }
 
@@ -152,9 +176,9 @@ async fn folders_without_a_marker_hold_no_path() {
     let export = export(root.path());
     std::fs::create_dir_all(root.path().join(".nfsprov/owners/a/b/c")).unwrap();
     std::fs::create_dir_all(root.path().join(".nfsprov/owners/a/d")).unwrap();
-    export.take_ownership(&path("a"), &owner("one")).await.unwrap();
+    export.write_owner_marker(&path("a"), &owner("one")).await.unwrap();
     assert!(!root.path().join(".nfsprov/owners/a/b").exists());
-    export.prune_registry(&path("a")).await.unwrap();
+    export.remove_empty_marker_folders(&path("a")).await.unwrap();
     assert_eq!(uid_at(&export, "a").await.as_deref(), Some("one"));
 }
 
@@ -168,7 +192,7 @@ async fn only_an_empty_directory_of_the_claims_own_is_removed_as_unused() {
         std::fs::create_dir(root.path().join(directory)).unwrap();
     }
     for (directory, uid) in [("mine", UID), ("full", UID), ("theirs", "another")] {
-        export.take_ownership(&path(directory), &owner(uid)).await.unwrap();
+        export.write_owner_marker(&path(directory), &owner(uid)).await.unwrap();
         std::fs::create_dir(root.path().join(directory)).unwrap();
     }
     std::fs::write(root.path().join("full/file"), "data").unwrap();

@@ -7,14 +7,14 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 use futures::{StreamExt, stream};
 
-use super::owner::{MODE, REGISTRY};
+use super::owner::{NFSPROV_DIRECTORY, PRIVATE_MODE};
 use super::{Attributes, Export, ExportError, Kind, VolumePath};
 
 /// The largest record, in bytes.
 pub const MAX_RECORD: usize = 64 * 1024;
 
 /// Where the records are, in the export's root.
-const RECORDS: [&str; 2] = [REGISTRY[0], "volumes"];
+const RECORDS: [&str; 2] = [NFSPROV_DIRECTORY, "volumes"];
 
 /// The mode of a record: no client but root has business there.
 pub(super) const FILE_MODE: u32 = 0o600;
@@ -192,7 +192,8 @@ impl Export {
         match self.write_files(&folder, &files).await {
             // The first time, there is no such directory.
             Err(ExportError::Failed { .. }) if !matches!(self.path_exists(&folder).await, Ok(true)) => {
-                self.create_directory(&folder, Attributes::with_mode(MODE)).await?;
+                self.create_directory(&folder, Attributes::with_mode(PRIVATE_MODE))
+                    .await?;
                 self.write_files(&folder, &files).await
             }
             written => written,

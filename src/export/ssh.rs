@@ -268,9 +268,9 @@ impl Ssh {
         let output = self
             .run_script(&script::create_link(self.root_path(), path, target))
             .await?;
-        match self.check_output("mark", path, output)?.status {
+        match self.check_output("create", path, output)?.status {
             script::EXISTS => Ok(false),
-            script::MISSING => Err(missing_error("mark", path)),
+            script::MISSING => Err(missing_error("create", path)),
             _ => Ok(true),
         }
     }

@@ -2,11 +2,11 @@
 //!
 //! An entry of the trash belongs to no volume, whichever cluster moved it there.
 
-use super::owner::{MODE, REGISTRY};
+use super::owner::{NFSPROV_DIRECTORY, PRIVATE_MODE};
 use super::{Attributes, Entry, Export, ExportError, Removed, VolumePath};
 
 /// The path of the trash.
-const TRASH: [&str; 2] = [REGISTRY[0], "trash"];
+const TRASH: [&str; 2] = [NFSPROV_DIRECTORY, "trash"];
 
 impl Export {
     /// Renames a directory to `entry`, of [`Export::trash_entry_path`]; creates the trash if it is missing. The
@@ -19,7 +19,7 @@ impl Export {
         match self.rename_directory(path, entry).await {
             // The first deletion on an export finds no trash.
             Err(ExportError::Failed { .. }) => {
-                self.create_directory(&trash_path()?, Attributes::with_mode(MODE))
+                self.create_directory(&trash_path()?, Attributes::with_mode(PRIVATE_MODE))
                     .await?;
                 self.rename_directory(path, entry).await
             }

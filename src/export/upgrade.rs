@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::owner::REGISTRY;
+use super::owner::NFSPROV_DIRECTORY;
 use super::{Export, ExportError, VolumePath};
 
 impl Export {
@@ -13,7 +13,7 @@ impl Export {
     /// # Errors
     /// When the records can't be listed or the empty folder can't be removed. A record that can't be removed stays.
     pub async fn remove_progress_records(&self, class_uids: &HashSet<String>) -> Result<(), ExportError> {
-        let Ok(folder) = VolumePath::parse(&format!("{}/making", REGISTRY[0])) else {
+        let Ok(folder) = VolumePath::parse(&format!("{NFSPROV_DIRECTORY}/making")) else {
             return Ok(());
         };
         let Some(entries) = self.list_directory(Some(&folder)).await? else {

@@ -258,7 +258,7 @@ impl Wire {
     /// False if the name is taken, also by an attempt whose answer was lost; a missing parent is an error.
     pub(super) async fn create_link(&self, path: &VolumePath, target: &str) -> Result<bool, ExportError> {
         let target = target.to_owned();
-        self.run_with_retry("mark", &path.to_string(), |connection| {
+        self.run_with_retry("create", &path.to_string(), |connection| {
             let target = target.clone();
             async move { connection.create_link(path, &target).await }.boxed()
         })

@@ -90,9 +90,9 @@ pub fn expired_archives(rows: &[Row], expiry: Expiry, now: i64) -> Vec<Expired> 
     selected
 }
 
-/// How a directory becomes the directory of a PV again.
+/// How an existing directory becomes the directory of a new PV.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReturnPlan {
+pub struct ReusePlan {
     /// The archive to rename; `None` if an earlier attempt has renamed it, or the directory stays where it is.
     pub archive: Option<VolumePath>,
     /// The directory that it becomes.
@@ -109,7 +109,7 @@ pub struct ReturnPlan {
 ///
 /// # Errors
 /// One sentence that says why it can't be restored.
-pub fn plan_return(name: &str, rows: &[Row], volumes: &BTreeSet<String>) -> Result<ReturnPlan, String> {
+pub fn plan_restore(name: &str, rows: &[Row], volumes: &BTreeSet<String>) -> Result<ReusePlan, String> {
     let archived = |name: &str| {
         rows.iter()
             .find(|row| row.directory == name && row.state == State::Archived)
@@ -157,7 +157,7 @@ pub fn plan_return(name: &str, rows: &[Row], volumes: &BTreeSet<String>) -> Resu
         (None, Some(found)) if found.state == State::Orphan && found.directory == archive.old => (None, old),
         (None, _) => return Err(absent()),
     };
-    Ok(ReturnPlan {
+    Ok(ReusePlan {
         archive: from,
         needs_marker: !is_named_after(&directory, &volume),
         directory,
@@ -224,7 +224,7 @@ pub fn volume_size_for_claim(
 /// The PV that binds a restored directory to `claim`, which must have its uid, and to no other claim. Its policy is
 /// Retain, since its data was deleted once. It names no provisioner and no limit.
 pub fn volume_for_claim(
-    back: &ReturnPlan,
+    reuse: &ReusePlan,
     claim: &PersistentVolumeClaim,
     export: &Location,
     size: &str,
@@ -233,8 +233,8 @@ pub fn volume_for_claim(
     let (meta, spec) = (&claim.metadata, claim.spec.clone().unwrap_or_default());
     PersistentVolume {
         metadata: ObjectMeta {
-            name: Some(back.volume.clone()),
-            annotations: Some(BTreeMap::from([(DIRECTORY.to_owned(), back.directory.to_string())])),
+            name: Some(reuse.volume.clone()),
+            annotations: Some(BTreeMap::from([(DIRECTORY.to_owned(), reuse.directory.to_string())])),
             ..ObjectMeta::default()
         },
         spec: Some(PersistentVolumeSpec {
@@ -251,7 +251,7 @@ pub fn volume_for_claim(
             mount_options,
             nfs: Some(NFSVolumeSource {
                 server: export.server.clone(),
-                path: back.directory.under(&export.path),
+                path: reuse.directory.under(&export.path),
                 read_only: Some(false),
             }),
             persistent_volume_reclaim_policy: Some("Retain".to_owned()),

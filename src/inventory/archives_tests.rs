@@ -16,7 +16,7 @@ fn row(directory: &str, state: State, changed: i64, bytes: Option<u64>) -> Row {
         holds: bytes.map(|bytes| Holds::Data {
             bytes,
             files: 1,
-            partly: false,
+            is_incomplete: false,
         }),
     }
 }
@@ -182,7 +182,7 @@ fn an_archive_comes_back_under_its_old_name_where_that_is_free() {
     ];
     for (name, rows, volumes, wanted) in table {
         let volumes = volumes.into_iter().map(str::to_owned).collect();
-        match (plan_return(name, &rows, &volumes), wanted) {
+        match (plan_restore(name, &rows, &volumes), wanted) {
             (Ok(found), Ok((directory, volume, renames))) => {
                 let told = (
                     found.directory.to_string(),
@@ -244,7 +244,7 @@ fn a_claim_gets_it_that_has_none_and_asks_for_no_more() {
 
 #[test]
 fn the_volume_is_that_claims_and_is_retained() {
-    let back = ReturnPlan {
+    let reuse = ReusePlan {
         archive: None,
         directory: VolumePath::parse("team-data").unwrap(),
         volume: "back".into(),
@@ -255,7 +255,7 @@ fn the_volume_is_that_claims_and_is_retained() {
         path: "/nfsdata".into(),
     };
     let claim = claim(json!({"accessModes": ["ReadWriteMany"], "storageClassName": "new"}));
-    let volume = volume_for_claim(&back, &claim, &export, "10Gi", Some(vec!["ro".into()]));
+    let volume = volume_for_claim(&reuse, &claim, &export, "10Gi", Some(vec!["ro".into()]));
     assert_eq!(
         serde_json::to_value(volume).unwrap(),
         json!({

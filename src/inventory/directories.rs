@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::archive_name::Archive;
 use super::overview::Holds;
 use super::place::{directory_on, volume_name};
-use crate::export::{Location, Owner, REGISTRY, VolumePath, VolumeUsage, is_server_entry};
+use crate::export::{Location, NFSPROV_DIRECTORY, Owner, VolumePath, VolumeUsage, is_server_entry};
 
 #[derive(Clone, Debug)]
 pub struct Facts {
@@ -102,9 +102,9 @@ pub fn parents_to_list(
     let placed = volumes
         .iter()
         .filter_map(|volume| directory_on(volume, location).ok()?.directory);
-    let marked = markers.iter().map(|(directory, _)| directory.clone());
+    let of_markers = markers.iter().map(|(directory, _)| directory.clone());
     placed
-        .chain(marked)
+        .chain(of_markers)
         .flat_map(|directory| directory.ancestors())
         .collect()
 }
@@ -128,7 +128,7 @@ pub fn directory_rows(facts: &Facts) -> Vec<Row> {
         };
         let in_volume = path.ancestors().iter().any(|above| owned.at.contains_key(above));
         let is_servers = path.components().iter().any(|name| is_server_entry(name));
-        if path.components()[0] == REGISTRY[0] || (in_volume || is_servers) && !owned.at.contains_key(path) {
+        if path.components()[0] == NFSPROV_DIRECTORY || (in_volume || is_servers) && !owned.at.contains_key(path) {
             continue;
         }
         if let Some(volumes) = owned.at.get(path) {
@@ -208,14 +208,14 @@ fn unowned_row(
 /// The rows of markers whose directory does not exist, or is the directory of other volumes.
 fn rows_of_unused_markers(facts: &Facts, owned: &VolumesByDirectory<'_>, there: &BTreeSet<&VolumePath>) -> Vec<Row> {
     let mut rows = Vec::new();
-    for (directory, marked) in &facts.markers {
-        let volume = format!("pvc-{}", marked.uid);
+    for (directory, marker_owner) in &facts.markers {
+        let volume = format!("pvc-{}", marker_owner.uid);
         let belongs = |owner: &&PersistentVolume| {
             let claim = owner
                 .spec
                 .as_ref()
                 .and_then(|spec| spec.claim_ref.as_ref()?.uid.as_ref());
-            volume_name(owner) == volume || claim == Some(&marked.uid)
+            volume_name(owner) == volume || claim == Some(&marker_owner.uid)
         };
         let owners = owned.at.get(directory);
         // An orphan's marker is told with it.
@@ -226,7 +226,7 @@ fn rows_of_unused_markers(facts: &Facts, owned: &VolumesByDirectory<'_>, there: 
                 path: Some(directory.clone()),
                 state: State::Marker,
                 volume: Some(volume),
-                claim: claim_of(marked),
+                claim: claim_of(marker_owner),
                 changed: None,
                 holds: None,
                 quota: None,

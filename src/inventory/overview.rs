@@ -129,7 +129,8 @@ pub enum Holds {
         /// The number of files and links.
         files: u64,
         /// Whether a part could not be counted.
-        partly: bool,
+        #[serde(rename = "partly")]
+        is_incomplete: bool,
     },
     /// The directory does not exist.
     Missing,
@@ -243,7 +244,7 @@ impl From<Usage> for Holds {
         Self::Data {
             bytes: usage.bytes,
             files: usage.files,
-            partly: usage.partly,
+            is_incomplete: usage.is_incomplete,
         }
     }
 }
@@ -252,10 +253,14 @@ impl Holds {
     /// The usage as text, such as `1.5Gi in 12 files`; a `+` means that a part could not be read.
     pub fn short_text(&self) -> String {
         match self {
-            Self::Data { bytes, files, partly } => {
-                let more = if *partly { "+" } else { "" };
+            Self::Data {
+                bytes,
+                files,
+                is_incomplete,
+            } => {
+                let more = if *is_incomplete { "+" } else { "" };
                 let files = match files {
-                    1 if !partly => "1 file".to_owned(),
+                    1 if !is_incomplete => "1 file".to_owned(),
                     files => format!("{files}{more} files"),
                 };
                 format!("{}{more} in {files}", amount::format_size(*bytes))

@@ -260,7 +260,11 @@ fn provisioners_are_what_runs_what_leads_and_what_is_waited_for() {
 
 #[test]
 fn what_a_directory_holds_is_said_in_a_few_words() {
-    let data = |bytes, files, partly| Holds::Data { bytes, files, partly };
+    let data = |bytes, files, is_incomplete| Holds::Data {
+        bytes,
+        files,
+        is_incomplete,
+    };
     for (holds, words) in [
         (data(0, 0, false), "0 in 0 files"),
         (data(1536, 1, false), "1.5Ki in 1 file"),

@@ -7,7 +7,7 @@ use kube::api::PostParams;
 use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 
-use super::archives::{ReturnPlan, volume_for_claim, volume_size_for_claim};
+use super::archives::{ReusePlan, volume_for_claim, volume_size_for_claim};
 use super::place::nfs_location;
 use crate::cluster::describe_error;
 use crate::export::{Export, ExportError, Location, Owner, Removed, VolumePath};
@@ -30,7 +30,7 @@ pub struct Restore<'a> {
     pub client: &'a Client,
     pub export: &'a Export,
     pub location: &'a Location,
-    pub back: &'a ReturnPlan,
+    pub reuse: &'a ReusePlan,
     pub namespace: &'a str,
     pub claim: &'a str,
     /// The PV's size, if it is not to be what the claim requests.
@@ -129,7 +129,7 @@ impl Restore<'_> {
             (None, Some(new)) => (self.new_claim_object(new), true),
             (None, None) => return Err(format!("{title} not found; pass --create-claim to create it")),
         };
-        let size = volume_size_for_claim(&claim, &self.back.volume, self.size)?;
+        let size = volume_size_for_claim(&claim, &self.reuse.volume, self.size)?;
         let class = self.read_class(&claim).await?;
         let is_limited = self.was_limited || class.as_ref().is_some_and(enforces_quota);
         if is_limited {
@@ -148,7 +148,7 @@ impl Restore<'_> {
     /// step fails, unless the PV may exist.
     async fn create_volume(&self, prepared: &Prepared) -> Result<PersistentVolume, Failure> {
         let (claim, size) = (&prepared.claim, &prepared.size);
-        let mut volume = volume_for_claim(self.back, claim, self.location, size, prepared.mount_options.clone());
+        let mut volume = volume_for_claim(self.reuse, claim, self.location, size, prepared.mount_options.clone());
         let uid = claim.uid().unwrap_or_default();
         self.rename_archive(&uid).await?;
         let mut left = Vec::new();
@@ -166,7 +166,7 @@ impl Restore<'_> {
             Err(error) => error,
         };
         // The answer may be lost of a PV that was created.
-        match volumes.get_opt(&self.back.volume).await {
+        match volumes.get_opt(&self.reuse.volume).await {
             Ok(Some(found)) if claim_uid(&found) == Some(&uid) => return Ok(found),
             Ok(Some(found)) if nfs_location(&found) == nfs_location(&volume) => {
                 left.push("it exists for another claim, so its directory stays as it is".to_owned());
@@ -176,7 +176,7 @@ impl Restore<'_> {
                 "whether it was created is unknown, so its directory stays as it is; run the command again".to_owned(),
             ),
         }
-        let why = api_failure(&format!("create pv/{}", self.back.volume), &error);
+        let why = api_failure(&format!("create pv/{}", self.reuse.volume), &error);
         Err(Failure { why, left })
     }
 
@@ -186,7 +186,7 @@ impl Restore<'_> {
             "metadata": {"namespace": self.namespace, "name": self.claim},
             "spec": {
                 "accessModes": new.access_modes, "resources": {"requests": {"storage": new.size}},
-                "storageClassName": new.class, "volumeName": self.back.volume,
+                "storageClassName": new.class, "volumeName": self.reuse.volume,
             },
         });
         serde_json::from_value(claim).unwrap_or_default()
@@ -195,7 +195,7 @@ impl Restore<'_> {
     /// Limits the directory to the PV's size; it keeps the project id that it had.
     async fn limit_directory(&self, volume: &PersistentVolume, size: &str) -> Result<(), String> {
         let limit = size_limit(size, uid_for_limit(volume).unwrap_or_default())?;
-        let limited = self.export.limit_existing(&self.back.directory, &limit).await;
+        let limited = self.export.limit_existing(&self.reuse.directory, &limit).await;
         limited.map(drop).map_err(|error| error.to_string())
     }
 
@@ -212,13 +212,13 @@ impl Restore<'_> {
     /// Renames the archive to the directory, with an owner marker for the claim `uid` if its name needs one; does
     /// nothing for a directory that is no archive.
     async fn rename_archive(&self, uid: &str) -> Result<(), Failure> {
-        let directory = &self.back.directory;
-        let Some(archive) = &self.back.archive else {
+        let directory = &self.reuse.directory;
+        let Some(archive) = &self.reuse.archive else {
             return Ok(());
         };
         // The owner marker is written before the rename: a directory without one would have no known owner.
-        if self.back.needs_marker {
-            let taken = self.export.take_ownership(directory, &Owner::with_uid(uid)).await;
+        if self.reuse.needs_marker {
+            let taken = self.export.write_owner_marker(directory, &Owner::with_uid(uid)).await;
             taken.map_err(Failure::without_change)?;
         }
         let error = match self.export.rename_directory(archive, directory).await {
@@ -254,13 +254,13 @@ impl Restore<'_> {
 
     /// Whether the directory is there, and the archive is not.
     async fn is_renamed(&self, archive: &VolumePath) -> Result<bool, ExportError> {
-        Ok(!self.export.path_exists(archive).await? && self.export.path_exists(&self.back.directory).await?)
+        Ok(!self.export.path_exists(archive).await? && self.export.path_exists(&self.reuse.directory).await?)
     }
 
     /// Makes the directory the archive again that it was, and removes its marker; does nothing for a directory that was
     /// no archive. Limit and project id stay. Returns a clause that says what was undone or stays.
     async fn undo_rename(&self, uid: &str) -> Option<String> {
-        let (archive, directory) = (self.back.archive.as_ref()?, &self.back.directory);
+        let (archive, directory) = (self.reuse.archive.as_ref()?, &self.reuse.directory);
         Some(match self.export.rename_directory(directory, archive).await {
             Ok(_) => match self.remove_marker(uid).await {
                 Ok(()) => "the rename of the archive is undone".to_owned(),
@@ -276,8 +276,12 @@ impl Restore<'_> {
 
     /// Removes the owner marker that [`Self::rename_archive`] wrote, if it needed one.
     async fn remove_marker(&self, uid: &str) -> Result<(), ExportError> {
-        match self.back.needs_marker {
-            true => self.export.release_ownership(&self.back.directory, uid).await.map(drop),
+        match self.reuse.needs_marker {
+            true => self
+                .export
+                .remove_owner_marker(&self.reuse.directory, uid)
+                .await
+                .map(drop),
             false => Ok(()),
         }
     }

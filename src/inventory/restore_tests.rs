@@ -63,7 +63,7 @@ async fn restore_case(
     } else {
         format!("d-c-{volume}")
     };
-    let back = ReturnPlan {
+    let reuse = ReusePlan {
         archive: Some(path(&format!("archived-d-c-{volume}"))),
         directory: path(&directory),
         volume: volume.clone(),
@@ -85,7 +85,7 @@ async fn restore_case(
         client: &client,
         export,
         location: &location,
-        back: &back,
+        reuse: &reuse,
         namespace: "d",
         claim: "c",
         size: None,

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use k8s_openapi::api::core::v1::PersistentVolume;
 
 use super::place::{ExportDirectory, overlapping_volumes, volume_name};
-use crate::export::{Entry, Export, ExportError, Kind, REGISTRY, VolumePath, is_server_entry, never_interrupt};
+use crate::export::{
+    Entry, Export, ExportError, Kind, NFSPROV_DIRECTORY, VolumePath, is_server_entry, never_interrupt,
+};
 
 /// The number of entries that are named when a directory is described.
 const MAX_NAMED: usize = 8;
@@ -68,7 +70,7 @@ impl<'a> Scrub<'a> {
                     ));
                 }
             }
-            Some(directory) if directory.components()[0] == REGISTRY[0] => {
+            Some(directory) if directory.components()[0] == NFSPROV_DIRECTORY => {
                 return refuse(format!("{} is where nfsprov keeps its markers", mounted_path(&place)));
             }
             Some(directory) => {
@@ -338,7 +340,7 @@ mod tests {
         let path = |text: &str| VolumePath::parse(text).unwrap();
         for (directory, uid) in [("team/mine", UID), ("team/theirs", "another")] {
             export
-                .take_ownership(&path(directory), &Owner::with_uid(uid))
+                .write_owner_marker(&path(directory), &Owner::with_uid(uid))
                 .await
                 .unwrap();
             export

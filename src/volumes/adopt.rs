@@ -3,8 +3,8 @@
 use k8s_openapi::api::core::v1::PersistentVolume;
 
 use super::moved;
-use crate::export::{Location, Owner, REGISTRY, VolumePath, is_server_entry, names_a_volume};
-use crate::inventory::archives::{Archive, ReturnPlan};
+use crate::export::{Location, NFSPROV_DIRECTORY, Owner, VolumePath, is_server_entry, names_a_volume};
+use crate::inventory::archives::{Archive, ReusePlan};
 use crate::inventory::place;
 use crate::provisioner::rules::record::Record;
 
@@ -27,7 +27,7 @@ pub struct Facts {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Adoption {
     /// The directory, which stays where it is, and the PV's name.
-    pub back: ReturnPlan,
+    pub reuse: ReusePlan,
     /// What the directory was before: the defaults.
     pub record: Option<Record>,
 }
@@ -38,7 +38,7 @@ pub struct Adoption {
 /// # Errors
 /// One sentence, if the directory is reserved, an archive, belongs to a PV or another claim, or the PV's name is taken.
 pub fn plan_adoption(directory: &VolumePath, claim: (&str, &str), facts: &Facts) -> Result<Adoption, String> {
-    let is_reserved = |name: &String| name == REGISTRY[0] || is_server_entry(name);
+    let is_reserved = |name: &String| name == NFSPROV_DIRECTORY || is_server_entry(name);
     if let Some(name) = directory.components().iter().find(|name| is_reserved(name)) {
         return Err(format!("{name} is no directory of a volume"));
     }
@@ -61,11 +61,11 @@ pub fn plan_adoption(directory: &VolumePath, claim: (&str, &str), facts: &Facts)
         let name = place::volume_name(volume);
         return Err(format!("pv/{name} lies at, above or below {directory}"));
     }
-    let marked = owner_of(directory, claim, facts)?;
+    let owner_uid = owner_of(directory, claim, facts)?;
     let record = record_of(directory, claim, facts)?;
     let named = record.as_ref().map(|record| record.name().to_owned());
     let volume = named
-        .or_else(|| marked.map(|uid| format!("pvc-{uid}")))
+        .or_else(|| owner_uid.map(|uid| format!("pvc-{uid}")))
         .or_else(|| volume_of_default_directory(last))
         .unwrap_or_else(|| adopted_volume_name(directory));
     if facts.volumes.iter().any(|other| place::volume_name(other) == volume) {
@@ -74,7 +74,7 @@ pub fn plan_adoption(directory: &VolumePath, claim: (&str, &str), facts: &Facts)
         ));
     }
     Ok(Adoption {
-        back: ReturnPlan {
+        reuse: ReusePlan {
             archive: None,
             directory: directory.clone(),
             volume,
@@ -88,13 +88,13 @@ pub fn plan_adoption(directory: &VolumePath, claim: (&str, &str), facts: &Facts)
 /// is an error.
 fn owner_of<'a>(directory: &VolumePath, claim: (&str, &str), facts: &'a Facts) -> Result<Option<&'a str>, String> {
     let mut found = None;
-    for (marked, owner) in facts.markers.iter().filter(|(marked, _)| overlaps(marked, directory)) {
+    for (owned, owner) in facts.markers.iter().filter(|(owned, _)| overlaps(owned, directory)) {
         let is_same_claim = owner
             .claim
             .as_ref()
             .is_some_and(|known| (known.namespace.as_str(), known.name.as_str()) == claim);
-        if marked != directory || !is_same_claim {
-            return Err(format!("{marked} belongs to {owner}"));
+        if owned != directory || !is_same_claim {
+            return Err(format!("{owned} belongs to {owner}"));
         }
         found = Some(owner.uid.as_str());
     }

@@ -25,7 +25,7 @@ fn path(text: &str) -> VolumePath {
 
 /// The PV's name, or why the directory can't be adopted for the claim `data` of the namespace `team`.
 fn adopted_as(directory: &str, facts: &Facts) -> Result<String, String> {
-    plan_adoption(&path(directory), ("team", "data"), facts).map(|adoption| adoption.back.volume)
+    plan_adoption(&path(directory), ("team", "data"), facts).map(|adoption| adoption.reuse.volume)
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn a_marker_or_record_of_the_same_claim_is_no_obstacle() {
         let adopted = plan_adoption(&path("d"), ("team", "data"), &facts);
         assert_eq!(adopted.is_ok(), is_free, "{adopted:?}");
         if let Ok(adoption) = adopted {
-            assert!(adoption.back.volume == "old" && adoption.record.is_some());
+            assert!(adoption.reuse.volume == "old" && adoption.record.is_some());
         }
     }
 }

@@ -184,7 +184,7 @@ struct Index<'a> {
     wanted_claims: HashMap<(&'a str, &'a str), Vec<&'a str>>,
     archived: BTreeSet<String>,
     markers: BTreeMap<&'a VolumePath, &'a Owner>,
-    /// The PV that each marked directory was made for, where that PV has a record of the directory.
+    /// The PV that each directory with an owner marker was created for, where that PV has a record of the directory.
     current: BTreeMap<&'a VolumePath, &'a str>,
 }
 
@@ -344,11 +344,13 @@ impl<'a> Index<'a> {
             ));
         }
         let owner = self.markers.get(&record.directory);
-        let marked = owner.and_then(|owner| owner.claim.as_ref());
-        match marked.filter(|marked| (marked.namespace.as_str(), marked.name.as_str()) != (namespace, name)) {
-            Some(marked) => Err(format!(
+        let owner_claim = owner.and_then(|owner| owner.claim.as_ref());
+        match owner_claim
+            .filter(|owner_claim| (owner_claim.namespace.as_str(), owner_claim.name.as_str()) != (namespace, name))
+        {
+            Some(owner_claim) => Err(format!(
                 "its directory was created for pvc/{} -n {}; {hint}",
-                marked.name, marked.namespace
+                owner_claim.name, owner_claim.namespace
             )),
             None => Ok(()),
         }

@@ -195,7 +195,7 @@ fn is_directory(state: &State, path: &str) -> bool {
 
 fn one_directory(state: &State, history: &History) -> Vec<String> {
     // A path named by a pattern may be another claim's by now, and an archive never is.
-    let named = history.made.iter().filter(|(_, made)| !made.claim.kind.is_marked());
+    let named = history.made.iter().filter(|(_, made)| !made.claim.kind.has_marker());
     let both = named
         .filter(|(uid, made)| is_directory(state, &made.directory(uid)) && is_directory(state, &made.archive(uid)));
     both.map(|(uid, made)| format!("{} and its archive", made.directory(uid)))
@@ -234,7 +234,7 @@ fn owners(state: &State, history: &History, at_rest: bool) -> BTreeSet<String> {
 }
 
 /// The uid of the claim that a marker's target names.
-fn marked_uid(target: &str) -> &str {
+fn uid_in_marker(target: &str) -> &str {
     target.rsplit_once('/').map_or(target, |(_, uid)| uid)
 }
 
@@ -249,8 +249,8 @@ fn unused(state: &State, history: &History) -> BTreeSet<String> {
             .keys()
             .any(|path| path.starts_with(&format!("{directory}/")));
         let marker = state.export.get(&format!("{OWNERS}{directory}/@owner"));
-        let names_claim = match made.claim.kind.is_marked() {
-            true => marker.is_some_and(|marker| marked_uid(&marker.target) == uid),
+        let names_claim = match made.claim.kind.has_marker() {
+            true => marker.is_some_and(|marker| uid_in_marker(&marker.target) == uid),
             false => true,
         };
         if is_empty && names_claim && made.claim.kind != Kind::Hostile {
@@ -417,7 +417,7 @@ fn markers(state: &State, history: &History) -> Vec<String> {
     let mut wanted = BTreeMap::new();
     for volume in &state.volumes {
         let kind = history.made.get(&volume.claim).map(|made| made.claim.kind);
-        if kind.is_some_and(Kind::is_marked) {
+        if kind.is_some_and(Kind::has_marker) {
             wanted.insert(format!("{OWNERS}{}/@owner", volume.path), volume.claim.clone());
         }
     }
@@ -442,7 +442,7 @@ fn markers(state: &State, history: &History) -> Vec<String> {
     let mut kept: BTreeSet<&str> = BTreeSet::new();
     let below = || state.export.iter().filter(|(path, _)| path.starts_with(OWNERS));
     for (path, entry) in below().filter(|(_, entry)| entry.kind != "d") {
-        if !wanted.contains_key(path) && !never_had_volume(marked_uid(&entry.target)) {
+        if !wanted.contains_key(path) && !never_had_volume(uid_in_marker(&entry.target)) {
             broken.push(format!("{path} says {}", entry.target));
         }
         let mut above = path.as_str();

@@ -252,7 +252,7 @@ fn under_way() -> Result<(), String> {
         };
         let path = made.directory(&uid);
         state.export.insert(path.clone(), directory("0:0 777"));
-        if kind.is_marked() {
+        if kind.has_marker() {
             let marker = format!(".nfsprov/owners/{path}/@owner");
             let target = format!("k/{}/{}/{uid}", made.claim.namespace, made.claim.name);
             state.export.insert(marker, link(&target));
@@ -392,7 +392,7 @@ fn good() -> (State, History) {
                 entry(&mut state, &path(kind, true)).attributes = kind.attributes().into();
             }
         }
-        if kind.is_marked() {
+        if kind.has_marker() {
             let marker = marker(kind, true);
             let mut above = marker.as_str();
             while let Some((parent, _)) = above.rsplit_once('/') {

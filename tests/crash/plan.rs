@@ -107,7 +107,7 @@ impl Kind {
     }
 
     /// Whether the directory's name says nothing of the volume, so that a marker says whose it is.
-    pub fn is_marked(self) -> bool {
+    pub fn has_marker(self) -> bool {
         matches!(self, Self::Pattern | Self::Nested)
     }
 }
@@ -228,7 +228,7 @@ fn round(random: &mut Random, number: usize, live: &mut Vec<Claim>) -> Round {
         }
         steps.push((when.map(|when| when + random.millis(50)), Step::Delete));
         // And some user wants it back at once, under the same name.
-        if claim.kind.is_marked() && random.chance(50) {
+        if claim.kind.has_marker() && random.chance(50) {
             steps.push((when.map(|when| when + random.millis(100)), Step::Create));
             again.push(claim.clone());
         }

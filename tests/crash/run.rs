@@ -258,7 +258,7 @@ impl Run {
         let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
         let has_volume = |uid: &str| state.volumes.iter().any(|volume| volume.claim == uid);
         let made = history.made.iter().filter(|(uid, made)| {
-            !made.claim.kind.is_marked()
+            !made.claim.kind.has_marker()
                 && state.export.contains_key(&made.directory(uid))
                 && !has_volume(uid)
                 && !matches!(made.claim.kind, Kind::Left | Kind::Kept)

@@ -116,7 +116,7 @@ impl Made {
     /// Where that is archived.
     pub fn archive(&self, uid: &str) -> String {
         let flat = self.directory(uid).replace('/', "-");
-        match self.claim.kind.is_marked() {
+        match self.claim.kind.has_marker() {
             true => format!("archived-{flat}-pvc-{uid}"),
             false => format!("archived-{flat}"),
         }

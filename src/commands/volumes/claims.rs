@@ -10,7 +10,7 @@ use crate::cluster::waiting::wait_for_object;
 use crate::cluster::{describe_error, list_filtered};
 use crate::exit::{Exit, UsageError};
 use crate::export::{Export, Location};
-use crate::inventory::archives::{Archive, ReturnPlan, plan_return, refusal_of_several_volumes};
+use crate::inventory::archives::{Archive, ReusePlan, plan_restore, refusal_of_several_volumes};
 use crate::inventory::restore::{self, NewClaim};
 use crate::output;
 use crate::provisioner::rules::record::Record;
@@ -21,8 +21,8 @@ use crate::volumes::{adopt, read};
 pub async fn restore_archive(args: &cli::Restore, global: &Global) -> Result<Exit> {
     let place = Place::connect(&args.export, global).await?;
     let (rows, names) = place.read_rows().await?;
-    let back = plan_return(&args.archive, &rows, &names).map_err(|why| anyhow!("{}", output::escape_line(&why)))?;
-    if let Some(archive) = &back.archive
+    let reuse = plan_restore(&args.archive, &rows, &names).map_err(|why| anyhow!("{}", output::escape_line(&why)))?;
+    if let Some(archive) = &reuse.archive
         && Archive::parse(&archive.to_string()).is_some_and(|archive| archive.volume.is_none())
         && let Some(why) = refusal_of_several_volumes(
             archive,
@@ -31,9 +31,9 @@ pub async fn restore_archive(args: &cli::Restore, global: &Global) -> Result<Exi
     {
         bail!("{}", output::escape_line(&why));
     }
-    let record = record_of(&place.export, &place.location, &back.volume, &args.recorded).await?;
+    let record = record_of(&place.export, &place.location, &reuse.volume, &args.recorded).await?;
     let claim = wanted_claim(args.claim.as_ref(), record.as_ref())?;
-    bind_directory(&place, &back, record.as_ref(), &claim, &args.new_claim, args.waiting).await
+    bind_directory(&place, &reuse, record.as_ref(), &claim, &args.new_claim, args.waiting).await
 }
 
 /// The claim of the command line, else the record's; a usage error without either.
@@ -99,7 +99,7 @@ pub async fn adopt_directory(args: &cli::Adopt, global: &Global) -> Result<Exit>
     let record = adoption.record.as_ref();
     bind_directory(
         &place,
-        &adoption.back,
+        &adoption.reuse,
         record,
         &args.claim,
         &args.new_claim,
@@ -113,7 +113,7 @@ pub async fn adopt_directory(args: &cli::Adopt, global: &Global) -> Result<Exit>
 /// archive is renamed first.
 async fn bind_directory(
     place: &Place,
-    back: &ReturnPlan,
+    reuse: &ReusePlan,
     record: Option<&Record>,
     claim: &(String, String),
     wanted: &cli::NewClaim,
@@ -128,7 +128,7 @@ async fn bind_directory(
         client: place.client(),
         export: &place.export,
         location: &place.location,
-        back,
+        reuse,
         namespace,
         claim: name,
         size: wanted.size.as_deref(),
@@ -143,7 +143,7 @@ async fn bind_directory(
     output::print(&format!("persistentvolume/{title} created\n"))?;
     output::say(&format!(
         "its directory is {}",
-        back.directory.under(&place.location.path)
+        reuse.directory.under(&place.location.path)
     ));
     if !waiting.wait {
         return Ok(Exit::Done);

@@ -13,7 +13,7 @@ use crate::export::{Export, ExportError, Removed, VolumePath};
 use crate::provisioner::class::OnDelete;
 use crate::provisioner::outcome::{DeletionOutcome, ReconcileError};
 use crate::provisioner::served::Served;
-use crate::provisioner::volume::{self, DeletionPlan, FINALIZER, FORMER_FINALIZER, Proof};
+use crate::provisioner::volume::{self, DeletionPlan, FINALIZER, FORMER_FINALIZER, OwnerCheck};
 
 /// What was done with a PV's directory, or why nothing must be done with it.
 enum DirectoryOutcome {
@@ -26,7 +26,7 @@ struct DirectoryDeletion<'a> {
     volume: &'a str,
     directory: &'a VolumePath,
     on_delete: OnDelete,
-    proof: Proof,
+    owner_check: OwnerCheck,
 }
 
 impl Reconciler {
@@ -130,13 +130,13 @@ impl Reconciler {
                 directory,
                 location,
                 on_delete,
-                proof,
+                owner_check,
             } => {
                 let deletion = DirectoryDeletion {
                     volume: &name,
                     directory: &directory,
                     on_delete,
-                    proof,
+                    owner_check,
                 };
                 // Server and path of a PV are immutable, so this is the export of the permit.
                 let Some(served) = served.filter(|served| served.location == location) else {
@@ -209,9 +209,9 @@ impl Reconciler {
         use DirectoryOutcome::{Done, Refused};
         let (directory, volume, export) = (deletion.directory, deletion.volume, &served.export);
         let removal = deletion.on_delete.directory_removal();
-        match &deletion.proof {
-            Proof::Name => {}
-            Proof::Marker(uid) => match export.read_owner(directory).await? {
+        match &deletion.owner_check {
+            OwnerCheck::Name => {}
+            OwnerCheck::Marker(uid) => match export.read_owner(directory).await? {
                 Some(owner) if owner.uid == *uid => {}
                 // An earlier attempt released the path, and another claim has it.
                 Some(owner) => return Ok(Done(format!("{directory} belongs to {owner} now"))),
@@ -221,11 +221,11 @@ impl Reconciler {
                     )));
                 }
                 None => {
-                    export.prune_registry(directory).await?;
+                    export.remove_empty_marker_folders(directory).await?;
                     return Ok(Done(format!("{directory} was removed or archived before")));
                 }
             },
-            Proof::NoMarker => match export.check_unmarked(directory).await {
+            OwnerCheck::NoMarker => match export.check_no_marker_at_or_around(directory).await {
                 Err(error @ ExportError::Conflict(_)) => return Ok(Refused(format!("PV {volume}: {error}"))),
                 unmarked => unmarked?,
             },
@@ -256,8 +256,8 @@ impl Reconciler {
             }
         };
         self.require_leadership()?;
-        if let Proof::Marker(uid) = &deletion.proof {
-            if let Some(owner) = export.release_ownership(directory, uid).await? {
+        if let OwnerCheck::Marker(uid) = &deletion.owner_check {
+            if let Some(owner) = export.remove_owner_marker(directory, uid).await? {
                 // Another provisioner deleted the directory after the check above, and the path has a new owner
                 // already, whose directory was moved instead.
                 if let Some(moved_to) = moved_to {
@@ -287,7 +287,7 @@ impl Reconciler {
                 return;
             }
             // The marker of a claim is written before its directory, so a directory that is being created is seen, too.
-            let removed = match served.export.check_unmarked(above).await {
+            let removed = match served.export.check_no_marker_at_or_around(above).await {
                 Ok(()) => served.export.remove_empty_directory(above).await,
                 Err(error) => Err(error),
             };

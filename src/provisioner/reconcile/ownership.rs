@@ -16,7 +16,7 @@ use crate::provisioner::outcome::ReconcileError;
 use crate::provisioner::served::Served;
 
 /// How many abandoned markers one attempt removes; there may be several below a path.
-const TAKEOVERS: usize = 16;
+const MAX_ABANDONED_MARKERS: usize = 16;
 
 /// The directory that an attempt chose for a claim that has no PV yet.
 #[derive(Clone)]
@@ -32,22 +32,22 @@ impl Attempt {
 }
 
 impl Reconciler {
-    /// Writes the marker that makes `owner` the owner of a directory. Up to `TAKEOVERS` abandoned markers in the way
+    /// Writes the marker that makes `owner` the owner of a directory. Up to `MAX_ABANDONED_MARKERS` abandoned markers in the way
     /// are removed, with their empty directories. Fails as
-    /// [`Export::take_ownership`](crate::export::Export::take_ownership).
-    pub(super) async fn take_ownership(
+    /// [`Export::write_owner_marker`](crate::export::Export::write_owner_marker).
+    pub(super) async fn write_marker_replacing_abandoned(
         &self,
         directory: &VolumePath,
         owner: &Owner,
         served: &Served,
     ) -> Result<(), ReconcileError> {
-        let mut takeovers = 0;
+        let mut removed = 0;
         loop {
-            match served.export.take_ownership(directory, owner).await {
+            match served.export.write_owner_marker(directory, owner).await {
                 Err(ExportError::Conflict(conflict))
-                    if takeovers < TAKEOVERS && self.remove_abandoned_marker(&conflict, served).await =>
+                    if removed < MAX_ABANDONED_MARKERS && self.remove_abandoned_marker(&conflict, served).await =>
                 {
-                    takeovers += 1;
+                    removed += 1;
                 }
                 owned => return Ok(owned?),
             }
@@ -58,7 +58,7 @@ impl Reconciler {
     /// missing. False if the marker stays, also because the owner's volume is locked or of an error, which is only
     /// logged.
     async fn remove_abandoned_marker(&self, conflict: &Conflict, served: &Served) -> bool {
-        let Conflict { marked, owner, .. } = conflict;
+        let Conflict { owned, owner, .. } = conflict;
         // While the lock is held, the owner is being provisioned or deleted, or its directory is being taken over.
         let Some(_lock) = served.try_lock_volume(&claim::volume_name_for(&owner.uid)) else {
             return false;
@@ -68,21 +68,21 @@ impl Reconciler {
                 return Ok(false);
             }
             self.require_leadership()?;
-            let is_removed = served.export.remove_unused_directory(marked, &owner.uid).await?;
+            let is_removed = served.export.remove_unused_directory(owned, &owner.uid).await?;
             if is_removed {
                 let volume = claim::volume_name_for(&owner.uid);
-                self.remove_empty_parents(marked, &volume, served).await;
+                self.remove_empty_parents(owned, &volume, served).await;
             }
             Ok::<_, ReconcileError>(is_removed)
         };
         match removed.await {
             Ok(true) => {
-                tracing::info!(directory = %marked, %owner, "removed the empty directory of a deleted claim");
+                tracing::info!(directory = %owned, %owner, "removed the empty directory of a deleted claim");
                 true
             }
             Ok(false) => false,
             Err(error) => {
-                tracing::debug!(directory = %marked, %owner, "not taken over: {error}");
+                tracing::debug!(directory = %owned, %owner, "abandoned owner marker not removed: {error}");
                 false
             }
         }

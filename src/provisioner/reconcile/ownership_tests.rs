@@ -48,7 +48,7 @@ fn classes(provisioner: &str) -> Value {
 async fn a_path_is_taken_over_only_from_a_claim_that_is_gone() {
     let stored = |name: &str, uid: &str| json!({"metadata": {"name": name, "namespace": "d", "uid": uid}});
     let ours = || Some(classes("nfsprov/nfs"));
-    for (about, marked, target, in_it, found, is_taken) in [
+    for (about, owned, target, in_it, found, is_taken) in [
         ("gone", "team/c", "k/d/gone/old", "", vec![], true),
         (
             "a new claim has its name",
@@ -88,9 +88,9 @@ async fn a_path_is_taken_over_only_from_a_claim_that_is_gone() {
         ),
         ("of the first format", "team/c", "old", "", vec![], false),
     ] {
-        let export = export_with_marker(marked, target);
+        let export = export_with_marker(owned, target);
         if !in_it.is_empty() {
-            std::fs::write(export.path().join(marked).join(in_it), "").unwrap();
+            std::fs::write(export.path().join(owned).join(in_it), "").unwrap();
         }
         let (client, server) = mock();
         let reconciler = reconciler(client, export.path());
@@ -117,7 +117,7 @@ async fn a_path_is_taken_over_only_from_a_claim_that_is_gone() {
         let new = marker(export.path(), "team/c").is_some_and(|target| target == "k/d/c/u");
         assert_eq!(new, is_taken, "{about}");
         assert_eq!(
-            marker(export.path(), marked).as_deref() == Some(target),
+            marker(export.path(), owned).as_deref() == Some(target),
             !is_taken,
             "{about}"
         );
@@ -183,7 +183,7 @@ async fn the_directory_of_an_attempt_goes_when_another_is_chosen() {
         let owner = Owner::with_uid("u");
         reconciler.begin_attempt("u", place("team/c")).await;
         reconciler
-            .take_ownership(&place("team/c").directory, &owner, served)
+            .write_marker_replacing_abandoned(&place("team/c").directory, &owner, served)
             .await
             .unwrap();
         std::fs::create_dir_all(export.path().join("team/c")).unwrap();

@@ -110,12 +110,12 @@ impl Reconciler {
         if plan.needs_marker {
             let (directory, owner) = (&plan.directory, owner_for_claim(&live, class));
             let namespace = live.namespace().unwrap_or_default();
-            match self.take_ownership(directory, &owner, served).await {
+            match self.write_marker_replacing_abandoned(directory, &owner, served).await {
                 Err(ReconcileError::Export(ExportError::Owned { .. }))
                     if settings.on_existing.adopts(directory, &namespace) =>
                 {
                     self.require_leadership()?;
-                    served.export.own_existing(directory, &owner).await?;
+                    served.export.write_owner_marker_of_existing(directory, &owner).await?;
                     tracing::info!(claim = format!("{namespace}/{}", live.name_any()), %directory, "adopted existing directory");
                 }
                 owned => owned?,

@@ -77,7 +77,7 @@ async fn a_deleted_directory_is_renamed_and_then_removed() {
 #[tokio::test]
 async fn a_parent_that_is_in_use_stays() {
     let other = |uid: &str, directory: &str| upstream_volume(uid, directory, &[("/status/phase", json!("Bound"))]);
-    for (about, in_parent, marked, neighbour) in [
+    for (about, in_parent, owned, neighbour) in [
         ("a file", Some("team/file"), None, None),
         ("another claim's marker", None, Some("team/other"), None),
         ("another claim's parent", None, Some("team"), None),
@@ -87,7 +87,7 @@ async fn a_parent_that_is_in_use_stays() {
         if let Some(file) = in_parent {
             std::fs::write(export.path().join(file), "").unwrap();
         }
-        if let Some(directory) = marked {
+        if let Some(directory) = owned {
             let marker = export.path().join(".nfsprov/owners").join(directory);
             std::fs::create_dir_all(&marker).unwrap();
             std::os::unix::fs::symlink("another", marker.join("@owner")).unwrap();
@@ -100,7 +100,7 @@ async fn a_parent_that_is_in_use_stays() {
         let served = reconciler.exports.iter().next().unwrap();
         let directory = VolumePath::parse("team/data").unwrap();
         std::fs::remove_dir_all(export.path().join("team/data")).unwrap();
-        served.export.release_ownership(&directory, UID).await.unwrap();
+        served.export.remove_owner_marker(&directory, UID).await.unwrap();
         reconciler
             .remove_empty_parents(&directory, &format!("pvc-{UID}"), served)
             .await;

@@ -55,8 +55,8 @@ pub enum DeletionPlan {
         location: Location,
         /// Whether to delete, archive or keep it.
         on_delete: OnDelete,
-        /// What proves that the directory is the PV's own.
-        proof: Proof,
+        /// What has to be checked first: that the directory is the PV's own.
+        owner_check: OwnerCheck,
     },
     /// Remove the PV's finalizer and keep its directory.
     RemoveFinalizer,
@@ -74,15 +74,15 @@ impl DeletionPlan {
     }
 }
 
-/// What proves that a directory belongs to a PV and to no other.
+/// What shows that a directory belongs to a PV and to no other.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Proof {
+pub enum OwnerCheck {
     /// Its name, which ends with the PV's name.
     Name,
     /// A marker with this uid, the claim's.
     Marker(String),
-    /// No marker at it, above it or below it: nfs-subdir-external-provisioner, which writes none, made it from a
-    /// `pathPattern`.
+    /// No marker at it, above it or below it: nfs-subdir-external-provisioner, which writes none, created it from
+    /// a `pathPattern`.
     NoMarker,
 }
 
@@ -250,10 +250,10 @@ pub fn plan_deletion(
     // A directory of nfsprov has the PV's name, or a marker if the PV has our annotation. Without both, the PV must be
     // one that nfs-subdir-external-provisioner made for its claim. Any other directory is data of unknown origin.
     let recorded = annotation_of(volume, ON_DELETE);
-    let proof = match (is_named_after(&directory, name), recorded, provisioned_uid(name)) {
-        (true, _, _) => Proof::Name,
-        (false, Some(_), Some(uid)) => Proof::Marker(uid.to_owned()),
-        (false, None, Some(uid)) if claim_uid == Some(uid) => Proof::NoMarker,
+    let owner_check = match (is_named_after(&directory, name), recorded, provisioned_uid(name)) {
+        (true, _, _) => OwnerCheck::Name,
+        (false, Some(_), Some(uid)) => OwnerCheck::Marker(uid.to_owned()),
+        (false, None, Some(uid)) if claim_uid == Some(uid) => OwnerCheck::NoMarker,
         _ => return DeletionPlan::Refuse(format!("PV {name} names {directory}, which was not created for it")),
     };
     let on_delete = match recorded {
@@ -265,7 +265,7 @@ pub fn plan_deletion(
         location,
         // Unknown, because the class is gone: keep the data.
         on_delete: on_delete.unwrap_or(OnDelete::Archive),
-        proof,
+        owner_check,
     }
 }
 

@@ -281,19 +281,19 @@ fn a_volume_goes_only_when_its_claim_is_gone_and_its_policy_says_so() {
                 directory,
                 location,
                 on_delete,
-                proof,
+                owner_check,
             } => {
-                let proof = match proof {
-                    Proof::Name => String::new(),
-                    Proof::Marker(uid) => format!(" of {uid}"),
-                    Proof::NoMarker => " if unmarked".to_owned(),
+                let owner_check = match owner_check {
+                    OwnerCheck::Name => String::new(),
+                    OwnerCheck::Marker(uid) => format!(" of {uid}"),
+                    OwnerCheck::NoMarker => " if unmarked".to_owned(),
                 };
                 let place = if location == export() {
                     ""
                 } else {
                     location.path.as_str()
                 };
-                format!("{} {place}{directory}{proof}", on_delete.as_str())
+                format!("{} {place}{directory}{owner_check}", on_delete.as_str())
             }
         };
         assert_eq!(found, verdict, "{change:?}");
@@ -328,10 +328,12 @@ fn a_volume_without_a_record_goes_as_its_class_says_now() {
         let mut change = vec![bare.clone(), claim.clone()];
         change.extend(path.map(|text| ("/spec/nfs/path", json!(text))));
         let found = match plan_deletion(&volume(&change), &[export()], class.as_ref(), OURS) {
-            DeletionPlan::Directory { on_delete, proof, .. } => match proof {
-                Proof::Name => format!("{} by name", on_delete.as_str()),
-                Proof::NoMarker => format!("{} if unmarked", on_delete.as_str()),
-                Proof::Marker(_) => "marker".to_owned(),
+            DeletionPlan::Directory {
+                on_delete, owner_check, ..
+            } => match owner_check {
+                OwnerCheck::Name => format!("{} by name", on_delete.as_str()),
+                OwnerCheck::NoMarker => format!("{} if unmarked", on_delete.as_str()),
+                OwnerCheck::Marker(_) => "marker".to_owned(),
             },
             DeletionPlan::Refuse(_) => "refuse".to_owned(),
             other => format!("{other:?}"),

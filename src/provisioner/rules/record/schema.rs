@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Record, is_kubernetes_key};
-use crate::export::{Location, MAX_RECORD, REGISTRY, VolumePath};
+use crate::export::{Location, MAX_RECORD, NFSPROV_DIRECTORY, VolumePath};
 use crate::provisioner::class::OnDelete;
 use crate::provisioner::volume::{DIRECTORY, ENFORCE, FINALIZER, ON_DELETE, PROVISIONED_BY, QUOTA};
 use crate::yaml;
@@ -216,7 +216,7 @@ fn directory_on(nfs: &Nfs, export: &Location) -> Result<VolumePath, String> {
     }
     let directory = VolumePath::below(&export.path, nfs.path.trim_end_matches('/'))
         .map_err(|_| format!("the PV's path {:?} is no directory of {export}", nfs.path))?;
-    if directory.components()[0] == REGISTRY[0] {
+    if directory.components()[0] == NFSPROV_DIRECTORY {
         return Err(format!("the PV's path {:?} is nfsprov's own", nfs.path));
     }
     Ok(directory)
