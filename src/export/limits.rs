@@ -12,7 +12,8 @@ use super::quota::{
 };
 use super::ssh::missing_error;
 use super::ssh::quota::{
-    apply, assign_project, clear_unused, inspect, measure, report, require_output, require_success,
+    apply_script, assign_project_script, clear_unused_script, inspect_script, measure_script, report_script,
+    require_output, require_success,
 };
 use super::{Export, ExportError, Kind, Mounted, Ssh, VolumePath, name_or_root};
 use crate::host::Output;
@@ -153,7 +154,7 @@ impl Export {
     /// [`ExportError::NotEnforced`] when [`Export::check_can_limit`] fails; otherwise as [`Export::create_directory`].
     pub async fn report_quotas(&self, sample: Option<&VolumePath>) -> Result<QuotaReport, ExportError> {
         let (shell, path) = (self.shell_for(sample)?, sample.cloned());
-        let output = shell.run(move |root| report(root, path.as_ref())).await?;
+        let output = shell.run(move |root| report_script(root, path.as_ref())).await?;
         let said = require_success("report quotas of", &shell.root(), &output)?;
         Ok(QuotaReport::parse(&said))
     }
@@ -167,7 +168,7 @@ impl Export {
         let (shell, project_ids) = (self.shell_for(None)?, project_ids.to_vec());
         // A limit that is being set has no file yet.
         let _pause = shell.queue().pause().await;
-        let output = shell.run(move |root| clear_unused(root, &project_ids)).await?;
+        let output = shell.run(move |root| clear_unused_script(root, &project_ids)).await?;
         let said = require_success("clear limits of", &shell.root(), &output)?;
         Ok(facts::parse_cleared(&said))
     }
@@ -217,7 +218,7 @@ impl Shell<'_> {
         let ids = requests.iter().flat_map(|request| request.limit.project_ids());
         let ids: Vec<u32> = ids.copied().collect();
         let output = self
-            .run(move |root| inspect(root, parents_of(&paths), &names_of(&paths), &ids))
+            .run(move |root| inspect_script(root, parents_of(&paths), &names_of(&paths), &ids))
             .await?;
         let plan = |LimitRequest {
                         path,
@@ -249,7 +250,7 @@ impl Shell<'_> {
                 let parents = first.split().0.to_vec();
                 self.run(move |root| {
                     let limits: Vec<_> = planned.iter().map(|(path, plan)| (path.split().1, plan)).collect();
-                    apply(root, &parents, &limits)
+                    apply_script(root, &parents, &limits)
                 })
                 .await
             }
@@ -271,7 +272,7 @@ impl Shell<'_> {
     /// What a directory holds; an error if that is more than the limit. Changes nothing.
     async fn measure(self, path: &VolumePath, plan: &LimitPlan) -> Result<ExistingFiles, ExportError> {
         let measured = path.clone();
-        let output = self.run(move |root| measure(root, &measured)).await?;
+        let output = self.run(move |root| measure_script(root, &measured)).await?;
         parse_existing(&require_output(path, &output)?)
             .and_then(|files| plan.check_room(files.used_bytes).map(|()| files))
             .map_err(|why| not_enforced(path, why))
@@ -281,12 +282,14 @@ impl Shell<'_> {
     /// it, or if they take more than the limit.
     async fn assign_project(self, path: &VolumePath, plan: &LimitPlan) -> Result<(), ExportError> {
         let (assigned, applied) = (path.clone(), plan.clone());
-        let output = self.run(move |root| assign_project(root, &assigned, &applied)).await?;
+        let output = self
+            .run(move |root| assign_project_script(root, &assigned, &applied))
+            .await?;
         parse_assigned(&require_output(path, &output)?, plan).map_err(|why| not_enforced(path, why))
     }
 }
 
-/// What `inspect` found at the path; an error if it is missing or no directory.
+/// What `inspect_script` found at the path; an error if it is missing or no directory.
 fn require_directory(path: &VolumePath, found: &facts::Facts) -> Result<Inode, ExportError> {
     let what = match found.inode {
         None => return Err(missing_error("limit", path)),

@@ -297,7 +297,7 @@ fn choose_project_id(facts: &Facts, limit: &SizeLimit, kib: u64, change: LimitCh
     };
     match limit.project_ids.iter().find(|id| !is_taken(id)) {
         Some(id) => Ok((*id, change == LimitChange::New)),
-        None => Err("other directories have all project ids that can be made from the claim's uid".to_owned()),
+        None => Err("other directories have all project ids that are derived from the claim's uid".to_owned()),
     }
 }
 

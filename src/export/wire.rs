@@ -40,7 +40,7 @@ use super::{Attributes, CALL_TIMEOUT, Entry, ExportError, Location, Removed, Ssh
 const MAX_SESSIONS: u8 = 16;
 
 /// Operations at once on sessions that are lost so soon; with more, each makes its first calls, and none its last.
-const TURNS: usize = 4;
+const MAX_CONCURRENT: usize = 4;
 
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
@@ -81,8 +81,8 @@ struct Connections {
 #[derive(Debug)]
 struct Slot {
     state: Mutex<SlotState>,
-    turns: Semaphore,
-    /// Whether the client library gave a session up, so that operations have to take turns.
+    permits: Semaphore,
+    /// Whether the client library gave a session up, so that operations need permits.
     loses_sessions: AtomicBool,
 }
 
@@ -97,19 +97,19 @@ impl Default for Slot {
     fn default() -> Self {
         Self {
             state: Mutex::default(),
-            turns: Semaphore::new(TURNS),
+            permits: Semaphore::new(MAX_CONCURRENT),
             loses_sessions: AtomicBool::default(),
         }
     }
 }
 
 impl Slot {
-    /// Waits for a turn if operations have to take turns; else `None`. Removals go on from where they were, and need
+    /// Waits for a permit if operations have to be limited; else `None`. Removals go on from where they were, and need
     /// none.
-    async fn take_turn(&self, purpose: Purpose) -> Option<SemaphorePermit<'_>> {
+    async fn acquire_permit_if_limited(&self, purpose: Purpose) -> Option<SemaphorePermit<'_>> {
         match purpose != Purpose::Removals && self.loses_sessions.load(Ordering::Relaxed) {
             // Never an error: the semaphore is never closed.
-            true => self.turns.acquire().await.ok(),
+            true => self.permits.acquire().await.ok(),
             false => None,
         }
     }
@@ -176,21 +176,21 @@ impl Wire {
 
     /// The versions and port parameters to try, in order. Without mount options, those of the classes come first: the
     /// server may have no others.
-    fn ways_to_mount(&self) -> Vec<(&'static str, String)> {
+    fn mount_candidates(&self) -> Vec<(&'static str, String)> {
         let mut options = vec![self.options.clone()];
         if self.options == MountOptions::default() {
             let slots = self.connections.slots.lock().unwrap_or_else(PoisonError::into_inner);
             let known: BTreeSet<_> = slots.keys().map(|(options, _)| options).collect();
             options.splice(0..0, known.into_iter().filter(|known| **known != self.options).cloned());
         }
-        let ways = options.iter().flat_map(|options| {
+        let candidates = options.iter().flat_map(|options| {
             let ports = options.port_parameters();
             options
                 .versions_to_try()
                 .into_iter()
                 .map(move |version| (version, ports.clone()))
         });
-        ways.collect()
+        candidates.collect()
     }
 
     /// Fails unless the server answers a request for the root's attributes; connects first if needed.
@@ -323,10 +323,10 @@ impl Wire {
         work: impl Fn(Arc<Connection>) -> BoxFuture<'a, Result<T, CallError>>,
     ) -> Result<T, ExportError> {
         let slot = self.slot();
-        let mut turn = slot.take_turn(self.purpose).await;
+        let mut permit = slot.acquire_permit_if_limited(self.purpose).await;
         let mut attempt = 1;
         loop {
-            let connection = self.get_connection(&slot).await?;
+            let connection = self.reuse_or_open_connection(&slot).await?;
             let (action, error) = match work(connection.clone()).await {
                 Ok(done) => return Ok(done),
                 Err(CallError::Export(error)) => return Err(error),
@@ -341,9 +341,9 @@ impl Wire {
                 2.. if is_session_lost(&error) => MAX_SESSIONS,
                 attempts => attempts,
             };
-            if is_session_lost(&error) && turn.is_none() {
+            if is_session_lost(&error) && permit.is_none() {
                 slot.loses_sessions.store(true, Ordering::Relaxed);
-                turn = slot.take_turn(self.purpose).await;
+                permit = slot.acquire_permit_if_limited(self.purpose).await;
             }
             match class {
                 ErrorClass::ConnectionLost if attempt < max_attempts => attempt += 1,
@@ -360,7 +360,7 @@ impl Wire {
 
     /// The connection, or a new one, for which all callers wait [`CALL_TIMEOUT`] at most. Those that waited during a
     /// failed attempt share its error.
-    async fn get_connection(&self, slot: &Slot) -> Result<Arc<Connection>, ExportError> {
+    async fn reuse_or_open_connection(&self, slot: &Slot) -> Result<Arc<Connection>, ExportError> {
         let asked = Instant::now();
         let mut slot = slot.state.lock().await;
         if let Some(connection) = &slot.connection {
@@ -408,10 +408,10 @@ impl Wire {
         if addresses.is_empty() {
             return Err(unresolved("the name has no address".to_owned()));
         }
-        let ways = self.ways_to_mount();
-        let ways: Vec<_> = ways.iter().collect();
+        let candidates = self.mount_candidates();
+        let candidates: Vec<_> = candidates.iter().collect();
         let answer = first_success(&addresses, |address| {
-            first_success(&ways, move |(version, ports)| {
+            first_success(&candidates, move |(version, ports)| {
                 self.mount_version(url_host(address), version, ports)
             })
         });

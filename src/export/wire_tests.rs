@@ -230,13 +230,13 @@ async fn without_mount_options_those_of_the_classes_are_tried_first() {
         double.connection().0
     };
     let wire = Wire::with_connections(vec![double()], location());
-    assert_eq!(wire.ways_to_mount()[0], ("3", String::new()));
+    assert_eq!(wire.mount_candidates()[0], ("3", String::new()));
     let of_class = wire.with_mount_options(&["nfsvers=4.1".to_owned(), "port=2050".to_owned()]);
     of_class.probe_root().await.unwrap();
     let class_way = ("4.1", "&nfsport=2050".to_owned());
-    let ways = wire.ways_to_mount();
+    let ways = wire.mount_candidates();
     assert_eq!(ways[..2], [class_way, ("3", String::new())]);
-    assert_eq!(of_class.ways_to_mount(), ways[..1]);
+    assert_eq!(of_class.mount_candidates(), ways[..1]);
 }
 
 #[test]

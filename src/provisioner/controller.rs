@@ -91,7 +91,7 @@ pub async fn serve_cluster(reconciler: Arc<Reconciler>, stop: impl Future<Output
         let (_, _, never) = join3(
             reconciler.warn_of_unusable_exports(),
             reconciler.remove_former_records(&class_uids),
-            reconciler.keep_trash_empty(),
+            reconciler.empty_trash_repeatedly(),
         )
         .await;
         never
@@ -99,14 +99,14 @@ pub async fn serve_cluster(reconciler: Arc<Reconciler>, stop: impl Future<Output
     tokio::select! {
         _ = served => {}
         never = in_background => match never {},
-        never = reconciler.keep_records() => match never {},
-        never = reconciler.keep_limits() => match never {},
+        never = reconciler.write_due_records() => match never {},
+        never = reconciler.check_limits_repeatedly() => match never {},
         never = stopped => match never {},
     }
     // Ends removals that run in threads of their own.
     reconciler.set_stopping(true);
     class_watch.abort();
-    reconciler.forget_what_was_watched();
+    reconciler.forget_watched_objects();
 }
 
 fn log_start(reconciler: &Reconciler) {

@@ -15,7 +15,7 @@ pub struct ExistingFiles {
     pub without_project: u64,
 }
 
-/// Parses what the script `measure` of `ssh/quota.rs` printed.
+/// Parses what the script of `measure_script` in `ssh/quota.rs` printed.
 ///
 /// # Errors
 /// When it is no measurement.

@@ -169,8 +169,8 @@ pub(in crate::export) struct Proof {
     pub usage: Vec<ProjectUsage>,
 }
 
-/// Parses what `inspect` of `ssh/quota.rs` printed about the directory `name`, a plain name, and the server. What can't
-/// be read is `None`, empty or 0.
+/// Parses what `inspect_script` of `ssh/quota.rs` printed about the directory `name`, a plain name, and the server.
+/// What can't be read is `None`, empty or 0.
 pub(in crate::export) fn parse_facts(text: &str, name: &str) -> Facts {
     let mut facts = Facts::default();
     let is_name = |found: &str| found.strip_prefix("./") == Some(name);
@@ -215,8 +215,8 @@ pub(in crate::export) fn parse_facts(text: &str, name: &str) -> Facts {
     facts
 }
 
-/// Parses what `apply` of `ssh/quota.rs` printed about the directory `name`, a plain name. A size that can't be read is
-/// 0.
+/// Parses what `apply_script` of `ssh/quota.rs` printed about the directory `name`, a plain name. A size that can't be
+/// read is 0.
 pub(in crate::export) fn parse_proof(text: &str, name: &str) -> Proof {
     let mut sizes = lines(text).filter(|(word, _)| *word == "size");
     // Blocks, a block's size and the name, which has no slash.

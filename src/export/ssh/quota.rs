@@ -14,7 +14,7 @@ use crate::host::{Output, arguments, quote};
 ///
 /// Processes cost more than all else, so none is started for a single directory. The names are looked up without
 /// entering them, as nothing is changed.
-pub(in crate::export) fn inspect(root: &str, parents: &[String], names: &[&str], project_ids: &[u32]) -> String {
+pub(in crate::export) fn inspect_script(root: &str, parents: &[String], names: &[&str], project_ids: &[u32]) -> String {
     let inspect_parent = match parents {
         [] => String::new(),
         _ => enter_directories(parents, "missing") + "printf 'parent-project %s\\n' \"$(lsattr -pd . 2>&1)\"\n",
@@ -76,7 +76,7 @@ usage '{ids}' || {REPORT_ERROR}"#,
 
 /// Sets limits, then the project ids of their directories in `parents`, and prints what `LimitPlan::check_proof` needs.
 /// All directories are on one file system.
-pub(in crate::export) fn apply(root: &str, parents: &[String], limits: &[(&str, &LimitPlan)]) -> String {
+pub(in crate::export) fn apply_script(root: &str, parents: &[String], limits: &[(&str, &LimitPlan)]) -> String {
     let Some((_, first)) = limits.first() else {
         return String::new();
     };
@@ -158,7 +158,7 @@ fn id_pattern(project_ids: &[u32]) -> String {
 }
 
 /// Prints what a directory takes, and how many of its entries can't have a project id.
-pub(in crate::export) fn measure(root: &str, path: &VolumePath) -> String {
+pub(in crate::export) fn measure_script(root: &str, path: &VolumePath) -> String {
     let enter = enter_directories(path.components(), "missing");
     let act = format!(
         r#"{enter}measure() {{
@@ -175,7 +175,7 @@ with_heartbeat measure"#
 /// usage.
 ///
 /// find enters each directory before chattr gets names in it, so a link that is put on the way leads nowhere.
-pub(in crate::export) fn assign_project(root: &str, path: &VolumePath, plan: &LimitPlan) -> String {
+pub(in crate::export) fn assign_project_script(root: &str, path: &VolumePath, plan: &LimitPlan) -> String {
     let words = [
         plan.file_system.as_str().to_owned(),
         plan.device.clone(),
@@ -209,7 +209,7 @@ usage "$id""#,
 
 /// Prints the size of the file system and the usage of all projects, or why it can't be read. Of the directory
 /// `sample`, prints the project and the size that statfs reports, and nothing if it doesn't exist.
-pub(in crate::export) fn report(root: &str, sample: Option<&VolumePath>) -> String {
+pub(in crate::export) fn report_script(root: &str, sample: Option<&VolumePath>) -> String {
     let sample = sample.map_or_else(String::new, |path| {
         let enter = enter_directories(path.components(), "exit 0");
         format!("(\n{enter}printf 'project %s\\n' \"$(lsattr -pd . 2>&1)\"\nprintf 'size %s\\n' \"$(stat -f -c '%b %S' .)\"\n)\n")
@@ -232,7 +232,7 @@ esac
 
 /// Clears the limits of those of these projects that no file and no directory has, and prints which. Fails if the
 /// report can't be read.
-pub(in crate::export) fn clear_unused(root: &str, project_ids: &[u32]) -> String {
+pub(in crate::export) fn clear_unused_script(root: &str, project_ids: &[u32]) -> String {
     let ids: Vec<String> = project_ids.iter().map(u32::to_string).collect();
     let act = format!(
         r#"{arguments}{REPORT}

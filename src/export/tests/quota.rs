@@ -3,7 +3,7 @@
 use super::*;
 use crate::export::quota::facts::parse_facts;
 use crate::export::quota::plan_limit;
-use crate::export::ssh::quota::apply;
+use crate::export::ssh::quota::apply_script;
 
 /// Doubles that keep the project id and the limit in files of `$state`, and log how they are called.
 const TOOLS: [(&str, &str); 10] = [
@@ -343,7 +343,7 @@ async fn a_directory_that_is_replaced_by_a_link_after_it_was_inspected_is_not_ch
                 symlink(target, root.path().join("a")).unwrap();
             }
             limited.take_log();
-            let script = apply(ssh.root_path(), &[], &[("a", &plan)]);
+            let script = apply_script(ssh.root_path(), &[], &[("a", &plan)]);
             let output = ssh.run_script(&script).await.unwrap();
             let log = limited.take_log();
             let changes = log.lines().filter(|line| line.starts_with("xfs_io")).count();

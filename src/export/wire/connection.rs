@@ -276,7 +276,7 @@ impl Connection {
         loop {
             match self.read_entries_once(directory.clone()).await {
                 // The directory changed so much that the server can't go on where it was.
-                Err(error) if attempt < LISTINGS && has_lost_its_place(&error) => attempt += 1,
+                Err(error) if attempt < LISTINGS && is_listing_interrupted(&error) => attempt += 1,
                 listed => return listed,
             }
         }
@@ -351,7 +351,7 @@ fn cannot_rename(error: &NfsError) -> bool {
 }
 
 /// Whether a listing can't be continued because the directory was changed meanwhile.
-fn has_lost_its_place(error: &NfsError) -> bool {
+fn is_listing_interrupted(error: &NfsError) -> bool {
     matches!(
         error,
         NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_BAD_COOKIE | Nfs3ErrorCode::NFS3ERR_NOT_SYNC)

@@ -66,7 +66,7 @@ impl LimitMetrics {
     }
 
     /// Forgets all numbers: a standby checks no limits.
-    pub fn forget(&self) {
+    pub fn forget_all(&self) {
         lock_unpoisoned(&self.enforced).clear();
         lock_unpoisoned(&self.usage).clear();
     }

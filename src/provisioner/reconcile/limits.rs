@@ -82,7 +82,7 @@ impl Reconciler {
     }
 
     /// Checks the limits on every export again and again, once the PVs are listed; in a dry run too, which clears none.
-    pub(in crate::provisioner) async fn keep_limits(&self) -> Infallible {
+    pub(in crate::provisioner) async fn check_limits_repeatedly(&self) -> Infallible {
         let each = self.exports.iter().map(|served| async move {
             let mut rounds = Rounds::default();
             loop {

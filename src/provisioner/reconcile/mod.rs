@@ -145,11 +145,11 @@ impl Reconciler {
 
     /// Called when the watches have ended. Another replica may lead now, so what was watched counts for nothing when this
     /// one leads again, and its metrics are the other's.
-    pub(super) fn forget_what_was_watched(&self) {
+    pub(super) fn forget_watched_objects(&self) {
         self.volumes_known.send_replace(false);
         self.forget_all_limits();
         self.metrics.set_watched(None);
-        self.metrics.limits.forget();
+        self.metrics.limits.forget_all();
         self.metrics.forget_trash();
     }
 

@@ -102,7 +102,7 @@ impl<E: Into<ReconcileError>> From<E> for Postponed {
 
 impl Postponed {
     /// Whether the next records may be written nonetheless.
-    fn is_of_one_volume(&self) -> bool {
+    fn concerns_one_volume(&self) -> bool {
         match self {
             Self::Locked => true,
             Self::Failed(ReconcileError::Export(error)) => matches!(error, ExportError::Failed { .. }),
@@ -256,12 +256,12 @@ impl Reconciler {
     }
 
     /// Writes the records of every export when they are out of date, until it is dropped; none in a dry run.
-    pub(in crate::provisioner) async fn keep_records(&self) -> Infallible {
+    pub(in crate::provisioner) async fn write_due_records(&self) -> Infallible {
         if self.settings.dry_run {
             return std::future::pending().await;
         }
         let each = self.exports.iter().zip(&self.records.0);
-        let each = each.map(|(served, queue)| self.keep_records_on(served, queue));
+        let each = each.map(|(served, queue)| self.write_due_records_on(served, queue));
         match join_all(each).await.pop() {
             Some(never) => never,
             None => std::future::pending().await,
@@ -270,7 +270,7 @@ impl Reconciler {
 
     /// Writes the records of one export when they are due, once no claim or volume is in flight or [`FIRST_DELAY`] has
     /// passed; retries those that fail after 2 s to 5 minutes. Reads all records of the export first.
-    async fn keep_records_on(&self, served: &Served, queue: &Queue) -> Infallible {
+    async fn write_due_records_on(&self, served: &Served, queue: &Queue) -> Infallible {
         let mut retry = FIRST_RETRY;
         // Another replica may have written since this one led, and a write of this one may have been cut off.
         queue.state().known = None;
@@ -317,7 +317,7 @@ impl Reconciler {
             }
             let mut continues = true;
             for (volume, postponed) in self.write_batch(served, queue, batch).await {
-                continues &= postponed.is_of_one_volume();
+                continues &= postponed.concerns_one_volume();
                 failed.push(volume);
                 if !matches!(failure, Some(Postponed::Failed(_))) {
                     failure = Some(postponed);

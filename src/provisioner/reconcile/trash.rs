@@ -34,7 +34,7 @@ const PROGRESS: Duration = Duration::from_secs(60);
 impl Reconciler {
     /// Empties the trash of every export again and again, whichever cluster filled it; in a dry run it is only counted.
     /// Each round waits for claims and deletions in flight, at most `DELAY`.
-    pub(in crate::provisioner) async fn keep_trash_empty(&self) -> Infallible {
+    pub(in crate::provisioner) async fn empty_trash_repeatedly(&self) -> Infallible {
         let each = self.exports.iter().map(|served| async move {
             let counting = async {
                 let mut first_seen = HashMap::new();
