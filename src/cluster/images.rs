@@ -28,7 +28,7 @@ pub fn needs_self_link(image: &str) -> bool {
 }
 
 /// Whether it is nfs-subdir-external-provisioner or its predecessor, which create directories on an export.
-pub fn makes_directories(image: &str) -> bool {
+pub fn creates_directories(image: &str) -> bool {
     needs_self_link(image) || base_name(image).starts_with("nfs-subdir-external-provisioner")
 }
 
@@ -68,7 +68,7 @@ pub fn frozen_registry(image: &str) -> Option<&'static str> {
 pub fn new_location(image: &str) -> Option<String> {
     match image.strip_prefix("k8s.gcr.io/") {
         Some(rest) => Some(format!("registry.k8s.io/{rest}")),
-        None => makes_directories(image).then(|| CURRENT.to_owned()),
+        None => creates_directories(image).then(|| CURRENT.to_owned()),
     }
 }
 

@@ -102,10 +102,10 @@ async fn apply_manifest(
     note: impl Fn(&str),
 ) -> Result<()> {
     let waiting = request.waiting.as_ref().filter(|waiting| waiting.wait);
-    if let Some(text) = note_missing_class(cluster, &request.values).await {
+    if let Some(text) = missing_class_note(cluster, &request.values).await {
         note(&text);
     }
-    if let Some(text) = warn_of_rival(cluster, &request.values).await {
+    if let Some(text) = rival_provisioner_warning(cluster, &request.values).await {
         note(&text);
     }
     let how = apply::ApplyOptions {
@@ -173,8 +173,8 @@ async fn explain_not_ready(cluster: &Cluster, object: &DynamicObject) -> String 
     let facts = gather(cluster, Some(&namespace), None).await;
     let name = object.name_any();
     let (subject, short) = match object.types.as_ref().map(|types| types.kind.as_str()) {
-        Some("PersistentVolume") => (Object::cluster("PersistentVolume", &name), "pv"),
-        _ => (Object::of("PersistentVolumeClaim", &namespace, &name), "pvc"),
+        Some("PersistentVolume") => (Object::cluster_scoped("PersistentVolume", &name), "pv"),
+        _ => (Object::namespaced("PersistentVolumeClaim", &namespace, &name), "pvc"),
     };
     let findings = Report::new(
         &facts,
@@ -185,7 +185,7 @@ async fn explain_not_ready(cluster: &Cluster, object: &DynamicObject) -> String 
     .findings;
     if let Some(first) = findings.iter().find(|finding| finding.severity <= Severity::Warning) {
         let cause = first.cause.trim_end_matches('.');
-        return format!("{cause} ({}; `nfsprov doctor {short}/{name}` tells more)", first.code);
+        return format!("{cause} ({}; `nfsprov doctor {short}/{name}` explains it)", first.code);
     }
     match manifest::wait::newest_event(cluster, object).await {
         Ok(Some(said)) => said,
@@ -196,7 +196,7 @@ async fn explain_not_ready(cluster: &Cluster, object: &DynamicObject) -> String 
 
 /// A note if no StorageClass has the name of the class: that is right for static volumes, and a mistake for provisioned
 /// ones. `None` if it exists, the values name no class, or classes can't be read.
-async fn note_missing_class(cluster: &Cluster, values: &Values) -> Option<String> {
+async fn missing_class_note(cluster: &Cluster, values: &Values) -> Option<String> {
     let (class, meaning) = match values {
         Values::Volume(volume) => (
             &volume.class,
@@ -224,7 +224,7 @@ async fn note_missing_class(cluster: &Cluster, values: &Values) -> Option<String
 
 /// A warning if another Deployment, not scaled to 0, runs a provisioner of the same name; a note if Deployments can't
 /// be read. `None` otherwise, and for values of other kinds.
-async fn warn_of_rival(cluster: &Cluster, values: &Values) -> Option<String> {
+async fn rival_provisioner_warning(cluster: &Cluster, values: &Values) -> Option<String> {
     let Values::Provisioner(ours) = values else { return None };
     let mut facts = Facts::default();
     let add = |deployment: Deployment| -> Option<()> {
@@ -237,7 +237,7 @@ async fn warn_of_rival(cluster: &Cluster, values: &Values) -> Option<String> {
             "note: cannot see whether another provisioner serves the same claims: {why}"
         ));
     }
-    let own = Object::of("Deployment", &ours.namespace, &ours.name);
+    let own = Object::namespaced("Deployment", &ours.namespace, &ours.name);
     let candidates = find_candidates(&facts).into_iter();
     let mut running = candidates.filter(|one| one.has_known_image() && !one.is_scaled_to_zero());
     let other = running.find(|one| one.name == Some(&ours.provisioner) && one.workload.object() != own)?;

@@ -142,7 +142,7 @@ fn finish_with_report(args: &Doctor, global: &Global, facts: &Facts, report: &Re
     Ok(match failed {
         true => Exit::Failed,
         // Without claims there is no diagnosis.
-        false if !facts.knows("persistentvolumeclaims") => Exit::Unchecked,
+        false if !facts.was_read("persistentvolumeclaims") => Exit::Unchecked,
         false if args.strict && report.skipped.iter().any(|skipped| !skipped.on_request) => Exit::Unchecked,
         false => Exit::Done,
     })
@@ -159,7 +159,7 @@ async fn fix_findings(
     reached: &[hosts::ConnectedHost],
     (facts, report): (Facts, Report),
 ) -> Result<Exit> {
-    let sets_gate = sets_gate(args, &facts, &report)?;
+    let sets_gate = check_gate_option(args, &facts, &report)?;
     let by_gate = |finding: &&Finding| args.gate && checks::NEED_SELF_LINK.contains(&finding.code);
     let wanted = |finding: &&Finding| codes.is_empty() || codes.contains(&finding.code);
     let findings = report.findings.iter().filter(|one| wanted(one) && !by_gate(one));
@@ -239,7 +239,7 @@ fn fix_options(args: &Doctor, global: &Global) -> fix::FixOptions {
 }
 
 /// Whether `--gate` is given. Refuses it if no finding needs selfLink, or the API server does not support the gate.
-fn sets_gate(args: &Doctor, facts: &Facts, report: &Report) -> Result<bool> {
+fn check_gate_option(args: &Doctor, facts: &Facts, report: &Report) -> Result<bool> {
     if !args.gate {
         return Ok(false);
     }

@@ -316,7 +316,7 @@ impl Migration {
     /// Waits until all pods of the Deployment are of its current version, and ready; an error after the timeout, or at
     /// `stop`. A Deployment that doesn't exist yet is waited for.
     async fn wait_for_rollout(&self, name: &str, stop: &Stop) -> Result<()> {
-        let deployment = Object::of("Deployment", &self.handover.namespace, name);
+        let deployment = Object::namespaced("Deployment", &self.handover.namespace, name);
         let title = deployment.title();
         let effect = Effect::RolledOut(deployment);
         let waiting = fix::apply::wait(&self.cluster, &effect, self.args.timeout);

@@ -48,7 +48,7 @@ fn values_of_variables_are_left_out() {
         ("p-1", "a line\n")
     );
     // An empty list was read; what has no file was not.
-    assert!(facts.knows("pods") && !facts.knows("persistentvolumes"));
+    assert!(facts.was_read("pods") && !facts.was_read("persistentvolumes"));
     // The dump has a time, whatever file of kubectl's lies beside it.
     fs::write(
         target.join("version.json"),
@@ -106,7 +106,7 @@ fn plain_output_of_kubectl_is_read() {
         "2026-01-01T11:00:00Z",
         "the latest time that anything speaks of"
     );
-    assert!(facts.knows("persistentvolumeclaims") && !facts.knows("pods"));
+    assert!(facts.was_read("persistentvolumeclaims") && !facts.was_read("pods"));
 }
 
 #[test]

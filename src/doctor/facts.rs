@@ -16,7 +16,7 @@ pub use self::exports::{EarlierVolume, ExportListing, Probe, ProbeResult};
 pub use self::hosts::{ExportSeen, HostSeen};
 pub use self::read::FactSource;
 pub use self::workloads::{Container, Node, Pod, Stopped, Workload};
-use super::names::sounds_like_nfs;
+use super::names::has_nfs_in_name;
 use super::{Evidence, Object};
 
 /// The objects that were read, and what could not be read.
@@ -80,7 +80,7 @@ pub struct Claim {
     /// Its class; `None` if it names none, empty if it asks for a PV without a class.
     pub class: Option<String>,
     /// Whether it names its class in an annotation, as before there was a field.
-    pub annotated: bool,
+    pub has_class_annotation: bool,
     /// The PV that it is bound to, or names in `volumeName`; empty without one.
     pub volume: String,
     /// `Pending`, `Bound` or `Lost`.
@@ -230,7 +230,7 @@ pub struct Right {
 
 impl Claim {
     pub fn object(&self) -> Object {
-        Object::of("PersistentVolumeClaim", &self.namespace, &self.name)
+        Object::namespaced("PersistentVolumeClaim", &self.namespace, &self.name)
     }
 
     /// Its namespace and name.
@@ -247,12 +247,12 @@ impl Claim {
 impl Volume {
     /// The PV as an object.
     pub fn object(&self) -> Object {
-        Object::cluster("PersistentVolume", &self.name)
+        Object::cluster_scoped("PersistentVolume", &self.name)
     }
 
     /// Whether it is an NFS volume, in-tree or of an NFS CSI driver.
     pub fn is_nfs(&self) -> bool {
-        self.nfs.is_some() || self.csi_driver.as_deref().is_some_and(sounds_like_nfs)
+        self.nfs.is_some() || self.csi_driver.as_deref().is_some_and(has_nfs_in_name)
     }
 
     pub fn is_provisioned_by(&self, name: &str) -> bool {
@@ -292,14 +292,14 @@ impl Event {
 impl Log {
     /// A line of the log as evidence.
     pub fn line_evidence(&self, line: &str) -> Evidence {
-        let pod = Object::of("Pod", &self.namespace, &self.pod);
+        let pod = Object::namespaced("Pod", &self.namespace, &self.pod);
         Evidence::of_field("log", &pod, line.trim())
     }
 }
 
 impl Class {
     pub fn object(&self) -> Object {
-        Object::cluster("StorageClass", &self.name)
+        Object::cluster_scoped("StorageClass", &self.name)
     }
 }
 
@@ -354,7 +354,7 @@ impl Facts {
     /// Completes the snapshot once all lists are read: drops claims and pods of other namespaces, except the pods of
     /// provisioners and of the control plane; adds provisioners that run as pods without a workload. Sorts events by
     /// time, the latest last; workloads by kind, Deployments first; and puts Leases before other locks.
-    pub fn complete(&mut self) {
+    pub fn complete_snapshot(&mut self) {
         let namespace = self.namespace.clone();
         let is_here = |found: &str| namespace.as_deref().is_none_or(|namespace| namespace == found);
         self.claims.retain(|claim| is_here(&claim.namespace));
@@ -382,7 +382,7 @@ impl Facts {
     }
 
     /// Whether `what`, as [`Unread::what`] names it, is not recorded as unread; true for names that nothing reads, too.
-    pub fn knows(&self, what: &str) -> bool {
+    pub fn was_read(&self, what: &str) -> bool {
         self.unread.iter().all(|unread| unread.what != what)
     }
 

@@ -57,7 +57,7 @@ impl Change {
             | Self::SetEnv { workload, .. }
             | Self::Scale { workload, .. }
             | Self::Restart { workload, .. } => workload.clone(),
-            Self::OnHost { host, .. } => Object::cluster("Host", host),
+            Self::OnHost { host, .. } => Object::cluster_scoped("Host", host),
         }
     }
 
@@ -103,7 +103,7 @@ impl Change {
         match self {
             Self::Merge { patch, .. } => {
                 let patch = shell_word(&patch.to_string());
-                format!("{} --type merge -p {patch}", object.kubectl("patch"))
+                format!("{} --type merge -p {patch}", object.kubectl_command("patch"))
             }
             Self::Label { labels, .. } => {
                 let label = |(key, value): &(String, Option<String>)| match value {
@@ -111,7 +111,7 @@ impl Change {
                     None => format!("{}-", shell_word(key)),
                 };
                 let labels: Vec<String> = labels.iter().map(label).collect();
-                format!("{} {} --overwrite", object.kubectl("label"), labels.join(" "))
+                format!("{} {} --overwrite", object.kubectl_command("label"), labels.join(" "))
             }
             Self::SetImage { container, image, .. } => {
                 format!(
@@ -130,7 +130,7 @@ impl Change {
             }
             Self::Scale { replicas, .. } => format!("{kubectl} scale {kind}/{name} --replicas={replicas}"),
             Self::Restart { .. } => format!("{kubectl} rollout restart {kind}/{name}"),
-            Self::Delete(_) => object.kubectl("delete"),
+            Self::Delete(_) => object.kubectl_command("delete"),
             Self::OnHost { host, change } => change.command(host),
         }
     }
@@ -142,8 +142,8 @@ mod tests {
 
     #[test]
     fn a_change_is_rendered_as_the_command_that_makes_it() {
-        let pv = || Object::cluster("PersistentVolume", "v 1");
-        let deployment = || Object::of("Deployment", "nfs", "p");
+        let pv = || Object::cluster_scoped("PersistentVolume", "v 1");
+        let deployment = || Object::namespaced("Deployment", "nfs", "p");
         let container = || "main".to_owned();
         let containers = |container: Value| json!({"spec": {"template": {"spec": {"containers": [container]}}}});
         let label = |value: Option<&str>| ("team".to_owned(), value.map(str::to_owned));
@@ -166,7 +166,7 @@ mod tests {
             (Change::Restart { workload: deployment(), at: "t".to_owned()},
                 "kubectl -n nfs rollout restart deployment/p", Some(json!({"spec": {"template": {"metadata":
                 {"annotations": {"kubectl.kubernetes.io/restartedAt": "t"}}}}}))),
-            (Change::Delete(Object::of("PersistentVolumeClaim", "nfs", "a")), "kubectl -n nfs delete pvc a", None),
+            (Change::Delete(Object::namespaced("PersistentVolumeClaim", "nfs", "a")), "kubectl -n nfs delete pvc a", None),
         } {
             assert_eq!((change.command().as_str(), change.patch()), (command, patch));
         }

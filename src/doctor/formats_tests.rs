@@ -6,8 +6,8 @@ use crate::doctor::Fix;
 use crate::doctor::report::{About, Skipped};
 
 fn report() -> Report {
-    let claim = Object::of("PersistentVolumeClaim", "default", "a");
-    let pod = Object::of("Pod", "default", "p");
+    let claim = Object::namespaced("PersistentVolumeClaim", "default", "a");
+    let pod = Object::namespaced("Pod", "default", "p");
     let command = "kubectl get pvc a -o json | kubectl patch --local -f - -p '{\"spec\":{\"storageClassName\":\"silver\"}}' -o json";
     let fix = Fix {
         automatic: true,
@@ -114,9 +114,13 @@ fn junit_fails_for_the_findings_that_count() {
 #[test]
 fn markdown_escapes_every_text() {
     let hostile = "x\n# y ``` `z` <img> | [a](b)";
-    let finding = Finding::new("NFS103", Object::of("PersistentVolumeClaim", "default", "a"), hostile)
-        .with_evidence("event", hostile)
-        .with_command(format!("echo '{hostile}'"), hostile);
+    let finding = Finding::new(
+        "NFS103",
+        Object::namespaced("PersistentVolumeClaim", "default", "a"),
+        hostile,
+    )
+    .with_evidence("event", hostile)
+    .with_command(format!("echo '{hostile}'"), hostile);
     let mut report = report();
     report.findings = vec![finding];
     let text = markdown(&report);
@@ -156,7 +160,7 @@ fn sarif_points_to_rules() {
 fn every_format_escapes_control_characters() {
     // Clears the screen, writes to the clipboard, turns the text around; in each place that others fill.
     let hostile = "x\x1b[2J\x1b]52;c;eA==\x07\u{9b}31m\u{202e}\x7f\ry";
-    let object = || Object::of("PersistentVolumeClaim", hostile, hostile);
+    let object = || Object::namespaced("PersistentVolumeClaim", hostile, hostile);
     let finding = Finding::new("NFS103", object(), hostile)
         .with_evidence(hostile, hostile)
         .with_command(format!("echo '{hostile}' &&\nls"), hostile)

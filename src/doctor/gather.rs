@@ -62,7 +62,7 @@ pub async fn gather(cluster: &Cluster, namespace: Option<&str>, dump: Option<&Mu
     let mut facts = reader.read_lists().await;
     facts.version.clone_from(&cluster.version);
     facts.namespace = namespace.map(str::to_owned);
-    facts.complete();
+    facts.complete_snapshot();
     reader.read_provisioners(&mut facts).await;
     facts.events.sort_by_key(|event| event.last);
     facts.unread = reader.unread.into_inner().unwrap_or_default();

@@ -11,7 +11,7 @@ use regex::{Captures, Regex};
 
 /// The kind of message that a pattern applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum MessageKind {
     /// Events about pods on their way to a node.
     Scheduling,
     /// Events about mounting a pod's volumes.
@@ -28,10 +28,10 @@ pub enum Place {
     Log,
 }
 
-/// A pattern and the code of the finding that it is a sign of.
+/// A pattern, and the code of the finding whose messages match it.
 struct Pattern {
     code: &'static str,
-    place: Place,
+    kind: MessageKind,
     regex: Regex,
 }
 
@@ -43,37 +43,37 @@ static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
     TABLE.lines().filter(is_pattern).map(parse).collect()
 });
 
-/// Parses a line of the table: code, place and regular expression. `None` if it is malformed.
+/// Parses a line of the table: code, kind and regular expression. `None` if it is malformed.
 fn parse_pattern(line: &'static str) -> Option<Pattern> {
     let (code, rest) = line.split_once(' ')?;
-    let (place, regex) = rest.split_once(' ')?;
-    let place = match place {
-        "Scheduling" => Place::Scheduling,
-        "Mount" => Place::Mount,
-        "Provisioning" => Place::Provisioning,
-        "Creation" => Place::Creation,
-        "Binding" => Place::Binding,
-        "Volume" => Place::Volume,
-        "Log" => Place::Log,
+    let (kind, regex) = rest.split_once(' ')?;
+    let kind = match kind {
+        "Scheduling" => MessageKind::Scheduling,
+        "Mount" => MessageKind::Mount,
+        "Provisioning" => MessageKind::Provisioning,
+        "Creation" => MessageKind::Creation,
+        "Binding" => MessageKind::Binding,
+        "Volume" => MessageKind::Volume,
+        "Log" => MessageKind::Log,
         _ => return None,
     };
     let regex = Regex::new(regex).ok()?;
-    Some(Pattern { code, place, regex })
+    Some(Pattern { code, kind, regex })
 }
 
-/// The code of the first pattern of this place that a message matches, and the first name in the message that the
+/// The code of the first pattern of this kind that a message matches, and the first name in the message that the
 /// pattern captures; `None` if none matches.
-pub fn classify(place: Place, text: &str) -> Option<(&'static str, Option<String>)> {
-    let mut here = PATTERNS.iter().filter(|pattern| pattern.place == place);
+pub fn classify(kind: MessageKind, text: &str) -> Option<(&'static str, Option<String>)> {
+    let mut here = PATTERNS.iter().filter(|pattern| pattern.kind == kind);
     here.find_map(|pattern| {
         let captures = pattern.regex.captures(text)?;
         Some((pattern.code, first_captured(&captures)))
     })
 }
 
-/// Whether a message is a sign of the finding `code`, and of none that comes before it.
-pub fn is_sign_of(code: &str, place: Place, text: &str) -> bool {
-    classify(place, text).is_some_and(|(found, _)| found == code)
+/// Whether a message matches a pattern of the finding `code`, and none that is above it in the table.
+pub fn is_message_of(code: &str, kind: MessageKind, text: &str) -> bool {
+    classify(kind, text).is_some_and(|(found, _)| found == code)
 }
 
 /// The text of the first group that took part in the match; `None` if the pattern has none.
@@ -82,9 +82,9 @@ fn first_captured(captures: &Captures<'_>) -> Option<String> {
     first.map(|group| group.as_str().to_owned())
 }
 
-/// The last line of a log that is a sign of `code`, even if it is one of other findings, too; `None` if there is none.
+/// The last line of a log that matches a pattern of `code`, even if it matches those of other findings, too.
 pub fn find_log_line<'a>(code: &str, log: &'a str) -> Option<&'a str> {
-    let is_of_code = |pattern: &&Pattern| pattern.code == code && pattern.place == Place::Log;
+    let is_of_code = |pattern: &&Pattern| pattern.code == code && pattern.kind == MessageKind::Log;
     let patterns: Vec<_> = PATTERNS.iter().filter(is_of_code).collect();
     let mut lines = log.lines().rev();
     lines.find(|line| patterns.iter().any(|pattern| pattern.regex.is_match(line)))
@@ -188,9 +188,9 @@ pub fn extract_root_error(text: &str) -> String {
 
 /// The message of a log's line, without the time and the source file before it.
 pub fn strip_log_prefix(line: &str) -> &str {
-    let is_place = |(place, _): &(&str, &str)| place.contains(".go:") || place.contains("main.rs:");
+    let names_source = |(prefix, _): &(&str, &str)| prefix.contains(".go:") || prefix.contains("main.rs:");
     line.split_once("] ")
-        .filter(is_place)
+        .filter(names_source)
         .map_or(line, |(_, message)| message)
         .trim()
 }

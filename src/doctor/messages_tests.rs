@@ -1,10 +1,10 @@
 use super::*;
 
 /// Texts that say nothing about storage.
-const OTHERS: &[(Place, &str)] = &[
-    (Place::Scheduling, "0/3 nodes are available: 3 Insufficient cpu."),
+const OTHERS: &[(MessageKind, &str)] = &[
+    (MessageKind::Scheduling, "0/3 nodes are available: 3 Insufficient cpu."),
     (
-        Place::Mount,
+        MessageKind::Mount,
         "MountVolume.SetUp failed for volume \"token\" : secret \"x\" not found",
     ),
 ];
@@ -23,28 +23,28 @@ fn samples() -> Vec<(Pattern, Vec<String>)> {
 
 #[test]
 fn each_pattern_finds_its_samples_and_no_other_pattern_does_so_before() {
-    for (Pattern { code, place, regex }, samples) in samples() {
+    for (Pattern { code, kind, regex }, samples) in samples() {
         assert!(!samples.is_empty(), "{regex} has no sample");
         for text in samples {
-            let is_found = match place {
-                Place::Log => find_log_line(code, &text).is_some(),
-                place => is_sign_of(code, place, &text),
+            let is_found = match kind {
+                MessageKind::Log => find_log_line(code, &text).is_some(),
+                kind => is_message_of(code, kind, &text),
             };
             assert!(is_found, "{code}: {text}");
         }
     }
-    for (place, text) in OTHERS {
-        assert_eq!(classify(*place, text), None, "{text}");
+    for (kind, text) in OTHERS {
+        assert_eq!(classify(*kind, text), None, "{text}");
     }
 }
 
 #[test]
 fn a_mount_message_names_its_export_or_reason() {
-    let named = |place, text| classify(place, text).and_then(|(_, named)| named);
+    let named = |kind, text| classify(kind, text).and_then(|(_, named)| named);
     let denied = "mount.nfs: access denied by server while mounting 10.0.0.1:/data";
-    assert_eq!(named(Place::Mount, denied).as_deref(), Some("10.0.0.1:/data"));
+    assert_eq!(named(MessageKind::Mount, denied).as_deref(), Some("10.0.0.1:/data"));
     let reason = "mount.nfs: Connection refused";
-    assert_eq!(named(Place::Mount, reason).as_deref(), Some("Connection refused"));
+    assert_eq!(named(MessageKind::Mount, reason).as_deref(), Some("Connection refused"));
 }
 
 #[test]

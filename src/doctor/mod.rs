@@ -61,7 +61,7 @@ pub struct Object {
 
 impl Object {
     /// An object of a namespace.
-    pub fn of(kind: &str, namespace: &str, name: &str) -> Self {
+    pub fn namespaced(kind: &str, namespace: &str, name: &str) -> Self {
         Self {
             kind: kind.to_owned(),
             namespace: Some(namespace.to_owned()),
@@ -70,7 +70,7 @@ impl Object {
     }
 
     /// An object of the cluster.
-    pub fn cluster(kind: &str, name: &str) -> Self {
+    pub fn cluster_scoped(kind: &str, name: &str) -> Self {
         Self {
             kind: kind.to_owned(),
             namespace: None,
@@ -98,7 +98,7 @@ impl Object {
 
     /// A kubectl command about the object, without its options: `kubectl -n web delete pvc data`. The names are quoted
     /// for a shell, `verb` is not.
-    pub(crate) fn kubectl(&self, verb: &str) -> String {
+    pub(crate) fn kubectl_command(&self, verb: &str) -> String {
         let name = format!("{verb} {} {}", self.short_kind(), shell_word(&self.name));
         match &self.namespace {
             Some(namespace) => format!("kubectl -n {} {name}", shell_word(namespace)),

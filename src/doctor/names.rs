@@ -5,14 +5,16 @@ use std::borrow::Borrow;
 /// The one name among `known` that `name` may be a typing mistake of; `None` if there are several or none. `name`
 /// itself is no such name, and one that is known twice counts once. It is a guess, which the user has to judge.
 pub fn find_closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let mut similar = known.into_iter().filter(|other| *other != name && is_slip(name, other));
+    let mut similar = known
+        .into_iter()
+        .filter(|other| *other != name && may_be_typing_mistake(name, other));
     let first = similar.next()?;
     similar.all(|other| other == first).then_some(first)
 }
 
 /// Whether the name of a provisioner or driver is probably one for NFS volumes: it contains `nfs`, in any case, or is
 /// `fuseim.pri/ifs`.
-pub fn sounds_like_nfs(name: &str) -> bool {
+pub fn has_nfs_in_name(name: &str) -> bool {
     name.to_lowercase().contains("nfs") || name == "fuseim.pri/ifs"
 }
 
@@ -21,7 +23,7 @@ pub fn sounds_like_nfs(name: &str) -> bool {
 ///
 /// Different names that belong together don't count: they differ in a whole word, a digit or a short word, as
 /// `nfs-prod` and `nfs-dev`, `nfs-1` and `nfs-2`, `nfs-ssd` and `nfs-hdd`, `fast` and `last`.
-fn is_slip(name: &str, other: &str) -> bool {
+fn may_be_typing_mistake(name: &str, other: &str) -> bool {
     let (name, other) = (name.to_lowercase(), other.to_lowercase());
     let (words, others) = (words_of(&name), words_of(&other));
     if words.concat() == others.concat() {

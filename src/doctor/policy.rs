@@ -67,7 +67,7 @@ fn refusal_of_code(code: &str) -> Option<&'static str> {
 
 /// The reason why `--fix` does not run a command line that is no [`Change`].
 fn refusal_of_command(command: &str) -> &'static str {
-    let contains = |signs: &[&str]| signs.iter().any(|sign| command.contains(sign));
+    let contains = |words: &[&str]| words.iter().any(|word| command.contains(word));
     match () {
         () if contains(&["SERVER", "/EXPORT", "=NAME"]) => "values are missing that only an administrator knows",
         () if contains(&["replace --force"]) => "it deletes an object and creates it again",

@@ -7,7 +7,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use super::Object;
 use super::facts::{Claim, Class, Container, Event, Facts, Lock, Log, Pod, Volume, Workload};
 use super::fix::Change;
-use super::names::sounds_like_nfs;
+use super::names::has_nfs_in_name;
 use crate::cluster::images;
 use crate::provisioner::DEFAULT_NAME;
 
@@ -87,7 +87,7 @@ fn recognize_provisioner(workload: &Workload) -> Option<Provisioner<'_>> {
     let container = workload.containers.iter().find(|container| container.may_provision())?;
     let image = &container.image;
     let kind = match () {
-        () if images::makes_directories(image) => ProvisionerKind::Subdir,
+        () if images::creates_directories(image) => ProvisionerKind::Subdir,
         () if images::is_nfsprov(image) => ProvisionerKind::Nfsprov,
         () if images::is_ganesha(image) => ProvisionerKind::Ganesha,
         () => ProvisionerKind::Other,
@@ -128,7 +128,7 @@ pub fn find_provisioners(facts: &Facts) -> Vec<Provisioner<'_>> {
     let known: Vec<&str> = found.iter().filter_map(|one| one.name).collect();
     names.sort_unstable();
     names.dedup();
-    names.retain(|name| !known.contains(name) && !is_other_storage(name) && !name.starts_with("kubernetes.io/"));
+    names.retain(|name| !known.contains(name) && !is_known_other_storage(name) && !name.starts_with("kubernetes.io/"));
     for name in names {
         let is_unknown = |workload: &&Workload| recognize_provisioner(workload).is_none();
         let others = facts.workloads.iter().filter(is_unknown);
@@ -153,7 +153,7 @@ fn recognize_by_mention<'a>(workload: &'a Workload, name: &'a str) -> Option<Pro
 
 /// Whether a name is that of a known provisioner of other storage than NFS, or of a CSI driver that does not sound like
 /// NFS.
-pub fn is_other_storage(name: &str) -> bool {
+pub fn is_known_other_storage(name: &str) -> bool {
     const OTHERS: [&str; 14] = [
         "ceph.com/rbd",
         "ceph.com/cephfs",
@@ -171,7 +171,7 @@ pub fn is_other_storage(name: &str) -> bool {
         "linstor.csi.linbit.com",
     ];
     let csi = name.split(['.', '/']).any(|label| label == "csi");
-    !sounds_like_nfs(name) && (is_in_tree(name) || OTHERS.contains(&name) || csi)
+    !has_nfs_in_name(name) && (is_in_tree(name) || OTHERS.contains(&name) || csi)
 }
 
 /// Whether a provisioner has created a volume, or written an event that it provisions one, since `since` or, with
@@ -194,7 +194,7 @@ pub fn has_failed(facts: &Facts, name: &str, since: Option<Timestamp>) -> bool {
 }
 
 /// Whether a class or a volume names this provisioner.
-pub fn is_named(facts: &Facts, name: &str) -> bool {
+pub fn is_in_class_or_volume(facts: &Facts, name: &str) -> bool {
     facts.classes.iter().any(|class| class.provisioner == name)
         || facts.volumes.iter().any(|volume| volume.is_provisioned_by(name))
 }
@@ -431,7 +431,7 @@ pub fn parent_directory(path: &str) -> String {
 /// The names of the NFS provisioners that are not scaled to zero, sorted, each once; they need not be ready.
 pub fn running_names(facts: &Facts) -> Vec<&str> {
     let mut running = find_provisioners(facts);
-    running.retain(|one| !one.is_scaled_to_zero() && (one.has_known_image() || one.name.is_some_and(sounds_like_nfs)));
+    running.retain(|one| !one.is_scaled_to_zero() && (one.has_known_image() || one.name.is_some_and(has_nfs_in_name)));
     let mut names: Vec<&str> = running.into_iter().filter_map(|one| one.name).collect();
     names.sort_unstable();
     names.dedup();

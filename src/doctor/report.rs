@@ -51,7 +51,7 @@ impl Report {
     pub fn unreachable(url: &str, why: &str) -> Self {
         let finding = Finding::new(
             "NFS001",
-            Object::cluster("Cluster", url),
+            Object::cluster_scoped("Cluster", url),
             format!("the API server does not answer: {why}"),
         )
         .with_evidence("the URL that was tried", url)
@@ -149,7 +149,7 @@ fn link_symptoms(facts: &Facts, findings: &mut [Finding]) {
     for symptom in findings.iter().filter(|finding| finding.is_symptom()) {
         for claim in pods.get(&symptom.object).into_iter().flat_map(|pod| &pod.claims) {
             let namespace = symptom.object.namespace.as_deref().unwrap_or_default();
-            let claim = Object::of("PersistentVolumeClaim", namespace, claim);
+            let claim = Object::namespaced("PersistentVolumeClaim", namespace, claim);
             waiting.entry(claim).or_default().push(symptom.object.clone());
         }
     }
@@ -174,12 +174,16 @@ fn collect_related(facts: &Facts, targets: &[Object]) -> HashSet<Object> {
     let pods = facts.pods.iter().filter(|pod| targets.contains(&pod.object()));
     let of_pods = pods.flat_map(|pod| {
         let claims = pod.claims.iter();
-        claims.map(|claim| Object::of("PersistentVolumeClaim", &pod.namespace, claim))
+        claims.map(|claim| Object::namespaced("PersistentVolumeClaim", &pod.namespace, claim))
     });
     let volumes = facts.volumes.iter().filter(|volume| targets.contains(&volume.object()));
     let of_volumes = volumes.filter_map(|volume| {
         let claim = volume.claim.as_ref()?;
-        Some(Object::of("PersistentVolumeClaim", &claim.namespace, &claim.name))
+        Some(Object::namespaced(
+            "PersistentVolumeClaim",
+            &claim.namespace,
+            &claim.name,
+        ))
     });
     wanted.extend(of_pods.chain(of_volumes).collect::<Vec<_>>());
     let claims: Vec<&Claim> = facts
@@ -189,7 +193,7 @@ fn collect_related(facts: &Facts, targets: &[Object]) -> HashSet<Object> {
         .collect();
     for claim in claims {
         if !claim.volume.is_empty() {
-            wanted.insert(Object::cluster("PersistentVolume", &claim.volume));
+            wanted.insert(Object::cluster_scoped("PersistentVolume", &claim.volume));
         }
         if let Some(class) = claim.class.as_deref().and_then(|class| facts.find_class(class)) {
             wanted.insert(class.object());
@@ -218,7 +222,7 @@ fn list_coverage(
     let (mut checked, mut skipped) = (Vec::new(), Vec::new());
     for entry in CATALOGUE.iter() {
         // Codes that only hosts show are checked only if --ssh names some.
-        if entry.needs == [entry::HOSTS] && facts.hosts.is_empty() && facts.knows(entry::HOSTS) {
+        if entry.needs == [entry::HOSTS] && facts.hosts.is_empty() && facts.was_read(entry::HOSTS) {
             continue;
         }
         let missing = entry.needs.iter().find_map(|what| Some((*what, *unread.get(what)?)));

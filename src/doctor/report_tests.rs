@@ -36,10 +36,10 @@ fn facts() -> Facts {
 
 /// A cause of a's, its pod's symptom, a warning, and another pod's symptom.
 fn found() -> Vec<Finding> {
-    let class = Object::cluster("StorageClass", "nfs");
+    let class = Object::cluster_scoped("StorageClass", "nfs");
     vec![
         Finding::new("NFS118", pod("p", "a").object(), "waits"),
-        Finding::new("NFS501", Object::cluster("PersistentVolume", "v"), "released"),
+        Finding::new("NFS501", Object::cluster_scoped("PersistentVolume", "v"), "released"),
         Finding::new("NFS201", class, "no provisioner").with_affected([claim("a").object()]),
         Finding::new("NFS118", pod("q", "b").object(), "waits"),
         Finding::new("NFS103", claim("b").object(), "no class"),
@@ -55,7 +55,7 @@ fn titles(report: &Report) -> Vec<String> {
 
 #[test]
 fn a_wrong_image_stands_above_missing_permissions() {
-    let deployment = |name: &str| Object::of("Deployment", "default", name);
+    let deployment = |name: &str| Object::namespaced("Deployment", "default", name);
     let found = vec![
         Finding::new("NFS206", deployment("p"), "may not"),
         Finding::new("NFS206", deployment("q"), "may not"),
@@ -101,7 +101,7 @@ fn a_report_on_one_object_has_only_related_findings() {
             pod("p", "a").object(),
             vec!["NFS201 storageclass/nfs", "NFS118 pod/p -n default"],
         ),
-        (Object::cluster("PersistentVolume", "v"), vec!["NFS501 pv/v"]),
+        (Object::cluster_scoped("PersistentVolume", "v"), vec!["NFS501 pv/v"]),
     ] {
         let found = found().into_iter().filter(|finding| {
             // b's class concerns b too; here it is out of the way.

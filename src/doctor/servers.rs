@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::Object;
 use super::facts::{Event, Facts, Volume};
-use super::messages::{self, Place};
+use super::messages::{self, MessageKind};
 use super::{names, provisioners};
 use crate::manifest::validate;
 
@@ -87,7 +87,7 @@ fn collect_exports(facts: &Facts) -> BTreeMap<(String, String), NamedExport> {
     }
     for class in &facts.classes {
         let parameter = |key: &str| class.parameters.get(key).cloned();
-        let nfs = names::sounds_like_nfs(&class.provisioner);
+        let nfs = names::has_nfs_in_name(&class.provisioner);
         // csi-driver-nfs has another key for the path.
         let path = parameter("path").or_else(|| parameter("share"));
         if let (true, Some(server), Some(path)) = (nfs, parameter("server"), path) {
@@ -114,7 +114,7 @@ pub fn exports_to_probe(facts: &Facts) -> Vec<(String, String)> {
 
 /// The scheduled, Pending pods with an event that a volume can't be mounted, by namespace and name of their claims.
 fn find_stuck_pods(facts: &Facts) -> HashMap<(&str, &str), Vec<Object>> {
-    let is_failure = |event: &&Event| messages::classify(Place::Mount, &event.message).is_some();
+    let is_failure = |event: &&Event| messages::classify(MessageKind::Mount, &event.message).is_some();
     let about: HashSet<&Object> = facts
         .events
         .iter()

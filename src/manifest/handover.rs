@@ -70,7 +70,7 @@ pub fn choose_deployment<'a>(deployments: &'a [Deployment], name: Option<&str>) 
         let images = pod.iter().flat_map(|pod| &pod.containers);
         images
             .filter_map(|container| container.image.as_deref())
-            .any(images::makes_directories)
+            .any(images::creates_directories)
     };
     let found: Vec<_> = deployments.iter().filter(runs_upstream).collect();
     match found[..] {

@@ -165,7 +165,7 @@ async fn prepare_edits(cluster: &Cluster, step: &Step<'_>, counts: &mut FixCount
                 return None;
             }
         };
-        match Edit::of(change, live) {
+        match Edit::from_change(change, live) {
             Ok(edit) => edits.push(edit),
             Err(NoChange::Unchanged) => {}
             Err(NoChange::Refused(why)) => {
@@ -206,7 +206,7 @@ fn show_step(step: &Step<'_>, edits: &[Edit], colour: Colour) {
 
 /// Prints the diff of an object with secrets masked.
 pub fn show_edit(edit: &Edit, colour: Colour) {
-    let (before, after) = edit.shown();
+    let (before, after) = edit.before_and_after();
     let (before, after) = (output::to_yaml(&before), after.as_ref().map(output::to_yaml));
     show_diff(&edit.object.title(), Some(&before), after.as_deref(), colour);
 }
@@ -236,7 +236,7 @@ async fn apply_edits(clusters: Clusters<'_>, edits: &[Edit], limit: Duration, co
             counts.failed += 1;
             return false;
         }
-        say(&format!("{} {}", edit.object.title(), edit.done()));
+        say(&format!("{} {}", edit.object.title(), edit.result_word()));
     }
     counts.applied += 1;
     true

@@ -52,7 +52,7 @@ pub async fn change_gate(job: &GateChange<'_>, stop: &mut StopSignals, counts: &
     let nodes = connect_all(job).await?;
     if let Some(note) = job
         .cluster
-        .and_then(|(_, facts)| note_missing_servers(facts, nodes.len()))
+        .and_then(|(_, facts)| missing_servers_note(facts, nodes.len()))
     {
         say(&note);
     }
@@ -110,7 +110,7 @@ pub async fn change_gate(job: &GateChange<'_>, stop: &mut StopSignals, counts: &
             *counts,
         )? {
             apply::apply(cluster, cluster, &edit, limit).await?;
-            say(&format!("{} {}", edit.object.title(), edit.done()));
+            say(&format!("{} {}", edit.object.title(), edit.result_word()));
         }
     }
     Ok(())
@@ -136,7 +136,7 @@ async fn connect_all(job: &GateChange<'_>) -> Result<Vec<Node>> {
 
 /// A note if the cluster has more server nodes than the `host_count` hosts of the command line; `None` also if its
 /// nodes were not read.
-fn note_missing_servers(facts: &Facts, host_count: usize) -> Option<String> {
+fn missing_servers_note(facts: &Facts, host_count: usize) -> Option<String> {
     let roles = ["control-plane", "master"].map(|role| format!("node-role.kubernetes.io/{role}"));
     let servers = facts
         .nodes
@@ -181,7 +181,7 @@ async fn edit_kubeadm_config(job: &GateChange<'_>, nodes: &[Node]) -> Result<Opt
     let Some((cluster, _)) = job.cluster.filter(|_| kubeadm) else {
         return Ok(None);
     };
-    let object = Object::of("ConfigMap", "kube-system", "kubeadm-config");
+    let object = Object::namespaced("ConfigMap", "kube-system", "kubeadm-config");
     let Some(live) = apply::read(cluster, &object).await? else {
         return Ok(None);
     };
@@ -195,5 +195,5 @@ async fn edit_kubeadm_config(job: &GateChange<'_>, nodes: &[Node]) -> Result<Opt
         patch: json!({"data": {"ClusterConfiguration": new}}),
     };
     // An unchanged object is no error.
-    Ok(Edit::of(&change, Some(live)).ok())
+    Ok(Edit::from_change(&change, Some(live)).ok())
 }

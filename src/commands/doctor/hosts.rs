@@ -224,7 +224,7 @@ pub async fn fix_hosts(
         if !confirm_change(options, "Make this change?", *counts)? {
             continue;
         }
-        match work.carry_out(host).await {
+        match work.apply_to_host(host).await {
             Ok(()) => {
                 say(&format!("{name}: changed"));
                 counts.applied += 1;
@@ -298,7 +298,7 @@ impl<'a> HostWork<'a> {
     }
 
     /// Runs the script or applies the plan; fails if a step failed or was not done.
-    async fn carry_out(self, host: &Host) -> Result<()> {
+    async fn apply_to_host(self, host: &Host) -> Result<()> {
         let outcomes = match self {
             Self::Script(script) => return run_change(host, script).await.map_err(Error::msg),
             Self::Plan {

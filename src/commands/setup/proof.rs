@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 use super::hosts::ConnectedHost;
 use crate::commands::host_run::{HostReport, Row, Status};
 use crate::doctor::explain;
-use crate::doctor::messages::{Place, classify};
+use crate::doctor::messages::{MessageKind, classify};
 use crate::export::{Attributes, Export, ExportError, Location, VolumePath, Wire, list_exports, never_interrupt};
 use crate::host::exports_file::DesiredExport;
 use crate::host::{Proof, Versions, last_words};
@@ -55,7 +55,7 @@ pub(super) async fn prove_on_client(proof: &Proof, connected: Option<&ConnectedH
                 ),
             ),
             Some((what, words)) => {
-                let cause = classify(Place::Mount, words).and_then(|(code, _)| explain::find_entry(code));
+                let cause = classify(MessageKind::Mount, words).and_then(|(code, _)| explain::find_entry(code));
                 let cause = cause.map_or_else(String::new, |entry| format!("; {}: {}", entry.code, entry.title));
                 Row::new(
                     "proof",

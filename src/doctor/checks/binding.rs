@@ -1,7 +1,7 @@
 //! Claims that lost their PV: NFS117 (PURE).
 
 use super::View;
-use super::commands::{create_lost_volume, placeholder_note};
+use super::commands::{lost_volume_command, placeholder_note};
 use crate::doctor::Finding;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Volume};
@@ -21,7 +21,7 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
 /// NFS117, with the command that creates the PV again, at the lost directory if that can be derived.
 fn describe_lost_claim(view: &View<'_>, claim: &Claim) -> Finding {
     let export = derive_lost_export(view, claim);
-    let command = create_lost_volume(claim, &claim.volume, export.as_ref());
+    let command = lost_volume_command(claim, &claim.volume, export.as_ref());
     let note = match export {
         Some(_) => {
             "this is the directory that the provisioner named after the claim: check that it exists; the PV is kept (Retain) when its claim is deleted"

@@ -3,25 +3,27 @@
 
 use super::View;
 use crate::doctor::facts::Claim;
-use crate::doctor::messages::{self, Place};
+use crate::doctor::messages::{self, MessageKind};
 use crate::doctor::{Confidence, Finding};
 
 /// The causes that the events of Pending claims name. Empty if both classes and PVs were read: then other checks tell.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
-    if view.facts.knows("storageclasses") && view.facts.knows("persistentvolumes") {
+    if view.facts.was_read("storageclasses") && view.facts.was_read("persistentvolumes") {
         return Vec::new();
     }
-    let claims = view.pending_claims().filter(|claim| !view.is_other_storage(claim));
+    let claims = view
+        .pending_claims()
+        .filter(|claim| !view.is_known_other_storage(claim));
     claims.filter_map(|claim| find_cause_in_events(view, claim)).collect()
 }
 
-/// The finding for the newest event about a claim that is a sign of one, as likely. `None` if there is no such event,
+/// The finding for the newest event about a claim that matches a pattern, as likely. `None` if there is no such event,
 /// or the claim or its class, as read, contradicts it.
 fn find_cause_in_events(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     let object = claim.object();
     let mut events = view.events_about(&object).iter();
     let (event, code, named) = events.find_map(|event| {
-        let (code, named) = messages::classify(Place::Binding, &event.message)?;
+        let (code, named) = messages::classify(MessageKind::Binding, &event.message)?;
         Some((event, code, named))
     })?;
     let class = claim.class.as_deref().unwrap_or_default();

@@ -2,11 +2,14 @@
 
 use serde_json::Value;
 
-use super::commands::{CLASS, MARK, choose_class, mark_default, recreate_claim, recreate_class, unmark_default};
+use super::commands::{
+    CLASS, DEFAULT_ANNOTATION, choose_class_command, mark_default_command, recreate_claim_command,
+    recreate_class_command, unmark_default_command,
+};
 use super::{Evidence, View, matches};
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Class};
-use crate::doctor::messages::{self, Place};
+use crate::doctor::messages::{self, MessageKind};
 use crate::doctor::names::{find_closest, list_names, shell_word};
 use crate::doctor::provisioners;
 use crate::doctor::{Finding, Severity, matching};
@@ -32,7 +35,7 @@ entries! {
 /// NFS105; the others only if both classes and PVs were read.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = find_two_default_classes(view).into_iter().collect();
-    if view.facts.knows("storageclasses") && view.facts.knows("persistentvolumes") {
+    if view.facts.was_read("storageclasses") && view.facts.was_read("persistentvolumes") {
         let claims = view.pending_claims().filter(|claim| claim.volume.is_empty());
         found.extend(claims.filter_map(|claim| find_missing_class(view, claim)));
         let classes = &view.facts.classes;
@@ -80,7 +83,7 @@ fn find_claim_without_class(view: &View<'_>, claim: &Claim) -> Option<Finding> {
             .with_all_evidence(view.last_event(&claim.object()))
             .with_all_evidence(near_misses)
     };
-    let recreation = recreate_claim(claim, &Value::Null);
+    let recreation = recreate_claim_command(claim, &Value::Null);
     if let Some(default) = default {
         let cause = format!(
             "the claim names no class, and was created before {} became the default; Kubernetes {} does not change such claims",
@@ -101,11 +104,11 @@ fn find_claim_without_class(view: &View<'_>, claim: &Claim) -> Option<Finding> {
             "the class needs a provisioner: nfsprov provision --watch, or nfsprov create provisioner".to_owned(),
         ),
         [only] => (
-            mark_default(only),
+            mark_default_command(only),
             format!("claims that name no class get {only} from then on"),
         ),
         many => (
-            mark_default(CLASS),
+            mark_default_command(CLASS),
             format!(
                 "put the class that is to be the default in place of {CLASS}: one of {}",
                 list_names(many)
@@ -138,7 +141,7 @@ fn describe_missing_class(view: &View<'_>, claim: &Claim, name: &str) -> Finding
         None => String::new(),
     };
     finding.with_command(
-        choose_class(claim),
+        choose_class_command(claim),
         format!(
             "{meant}put the class that is meant in place of {CLASS}, or create class {name}; the claim is Pending and has no data"
         ),
@@ -186,7 +189,7 @@ fn find_useless_class(view: &View<'_>, class: &Class) -> Option<Finding> {
         }
     };
     Some(finding.with_command(
-        recreate_class(class, provisioner),
+        recreate_class_command(class, provisioner),
         format!(
             "a class' provisioner can't be edited; the class is created again for {provisioner}; existing volumes are not affected"
         ),
@@ -212,7 +215,7 @@ fn find_two_default_classes(view: &View<'_>) -> Option<Finding> {
     };
     let others = if names.len() == 1 { "" } else { " and others" };
     let mut events = view.facts.events.iter().rev();
-    let refusal = events.find(|event| messages::is_sign_of("NFS105", Place::Creation, &event.message));
+    let refusal = events.find(|event| messages::is_message_of("NFS105", MessageKind::Creation, &event.message));
     let cause = format!(
         "{}{others} and {} are both the default class: {effect}",
         oldest.name, newest.name
@@ -221,12 +224,12 @@ fn find_two_default_classes(view: &View<'_>) -> Option<Finding> {
         Finding::new("NFS105", oldest.object(), cause)
             .with_severity(severity)
             .with_evidence(
-                format!("annotation {MARK}"),
+                format!("annotation {DEFAULT_ANNOTATION}"),
                 format!("true on {}, {}", names.join(", "), newest.name),
             )
             .with_all_evidence(refusal.map(|event| event.evidence()))
             .with_command(
-                unmark_default(&names),
+                unmark_default_command(&names),
                 format!("keeps {}, the newest{k3s}", newest.name),
             ),
     )

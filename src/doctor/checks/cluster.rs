@@ -40,7 +40,7 @@ pub fn distribution(facts: &Facts) -> &'static str {
         ("-gke.", "GKE"),
         ("+k0s", "k0s"),
     ];
-    let by_version = named.into_iter().find(|(sign, _)| version.contains(sign));
+    let by_version = named.into_iter().find(|(part, _)| version.contains(part));
     match by_version {
         Some((_, name)) => name,
         None if facts.nodes.iter().any(|node| node.kubeadm) => "kubeadm",
@@ -52,7 +52,7 @@ pub fn distribution(facts: &Facts) -> &'static str {
 fn describe_version(facts: &Facts) -> Finding {
     let name = distribution(facts);
     let cause = format!("{name} {}", facts.version);
-    Finding::new("NFS003", Object::cluster("Cluster", name), cause).with_evidence("/version", &facts.version)
+    Finding::new("NFS003", Object::cluster_scoped("Cluster", name), cause).with_evidence("/version", &facts.version)
 }
 
 /// NFS004, certain: the controller manager's Lease has not been renewed for a minute. `None` without such a Lease, or
@@ -70,8 +70,8 @@ fn find_expired_controller_lease(view: &View<'_>) -> Option<Finding> {
 
 /// NFS004, likely: claims have been Pending for more than ten minutes without an event, and none of `found`, the
 /// findings of all checks, names them. `None` if events were not read.
-pub fn find_silent_controller_manager(view: &View<'_>, found: &[Finding]) -> Option<Finding> {
-    if !view.facts.knows("events") {
+pub fn find_idle_controller_manager(view: &View<'_>, found: &[Finding]) -> Option<Finding> {
+    if !view.facts.was_read("events") {
         return None;
     }
     let explained: HashSet<&Object> = found
@@ -96,7 +96,7 @@ pub fn find_silent_controller_manager(view: &View<'_>, found: &[Finding]) -> Opt
 fn build_controller_manager_finding(why: &str) -> Finding {
     Finding::new(
         "NFS004",
-        Object::cluster("Cluster", "kube-controller-manager"),
+        Object::cluster_scoped("Cluster", "kube-controller-manager"),
         format!("the kube-controller-manager does not work: {why}"),
     )
     .with_same_cause("kube-controller-manager")

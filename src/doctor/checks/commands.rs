@@ -21,8 +21,8 @@ const NEW_DIRECTORY: &str = "/EXPORT/NEW-DIRECTORY";
 pub const CLASS: &str = "CLASS";
 
 /// The annotations that mark a class as the default.
-pub const MARK: &str = "storageclass.kubernetes.io/is-default-class";
-const OLD_MARK: &str = "storageclass.beta.kubernetes.io/is-default-class";
+pub const DEFAULT_ANNOTATION: &str = "storageclass.kubernetes.io/is-default-class";
+const OLD_DEFAULT_ANNOTATION: &str = "storageclass.beta.kubernetes.io/is-default-class";
 
 /// A name from an object or event as an argument; `NAME` if no object can have it, as with one that begins with `-`.
 pub fn object_argument(name: &str) -> String {
@@ -31,54 +31,57 @@ pub fn object_argument(name: &str) -> String {
 
 /// The command that deletes a claim, which must hold nothing, and creates it again with the merge patch `change`; null
 /// changes nothing.
-pub fn recreate_claim(claim: &Claim, change: &Value) -> String {
-    let get = format!("{} -o json", claim.object().kubectl("get"));
+pub fn recreate_claim_command(claim: &Claim, change: &Value) -> String {
+    let get = format!("{} -o json", claim.object().kubectl_command("get"));
     let mut change = change.clone();
-    if claim.annotated && change.pointer("/spec/storageClassName").is_some() {
+    if claim.has_class_annotation && change.pointer("/spec/storageClassName").is_some() {
         // It would be the stronger one.
         change["metadata"] = json!({"annotations": {"volume.beta.kubernetes.io/storage-class": null}});
     }
     match change.is_null() {
         true => format!("{get} | kubectl replace --force -f -"),
-        false => format!("{get} | {} | kubectl replace --force -f -", patch_locally(&change)),
+        false => format!(
+            "{get} | {} | kubectl replace --force -f -",
+            local_patch_command(&change)
+        ),
     }
 }
 
-/// As [`recreate_claim`], with a class that the user has to name first: pasted unchanged, it ends before it deletes
-/// anything.
-pub fn choose_class(claim: &Claim) -> String {
-    let command = recreate_claim(claim, &json!({"spec": {"storageClassName": CLASS}}));
+/// As [`recreate_claim_command`], with a class that the user has to name first: pasted unchanged, it ends before it
+/// deletes anything.
+pub fn choose_class_command(claim: &Claim) -> String {
+    let command = recreate_claim_command(claim, &json!({"spec": {"storageClassName": CLASS}}));
     let command = command.replace(&format!("\"{CLASS}\""), "\"'\"$class\"'\"");
     format!("class={CLASS}; kubectl get storageclass \"$class\" && {command}")
 }
 
 /// The command that deletes a class and creates it again with another provisioner, a field that can't be edited.
-pub fn recreate_class(class: &Class, provisioner: &str) -> String {
+pub fn recreate_class_command(class: &Class, provisioner: &str) -> String {
     let (get, patch) = (
-        class.object().kubectl("get"),
-        patch_locally(&json!({"provisioner": provisioner})),
+        class.object().kubectl_command("get"),
+        local_patch_command(&json!({"provisioner": provisioner})),
     );
     format!("{get} -o json | {patch} | kubectl replace --force -f -")
 }
 
 /// The command that marks a class as the default; other classes that are marked stay so.
-pub fn mark_default(class: &str) -> String {
+pub fn mark_default_command(class: &str) -> String {
     format!(
-        "kubectl annotate storageclass {} {MARK}=true --overwrite",
+        "kubectl annotate storageclass {} {DEFAULT_ANNOTATION}=true --overwrite",
         shell_word(class)
     )
 }
 
 /// The command that marks classes as not the default, and removes the older mark.
-pub fn unmark_default(names: &[&str]) -> String {
+pub fn unmark_default_command(names: &[&str]) -> String {
     let words: Vec<_> = names.iter().map(|name| shell_word(name)).collect();
     format!(
-        "kubectl annotate storageclass {} {MARK}=false {OLD_MARK}- --overwrite",
+        "kubectl annotate storageclass {} {DEFAULT_ANNOTATION}=false {OLD_DEFAULT_ANNOTATION}- --overwrite",
         words.join(" ")
     )
 }
 
-pub fn create_class(name: &str, provisioner: &str) -> String {
+pub fn create_class_command(name: &str, provisioner: &str) -> String {
     format!(
         "nfsprov create storageclass {} --provisioner {} --apply",
         shell_word(name),
@@ -88,7 +91,7 @@ pub fn create_class(name: &str, provisioner: &str) -> String {
 
 /// The `create provisioner` command that serves a class: nfs-subdir-external-provisioner, or nfsprov if only that can
 /// serve it. Server and path are placeholders if the cluster doesn't tell them.
-pub fn create_provisioner(facts: &Facts, class: &Class) -> String {
+pub fn create_provisioner_command(facts: &Facts, class: &Class) -> String {
     let name = &class.provisioner;
     // What the other one does not know of, or can't be called.
     let own = ["server", "path", "dirMode", "dirUid", "dirGid"];
@@ -127,7 +130,7 @@ fn object_name(name: &str) -> String {
 }
 
 /// A `kubectl patch --local` command, which merges `change` into the object on its standard input.
-fn patch_locally(change: &Value) -> String {
+fn local_patch_command(change: &Value) -> String {
     format!(
         "kubectl patch --local -f - --type merge -p {} -o json",
         shell_word(&change.to_string())
@@ -136,24 +139,24 @@ fn patch_locally(change: &Value) -> String {
 
 /// The command that creates a PV `name` for a claim, and the note of this fix. Server and directory are placeholders,
 /// because every directory known from the cluster already holds data.
-pub fn create_new_volume(claim: &Claim, name: &str) -> (String, String) {
+pub fn new_volume_command_and_note(claim: &Claim, name: &str) -> (String, String) {
     let note = format!(
         "put your NFS server and a directory in place of {SERVER} and {NEW_DIRECTORY}; the directory must exist on the \
          server and belong to the new PV alone: pods that use the PV can read and change everything in it"
     );
-    (create_volume(claim, name, SERVER, NEW_DIRECTORY), note)
+    (create_volume_command(claim, name, SERVER, NEW_DIRECTORY), note)
 }
 
 /// The command that creates a PV `name` for a claim, at `place`: server and path of the claim's own lost PV. Without
 /// them it has placeholders.
-pub fn create_lost_volume(claim: &Claim, name: &str, place: Option<&(String, String)>) -> String {
+pub fn lost_volume_command(claim: &Claim, name: &str, place: Option<&(String, String)>) -> String {
     let (server, path) = place.map_or((SERVER, PATH), |(server, path)| (server, path));
-    create_volume(claim, name, server, path)
+    create_volume_command(claim, name, server, path)
 }
 
 /// The `create pv` command for a volume that fits a claim, except for `matchExpressions` of its selector. An invalid
 /// `name` becomes `NAME`.
-fn create_volume(claim: &Claim, name: &str, server: &str, path: &str) -> String {
+fn create_volume_command(claim: &Claim, name: &str, server: &str, path: &str) -> String {
     let mut command = format!(
         "nfsprov create pv {} --server {} --path {} --size {}",
         object_argument(name),
@@ -187,7 +190,7 @@ pub fn placeholder_note(command: &str) -> &'static str {
 
 /// The `provision --watch` command that serves a provisioner's name from the administrator's machine. Server and path
 /// are placeholders if the cluster doesn't tell them.
-pub fn run_provisioner(facts: &Facts, name: &str) -> String {
+pub fn run_provisioner_command(facts: &Facts, name: &str) -> String {
     let known = provisioners::served_export(facts, name);
     let (server, path) = known.unwrap_or_else(|| (SERVER.to_owned(), PATH.to_owned()));
     format!(

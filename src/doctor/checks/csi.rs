@@ -17,7 +17,7 @@ entries! {
 
 /// Empty if classes or CSIDrivers were not read.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
-    if !view.facts.knows("storageclasses") || !view.facts.knows("csidrivers") {
+    if !view.facts.was_read("storageclasses") || !view.facts.was_read("csidrivers") {
         return Vec::new();
     }
     let classes = view.facts.classes.iter().filter(|class| class.provisioner == NFS_CSI);
@@ -49,7 +49,7 @@ fn find_missing_driver(view: &View<'_>, class: &Class) -> Option<Finding> {
     let is_there = candidates
         .iter()
         .any(|provisioner| provisioner.kind == ProvisionerKind::CsiController);
-    if is_there || waiting.is_empty() || !view.facts.knows("deployments") {
+    if is_there || waiting.is_empty() || !view.facts.was_read("deployments") {
         return None;
     }
     // It may run under another name, or outside the cluster.
@@ -77,10 +77,10 @@ fn find_node_without_driver(view: &View<'_>) -> Option<Finding> {
     };
     let is_stuck = |pod: &&Pod| pod.phase == "Pending" && !pod.node.is_empty() && !has_driver(&pod.node);
     let stuck: Vec<&Pod> = view.facts.pods.iter().filter(is_stuck).filter(uses_driver).collect();
-    let node = &stuck.first().filter(|_| view.facts.knows("csinodes"))?.node;
+    let node = &stuck.first().filter(|_| view.facts.was_read("csinodes"))?.node;
     let evidence = Evidence::new(format!("CSINode {node}"), format!("no driver {NFS_CSI}"));
     let description = describe_unregistered_driver(view, node, view.facts.find_node(node));
-    let finding = description.into_finding("NFS211", Object::cluster("Node", node), evidence);
+    let finding = description.into_finding("NFS211", Object::cluster_scoped("Node", node), evidence);
     let on_node = stuck.iter().filter(|pod| pod.node == *node);
     Some(finding.with_affected(on_node.map(|pod| pod.object())))
 }

@@ -62,7 +62,7 @@ pub fn earlier_volumes_of<'a>(facts: &Facts, claim: &Claim, listed: &'a [Earlier
     let is_gone = |volume: &&EarlierVolume| facts.volumes.iter().all(|other| other.name != volume.name);
     let mut found: Vec<&EarlierVolume> = listed
         .iter()
-        .filter(|volume| was_of(volume, claim))
+        .filter(|volume| belonged_to(volume, claim))
         .filter(is_gone)
         .collect();
     // Data that was not archived was not meant to be deleted.
@@ -71,7 +71,7 @@ pub fn earlier_volumes_of<'a>(facts: &Facts, claim: &Claim, listed: &'a [Earlier
 }
 
 /// Whether a volume belonged to a claim: by its default directory's or archive's name, else by its record.
-fn was_of(volume: &EarlierVolume, claim: &Claim) -> bool {
+fn belonged_to(volume: &EarlierVolume, claim: &Claim) -> bool {
     let default = format!("{}-{}-{}", claim.namespace, claim.name, volume.name);
     match &volume.named_after {
         Some(name) => *name == default,
@@ -105,7 +105,7 @@ fn find_earlier_data(served: &Served<'_>, earlier: &[&EarlierVolume], listing: &
     );
     let call = format!("an NFS call to {export} from this machine");
     let volumes = earlier.iter().take(SHOWN);
-    let delete = claim.object().kubectl("delete");
+    let delete = claim.object().kubectl_command("delete");
     let note = format!(
         "look at the data first; then delete the claim with the empty directory, since a claim keeps its volume: {delete}"
     );

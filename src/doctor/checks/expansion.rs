@@ -60,8 +60,8 @@ fn expansion_finding(view: &View<'_>, claim: &Claim, volume: &Volume, why: &str)
 }
 
 /// The command that allows or forbids the expansion of a class' claims.
-fn allow_expansion(class: &Class, is_allowed: bool) -> String {
-    let patch = class.object().kubectl("patch");
+fn allow_expansion_command(class: &Class, is_allowed: bool) -> String {
+    let patch = class.object().kubectl_command("patch");
     format!("{patch} -p '{{\"allowVolumeExpansion\":{is_allowed}}}'")
 }
 
@@ -74,7 +74,7 @@ fn describe_obstacle(view: &View<'_>, claim: &Claim, volume: &Volume) -> Finding
         let finding = finding(&format!("class {} does not allow expansion", volume.class));
         return match class {
             Some(class) => finding.with_command(
-                allow_expansion(class, true),
+                allow_expansion_command(class, true),
                 "so that its provisioner expands claims of the class; it needs permission to patch persistentvolumeclaims/status",
             ),
             None => finding.with_advice("create the class again, with allowVolumeExpansion: true"),
@@ -91,7 +91,10 @@ fn describe_obstacle(view: &View<'_>, claim: &Claim, volume: &Volume) -> Finding
         return finding(&format!(
             "service account {account} may not patch persistentvolumeclaims/status"
         ))
-        .with_command(rights::grant_expansion(provisioner), rights::grant_note(provisioner));
+        .with_command(
+            rights::grant_expansion_command(provisioner),
+            rights::grant_note(provisioner),
+        );
     }
     let failure = view.find_event(&claim.object(), |event| {
         event.reason == "VolumeResizeFailed" && provisioners::is_written_by(event, name)
@@ -116,7 +119,7 @@ fn describe_unexpandable(view: &View<'_>, claim: &Claim, volume: &Volume) -> Fin
     let room = "its pods can already use all the space of the export, unless the server has a quota for the directory";
     match view.facts.find_class(&volume.class).filter(|class| class.is_expandable) {
         Some(class) => finding.with_command(
-            allow_expansion(class, false),
+            allow_expansion_command(class, false),
             format!("so that the API server refuses such a change; {room}"),
         ),
         None => finding.with_advice(room),

@@ -4,7 +4,7 @@ use super::View;
 use super::mounts::{classify_mount, find_provisioner_failure};
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Event};
-use crate::doctor::messages::{self, Place};
+use crate::doctor::messages::{self, MessageKind};
 use crate::doctor::provisioners;
 use crate::doctor::{Confidence, Finding};
 
@@ -19,7 +19,9 @@ entries! {
 
 /// Only Pending claims that may be for NFS.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
-    let claims = view.pending_claims().filter(|claim| !view.is_other_storage(claim));
+    let claims = view
+        .pending_claims()
+        .filter(|claim| !view.is_known_other_storage(claim));
     claims.filter_map(|claim| find_failure(view, claim)).collect()
 }
 
@@ -42,13 +44,13 @@ fn find_failure(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     let event = find_newest_failure(view, claim)?;
     let text = &event.message;
     let why = &messages::extract_root_error(text);
-    let sign = messages::classify(Place::Provisioning, text);
+    let matched = messages::classify(MessageKind::Provisioning, text);
     let finding = |code, cause: &str, note| {
         Finding::new(code, claim.object(), cause)
             .with_all_evidence([event.evidence()])
             .with_advice(note)
     };
-    let found = match sign {
+    let found = match matched {
         Some(("NFS109", _)) if claim.requirements.selector.is_some() => return None,
         // What the claim asks for is a matter of the claim.
         Some(("NFS110" | "NFS125" | "NFS126", _)) => return None,
@@ -109,7 +111,7 @@ const ADVICE: [(&[&str], &str); 6] = [
     ),
     (
         &["input/output error"],
-        "the NFS server itself failed, or a soft mount gave up on it: see its log and its disks, and its quota; the provisioner retries by itself",
+        "the NFS server itself failed, or a soft mount timed out: see its log and its disks, and its quota; the provisioner retries by itself",
     ),
     (
         &["getting NFS server IP", "SERVICE_NAME"],
@@ -123,7 +125,7 @@ const ADVICE: [(&[&str], &str); 6] = [
 
 /// The advice for an error's text; to read the log if none is known.
 fn advise_on_error(why: &str) -> &'static str {
-    let is_met = |(signs, _): &&(&[&str], &'static str)| signs.iter().any(|sign| why.contains(sign));
+    let is_met = |(phrases, _): &&(&[&str], &'static str)| phrases.iter().any(|phrase| why.contains(phrase));
     let row = ADVICE.iter().find(is_met);
     row.map_or("see the provisioner's log; it retries by itself", |(_, advice)| advice)
 }

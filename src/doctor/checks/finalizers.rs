@@ -96,7 +96,7 @@ pub fn find_blocking(
              removing its finalizer can lose data that it has not copied yet, or leave storage behind that is never deleted",
         ),
         false => finding.with_command(
-            remove_finalizers(object, &ownerless),
+            remove_finalizers_command(object, &ownerless),
             "removes only the finalizer whose owner no longer exists; whatever that owner would have cleaned up stays",
         ),
     })
@@ -104,7 +104,7 @@ pub fn find_blocking(
 
 /// The command that removes finalizers by their index. It fails and removes none if one of them is not at its index any
 /// more; others, also newer ones, stay.
-fn remove_finalizers(object: &Object, holders: &[&Holder<'_>]) -> String {
+fn remove_finalizers_command(object: &Object, holders: &[&Holder<'_>]) -> String {
     // From behind, so that the places before stay the same.
     let steps = holders.iter().rev().flat_map(|holder| {
         let path = format!("/metadata/finalizers/{}", holder.index);
@@ -116,7 +116,7 @@ fn remove_finalizers(object: &Object, holders: &[&Holder<'_>]) -> String {
     let patch = serde_json::Value::from_iter(steps);
     format!(
         "{} --type json -p {}",
-        object.kubectl("patch"),
+        object.kubectl_command("patch"),
         shell_word(&patch.to_string())
     )
 }
@@ -131,12 +131,12 @@ fn find_owner(view: &View<'_>, object: &Object, finalizer: &str, provisioner: Op
         let is_driver = |name: &String| name.replace('.', "-") == driver || name == driver;
         let on_nodes = view.facts.csi_nodes.iter().flat_map(|(_, drivers)| drivers);
         let present = view.facts.csi_drivers.iter().chain(on_nodes).any(is_driver);
-        let known = view.facts.knows("csidrivers") && view.facts.knows("csinodes");
+        let known = view.facts.was_read("csidrivers") && view.facts.was_read("csinodes");
         return (known && !present).then(|| (Owner::Gone, format!("whose CSI driver {driver} is not installed")));
     }
     if PROVISIONER_FINALIZERS.contains(&finalizer) {
         let name = provisioner?;
-        let is_gone = view.facts.knows("deployments") && view.is_deleter_gone(object, name);
+        let is_gone = view.facts.was_read("deployments") && view.is_deleter_gone(object, name);
         return is_gone.then(|| (Owner::Gone, format!("whose provisioner {name} does not run any more")));
     }
     let Some((domain, _)) = finalizer.split_once('/') else {

@@ -7,7 +7,7 @@ use crate::doctor::Finding;
 use crate::doctor::Severity;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Pod};
-use crate::doctor::messages::{self, Place};
+use crate::doctor::messages::{self, MessageKind};
 
 entries! {
     "NFS115" Info [CLAIMS, CLASSES] "waiting for its first pod",
@@ -64,7 +64,7 @@ fn describe_pod_with_node(claim: &Claim, pod: &Pod) -> Finding {
 /// NFS115: an error with the scheduler's message if the pod, more than a minute old, is unschedulable for other reasons
 /// than its claims; else an info.
 fn describe_unscheduled_pod(view: &View<'_>, claim: &Claim, pod: &Pod) -> Finding {
-    let is_about_claims = messages::classify(Place::Scheduling, &pod.unschedulable).is_some();
+    let is_about_claims = messages::classify(MessageKind::Scheduling, &pod.unschedulable).is_some();
     let condition = pod
         .scheduling_evidence()
         .filter(|_| !is_about_claims && view.has_elapsed(pod.created, SCHEDULING));

@@ -16,7 +16,7 @@ use crate::host::exports_file::{DesiredExport, parse_listing};
 const READ: u32 = 0o444;
 const PASS: u32 = 0o111;
 
-// The rows of the other findings stand beside the checks that find the same by other signs.
+// The rows of the other findings stand beside the checks that find the same by other evidence.
 entries! {
     "NFS421" Error [HOSTS] "a mount on the node hangs",
         "Processes on the node wait in NFS calls that do not return: the server of a mount is down or can't be reached. A hard mount waits until the server is back, and the processes then continue by themselves. The doctor reads only /proc, and no path on a mount, and only on hosts that --ssh names.";
@@ -42,8 +42,8 @@ pub fn find_host_of_node<'a>(view: &View<'a>, node: &str) -> Option<&'a str> {
 fn object_of(view: &View<'_>, host: &HostSeen) -> Object {
     let name = &host.facts.hostname;
     match view.facts.find_node(name) {
-        Some(_) => Object::cluster("Node", name),
-        None => Object::cluster("Host", &host.target),
+        Some(_) => Object::cluster_scoped("Node", name),
+        None => Object::cluster_scoped("Host", &host.target),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::commands::{create_new_volume, recreate_claim};
+use super::commands::{new_volume_command_and_note, recreate_claim_command};
 use super::{Evidence, View};
 use crate::cluster::quantity;
 use crate::doctor::entry::entries;
@@ -43,7 +43,7 @@ entries! {
 
 /// Empty if PVs or classes were not read.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
-    if !view.facts.knows("persistentvolumes") || !view.facts.knows("storageclasses") {
+    if !view.facts.was_read("persistentvolumes") || !view.facts.was_read("storageclasses") {
         return Vec::new();
     }
     let claims = view.pending_claims();
@@ -101,7 +101,7 @@ fn describe_missing_volume(view: &View<'_>, claim: &Claim) -> Finding {
             "did you mean {meant}? Then create the claim again with that volumeName: it is Pending and has no data"
         ));
     }
-    let (command, note) = create_new_volume(claim, &claim.volume);
+    let (command, note) = new_volume_command_and_note(claim, &claim.volume);
     finding.with_command(command, note)
 }
 
@@ -121,7 +121,7 @@ fn find_static_mismatch(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     if !view.may_be_nfs(matching::class_of(claim)) {
         return Some(describe_no_fit(view, claim, &others).with_advice(OTHER_STORAGE));
     }
-    let (command, note) = create_new_volume(claim, &format!("{}-{}", claim.namespace, claim.name));
+    let (command, note) = new_volume_command_and_note(claim, &format!("{}-{}", claim.namespace, claim.name));
     Some(describe_no_fit(view, claim, &nfs).with_command(command, note))
 }
 
@@ -203,7 +203,7 @@ fn find_dynamic_mismatch(view: &View<'_>, claim: &Claim) -> Option<Finding> {
             .with_field("spec.selector", "set")
             .with_all_evidence(view.last_event(&claim.object()))
             .with_command(
-                recreate_claim(claim, &json!({"spec": {"selector": null}})),
+                recreate_claim_command(claim, &json!({"spec": {"selector": null}})),
                 "the claim is created again without its selector; it is Pending and has no data",
             ),
     )
@@ -217,7 +217,7 @@ fn got_default_instead(view: &View<'_>, claim: &Claim, volume: &Volume) -> bool 
     let is_shared = claim.requirements.modes.iter().any(|mode| mode == "ReadWriteMany");
     let is_free = volume.claim.is_none() && volume.class.is_empty();
     is_default
-        && view.is_other_storage(claim)
+        && view.is_known_other_storage(claim)
         && is_shared
         && is_free
         && volume.capacity == Some(claim.requirements.bytes)
@@ -263,7 +263,7 @@ fn describe_mismatch(
 fn add_fix_for_mismatch(claim: &Claim, volume: &Volume, mismatch: &Mismatch, finding: Finding) -> Finding {
     const HAS_NO_DATA: &str = "the claim is Pending and has no data";
     let suggest_another_volume = |finding: Finding| {
-        let (command, note) = create_new_volume(claim, &format!("{}-{}", claim.namespace, claim.name));
+        let (command, note) = new_volume_command_and_note(claim, &format!("{}-{}", claim.namespace, claim.name));
         finding.with_command(command, note)
     };
     // The fixes below are for NFS only, which enforces no size, has all access modes and `nfsprov release`.
@@ -276,7 +276,7 @@ fn add_fix_for_mismatch(claim: &Claim, volume: &Volume, mismatch: &Mismatch, fin
     };
     match mismatch {
         Mismatch::Class => finding.with_command(
-            recreate_claim(claim, &json!({"spec": {"storageClassName": volume.class}})),
+            recreate_claim_command(claim, &json!({"spec": {"storageClassName": volume.class}})),
             format!("the claim gets the PV's class; {HAS_NO_DATA}"),
         ),
         Mismatch::Size => finding.with_change(
@@ -298,13 +298,13 @@ fn add_fix_for_mismatch(claim: &Claim, volume: &Volume, mismatch: &Mismatch, fin
                     finding.with_change(Change::Label { object, labels }, "")
                 }
                 false => finding.with_command(
-                    recreate_claim(claim, &json!({"spec": {"selector": null}})),
+                    recreate_claim_command(claim, &json!({"spec": {"selector": null}})),
                     format!("the claim is created again without its selector; {HAS_NO_DATA}"),
                 ),
             }
         }
         Mismatch::VolumeMode => finding.with_command(
-            recreate_claim(claim, &json!({"spec": {"volumeMode": volume.volume_mode}})),
+            recreate_claim_command(claim, &json!({"spec": {"volumeMode": volume.volume_mode}})),
             format!("NFS stores files, not blocks; {HAS_NO_DATA}"),
         ),
         Mismatch::OtherUid => finding.with_change(
@@ -312,7 +312,7 @@ fn add_fix_for_mismatch(claim: &Claim, volume: &Volume, mismatch: &Mismatch, fin
             "the claim gets the PV with the data of the earlier claim of the same name",
         ),
         Mismatch::Claimed | Mismatch::Released if !claim.volume.is_empty() => finding.with_command(
-            recreate_claim(claim, &json!({"spec": {"volumeName": null}})),
+            recreate_claim_command(claim, &json!({"spec": {"volumeName": null}})),
             format!("the claim may have any PV that fits; {HAS_NO_DATA}"),
         ),
         Mismatch::Released => finding.with_command(

@@ -39,7 +39,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use super::entry::Entry;
 use super::facts::{Claim, Event, Facts, Pod, Volume};
 use super::matching::{self, Candidate};
-use super::messages::{self, Place};
+use super::messages::{self, MessageKind};
 use super::provisioners::{self, Provisioner};
 use super::{Evidence, Finding, Object, policy};
 
@@ -136,7 +136,7 @@ pub(crate) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// Indexes `facts`, whose lists have to be complete and their events sorted (`Facts::complete`).
+    /// Indexes `facts`, whose lists have to be complete and their events sorted (`Facts::complete_snapshot`).
     pub fn new(facts: &'a Facts, now: Timestamp) -> Self {
         let mut events: HashMap<&Object, Vec<&Event>> = HashMap::new();
         // Newest first.
@@ -184,7 +184,7 @@ impl<'a> View<'a> {
     /// Whether nothing has shown for 30 s that a provisioner serves the name `name`, so that its released volumes are
     /// not deleted. The answer is kept.
     pub fn is_abandoned(&self, name: &str) -> bool {
-        /// A provisioner deletes a released volume at once, so that older signs don't count.
+        /// A provisioner deletes a released volume at once, so that older evidence doesn't count.
         const ALIVE: SignedDuration = SignedDuration::from_secs(30);
         if let Some(known) = self.abandoned.borrow().get(name) {
             return *known;
@@ -222,13 +222,13 @@ impl<'a> View<'a> {
 
     /// Whether a claim is for storage of another kind than NFS, by its volume, else by its class; false if neither
     /// tells.
-    pub fn is_other_storage(&self, claim: &Claim) -> bool {
+    pub fn is_known_other_storage(&self, claim: &Claim) -> bool {
         if let Some(volume) = self.find_volume(&claim.volume) {
             return !volume.is_nfs();
         }
         let name = matching::class_of(claim);
         match self.facts.find_class(name) {
-            Some(class) if provisioners::is_other_storage(&class.provisioner) => true,
+            Some(class) if provisioners::is_known_other_storage(&class.provisioner) => true,
             Some(class) if class.provisioner != "kubernetes.io/no-provisioner" => false,
             _ => !name.is_empty() && !self.may_be_nfs(name),
         }
@@ -289,9 +289,9 @@ impl<'a> View<'a> {
         events.find(|event| is_wanted(event)).copied()
     }
 
-    /// The newest event about an object that is a sign of the finding `code`, by the patterns of `place`.
-    pub fn find_sign(&self, object: &Object, code: &str, place: Place) -> Option<&'a Event> {
-        self.find_event(object, |event| messages::is_sign_of(code, place, &event.message))
+    /// The newest event about an object whose message matches a pattern of the finding `code` and of this kind.
+    pub fn find_event_of(&self, object: &Object, code: &str, kind: MessageKind) -> Option<&'a Event> {
+        self.find_event(object, |event| messages::is_message_of(code, kind, &event.message))
     }
 
     /// The pods that use a claim and haven't ended.
@@ -331,7 +331,7 @@ impl<'a> View<'a> {
 pub fn find_all_problems(facts: &Facts, now: Timestamp) -> Vec<Finding> {
     let view = View::new(facts, now);
     let mut found: Vec<Finding> = CHECKS.iter().flat_map(|check| (check.find_problems)(&view)).collect();
-    found.extend(cluster::find_silent_controller_manager(&view, &found));
+    found.extend(cluster::find_idle_controller_manager(&view, &found));
     drop_superseded(&mut found);
     waiting::add_unexplained(&view, &mut found);
     let mut found = merge_same_causes(found);
@@ -355,7 +355,7 @@ fn drop_superseded(found: &mut Vec<Finding>) {
         "NFS306" => !replaced.contains(&finding.object),
         _ => finding.object.kind != "PersistentVolumeClaim" || !stale.contains(&finding.object),
     });
-    // Several checks find these, each by other signs.
+    // Several checks find these, each by other evidence.
     const REPEATED: [&str; 5] = ["NFS211", "NFS401", "NFS403", "NFS404", "NFS408"];
     let mut told: HashSet<(&str, Object)> = HashSet::new();
     found.retain(|finding| !REPEATED.contains(&finding.code) || told.insert((finding.code, finding.object.clone())));

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use super::View;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Pod, Volume};
-use crate::doctor::messages::{self, Place};
+use crate::doctor::messages::{self, MessageKind};
 use crate::doctor::provisioners::NFS_CSI;
 use crate::doctor::{Confidence, Evidence, Finding, Fix, Object};
 
@@ -98,16 +98,16 @@ impl Failure<'_> {
     }
 }
 
-/// The code of the cause that a failed mount's message is a sign of, and the first thing that it names. `server`, and
-/// `node`, which is empty if unknown, tell causes apart that have the same message. `None` if it is a sign of none, or
-/// names a CSI driver that is not for NFS.
+/// The code of the cause that a failed mount's message shows, and the first thing that it names. `server`, and `node`,
+/// which is empty if unknown, tell causes apart that have the same message. `None` if it shows none, or names a CSI
+/// driver that is not for NFS.
 pub fn classify_mount(
     view: &View<'_>,
     text: &str,
     node: &str,
     server: Option<&str>,
 ) -> Option<(&'static str, Option<String>)> {
-    let (code, named) = messages::classify(Place::Mount, text)?;
+    let (code, named) = messages::classify(MessageKind::Mount, text)?;
     let is_ipv6 = server.is_some_and(|server| server.parse::<std::net::Ipv6Addr>().is_ok());
     match code {
         "NFS408" if is_ipv6 && node::has_old_kubelet(view, node) => Some(("NFS417", named)),
@@ -167,8 +167,8 @@ fn find_failed_container<'a>(view: &'a View<'_>, pod: &'a Pod) -> Option<Failed<
     })
 }
 
-/// The failure that a message about a pod's mount is a sign of, with the PV that failed, if it is known. `None` if it
-/// is a sign of none, or what failed is not known to be NFS: other storage has some of the same messages.
+/// The failure that a message about a pod's mount shows, with the PV that failed, if it is known. `None` if it shows
+/// none, or what failed is not known to be NFS: other storage has some of the same messages.
 fn read_failure<'a>(
     view: &'a View<'_>,
     pod: &'a Pod,
@@ -245,9 +245,9 @@ pub fn mentioned_volume(text: &str) -> Option<&str> {
 fn object_at_fault(view: &View<'_>, failure: &Failure<'_>, pod: &Pod, volume: Option<&Volume>) -> Object {
     match (node::is_fault_of_node(failure.code), volume) {
         (true, _) if failure.code == "NFS211" && node::waits_for_attachment(failure, view) => {
-            Object::cluster("CSIDriver", NFS_CSI)
+            Object::cluster_scoped("CSIDriver", NFS_CSI)
         }
-        (true, _) => Object::cluster("Node", failure.node),
+        (true, _) => Object::cluster_scoped("Node", failure.node),
         (false, Some(volume)) => volume.object(),
         (false, None) => pod.object(),
     }

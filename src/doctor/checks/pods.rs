@@ -7,7 +7,7 @@ use super::View;
 use super::commands::object_argument;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Event, Node, Pod, Volume};
-use crate::doctor::messages::{self, Place};
+use crate::doctor::messages::{self, MessageKind};
 use crate::doctor::names::{find_closest, shell_word};
 use crate::doctor::{Confidence, Finding, matching};
 
@@ -61,11 +61,11 @@ fn find_pod_problems(view: &View<'_>, pod: &Pod) -> Vec<Finding> {
 /// NFS119: a claim that a pod names doesn't exist, or is being deleted. `None` if claims were not read, or the pod is
 /// only seconds old.
 fn find_missing_claim(view: &View<'_>, pod: &Pod, name: &str) -> Option<Finding> {
-    if !view.facts.knows("persistentvolumeclaims") {
+    if !view.facts.was_read("persistentvolumeclaims") {
         return None;
     }
     let object = pod.object();
-    let event = view.find_sign(&object, "NFS119", Place::Scheduling);
+    let event = view.find_event_of(&object, "NFS119", MessageKind::Scheduling);
     let event = event.map(|event| event.evidence());
     let claim = view.find_claim(&pod.namespace, name);
     let cause = match claim {
@@ -109,7 +109,7 @@ fn find_scheduling_problem(view: &View<'_>, pod: &Pod) -> Option<Finding> {
         let event = view.find_event(&pod.object(), |event| event.reason == "FailedScheduling");
         event.map(Event::evidence)
     })?;
-    let (code, _) = messages::classify(Place::Scheduling, &evidence.text)?;
+    let (code, _) = messages::classify(MessageKind::Scheduling, &evidence.text)?;
     let finding = |cause: String| Finding::new(code, pod.object(), cause).with_all_evidence([evidence]);
     match code {
         "NFS116" => Some(describe_affinity(view, pod, finding)),
@@ -188,7 +188,7 @@ fn is_allowed_node(affinity: &NodeSelector, node: &Node) -> bool {
 
 /// NFS410, likely: an event says that the kubelet waits for a pod's volumes.
 fn find_unmounted_volumes(view: &View<'_>, pod: &Pod) -> Option<Finding> {
-    let event = view.find_sign(&pod.object(), "NFS410", Place::Mount)?;
+    let event = view.find_event_of(&pod.object(), "NFS410", MessageKind::Mount)?;
     Some(
         Finding::new("NFS410", pod.object(), "the kubelet waits for the pod's volumes")
             .with_all_evidence([event.evidence()])
@@ -265,6 +265,6 @@ fn describe_last_resort(pod: &Pod) -> String {
          {}: {} --grace-period=0 --force. That only removes the pod from the cluster: its processes may continue, and \
          a StatefulSet starts a second pod that may write to the volume at the same time",
         pod.node,
-        pod.object().kubectl("delete")
+        pod.object().kubectl_command("delete")
     )
 }

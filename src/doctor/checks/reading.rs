@@ -45,12 +45,12 @@ fn find_refused_reads(facts: &Facts) -> Option<Finding> {
         "no permission to read {}; the checks that need them were skipped",
         names.join(", ")
     );
-    let finding = Finding::new("NFS002", Object::cluster("Cluster", "RBAC"), cause).with_all_evidence(evidence);
+    let finding = Finding::new("NFS002", Object::cluster_scoped("Cluster", "RBAC"), cause).with_all_evidence(evidence);
     let grants: BTreeSet<Grant> = names.iter().flat_map(|what| needed_grants(facts, what)).collect();
     let user = refused.iter().find_map(|unread| find_user(&unread.why));
     Some(match user.filter(|_| !grants.is_empty()) {
         Some(user) => finding.with_command(
-            grant_to_user(user, grants),
+            grant_to_user_command(user, grants),
             "a cluster administrator runs this; it adds the missing permissions and can be run again",
         ),
         None => finding.with_advice("a cluster administrator has to grant the permissions that the evidence names"),
@@ -115,7 +115,7 @@ fn needed_grants(facts: &Facts, what: &str) -> Vec<Grant> {
 ///
 /// `kubectl auth reconcile` adds rules and subjects to existing roles, so it can be run again without removing a
 /// permission. The roles carry the user's name, so other users don't get them.
-fn grant_to_user(user: &str, grants: BTreeSet<Grant>) -> String {
+fn grant_to_user_command(user: &str, grants: BTreeSet<Grant>) -> String {
     let account = user.strip_prefix("system:serviceaccount:");
     let subject = match account.and_then(|account| account.split_once(':')) {
         Some((namespace, name)) => rbac::account_subject(namespace, name),

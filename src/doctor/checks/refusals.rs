@@ -1,7 +1,7 @@
 //! Policies that refuse a provisioner's pod: NFS207, whose row is among those of `workloads` (PURE).
 
 use super::View;
-use crate::doctor::messages::{self, Place};
+use crate::doctor::messages::{self, MessageKind};
 use crate::doctor::provisioners::Provisioner;
 use crate::doctor::{Finding, Object};
 
@@ -21,7 +21,7 @@ pub fn find_refused_pod(view: &View<'_>, provisioner: &Provisioner<'_>) -> Optio
     };
     let mut events = view.facts.events.iter().rev();
     let event = events.find(|event| {
-        let code = messages::classify(Place::Creation, &event.message).map(|(code, _)| code);
+        let code = messages::classify(MessageKind::Creation, &event.message).map(|(code, _)| code);
         event.reason == "FailedCreate"
             && event.object.as_ref().is_some_and(is_of_workload)
             // A quota for pods refuses as well.
@@ -82,7 +82,7 @@ const REFUSALS: [(&str, (&str, char), &str, &str); 6] = [
 fn describe_refusal(text: &str) -> (String, &'static str) {
     // The oldest wording of the same policy.
     let text = text.replace("pod security policy", "PodSecurityPolicy");
-    let Some((_, (before, end), who, advice)) = REFUSALS.iter().find(|(sign, ..)| text.contains(sign)) else {
+    let Some((_, (before, end), who, advice)) = REFUSALS.iter().find(|(phrase, ..)| text.contains(phrase)) else {
         let advice = "run it in a namespace that allows it";
         return (
             "the provisioner's pod is refused by the cluster's rules".to_owned(),

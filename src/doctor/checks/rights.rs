@@ -100,10 +100,10 @@ pub(super) fn right_to_expand(provisioner: &Provisioner<'_>) -> Right {
 }
 
 /// The command that grants a provisioner's service account what it needs, the expansion of claims included.
-pub(super) fn grant_expansion(provisioner: &Provisioner<'_>) -> String {
+pub(super) fn grant_expansion_command(provisioner: &Provisioner<'_>) -> String {
     let mut rights = needed_rights(provisioner);
     rights.push(right_to_expand(provisioner));
-    grant_rights(provisioner, &rights)
+    grant_rights_command(provisioner, &rights)
 }
 
 /// The note of such a command: when it is safe to run.
@@ -191,7 +191,7 @@ fn find_missing_rights(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option
         finding(&list_by_resource(&missing))
             .with_evidence("SubjectAccessReview", counts)
             .with_all_evidence(evidence)
-            .with_command(grant_rights(provisioner, &needed), grant_note(provisioner)),
+            .with_command(grant_rights_command(provisioner, &needed), grant_note(provisioner)),
     )
 }
 
@@ -212,7 +212,7 @@ fn list_by_resource(rights: &[&Right]) -> String {
 
 /// The command that grants a provisioner's service account all the permissions it needs, not only the missing ones:
 /// applying it replaces the roles of an earlier run.
-fn grant_rights(provisioner: &Provisioner<'_>, needed: &[Right]) -> String {
+fn grant_rights_command(provisioner: &Provisioner<'_>, needed: &[Right]) -> String {
     let workload = &provisioner.workload.name;
     let (namespace, account) = (&provisioner.workload.namespace, &provisioner.workload.service_account);
     let subject = rbac::account_subject(namespace, account);
@@ -251,7 +251,7 @@ fn find_stale_lock(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Fin
     let (stale, live): (Vec<&Lock>, Vec<&Lock>) = view.facts.locks.iter().filter(is_held).partition(is_stale);
     // Of two locks under the name the live one counts.
     let lock = stale.first().filter(|_| live.is_empty())?;
-    let object = Object::of(&lock.kind, &lock.namespace, &lock.name);
+    let object = Object::namespaced(&lock.kind, &lock.namespace, &lock.name);
     let cause = format!("{} is held by {}, which does not renew it", object.title(), lock.holder);
     let renewed = lock.renewed.map(|renewed| renewed.to_string());
     Some(

@@ -25,7 +25,7 @@ entries! {
     "NFS302" Error [DEPLOYMENTS, "pods/log"] "selfLink was empty" automatic,
         "The provisioner's log has this message; see NFS301.";
     "NFS303" Warning [NAMESPACES, VERSION] "RemoveSelfLink=false blocks the upgrade",
-        "The API server is told to send selfLink. That works on 1.20 to 1.23; an API server of 1.24 or later refuses to start with it (\"cannot set feature gate RemoveSelfLink to false, feature is locked to true\"), and from 1.30 on it does not even know the name. Change the provisioner's image first, then remove the gate on every server node: from /etc/kubernetes/manifests/kube-apiserver.yaml and the ClusterConfiguration in kubeadm-config, or from /etc/rancher/k3s/config.yaml. nfsprov doctor --gate --undo --ssh HOST does so, for each server node that is named.\n\nIt was set by hand, by nfsprov doctor --fix --gate, or by the installation of K3s:\n    curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION=v1.23.17+k3s1 sh -s - --kube-apiserver-arg \"feature-gates=RemoveSelfLink=false\"\nwhich without a version installs today's K3s, whose API server does not start with it.";
+        "The API server is configured to send selfLink. That works on 1.20 to 1.23; an API server of 1.24 or later refuses to start with it (\"cannot set feature gate RemoveSelfLink to false, feature is locked to true\"), and from 1.30 on it does not even know the name. Change the provisioner's image first, then remove the gate on every server node: from /etc/kubernetes/manifests/kube-apiserver.yaml and the ClusterConfiguration in kubeadm-config, or from /etc/rancher/k3s/config.yaml. nfsprov doctor --gate --undo --ssh HOST does so, for each server node that is named.\n\nIt was set by hand, by nfsprov doctor --fix --gate, or by the installation of K3s:\n    curl -sfL https://get.k3s.io | INSTALL_K3S_VERSION=v1.23.17+k3s1 sh -s - --kube-apiserver-arg \"feature-gates=RemoveSelfLink=false\"\nwhich without a version installs today's K3s, whose API server does not start with it.";
     "NFS304" Error [NODES] "RemoveSelfLink=false on a version that refuses it",
         "A server node was started with the gate, and this version's API server does not start with it. Remove the gate before the next restart: nfsprov doctor --gate --undo --ssh HOST does so, whether an API server answers or not.";
     "NFS305" Warning [DEPLOYMENTS, VERSION] "the image will break at the upgrade to 1.20" automatic,
@@ -113,7 +113,7 @@ fn find_self_link_gate(view: &View<'_>) -> Option<Finding> {
         ),
     };
     Some(
-        Finding::new(code, Object::cluster("Cluster", "kube-apiserver"), cause)
+        Finding::new(code, Object::cluster_scoped("Cluster", "kube-apiserver"), cause)
             .with_evidence(
                 "metadata.selfLink of a live object",
                 if is_sent { "sent" } else { "not sent" },
@@ -203,7 +203,7 @@ fn find_self_link_in_log(view: &View<'_>, provisioner: &Provisioner<'_>) -> Opti
         .with_field("image", image)
         .with_affected(provisioner.waiting_claims(view.facts));
     // For other provisioners the image that replaces this one is not known.
-    Some(match images::makes_directories(image) {
+    Some(match images::creates_directories(image) {
         true => finding.with_change(provisioner.set_image(images::CURRENT), image_note(minor)),
         false => finding.with_advice("use a later version of this image, one that needs no selfLink"),
     })

@@ -3,11 +3,11 @@
 use k8s_openapi::jiff::SignedDuration;
 
 use super::View;
-use super::commands::{create_provisioner, placeholder_note, run_provisioner};
+use super::commands::{create_provisioner_command, placeholder_note, run_provisioner_command};
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Class};
 use crate::doctor::fix::Change;
-use crate::doctor::names::{find_closest, list_names, sounds_like_nfs};
+use crate::doctor::names::{find_closest, has_nfs_in_name, list_names};
 use crate::doctor::provisioners::{self, NFS_CSI, Provisioner};
 use crate::doctor::{Confidence, Finding};
 
@@ -27,10 +27,10 @@ entries! {
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let facts = view.facts;
     let mut found = Vec::new();
-    if facts.knows("storageclasses") && facts.knows("deployments") {
+    if facts.was_read("storageclasses") && facts.was_read("deployments") {
         // The NFS CSI driver has findings of its own.
         let is_judged =
-            |class: &&Class| class.provisioner != NFS_CSI && !provisioners::is_other_storage(&class.provisioner);
+            |class: &&Class| class.provisioner != NFS_CSI && !provisioners::is_known_other_storage(&class.provisioner);
         let classes = facts.classes.iter().filter(is_judged);
         found.extend(classes.filter_map(|class| find_unserved_class(view, class)));
     }
@@ -84,10 +84,10 @@ fn find_unserved_class(view: &View<'_>, class: &Class) -> Option<Finding> {
         .with_evidence("CSIDrivers", list_names(&view.facts.csi_drivers))
         .with_all_evidence(last_event)
         .with_affected(affected);
-    if !sounds_like_nfs(name) {
+    if !has_nfs_in_name(name) {
         return Some(finding.with_advice(format!("install the provisioner {name}, or use another class")));
     }
-    let command = create_provisioner(view.facts, class);
+    let command = create_provisioner_command(view.facts, class);
     let image = match command.contains("--flavor upstream") {
         true => "runs nfs-subdir-external-provisioner, whose image is public",
         false => "runs nfsprov, whose image you build (docs/install.md)",
@@ -99,7 +99,7 @@ fn find_unserved_class(view: &View<'_>, class: &Class) -> Option<Finding> {
     let note = format!(
         "{meant}{}{image}; without a pod: {}",
         placeholder_note(&command),
-        run_provisioner(view.facts, name)
+        run_provisioner_command(view.facts, name)
     );
     Some(finding.with_command(command, note))
 }
@@ -115,10 +115,10 @@ fn find_misnamed_provisioner<'a>(
     candidates: &'a [Provisioner<'_>],
 ) -> Option<(&'a Provisioner<'a>, &'a str)> {
     let is_idle = |provisioner: &&Provisioner<'_>| {
-        let is_named = provisioner
+        let is_used = provisioner
             .name
-            .is_some_and(|other| provisioners::is_named(view.facts, other));
-        !is_named
+            .is_some_and(|other| provisioners::is_in_class_or_volume(view.facts, other));
+        !is_used
             && !provisioner.is_scaled_to_zero()
             && provisioner.has_known_image()
             && provisioner.workload.kind != "Pod"
@@ -135,7 +135,7 @@ fn find_misnamed_provisioner<'a>(
     };
     let mut meant = idle.into_iter().filter(|(provisioner, other)| match slip {
         Some(slip) => *other == slip,
-        None => sounds_like_nfs(name) && is_beside(provisioner),
+        None => has_nfs_in_name(name) && is_beside(provisioner),
     });
     let first = meant.next()?;
     meant.next().is_none().then_some(first)

@@ -5,7 +5,7 @@ use crate::cluster::quantity;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Event, Workload};
 use crate::doctor::fix::Change;
-use crate::doctor::messages::{self, Place, QuotaItem};
+use crate::doctor::messages::{self, MessageKind, QuotaItem};
 use crate::doctor::names::shell_word;
 use crate::doctor::{Finding, Fix, Object};
 
@@ -18,7 +18,7 @@ entries! {
 
 /// Empty if claims were not read.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
-    if !view.facts.knows("persistentvolumeclaims") {
+    if !view.facts.was_read("persistentvolumeclaims") {
         return Vec::new();
     }
     let sets = view.facts.workloads.iter().filter(|set| !set.templates.is_empty());
@@ -86,7 +86,7 @@ fn find_refused_claim(view: &View<'_>, set: &Workload) -> Option<Finding> {
     missing.retain(|(name, _, _)| view.find_claim(&set.namespace, name).is_none());
     let event = view.find_event(&set.object(), |event| {
         let named = messages::find_refused_claim(&event.message);
-        messages::is_sign_of("NFS121", Place::Creation, &event.message)
+        messages::is_message_of("NFS121", MessageKind::Creation, &event.message)
             && named.is_none_or(|named| missing.iter().any(|(name, _, _)| name == named))
     })?;
     let named = messages::find_refused_claim(&event.message);
@@ -96,7 +96,7 @@ fn find_refused_claim(view: &View<'_>, set: &Workload) -> Option<Finding> {
         Finding::new("NFS121", set.object(), cause)
             .with_all_evidence([event.evidence()])
             .with_evidence("PersistentVolumeClaims", format!("none called {name}"))
-            .with_affected([Object::of("PersistentVolumeClaim", &set.namespace, name)])
+            .with_affected([Object::namespaced("PersistentVolumeClaim", &set.namespace, name)])
     };
     if let Some((quota, items)) = messages::parse_exceeded_quota(&event.message) {
         let cause = format!("ResourceQuota {quota} does not allow the claim {name}");
@@ -105,7 +105,7 @@ fn find_refused_claim(view: &View<'_>, set: &Workload) -> Option<Finding> {
         return Some(finding(cause).with_change(change, note));
     }
     let finding = finding(format!("a LimitRange does not allow the claim {name}"));
-    Some(match widen_limit(view, set, event, size) {
+    Some(match widen_limit_command(view, set, event, size) {
         Some(command) => finding.with_command(command, "raises the limit to the size that the template asks for"),
         None => finding.with_advice("edit the LimitRange of the namespace, or the template's size"),
     })
@@ -123,14 +123,14 @@ fn raise_quota(set: &Workload, quota: &str, items: &[QuotaItem], claims: usize) 
         .map(|item| (item.key.clone(), enough(item).into()))
         .collect();
     Change::Merge {
-        object: Object::of("ResourceQuota", &set.namespace, quota),
+        object: Object::namespaced("ResourceQuota", &set.namespace, quota),
         patch: serde_json::json!({"spec": {"hard": hard}}),
     }
 }
 
 /// The command that sets the first bound of a LimitRange that `size` violates to `size`: the minimum if the event names
 /// one, else the maximum. `None` if no bound is violated.
-fn widen_limit(view: &View<'_>, set: &Workload, event: &Event, size: &str) -> Option<String> {
+fn widen_limit_command(view: &View<'_>, set: &Workload, event: &Event, size: &str) -> Option<String> {
     let wanted = quantity::parse_bytes(size)?;
     let bound = if event.message.contains("minimum ") {
         "min"
@@ -146,6 +146,6 @@ fn widen_limit(view: &View<'_>, set: &Workload, event: &Event, size: &str) -> Op
     let change = serde_json::json!([{
         "op": "replace", "path": format!("/spec/limits/{}/{bound}/storage", limit.index), "value": size,
     }]);
-    let patch = Object::of("LimitRange", &limit.namespace, &limit.name).kubectl("patch");
+    let patch = Object::namespaced("LimitRange", &limit.namespace, &limit.name).kubectl_command("patch");
     Some(format!("{patch} --type json -p {}", shell_word(&change.to_string())))
 }

@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use super::View;
-use super::commands::recreate_claim;
+use super::commands::recreate_claim_command;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Class};
-use crate::doctor::messages::{self, Place};
-use crate::doctor::names::sounds_like_nfs;
+use crate::doctor::messages::{self, MessageKind};
+use crate::doctor::names::has_nfs_in_name;
 use crate::doctor::provisioners::NFS_CSI;
 use crate::doctor::{Confidence, Evidence, Finding};
 
@@ -23,7 +23,7 @@ const COPIED: [&str; 2] = ["PersistentVolumeClaim", "VolumeSnapshot"];
 
 /// Only Pending claims that name no PV and may be for NFS.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
-    let is_judged = |claim: &&Claim| claim.volume.is_empty() && !view.is_other_storage(claim);
+    let is_judged = |claim: &&Claim| claim.volume.is_empty() && !view.is_known_other_storage(claim);
     let claims = view.pending_claims().filter(is_judged);
     claims.filter_map(|claim| find_unsupported_field(view, claim)).collect()
 }
@@ -34,12 +34,13 @@ fn find_unsupported_field(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     let class = view.facts.find_class(claim.class.as_deref()?)?;
     let refusal = |code: &str| {
         let event = view.find_event(&claim.object(), |event| {
-            event.reason == "ProvisioningFailed" && messages::is_sign_of(code, Place::Provisioning, &event.message)
+            event.reason == "ProvisioningFailed"
+                && messages::is_message_of(code, MessageKind::Provisioning, &event.message)
         });
         event.map(|event| event.evidence())
     };
     let is_nfs =
-        sounds_like_nfs(&class.provisioner) || view.provisioners.iter().any(|one| one.name == Some(&class.provisioner));
+        has_nfs_in_name(&class.provisioner) || view.provisioners.iter().any(|one| one.name == Some(&class.provisioner));
     if claim.requirements.volume_mode == "Block" && (is_nfs || refusal("NFS110").is_some()) {
         let cause = format!(
             "the claim asks for volumeMode Block, and NFS (class {}) stores files, not blocks",
@@ -50,7 +51,7 @@ fn find_unsupported_field(view: &View<'_>, claim: &Claim) -> Option<Finding> {
                 .with_field("spec.volumeMode", "Block")
                 .with_all_evidence(refusal("NFS110"))
                 .with_command(
-                    recreate_claim(claim, &json!({"spec": {"volumeMode": "Filesystem"}})),
+                    recreate_claim_command(claim, &json!({"spec": {"volumeMode": "Filesystem"}})),
                     "the claim is Pending and has no data; its pods then have to use volumeMounts instead of volumeDevices",
                 ),
         );
@@ -73,7 +74,7 @@ fn find_unsupported_field(view: &View<'_>, claim: &Claim) -> Option<Finding> {
             .with_field("spec.volumeAttributesClassName", attributes)
             .with_all_evidence(refusal)
             .with_command(
-                recreate_claim(claim, &json!({"spec": {"volumeAttributesClassName": null}})),
+                recreate_claim_command(claim, &json!({"spec": {"volumeAttributesClassName": null}})),
                 "the claim is Pending and has no data",
             )
     })
@@ -98,7 +99,7 @@ fn build_data_source_finding(claim: &Claim, class: &Class, source: &str, refusal
         .with_field("spec.dataSourceRef", source)
         .with_all_evidence(refusal)
         .with_command(
-            recreate_claim(claim, &json!({"spec": {"dataSource": null, "dataSourceRef": null}})),
+            recreate_claim_command(claim, &json!({"spec": {"dataSource": null, "dataSourceRef": null}})),
             "creates the claim without a source, for an empty volume; then copy the data. Or install a populator for that kind",
         )
 }

@@ -3,12 +3,12 @@
 use k8s_openapi::jiff::SignedDuration;
 use serde_json::json;
 
-use super::commands::{create_class, run_provisioner};
+use super::commands::{create_class_command, run_provisioner_command};
 use super::{View, finalizers, mounts};
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Event, Volume};
 use crate::doctor::fix::Change;
-use crate::doctor::messages::{self, Place};
+use crate::doctor::messages::{self, MessageKind};
 use crate::doctor::names::shell_word;
 use crate::doctor::provisioners;
 use crate::doctor::{Confidence, Finding, Object};
@@ -111,7 +111,10 @@ fn find_reclaim_policy(view: &View<'_>, volume: &Volume) -> Option<Finding> {
             Some(
                 finding("NFS503", cause)
                     .with_evidence("annotation pv.kubernetes.io/provisioned-by", "not set")
-                    .with_all_evidence(view.find_sign(&object, "NFS503", Place::Volume).map(Event::evidence))
+                    .with_all_evidence(
+                        view.find_event_of(&object, "NFS503", MessageKind::Volume)
+                            .map(Event::evidence),
+                    )
                     .with_change(
                         retain,
                         "Kubernetes then keeps the PV and its data when the claim is deleted",
@@ -146,9 +149,9 @@ fn find_released_volume(view: &View<'_>, volume: &Volume) -> Option<Finding> {
         return Some(describe_retained_volume(volume));
     }
     let name = deleter_of(volume)?;
-    let has_no_class = view.facts.knows("storageclasses") && view.facts.find_class(&volume.class).is_none();
+    let has_no_class = view.facts.was_read("storageclasses") && view.facts.find_class(&volume.class).is_none();
     if let Some(failure) = view
-        .find_sign(&object, "NFS507", Place::Volume)
+        .find_event_of(&object, "NFS507", MessageKind::Volume)
         .filter(|_| has_no_class)
     {
         let class = &volume.class;
@@ -159,13 +162,13 @@ fn find_released_volume(view: &View<'_>, volume: &Volume) -> Option<Finding> {
                 .with_all_evidence([failure.evidence()])
                 .with_evidence("StorageClasses", format!("none called {class}"))
                 .with_command(
-                    create_class(class, name),
+                    create_class_command(class, name),
                     "the directory is then archived (--on-delete archive), unless you change the option",
                 ),
         );
     }
     let is_late = view.has_elapsed(volume.phase_since, DELETING);
-    if !view.facts.knows("deployments") || !is_late || !view.is_deleter_gone(&object, name) {
+    if !view.facts.was_read("deployments") || !is_late || !view.is_deleter_gone(&object, name) {
         return None;
     }
     let cause = format!("provisioner {name}, which has to delete the PV, does not run any more");
@@ -176,7 +179,7 @@ fn find_released_volume(view: &View<'_>, volume: &Volume) -> Option<Finding> {
             .with_field("status.phase", "Released")
             .with_evidence("annotation pv.kubernetes.io/provisioned-by", name)
             .with_command(
-                run_provisioner(view.facts, name),
+                run_provisioner_command(view.facts, name),
                 "deletes or archives the directories of that provisioner by the policy of their classes; Ctrl-C ends it",
             ),
     )
@@ -255,12 +258,12 @@ fn find_blocked_volume(view: &View<'_>, volume: &Volume) -> Option<Finding> {
         "the PV is being deleted, but claim {}/{} is still bound to it{used_by}",
         of.namespace, of.name
     );
-    let bound = Object::of("PersistentVolumeClaim", &of.namespace, &of.name);
+    let bound = Object::namespaced("PersistentVolumeClaim", &of.namespace, &of.name);
     Some(
         Finding::new("NFS504", object, cause)
             .with_field("metadata.finalizers", volume.finalizers.join(", "))
             .with_command(
-                bound.kubectl("delete"),
+                bound.kubectl_command("delete"),
                 "only if the volume is not needed any more: the PV is deleted after its claim; a deletion can't be undone",
             ),
     )

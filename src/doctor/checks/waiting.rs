@@ -12,7 +12,7 @@ use super::mounts::mentioned_volume;
 use crate::doctor::Severity;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Event, Pod, Stopped};
-use crate::doctor::messages::{self, Place};
+use crate::doctor::messages::{self, MessageKind};
 use crate::doctor::names::shell_word;
 use crate::doctor::provisioners::Provisioner;
 use crate::doctor::{Confidence, Evidence, Finding, Object};
@@ -69,8 +69,8 @@ pub fn add_unexplained(view: &View<'_>, found: &mut Vec<Finding>) {
     let named = ExplainedObjects::collect_from(found);
     let unknown = view.pending_claims().filter(|claim| {
         let object = claim.object();
-        let is_named = named.causes.contains_key(&object) || named.accepted.contains(&object);
-        !is_named && view.has_elapsed(claim.created, PATIENCE) && !view.is_other_storage(claim)
+        let is_explained = named.causes.contains_key(&object) || named.accepted.contains(&object);
+        !is_explained && view.has_elapsed(claim.created, PATIENCE) && !view.is_known_other_storage(claim)
     });
     found.extend(unknown.map(|claim| describe_unexplained_claim(view, claim)));
     let named = ExplainedObjects::collect_from(found);
@@ -79,7 +79,7 @@ pub fn add_unexplained(view: &View<'_>, found: &mut Vec<Finding>) {
         if named.causes.contains_key(&object) {
             continue;
         }
-        let claim = |name| Object::of("PersistentVolumeClaim", &pod.namespace, name);
+        let claim = |name| Object::namespaced("PersistentVolumeClaim", &pod.namespace, name);
         let claims: Vec<Object> = pod.claims.iter().map(|name| claim(name)).collect();
         let volumes = view.nfs_volumes_of_pod(pod).map(|volume| volume.object());
         let mut behind = claims.iter().cloned().chain(volumes);
@@ -93,7 +93,7 @@ pub fn add_unexplained(view: &View<'_>, found: &mut Vec<Finding>) {
 
 /// Whether a pod has been Pending for a minute because of a volume that may be NFS, rather than for another reason.
 fn waits_for_volume(view: &View<'_>, pod: &Pod) -> bool {
-    let is_nfs = !pod.nfs.is_empty() || view.claims_of_pod(pod).any(|claim| !view.is_other_storage(claim));
+    let is_nfs = !pod.nfs.is_empty() || view.claims_of_pod(pod).any(|claim| !view.is_known_other_storage(claim));
     if pod.phase != "Pending" || pod.deleting.is_some() || !is_nfs || !view.has_elapsed(pod.created, PATIENCE) {
         return false;
     }
@@ -137,11 +137,11 @@ fn describe_unexplained_claim(view: &View<'_>, claim: &Claim) -> Finding {
         ),
         (None, Some(name)) => (
             format!("the claim waits for provisioner {name}; why it gets no volume is not known"),
-            format!("see {}", object.kubectl("describe")),
+            format!("see {}", object.kubectl_command("describe")),
         ),
         (None, None) => (
             "the claim waits; the reason is not known".to_owned(),
-            format!("see {}", object.kubectl("describe")),
+            format!("see {}", object.kubectl_command("describe")),
         ),
     };
     Finding::new("NFS123", object.clone(), cause)
@@ -156,7 +156,7 @@ fn describe_unexplained_claim(view: &View<'_>, claim: &Claim) -> Finding {
 fn last_event_or_none(view: &View<'_>, object: &Object) -> Option<Evidence> {
     let none = || Evidence::new(format!("events on {}", object.title()), "none in the last hour");
     let last = view.last_event(object);
-    last.or_else(|| view.facts.knows("events").then(none))
+    last.or_else(|| view.facts.was_read("events").then(none))
 }
 
 /// The last line with text of the first log that the provisioner has; `None` without one.
@@ -198,14 +198,14 @@ fn find_unready_node(view: &View<'_>, pod: &Pod) -> Option<Finding> {
             format!("node {name} is not Ready, so its kubelet mounts no volumes"),
             "not True",
         ),
-        None if name.is_empty() || !view.facts.knows("nodes") || view.facts.nodes.is_empty() => return None,
+        None if name.is_empty() || !view.facts.was_read("nodes") || view.facts.nodes.is_empty() => return None,
         None => (
             format!("node {name} does not exist, and pods wait for their volumes on it"),
             "no such node",
         ),
     };
     Some(
-        Finding::new("NFS420", Object::cluster("Node", name), cause)
+        Finding::new("NFS420", Object::cluster_scoped("Node", name), cause)
             .with_evidence(format!("condition Ready of node {name}"), shown)
             .with_affected([pod.object()])
             .with_same_cause(name)
@@ -221,7 +221,7 @@ fn describe_unexplained_pod(view: &View<'_>, pod: &Pod) -> Finding {
         return finding;
     }
     let object = pod.object();
-    let note = format!("see {}", object.kubectl("describe"));
+    let note = format!("see {}", object.kubectl_command("describe"));
     let mut events = view.events_about(&object).to_vec();
     events.retain(|event| matches!(event.reason.as_str(), "FailedMount" | "FailedAttachVolume" | "Failed"));
     if let Some(event) = events
@@ -260,7 +260,7 @@ fn describe_unexplained_pod(view: &View<'_>, pod: &Pod) -> Finding {
 /// NFS413: a mount fails, with the most specific of the events about it, of which there must be one.
 fn describe_unexplained_mount(about: Object, node: &str, events: &[&Event]) -> Finding {
     // A timeout gives no reason; another event may.
-    let is_specific = |event: &&&Event| !messages::is_sign_of("NFS410", Place::Mount, &event.message);
+    let is_specific = |event: &&&Event| !messages::is_message_of("NFS410", MessageKind::Mount, &event.message);
     let specific = events.iter().find(is_specific);
     let cause = match specific {
         Some(_) => {

@@ -7,8 +7,8 @@ use crate::cluster::images;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Log, Pod, Stopped};
 use crate::doctor::fix::Change;
-use crate::doctor::messages::{self, Place};
-use crate::doctor::names::sounds_like_nfs;
+use crate::doctor::messages::{self, MessageKind};
+use crate::doctor::names::has_nfs_in_name;
 use crate::doctor::provisioners::{self, Provisioner, ProvisionerKind};
 use crate::doctor::{Confidence, Finding, Fix, Severity};
 
@@ -89,7 +89,7 @@ fn find_nameless(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Findi
 /// nevertheless. The fix holds changes only if no value had to be guessed.
 fn find_unset_variables(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     // A provisioner that runs has the variables, perhaps from its image.
-    if !images::makes_directories(&provisioner.container.image) || provisioner.workload.ready > 0 {
+    if !images::creates_directories(&provisioner.container.image) || provisioner.workload.ready > 0 {
         return None;
     }
     let is_unset = |key: &&&str| match provisioner.container.env.get(**key) {
@@ -139,7 +139,7 @@ fn find_unserved_name<'a>(view: &View<'a>) -> Option<&'a str> {
     let all = &view.provisioners;
     let names = view.facts.classes.iter().map(|class| class.provisioner.as_str());
     let mut unserved: Vec<&str> = names
-        .filter(|name| sounds_like_nfs(name) && all.iter().all(|provisioner| provisioner.name != Some(name)))
+        .filter(|name| has_nfs_in_name(name) && all.iter().all(|provisioner| provisioner.name != Some(name)))
         .collect();
     unserved.sort_unstable();
     unserved.dedup();
@@ -286,7 +286,7 @@ fn describe_crash(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod, sto
 fn describe_wrong_architecture(provisioner: &Provisioner<'_>) -> Finding {
     let cause = "the image's architecture does not match the node's";
     let finding = Finding::new("NFS205", provisioner.workload.object(), cause);
-    match images::makes_directories(&provisioner.container.image) {
+    match images::creates_directories(&provisioner.container.image) {
         true => finding.with_change(
             provisioner.set_image(images::CURRENT),
             "this one is built for amd64, arm64 and arm",
@@ -308,7 +308,7 @@ fn find_failed_mount(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod) 
         finding.cause = format!("the provisioner's pod can't mount the export: {}", finding.cause);
         return Some(finding.with_affected([object]));
     }
-    let event = view.find_sign(&object, "NFS410", Place::Mount)?;
+    let event = view.find_event_of(&object, "NFS410", MessageKind::Mount)?;
     let export = match pod.nfs.first() {
         Some((server, path)) => format!("{server}:{path}"),
         None => "SERVER:PATH".to_owned(),

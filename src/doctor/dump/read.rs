@@ -123,7 +123,7 @@ pub fn read(directory: &Path, namespace: Option<&str>) -> Result<(Facts, Timesta
         );
     }
     let Collector { mut facts, listed, at } = collector;
-    facts.complete();
+    facts.complete_snapshot();
     let mut missing: Vec<&str> = RESOURCES.iter().map(|resource| resource.plural).collect();
     // These are asked for only in some clusters.
     missing.retain(|plural| !listed.contains(plural) && !matches!(*plural, "endpoints" | "subjectaccessreviews"));
@@ -150,7 +150,7 @@ pub fn read(directory: &Path, namespace: Option<&str>) -> Result<(Facts, Timesta
 pub(crate) fn assemble(objects: Vec<Value>, namespace: Option<&str>) -> Facts {
     let mut collector = Collector::new(namespace);
     objects.iter().for_each(|object| collector.add(object, None));
-    collector.facts.complete();
+    collector.facts.complete_snapshot();
     collector.facts
 }
 

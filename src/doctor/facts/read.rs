@@ -105,7 +105,7 @@ impl From<core::PersistentVolumeClaim> for Claim {
         Self {
             created: creation_time(&meta),
             deleting: deletion_time(&meta),
-            annotated: find_annotation(&meta, CLASS).is_some(),
+            has_class_annotation: find_annotation(&meta, CLASS).is_some(),
             // The annotation from before the field is still the stronger one.
             class: find_annotation(&meta, CLASS).or(spec.storage_class_name),
             capacity: status

@@ -106,7 +106,7 @@ impl Container {
     /// Whether it may be a provisioner of NFS volumes: by its image, by a variable PROVISIONER_NAME, or as nfsprov with
     /// the argument `provision`.
     pub fn may_provision(&self) -> bool {
-        images::makes_directories(&self.image)
+        images::creates_directories(&self.image)
             || images::is_ganesha(&self.image)
             || self.env.contains_key("PROVISIONER_NAME")
             || (images::is_nfsprov(&self.image) && self.args.iter().any(|arg| arg == "provision"))
@@ -128,7 +128,7 @@ impl Container {
 
 impl Pod {
     pub fn object(&self) -> Object {
-        Object::of("Pod", &self.namespace, &self.name)
+        Object::namespaced("Pod", &self.namespace, &self.name)
     }
 
     /// The pod as a workload of its own with one replica, without labels and service account.
@@ -175,7 +175,7 @@ impl Workload {
     }
 
     pub fn object(&self) -> Object {
-        Object::of(&self.kind, &self.namespace, &self.name)
+        Object::namespaced(&self.kind, &self.namespace, &self.name)
     }
 
     /// Whether a pod belongs to the workload, by the labels that its selector names; false if it names none. The

@@ -46,7 +46,7 @@ impl Edit {
     /// # Errors
     /// [`NoChange::Unchanged`] when the object is in the requested state already, or gone if it is to be deleted;
     /// [`NoChange::Refused`] when it does not exist any more, must not be deleted, or is a host.
-    pub fn of(change: &Change, live: Option<Value>) -> Result<Self, NoChange> {
+    pub fn from_change(change: &Change, live: Option<Value>) -> Result<Self, NoChange> {
         let object = change.object();
         let refused = |why: &str| NoChange::Refused(why.to_owned());
         let (before, after) = match (live, change) {
@@ -69,7 +69,7 @@ impl Edit {
     }
 
     /// What was done once the edit is applied, as kubectl prints it.
-    pub fn done(&self) -> &'static str {
+    pub fn result_word(&self) -> &'static str {
         match self.after {
             Some(_) => "patched",
             None => "deleted",
@@ -90,7 +90,7 @@ impl Edit {
     }
 
     /// The object before and after, without the fields of the API server, for people to look at.
-    pub fn shown(&self) -> (Value, Option<Value>) {
+    pub fn before_and_after(&self) -> (Value, Option<Value>) {
         let after = self.after.clone().map(without_server_fields);
         (without_server_fields(self.before.clone()), after)
     }
@@ -106,7 +106,7 @@ fn check_deletable(object: &Object, live: &Value) -> Result<(), NoChange> {
         "PersistentVolumeClaim" if !live["metadata"]["annotations"][BOUND_BEFORE].is_null() => {
             refused("was bound before, and may have data")
         }
-        "Pod" if phase != "Pending" => refused(&format!("is {phase} by now")),
+        "Pod" if phase != "Pending" => refused(&format!("is {phase} now")),
         "PersistentVolumeClaim" | "Pod" | "Lease" | "Endpoints" => Ok(()),
         kind => refused(&format!("is a {kind}, which is never deleted")),
     }

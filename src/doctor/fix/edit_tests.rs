@@ -15,7 +15,7 @@ fn claim(change: Value) -> Value {
 }
 
 fn pvc() -> Object {
-    Object::of("PersistentVolumeClaim", "default", "a")
+    Object::namespaced("PersistentVolumeClaim", "default", "a")
 }
 
 fn never<T: std::fmt::Debug>(result: Result<T, NoChange>) -> String {
@@ -34,7 +34,7 @@ fn a_patch_contains_the_differences_and_the_version_that_was_read() {
             {"name": "main", "image": "old", "env": [{"name": "PROVISIONER_NAME", "value": "x/y"}, {"name": "A", "value": "1"}]},
         ]}}},
     });
-    let object = Object::of("Deployment", "default", "p");
+    let object = Object::namespaced("Deployment", "default", "p");
     for (change, main) in [
         (
             json!({"name": "main", "image": "new"}),
@@ -49,15 +49,15 @@ fn a_patch_contains_the_differences_and_the_version_that_was_read() {
             object: object.clone(),
             patch: json!({"spec": {"template": {"spec": {"containers": [change]}}}}),
         };
-        let edit = Edit::of(&change, Some(deployment.clone())).unwrap();
+        let edit = Edit::from_change(&change, Some(deployment.clone())).unwrap();
         let wanted = json!({
             "metadata": {"uid": "u", "resourceVersion": "7"},
             "spec": {"template": {"spec": {"containers": [{"name": "side", "image": "s"}, main]}}},
         });
         assert_eq!(edit.patch(), wanted);
         // Once is enough.
-        assert_eq!(Edit::of(&change, edit.after), Err(NoChange::Unchanged));
-        assert_eq!(never(Edit::of(&change, None)), "does not exist any more");
+        assert_eq!(Edit::from_change(&change, edit.after), Err(NoChange::Unchanged));
+        assert_eq!(never(Edit::from_change(&change, None)), "does not exist any more");
     }
 }
 
@@ -67,7 +67,7 @@ fn a_patch_removes_fields() {
         object: pvc(),
         patch: json!({"metadata": {"labels": {"app": null, "tier": "gold"}}}),
     };
-    let edit = Edit::of(&change, Some(claim(Value::Null))).unwrap();
+    let edit = Edit::from_change(&change, Some(claim(Value::Null))).unwrap();
     assert_eq!(
         edit.patch(),
         json!({"metadata": {"uid": "u", "resourceVersion": "7", "labels": {"app": null, "tier": "gold"}}})
@@ -82,26 +82,28 @@ fn objects_that_may_have_data_are_never_deleted() {
         (claim(json!({"status": {"phase": "Lost"}})), "is Lost now, and may have data"),
         (claim(bound), "was bound before, and may have data"),
     } {
-        assert_eq!(never(Edit::of(&Change::Delete(pvc()), Some(live))), why);
+        assert_eq!(never(Edit::from_change(&Change::Delete(pvc()), Some(live))), why);
     }
     for kind in ["PersistentVolume", "Deployment", "StorageClass", "Namespace", "Secret"] {
-        let change = Change::Delete(Object::cluster(kind, "a"));
-        let why = never(Edit::of(&change, Some(json!({"kind": kind}))));
+        let change = Change::Delete(Object::cluster_scoped(kind, "a"));
+        let why = never(Edit::from_change(&change, Some(json!({"kind": kind}))));
         assert!(why.ends_with("never deleted"), "{why}");
     }
-    let pod = Change::Delete(Object::of("Pod", "default", "p"));
+    let pod = Change::Delete(Object::namespaced("Pod", "default", "p"));
     assert_eq!(
-        never(Edit::of(&pod, Some(json!({"status": {"phase": "Running"}})))),
-        "is Running by now"
+        never(Edit::from_change(&pod, Some(json!({"status": {"phase": "Running"}})))),
+        "is Running now"
     );
-    assert!(Edit::of(&pod, Some(json!({"status": {"phase": "Pending"}}))).is_ok());
-    assert_eq!(Edit::of(&pod, None), Err(NoChange::Unchanged));
+    assert!(Edit::from_change(&pod, Some(json!({"status": {"phase": "Pending"}}))).is_ok());
+    assert_eq!(Edit::from_change(&pod, None), Err(NoChange::Unchanged));
 }
 
 #[test]
 fn diffs_leave_out_the_fields_of_the_server() {
     let change = Change::Delete(pvc());
-    let (before, after) = Edit::of(&change, Some(claim(Value::Null))).unwrap().shown();
+    let (before, after) = Edit::from_change(&change, Some(claim(Value::Null)))
+        .unwrap()
+        .before_and_after();
     assert!(
         before.get("status").is_none() && before["metadata"].get("uid").is_none(),
         "{before}"

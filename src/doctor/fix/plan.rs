@@ -101,7 +101,7 @@ mod tests {
     }
 
     fn pvc(name: &str) -> Object {
-        Object::of("PersistentVolumeClaim", "default", name)
+        Object::namespaced("PersistentVolumeClaim", "default", name)
     }
 
     fn fixed(code: &'static str, object: Object, change: Change) -> Finding {
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn rollouts_and_bindings_of_claims_without_a_first_pod_are_awaited() {
-        let deployment = Object::of("Deployment", "default", "p");
+        let deployment = Object::namespaced("Deployment", "default", "p");
         let image = Change::Merge {
             object: deployment.clone(),
             patch: json!({}),
@@ -125,7 +125,7 @@ mod tests {
             (delete("now"), vec![Effect::Bound(pvc("now"))]),
             // It waits for its first pod, then and now.
             (delete("late"), vec![]),
-            (fixed("NFS301", deployment.clone(), image).with_affected([pvc("now"), pvc("late"), Object::of("Pod",
+            (fixed("NFS301", deployment.clone(), image).with_affected([pvc("now"), pvc("late"), Object::namespaced("Pod",
                 "default", "p")]), vec![Effect::RolledOut(deployment.clone()), Effect::Bound(pvc("now"))]),
         } {
             let findings = [finding];

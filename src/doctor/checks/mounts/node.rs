@@ -136,7 +136,7 @@ fn change_on_node(view: &View<'_>, node: &str, change: HostChange) -> Change {
 /// does. False if CSIDrivers were not read.
 pub fn waits_for_attachment(failure: &Failure<'_>, view: &View<'_>) -> bool {
     let named = failure.named.as_deref().unwrap_or_default();
-    named.ends_with(NFS_CSI) && named != NFS_CSI && view.facts.knows("csidrivers")
+    named.ends_with(NFS_CSI) && named != NFS_CSI && view.facts.was_read("csidrivers")
 }
 
 /// NFS211: the CSIDriver object lacks `attachRequired: false`, or is missing.
@@ -191,7 +191,7 @@ pub fn describe_unregistered_driver(view: &View<'_>, node: &str, known: Option<&
                 "the CSI driver's {title}, which serves node {node}, is not ready{}",
                 state.unwrap_or_default().trim_end()
             ),
-            format!("see {}, and its log", pod.object().kubectl("describe")),
+            format!("see {}, and its log", pod.object().kubectl_command("describe")),
         );
     }
     let has_label = |key: &str| known.is_some_and(|node| node.labels.keys().any(|label| label.starts_with(key)));

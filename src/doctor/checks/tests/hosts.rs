@@ -36,7 +36,7 @@ fn server(threads: u32, listing: &str, directory: Directory) -> HostSeen {
         target: "nfs".to_owned(),
         exports: vec![ExportSeen {
             path: "/nfsdata".to_owned(),
-            named_by: vec![Object::cluster("PersistentVolume", "v")],
+            named_by: vec![Object::cluster_scoped("PersistentVolume", "v")],
             facts: facts.clone(),
         }],
         facts,
@@ -152,8 +152,8 @@ fn a_kubelet_error_gets_a_fix_once_its_host_was_checked() {
 #[test]
 fn nothing_is_changed_on_a_server_beyond_what_nfsprov_exports_there() {
     let nodes = || vec![at("node1", "10.0.0.1")];
-    let volume = || Object::cluster("PersistentVolume", "v");
-    let tenants = || Object::of("Deployment", "t", "x");
+    let volume = || Object::cluster_scoped("PersistentVolume", "v");
+    let tenants = || Object::namespaced("Deployment", "t", "x");
     let named = |host: HostSeen, path: &str, by: Object| {
         let mut host = host;
         host.exports[0].path = path.to_owned();

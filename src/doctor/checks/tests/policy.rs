@@ -185,7 +185,7 @@ fn a_tenants_environment_is_no_provisioner() {
 
 #[test]
 fn changes_that_can_not_be_undone_are_refused() {
-    let volume = || Object::cluster("PersistentVolume", "v");
+    let volume = || Object::cluster_scoped("PersistentVolume", "v");
     let merge = |object: Object, patch: Value| Change::Merge { object, patch };
     let on_host = |change: HostChange| Change::OnHost {
         host: "nfs".to_owned(),
@@ -200,9 +200,9 @@ fn changes_that_can_not_be_undone_are_refused() {
         ("the reclaim policy", "NFS503", merge(volume(), retain.clone()), None),
         ("more than the reclaim policy", "NFS503",
             merge(volume(), with(retain.clone(), json!({"spec": {"nfs": {"path": "/"}}}))), Some("than can be undone")),
-        ("another object", "NFS503", merge(Object::cluster("ClusterRole", "v"), retain), Some("than can be undone")),
+        ("another object", "NFS503", merge(Object::cluster_scoped("ClusterRole", "v"), retain), Some("than can be undone")),
         ("a volume is deleted", "NFS122", Change::Delete(volume()), Some("than can be undone")),
-        ("a claim is deleted", "NFS210", Change::Delete(Object::of("PersistentVolumeClaim", "default", "a")),
+        ("a claim is deleted", "NFS210", Change::Delete(Object::namespaced("PersistentVolumeClaim", "default", "a")),
             Some("than can be undone")),
         ("a code that people decide", "NFS108", merge(volume(), json!({})), Some("an administrator has to decide")),
         ("a host that was not read", "NFS401", on_host(HostChange::InstallClient), Some("--ssh nfs does so")),

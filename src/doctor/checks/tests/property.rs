@@ -121,13 +121,13 @@ fn forgotten(facts: &Facts, report: &Report, now: Timestamp) -> Option<String> {
     let claims = facts
         .claims
         .iter()
-        .filter(|claim| claim.is_pending() && !view.is_other_storage(claim));
+        .filter(|claim| claim.is_pending() && !view.is_known_other_storage(claim));
     let long = claims.filter(|claim| view.has_elapsed(claim.created, SignedDuration::from_mins(2)));
     // A pod that waits for its first claim to be bound is named by that claim's finding, or by information about it.
     let pods = facts.pods.iter().filter(|pod| {
         let is_nfs = |claim: &String| {
             let claim = view.find_claim(&pod.namespace, claim);
-            claim.is_some_and(|claim| !claim.is_pending() && !view.is_other_storage(claim))
+            claim.is_some_and(|claim| !claim.is_pending() && !view.is_known_other_storage(claim))
         };
         let waits = pod.phase == "Pending" && !pod.node.is_empty() && pod.stopped.is_empty() && pod.deleting.is_none();
         let long = view.has_elapsed(pod.created, SignedDuration::from_mins(2));
