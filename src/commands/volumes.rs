@@ -61,13 +61,13 @@ impl Subject {
 }
 
 /// The export and the cluster that its PVs are in.
-struct Place {
+struct ConnectedExport {
     location: Location,
     export: Export,
     cluster: Cluster,
 }
 
-impl Place {
+impl ConnectedExport {
     /// Connects to the cluster and probes the export, in parallel; fails if either can't be reached, or the SSH options
     /// don't fit `--via`. The cluster's client is for one command: a watch that is silent for long fails.
     async fn connect(at: &ExportAt, global: &Global) -> Result<Self> {
@@ -116,16 +116,16 @@ async fn measure_with_progress(export: &Export, rows: &mut [Row]) {
 
 /// Prints the export's directories that `subject` includes; with `--sizes`, measures each.
 async fn list_directories(args: &Directories, global: &Global, subject: Subject) -> Result<Exit> {
-    let place = Place::connect(&args.export, global).await?;
-    let (mut rows, _) = place.read_rows().await?;
+    let connected = ConnectedExport::connect(&args.export, global).await?;
+    let (mut rows, _) = connected.read_rows().await?;
     rows.retain(|row| subject.includes(row.state));
     if subject == Subject::Archived {
-        name_claims(&place, &mut rows).await?;
+        set_claims_of_archives(&connected, &mut rows).await?;
     }
     if args.sizes {
-        measure_with_progress(&place.export, &mut rows).await;
+        measure_with_progress(&connected.export, &mut rows).await;
     }
-    let quotas = read_quotas(&place.export, &mut rows).await;
+    let quotas = read_quotas(&connected.export, &mut rows).await;
     let text = match for_scripts(args.listing.output, "DirectoryList", Items { items: &rows })? {
         Some(text) => text,
         None if args.listing.output == Format::Name => rows
@@ -141,7 +141,7 @@ async fn list_directories(args: &Directories, global: &Global, subject: Subject)
             Subject::Orphans => "directory without a PV",
             Subject::Archived => "archive",
         };
-        output::say(&format!("there is no {what} on {}", place.location));
+        output::say(&format!("there is no {what} on {}", connected.location));
     } else if subject == Subject::Orphans {
         output::say("directories that PVs of another cluster name are listed, too; nothing is removed");
     }
@@ -154,9 +154,9 @@ async fn list_directories(args: &Directories, global: &Global, subject: Subject)
 
 /// Sets the claim of each archive's row: that of the volume's record, or a remark that it holds several volumes; none
 /// if the record is missing or refused. An error if the export can't be read.
-async fn name_claims(place: &Place, rows: &mut [Row]) -> Result<()> {
+async fn set_claims_of_archives(connected: &ConnectedExport, rows: &mut [Row]) -> Result<()> {
     let volumes: Vec<String> = rows.iter().filter_map(|row| row.volume.clone()).collect();
-    let records = read::read_records_of(&place.export, &place.location, None, &volumes).await?;
+    let records = read::read_records_of(&connected.export, &connected.location, None, &volumes).await?;
     let records: HashMap<String, Record> = records
         .into_iter()
         .filter_map(|(name, record)| Some((name, record.ok()?)))
@@ -168,7 +168,7 @@ async fn name_claims(place: &Place, rows: &mut [Row]) -> Result<()> {
                 row.claim = claim.map(|(namespace, name)| format!("{namespace}/{name}"));
             }
             (None, Some(path)) => {
-                let entries = place.export.list_directory(Some(path)).await?.unwrap_or_default();
+                let entries = connected.export.list_directory(Some(path)).await?.unwrap_or_default();
                 row.claim = refusal_of_several_volumes(path, &entries).map(|_| "(several volumes)".to_owned());
             }
             (None, None) => {}
@@ -231,10 +231,10 @@ fn directories_table(rows: &[Row], subject: Subject, args: &Directories, global:
 
 /// Lists the archives that exceed the limits and removes them after a confirmation; a dry run only lists them.
 async fn expire_archives(args: &Expire, global: &Global) -> Result<Exit> {
-    let place = Place::connect(&args.export, global).await?;
-    let expired = archives_to_remove(&place, args).await?;
+    let connected = ConnectedExport::connect(&args.export, global).await?;
+    let expired = archives_to_remove(&connected, args).await?;
     if expired.is_empty() {
-        output::say(&format!("no archive on {} exceeds the limits", place.location));
+        output::say(&format!("no archive on {} exceeds the limits", connected.location));
         return Ok(Exit::Done);
     }
     let cells = expired.iter().map(|gone| {
@@ -271,19 +271,19 @@ async fn expire_archives(args: &Expire, global: &Global) -> Result<Exit> {
             )
             .into());
         }
-        if !output::confirm(&format!("Remove {count} for good?"))? {
+        if !output::confirm(&format!("Remove {count} permanently?"))? {
             bail!("nothing was removed");
         }
     }
-    remove_archives(&place, args, &expired).await
+    remove_archives(&connected, args, &expired).await
 }
 
 /// Reads the export again: the archives that exceed the limits now. Archives whose names have no PV never do.
-async fn archives_to_remove(place: &Place, args: &Expire) -> Result<Vec<Expired>> {
-    let (mut rows, _) = place.read_rows().await?;
+async fn archives_to_remove(connected: &ConnectedExport, args: &Expire) -> Result<Vec<Expired>> {
+    let (mut rows, _) = connected.read_rows().await?;
     rows.retain(|row| row.state == State::Archived && row.volume.is_some());
     if args.keep_total.is_some() {
-        measure_with_progress(&place.export, &mut rows).await;
+        measure_with_progress(&connected.export, &mut rows).await;
     }
     let expiry = Expiry {
         older_than: args.older_than,
@@ -294,8 +294,8 @@ async fn archives_to_remove(place: &Place, args: &Expire) -> Result<Vec<Expired>
 
 /// Removes the archives that were shown, except those that have changed or became a PV's since then, for which it
 /// prints a line. `Failed` if one was not removed.
-async fn remove_archives(place: &Place, args: &Expire, shown: &[Expired]) -> Result<Exit> {
-    let still = archives_to_remove(place, args).await?;
+async fn remove_archives(connected: &ConnectedExport, args: &Expire, shown: &[Expired]) -> Result<Exit> {
+    let still = archives_to_remove(connected, args).await?;
     let mut exit = Exit::Done;
     for gone in shown {
         let directory = output::escape_line(&gone.row.directory);
@@ -306,8 +306,8 @@ async fn remove_archives(place: &Place, args: &Expire, shown: &[Expired]) -> Res
             continue;
         };
         // In two steps, since what is large takes longer than one call may.
-        let removed = match place.export.empty_directory(Some(path)).await {
-            Ok(()) => place.export.remove_directory(path, &never_interrupt()).await,
+        let removed = match connected.export.empty_directory(Some(path)).await {
+            Ok(()) => connected.export.remove_directory(path, &never_interrupt()).await,
             Err(error) => Err(error),
         };
         match removed {

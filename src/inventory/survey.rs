@@ -72,7 +72,9 @@ pub async fn measure_directories(export: &Export, rows: &mut [Row], on_measured:
         async move {
             let path = row.path.clone();
             row.holds = match (&path, row.directory.as_str()) {
-                (None, shown) if shown != "." => Some(Holds::Unreadable("its name can't be asked for".to_owned())),
+                (None, shown) if shown != "." => {
+                    Some(Holds::Unreadable("its name can't be sent to the server".to_owned()))
+                }
                 _ => Some(match export.measure_usage(path.as_ref()).await {
                     Ok(Some(usage)) => Holds::from(usage),
                     Ok(None) => Holds::Missing,

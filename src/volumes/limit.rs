@@ -54,7 +54,7 @@ pub fn plan_limit(
         ));
     }
     let uid = volume::uid_for_limit(volume)
-        .ok_or("no claim is bound to it, so it has no uid from which a project id is made")?;
+        .ok_or("no claim is bound to it, so it has no uid from which a project id is derived")?;
     let capacity = volume.spec.as_ref().and_then(|spec| spec.capacity.as_ref());
     let size = capacity.and_then(|capacity| capacity.get("storage"));
     let size = size.ok_or("it has no capacity")?.0.clone();

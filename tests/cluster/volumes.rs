@@ -222,7 +222,9 @@ async fn archives_expire_by_age_and_total(stage: Arc<Stage>) -> Result<()> {
             .args(["volumes", "expire", "--keep-total", "0"]);
         command.args(&args).env("TERM", "xterm");
         let mut session = spawn_command(command, Some(u64::try_from(PATIENCE.as_millis())?)).map_err(wrong)?;
-        session.exp_string("Remove these 2 archives for good?").map_err(wrong)?;
+        session
+            .exp_string("Remove these 2 archives permanently?")
+            .map_err(wrong)?;
         session.send("n").map_err(wrong)?;
         session.flush().map_err(wrong)?;
         session.exp_string("nothing was removed").map_err(wrong)?;

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use kube::{Api, ResourceExt};
 
-use super::Place;
+use super::ConnectedExport;
 use crate::cli::{self, AccessMode, Global};
 use crate::cluster::waiting::wait_for_object;
 use crate::cluster::{describe_error, list_filtered};
@@ -19,21 +19,33 @@ use crate::volumes::{adopt, read};
 /// Makes an archive the volume of a claim, by default of the one that its record names. Refuses an archive that holds
 /// several volumes.
 pub async fn restore_archive(args: &cli::Restore, global: &Global) -> Result<Exit> {
-    let place = Place::connect(&args.export, global).await?;
-    let (rows, names) = place.read_rows().await?;
+    let connected = ConnectedExport::connect(&args.export, global).await?;
+    let (rows, names) = connected.read_rows().await?;
     let reuse = plan_restore(&args.archive, &rows, &names).map_err(|why| anyhow!("{}", output::escape_line(&why)))?;
     if let Some(archive) = &reuse.archive
         && Archive::parse(&archive.to_string()).is_some_and(|archive| archive.volume.is_none())
         && let Some(why) = refusal_of_several_volumes(
             archive,
-            &place.export.list_directory(Some(archive)).await?.unwrap_or_default(),
+            &connected
+                .export
+                .list_directory(Some(archive))
+                .await?
+                .unwrap_or_default(),
         )
     {
         bail!("{}", output::escape_line(&why));
     }
-    let record = record_of(&place.export, &place.location, &reuse.volume, &args.recorded).await?;
+    let record = record_of(&connected.export, &connected.location, &reuse.volume, &args.recorded).await?;
     let claim = wanted_claim(args.claim.as_ref(), record.as_ref())?;
-    bind_directory(&place, &reuse, record.as_ref(), &claim, &args.new_claim, args.waiting).await
+    bind_directory(
+        &connected,
+        &reuse,
+        record.as_ref(),
+        &claim,
+        &args.new_claim,
+        args.waiting,
+    )
+    .await
 }
 
 /// The claim of the command line, else the record's; a usage error without either.
@@ -66,12 +78,12 @@ async fn record_of(
 /// Makes an existing directory the volume of a claim, where [`adopt::plan_adoption`] allows it. Refused records on the
 /// export are only counted in a note.
 pub async fn adopt_directory(args: &cli::Adopt, global: &Global) -> Result<Exit> {
-    let place = Place::connect(&args.export, global).await?;
-    let volumes: Vec<PersistentVolume> = list_filtered(&Api::all(place.client().clone()), |_| true)
+    let connected = ConnectedExport::connect(&args.export, global).await?;
+    let volumes: Vec<PersistentVolume> = list_filtered(&Api::all(connected.client().clone()), |_| true)
         .await
         .map_err(|error| anyhow!("cannot list persistent volumes: {}", describe_error(&error)))?;
     let former_server = args.recorded.former_server.as_deref();
-    let records = read::read_records(&place.export, &place.location, former_server).await?;
+    let records = read::read_records(&connected.export, &connected.location, former_server).await?;
     let refused = records.iter().filter(|(_, record)| record.is_err()).count();
     if refused > 0 {
         output::say(&format!(
@@ -79,26 +91,26 @@ pub async fn adopt_directory(args: &cli::Adopt, global: &Global) -> Result<Exit>
         ));
     }
     let facts = adopt::Facts {
-        location: place.location.clone(),
+        location: connected.location.clone(),
         former_server: former_server.map(str::to_owned),
         volumes,
-        markers: place.export.list_markers().await?,
+        markers: connected.export.list_markers().await?,
         records: records.into_iter().filter_map(|(_, record)| record.ok()).collect(),
     };
     let (namespace, name) = &args.claim;
     let adoption = adopt::plan_adoption(&args.directory, (namespace, name), &facts)
         .map_err(|why| anyhow!("{}; nothing was changed", output::escape_line(&why)))?;
-    if place.export.list_directory(Some(&args.directory)).await?.is_none() {
+    if connected.export.list_directory(Some(&args.directory)).await?.is_none() {
         let directory = args.directory.to_string();
         bail!(
             "directory {} is not on {}",
             output::escape_line(&directory),
-            place.location
+            connected.location
         );
     }
     let record = adoption.record.as_ref();
     bind_directory(
-        &place,
+        &connected,
         &adoption.reuse,
         record,
         &args.claim,
@@ -112,7 +124,7 @@ pub async fn adopt_directory(args: &cli::Adopt, global: &Global) -> Result<Exit>
 /// `--wait=false`, and fails if it is not in time or bound to another PV; the PV stays then. The directory of an
 /// archive is renamed first.
 async fn bind_directory(
-    place: &Place,
+    connected: &ConnectedExport,
     reuse: &ReusePlan,
     record: Option<&Record>,
     claim: &(String, String),
@@ -125,9 +137,9 @@ async fn bind_directory(
         false => None,
     };
     let restore = restore::Restore {
-        client: place.client(),
-        export: &place.export,
-        location: &place.location,
+        client: connected.client(),
+        export: &connected.export,
+        location: &connected.location,
         reuse,
         namespace,
         claim: name,
@@ -143,12 +155,12 @@ async fn bind_directory(
     output::print(&format!("persistentvolume/{title} created\n"))?;
     output::say(&format!(
         "its directory is {}",
-        reuse.directory.under(&place.location.path)
+        reuse.directory.under(&connected.location.path)
     ));
     if !waiting.wait {
         return Ok(Exit::Done);
     }
-    let claims: Api<PersistentVolumeClaim> = Api::namespaced(place.client().clone(), namespace);
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(connected.client().clone(), namespace);
     let settled = |claim: Option<&PersistentVolumeClaim>| {
         claim.is_none_or(|claim| claim.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Bound"))
     };

@@ -8,7 +8,7 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
-use super::Place;
+use super::ConnectedExport;
 use crate::cli::{Global, Limit};
 use crate::cluster::{describe_error, list_filtered};
 use crate::escape::escape_line;
@@ -22,11 +22,11 @@ use crate::volumes::limit::plan_limit;
 /// Limits each volume of the command line and prints a line for it. Continues after one that can't be limited; `Failed`
 /// then. Pods that can't be listed end it with an error; asks nothing.
 pub async fn limit_volumes(args: &Limit, global: &Global) -> Result<Exit> {
-    let place = Place::connect(&args.export, global).await?;
-    if let Err(why) = place.export.check_can_limit() {
+    let connected = ConnectedExport::connect(&args.export, global).await?;
+    if let Err(why) = connected.export.check_can_limit() {
         return Err(UsageError(why.into()).into());
     }
-    let volumes = gather::list_nfs_volumes(place.client()).await?;
+    let volumes = gather::list_nfs_volumes(connected.client()).await?;
     let mut pods: HashMap<String, Vec<Pod>> = HashMap::new();
     let mut exit = Exit::Done;
     for name in &args.volumes {
@@ -34,13 +34,13 @@ pub async fn limit_volumes(args: &Limit, global: &Global) -> Result<Exit> {
             Some(volume) => {
                 let namespace = claim_namespace(volume);
                 if !pods.contains_key(&namespace) {
-                    let api = Api::<Pod>::namespaced(place.client().clone(), &namespace);
+                    let api = Api::<Pod>::namespaced(connected.client().clone(), &namespace);
                     let found = list_filtered(&api, |_| true).await;
                     let found = found
                         .map_err(|error| anyhow!("cannot list pods -n {namespace}: {}", describe_error(&error)))?;
                     pods.insert(namespace.clone(), found);
                 }
-                limit_volume(&place, volume, &volumes, &pods[&namespace], args.dry_run).await
+                limit_volume(&connected, volume, &volumes, &pods[&namespace], args.dry_run).await
             }
             None => Err(anyhow!("not found, or not an NFS volume")),
         };
@@ -66,19 +66,19 @@ fn claim_namespace(volume: &PersistentVolume) -> String {
 /// Limits one volume and annotates its PV, or with `is_dry_run` only measures it. `all` are the NFS volumes, `pods`
 /// those of its claim's namespace. Returns what was done, for its line; the error says why it is refused or failed.
 async fn limit_volume(
-    place: &Place,
+    connected: &ConnectedExport,
     volume: &PersistentVolume,
     all: &[PersistentVolume],
     pods: &[Pod],
     is_dry_run: bool,
 ) -> Result<String> {
-    let plan = plan_limit(volume, &place.location, all, pods).map_err(anyhow::Error::msg)?;
+    let plan = plan_limit(volume, &connected.location, all, pods).map_err(anyhow::Error::msg)?;
     if is_dry_run {
-        let files = place.export.measure_existing(&plan.directory, &plan.limit).await?;
+        let files = connected.export.measure_existing(&plan.directory, &plan.limit).await?;
         return Ok(format!("would be limited to {}{}", plan.size, describe_files(files)));
     }
-    let files = place.export.limit_existing(&plan.directory, &plan.limit).await?;
-    let volumes: Api<PersistentVolume> = Api::all(place.client().clone());
+    let files = connected.export.limit_existing(&plan.directory, &plan.limit).await?;
+    let volumes: Api<PersistentVolume> = Api::all(connected.client().clone());
     let patch = json!({"metadata": {"uid": volume.uid(), "annotations": {QUOTA: ENFORCE}}});
     let name = volume.name_any();
     let patched = volumes

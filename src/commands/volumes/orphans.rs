@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use futures::{StreamExt, stream};
 use k8s_openapi::jiff::Timestamp;
 
-use super::Place;
+use super::ConnectedExport;
 use crate::cli::{Global, Orphans};
 use crate::commands::colour_choice;
 use crate::exit::{Exit, UsageError};
@@ -21,12 +21,12 @@ const AT_ONCE: usize = 8;
 /// Lists the empty directories among orphans and removes them after a confirmation, or with `--yes` without one. One
 /// that is not empty any more stays; `Failed` only if one can't be removed.
 pub async fn remove_empty_orphans(args: &Orphans, global: &Global) -> Result<Exit> {
-    let place = Place::connect(&args.directories.export, global).await?;
-    let empty = empty_orphans(&place).await?;
+    let connected = ConnectedExport::connect(&args.directories.export, global).await?;
+    let empty = empty_orphans(&connected).await?;
     if empty.is_empty() {
         output::say(&format!(
             "there is no empty directory without a PV on {}",
-            place.location
+            connected.location
         ));
         return Ok(Exit::Done);
     }
@@ -52,7 +52,7 @@ pub async fn remove_empty_orphans(args: &Orphans, global: &Global) -> Result<Exi
     let mut exit = Exit::Done;
     for path in &empty {
         let shown = output::escape_line(&path.to_string());
-        match place.export.remove_empty_directory(path).await {
+        match connected.export.remove_empty_directory(path).await {
             Ok(true) => output::print(&format!("{shown} removed\n"))?,
             Ok(false) => output::say(&format!("{shown} is no longer empty; it stays")),
             Err(error) => {
@@ -77,9 +77,13 @@ pub fn say_unused_limits(report: &QuotaReport) {
 
 /// The orphans that are empty and have no record: another cluster may use those with one. One that can't be listed is
 /// an error for all.
-async fn empty_orphans(place: &Place) -> Result<Vec<VolumePath>> {
-    let (rows, _) = place.read_rows().await?;
-    let recorded = place.export.record_names(Timestamp::now().as_second()).await?.volumes;
+async fn empty_orphans(connected: &ConnectedExport) -> Result<Vec<VolumePath>> {
+    let (rows, _) = connected.read_rows().await?;
+    let recorded = connected
+        .export
+        .record_names(Timestamp::now().as_second())
+        .await?
+        .volumes;
     let recorded: BTreeSet<String> = recorded.into_iter().collect();
     let is_recorded = |row: &Row| row.volume.as_ref().is_some_and(|volume| recorded.contains(volume));
     let orphans = rows
@@ -88,7 +92,7 @@ async fn empty_orphans(place: &Place) -> Result<Vec<VolumePath>> {
         .filter_map(|row| row.path);
     let listings: Vec<_> = stream::iter(orphans)
         .map(|path| async move {
-            let entries = place.export.list_directory(Some(&path)).await;
+            let entries = connected.export.list_directory(Some(&path)).await;
             (path, entries)
         })
         .buffered(AT_ONCE)

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::{Api, ResourceExt};
 
-use super::Place;
+use super::ConnectedExport;
 use crate::cli::{self, Format, Global};
 use crate::cluster::{describe_error, list_filtered};
 use crate::commands::{claim_title, colour_choice, for_scripts, headings_unless};
@@ -22,16 +22,16 @@ use crate::volumes::{apply, read};
 /// claims. `Failed` if a record is refused or conflicts, an object can't be created, or a claim is not Bound; always
 /// `Done` without `--apply`.
 pub async fn rebuild_volumes(args: &cli::Rebuild, global: &Global) -> Result<Exit> {
-    let place = Place::connect(&args.export, global).await?;
+    let connected = ConnectedExport::connect(&args.export, global).await?;
     let selection = Selection {
         namespace: global.namespace.clone(),
         claim: args.claim.clone(),
         create_namespaces: args.create_namespaces,
     };
     let facts = read::read_facts(
-        place.client(),
-        &place.export,
-        &place.location,
+        connected.client(),
+        &connected.export,
+        &connected.location,
         args.recorded.former_server.as_deref(),
     )
     .await?;
@@ -48,7 +48,7 @@ pub async fn rebuild_volumes(args: &cli::Rebuild, global: &Global) -> Result<Exi
         .any(|row| matches!(row.action, Action::Conflict | Action::Refused));
     let exit = if is_right { Exit::Done } else { Exit::Failed };
     if rows.is_empty() {
-        output::say(&format!("no record on {} is asked for", place.location));
+        output::say(&format!("no record on {} matches the options", connected.location));
         return Ok(Exit::Done);
     }
     if missing.is_empty() {
@@ -72,7 +72,7 @@ pub async fn rebuild_volumes(args: &cli::Rebuild, global: &Global) -> Result<Exi
             bail!("nothing was changed");
         }
     }
-    match create_objects(&place, &missing, args.waiting).await? {
+    match create_objects(&connected, &missing, args.waiting).await? {
         true => Ok(exit),
         false => Ok(Exit::Failed),
     }
@@ -114,9 +114,9 @@ fn print_plan(rows: &[Row], args: &cli::Rebuild, global: &Global) -> Result<()> 
 
 /// Creates the objects of rows and waits until the claims are Bound, unless `--wait=false`; prints a line for each.
 /// False if an object was not created or a claim is not Bound; an error if claims can't be watched.
-async fn create_objects(place: &Place, rows: &[Row], waiting: cli::Waiting) -> Result<bool> {
+async fn create_objects(connected: &ConnectedExport, rows: &[Row], waiting: cli::Waiting) -> Result<bool> {
     let bar = output::progress_bar(rows.len(), "volumes");
-    let results = apply::create_objects(place.client(), rows, || bar.inc(1)).await;
+    let results = apply::create_objects(connected.client(), rows, || bar.inc(1)).await;
     bar.finish_and_clear();
     let by_volume: HashMap<&str, &Row> = rows.iter().map(|row| (row.volume.as_str(), row)).collect();
     let mut is_right = true;
@@ -141,7 +141,7 @@ async fn create_objects(place: &Place, rows: &[Row], waiting: cli::Waiting) -> R
     }
     let waited: BTreeSet<_> = claims.into_values().collect();
     let total = waited.len();
-    let pending = apply::wait_until_bound(place.client(), waited, waiting.timeout).await;
+    let pending = apply::wait_until_bound(connected.client(), waited, waiting.timeout).await;
     let pending = pending.context("cannot watch claims")?;
     for (namespace, name) in &pending {
         output::say(&format!(
@@ -174,18 +174,18 @@ fn split_claim(claim: &str) -> Option<(String, String)> {
 /// Writes the records of the export's volumes, or of those named, that are missing or out of date; with `--dry-run`
 /// only prints which. `Failed` if one can't be written or a volume can't have one.
 pub async fn record_volumes(args: &cli::Record, global: &Global) -> Result<Exit> {
-    let place = Place::connect(&args.export, global).await?;
-    let mut volumes = gather::list_nfs_volumes(place.client()).await?;
-    volumes.retain(|volume| place::directory_on(volume, &place.location).is_ok());
+    let connected = ConnectedExport::connect(&args.export, global).await?;
+    let mut volumes = gather::list_nfs_volumes(connected.client()).await?;
+    volumes.retain(|volume| place::directory_on(volume, &connected.location).is_ok());
     for name in &args.volumes {
         match volumes.iter().find(|volume| place::volume_name(volume) == name) {
             Some(volume) => place::check_in_tree(volume).map_err(anyhow::Error::msg)?,
-            None => bail!("pv/{name} not found on {}", place.location),
+            None => bail!("pv/{name} not found on {}", connected.location),
         }
     }
     let is_named = |name: &str| args.volumes.is_empty() || args.volumes.iter().any(|named| named == name);
     volumes.retain(|volume| place::check_in_tree(volume).is_ok() && is_named(place::volume_name(volume)));
-    let claims: Vec<PersistentVolumeClaim> = list_filtered(&Api::all(place.client().clone()), |_| true)
+    let claims: Vec<PersistentVolumeClaim> = list_filtered(&Api::all(connected.client().clone()), |_| true)
         .await
         .map_err(|error| anyhow::anyhow!("cannot list claims: {}", describe_error(&error)))?;
     let claims: HashMap<(Option<String>, String), &PersistentVolumeClaim> = claims
@@ -200,7 +200,7 @@ pub async fn record_volumes(args: &cli::Record, global: &Global) -> Result<Exit>
             let key = (claim.namespace.clone(), claim.name.clone().unwrap_or_default());
             claims.get(&key).copied()
         });
-        match Record::of(volume, claim, &place.location) {
+        match Record::of(volume, claim, &connected.location) {
             Ok(record) => due.push((record.name().to_owned(), record.text())),
             Err(why) => {
                 output::say(&format!("pv/{} has no record: {why}", place::volume_name(volume)));
@@ -209,7 +209,7 @@ pub async fn record_volumes(args: &cli::Record, global: &Global) -> Result<Exit>
         }
     }
     let names: Vec<String> = due.iter().map(|(name, _)| name.clone()).collect();
-    let found = place.export.read_records(&names).await?;
+    let found = connected.export.read_records(&names).await?;
     let written: HashMap<String, Vec<u8>> = found
         .into_iter()
         .filter_map(|found| Some((found.volume?, found.content.ok()?)))
@@ -218,7 +218,7 @@ pub async fn record_volumes(args: &cli::Record, global: &Global) -> Result<Exit>
     let failed: HashMap<String, String> = match args.dry_run {
         true => HashMap::new(),
         false => {
-            let failed = place.export.write_records(&due).await;
+            let failed = connected.export.write_records(&due).await;
             failed
                 .into_iter()
                 .map(|(name, error)| (name, error.to_string()))
