@@ -129,7 +129,7 @@ pub struct SetupRun {
 
 impl SetupRun {
     /// Whether the plan is only shown, and every host stays as it is.
-    pub fn looks_only(&self) -> bool {
+    pub fn is_dry_run(&self) -> bool {
         self.dry_run || self.check
     }
 }

@@ -21,10 +21,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) fn ssh_access_for(via: &Via, quota_ssh: Option<&Target>, ssh: &Ssh) -> Result<Access> {
     let why = match (via, quota_ssh) {
         (Via::Ssh(_) | Via::Dir(_), Some(_)) => {
-            "--quota-ssh goes with --via nfs; with --via ssh:// and dir:/MOUNT limits are set the same way"
+            "--quota-ssh needs --via nfs; with --via ssh:// and dir:/MOUNT limits are set the same way"
         }
         (Via::Nfs | Via::Dir(_), None) if *ssh != Ssh::default() => {
-            "the options for SSH, such as -i or --sudo, go with --via ssh://[USER@]HOST"
+            "the options for SSH, such as -i or --sudo, need --via ssh://[USER@]HOST"
         }
         _ => return ssh_access(ssh),
     };
@@ -82,15 +82,15 @@ pub(super) fn ssh_access(ssh: &Ssh) -> Result<Access> {
 struct Terminal;
 
 impl Ask for Terminal {
-    fn secret(&self, question: &str) -> Option<Secret> {
+    fn ask_secret(&self, question: &str) -> Option<Secret> {
         output::ask_secret(question).map(Secret::new)
     }
 
-    fn text(&self, question: &str) -> Option<String> {
+    fn ask_text(&self, question: &str) -> Option<String> {
         output::ask_text(question)
     }
 
-    fn yes(&self, question: &str) -> Option<bool> {
+    fn ask_yes(&self, question: &str) -> Option<bool> {
         output::ask_yes(question)
     }
 }

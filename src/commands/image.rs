@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use super::host_run::{HostReport, Report, Row, Run, Status, display_name, log_in};
 use crate::cli::{Global, Image};
 use crate::exit::Exit;
-use crate::host::{Host, Target, choose_runtime, find_runtime_script, last_words, lists_image};
+use crate::host::{Host, Target, choose_runtime, find_runtime_script, last_output_lines, lists_image};
 use crate::image::{ArchivedImage, IMAGE, archive_name, find_image};
 use crate::output::{self, StatusLine};
 
@@ -109,7 +109,7 @@ async fn load_image(
         return Ok((Status::Ok, format!("{} has {IMAGE}", runtime.name)));
     }
     let what = format!("load {} into {}", archive.path.display(), runtime.name);
-    if run.options.looks_only() {
+    if run.options.is_dry_run() {
         return Ok((Status::Change, what));
     }
     if run.is_stopped() {
@@ -131,7 +131,7 @@ async fn load_image(
 async fn run_script(host: &Host, script: &str) -> Result<String, String> {
     match host.run(script, PATIENCE).await {
         Ok(output) if output.status == 0 => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-        Ok(output) => Err(last_words(&output)),
+        Ok(output) => Err(last_output_lines(&output)),
         Err(error) => Err(error.to_string()),
     }
 }

@@ -190,7 +190,7 @@ async fn change_exports(host: &Host, change: &ExportsChange, on_output: &impl Fn
     let predicted = run_exclusively(host, &change.predict, PATIENCE, on_output).await?;
     let wrong = match predicted.status {
         0 => judge(&predicted),
-        _ => vec![last_words(&predicted)],
+        _ => vec![last_output_lines(&predicted)],
     };
     if !wrong.is_empty() {
         return Err(format!("{}; nothing was changed", wrong.join("; ")));
@@ -226,7 +226,7 @@ async fn run_exclusively(
 
 /// Why a step's script failed, and whether its change was undone; `None` if it succeeded.
 fn describe_failure(output: &Output) -> Option<String> {
-    let words = || last_words(output);
+    let words = || last_output_lines(output);
     match output.status {
         0 => None,
         FAILED_AND_UNDONE => Some(format!("{}; no change of this step remains", words())),
@@ -237,7 +237,7 @@ fn describe_failure(output: &Output) -> Option<String> {
 
 /// The last six lines with text of a command's standard error, or of its standard output if that has none, joined by
 /// semicolons and cut at their beginning if they are long; says so if both are empty. Control characters stay in it.
-pub fn last_words(output: &Output) -> String {
+pub fn last_output_lines(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let both = [text(&output.stderr), text(&output.stdout)];
     let lines = |text: &str| {
@@ -289,17 +289,20 @@ mod tests {
     }
 
     #[test]
-    fn the_last_words_are_those_that_matter() {
+    fn the_last_lines_are_those_that_matter() {
         let output = |stdout: &str, stderr: &str| Output {
             status: 1,
             stdout: stdout.into(),
             stderr: stderr.into(),
         };
-        assert_eq!(last_words(&output("a\nb", "")), "a; b");
-        assert_eq!(last_words(&output("a", "\n x \n\n")), "x");
-        assert_eq!(last_words(&output("", "1\n2\n3\n4\n5\n6\n7")), "2; 3; 4; 5; 6; 7");
-        assert_eq!(last_words(&output("", "")), "it reported no error");
-        let long = last_words(&output("", &"x".repeat(1 << 20)));
+        assert_eq!(last_output_lines(&output("a\nb", "")), "a; b");
+        assert_eq!(last_output_lines(&output("a", "\n x \n\n")), "x");
+        assert_eq!(
+            last_output_lines(&output("", "1\n2\n3\n4\n5\n6\n7")),
+            "2; 3; 4; 5; 6; 7"
+        );
+        assert_eq!(last_output_lines(&output("", "")), "it reported no error");
+        let long = last_output_lines(&output("", &"x".repeat(1 << 20)));
         assert!(long.len() < 2 * MAX_REPEATED, "{}", long.len());
     }
 }

@@ -33,13 +33,13 @@ impl fmt::Debug for Secret {
 pub trait Ask: Send + Sync {
     /// Asks for something that is not to be shown while it is typed. `None` without a terminal, or if the prompt was
     /// cancelled.
-    fn secret(&self, question: &str) -> Option<Secret>;
+    fn ask_secret(&self, question: &str) -> Option<Secret>;
 
     /// Asks for something that may be shown. `None` without a terminal, or if the prompt was cancelled.
-    fn text(&self, question: &str) -> Option<String>;
+    fn ask_text(&self, question: &str) -> Option<String>;
 
     /// Asks for a yes or no. `None` without a terminal, or if the prompt was cancelled.
-    fn yes(&self, question: &str) -> Option<bool>;
+    fn ask_yes(&self, question: &str) -> Option<bool>;
 }
 
 /// Asks each question once: connections that are made later find the answers here.
@@ -69,21 +69,21 @@ impl PromptCache {
     }
 
     /// Asks for a secret, unless the same question was answered before; waits while another caller asks. The caller
-    /// forgets an answer that is wrong with [`Self::forget_secret`]. `None`, which is not kept, as [`Ask::secret`].
-    pub(super) fn secret(&self, question: &str) -> Option<Secret> {
+    /// forgets an answer that is wrong with [`Self::forget_secret`]. `None`, which is not kept, as [`Ask::ask_secret`].
+    pub(super) fn ask_secret(&self, question: &str) -> Option<Secret> {
         let _asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(secret) = self.secrets().get(question) {
             return Some(secret.clone());
         }
-        let secret = self.ask.secret(question)?;
+        let secret = self.ask.ask_secret(question)?;
         self.secrets().insert(question.to_owned(), secret.clone());
         Some(secret)
     }
 
-    /// Asks for a secret that is valid once, and does not keep it. `None` as [`Ask::secret`].
-    pub(super) fn one_time_secret(&self, question: &str) -> Option<Secret> {
+    /// Asks for a secret that is valid once, and does not keep it. `None` as [`Ask::ask_secret`].
+    pub(super) fn ask_one_time_secret(&self, question: &str) -> Option<Secret> {
         let _asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
-        self.ask.secret(question)
+        self.ask.ask_secret(question)
     }
 
     /// Forgets the answer `wrong`, so that the next caller asks again; another answer to the question stays.
@@ -94,20 +94,24 @@ impl PromptCache {
         }
     }
 
-    /// Asks each time, and keeps no answer. `None` as [`Ask::text`].
-    pub(super) fn text(&self, question: &str) -> Option<String> {
-        self.ask.text(question)
+    /// Asks each time, and keeps no answer. `None` as [`Ask::ask_text`].
+    pub(super) fn ask_text(&self, question: &str) -> Option<String> {
+        self.ask.ask_text(question)
     }
 
     /// Whether a host's key is accepted; `line` is its line of known_hosts. Asks `question` unless the line was
-    /// accepted before. A yes is kept, so that other connections don't ask again; a no is not. `None` as [`Ask::yes`],
-    /// or if `without_prompt` is set.
+    /// accepted before. A yes is kept, so that other connections don't ask again; a no is not. `None` as
+    /// [`Ask::ask_yes`], or if `without_prompt` is set.
     pub(super) fn is_key_accepted(&self, line: &str, question: &str, without_prompt: bool) -> Option<bool> {
         let _asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         if self.has_accepted(line) {
             return Some(true);
         }
-        let answer = if without_prompt { None } else { self.ask.yes(question) };
+        let answer = if without_prompt {
+            None
+        } else {
+            self.ask.ask_yes(question)
+        };
         if answer == Some(true) {
             self.accept_key(line);
         }
@@ -159,16 +163,16 @@ mod tests {
     }
 
     impl Ask for Patient {
-        fn secret(&self, _: &str) -> Option<Secret> {
+        fn ask_secret(&self, _: &str) -> Option<Secret> {
             self.wait();
             Some(Secret::new("answer".to_owned()))
         }
 
-        fn text(&self, _: &str) -> Option<String> {
+        fn ask_text(&self, _: &str) -> Option<String> {
             None
         }
 
-        fn yes(&self, _: &str) -> Option<bool> {
+        fn ask_yes(&self, _: &str) -> Option<bool> {
             self.wait();
             Some(true)
         }
@@ -177,7 +181,7 @@ mod tests {
     #[test]
     fn many_hosts_that_want_one_answer_ask_once() {
         let asks: [fn(&PromptCache) -> bool; 2] = [
-            |remembered| remembered.secret("Passphrase of key").is_some(),
+            |remembered| remembered.ask_secret("Passphrase of key").is_some(),
             |remembered| {
                 remembered.is_key_accepted("jump ssh-ed25519 AAAA", "jump is not known yet", false) == Some(true)
             },

@@ -118,7 +118,7 @@ fn load(archive: &[u8], programs: &[(&str, &str)], check: impl Fn(&str, u8, &str
     let script = frame.wrap(&containerd.load_script(archive, IMAGE));
     let (path, temporary) = (programs.search_path(), folder.path().to_str().unwrap());
     run_in_each_shell(&script, &[("PATH", &path), ("TMPDIR", temporary)], |shell, output| {
-        let framed = frame.find(&output.stdout).unwrap();
+        let framed = frame.find_output(&output.stdout).unwrap();
         let (stdout, stderr) = (
             String::from_utf8_lossy(framed.stdout),
             String::from_utf8_lossy(&output.stderr),

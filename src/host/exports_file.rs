@@ -15,7 +15,7 @@ mod values;
 
 pub use super::block::Damage;
 pub(super) use client::{Client, Network};
-pub use conflicts::{Conflict, Gravity, find_conflicts};
+pub use conflicts::{Conflict, ConflictSeverity, find_conflicts};
 pub use listing::{
     ActiveExport, describe_drift, dropped_clients, find_differences, find_different_options, parse_listing,
 };
@@ -54,7 +54,7 @@ impl DesiredExport {
     }
 
     /// Whether a host with this address is among the clients; `None` if that depends on names, which are not looked up.
-    pub fn lets_in(&self, address: IpAddr) -> Option<bool> {
+    pub fn allows_address(&self, address: IpAddr) -> Option<bool> {
         let host = Client::of(&address.to_string());
         let clients: Vec<Client> = self.clients.iter().map(|text| Client::of(text)).collect();
         let by_address = |client: &Client| matches!(client, Client::World | Client::Network(_));

@@ -188,7 +188,7 @@ pub fn gather_script(subject: &Subject) -> String {
 impl Facts {
     /// Whether the running NFS server serves this version, 3 or 4; `None` if it lists no such version, as when it
     /// doesn't run. Minor versions such as 4.1 can't be asked for.
-    pub fn serves(&self, version: u8) -> Option<bool> {
+    pub fn serves_nfs_version(&self, version: u8) -> Option<bool> {
         let said = |word: &str| match word.split_at_checked(1)? {
             (sign, number) if number == version.to_string() => Some(sign == "+"),
             _ => None,

@@ -81,9 +81,9 @@ pub struct File {
 
 /// A line of a known_hosts file, shown as `file:line`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place(String);
+pub struct FileLine(String);
 
-impl fmt::Display for Place {
+impl fmt::Display for FileLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -97,24 +97,24 @@ pub enum Verdict {
     /// Nothing is recorded for the host, but perhaps an authority for the keys of hosts like it.
     Unknown {
         /// Where the authority's key is recorded.
-        authority: Option<Place>,
+        authority: Option<FileLine>,
     },
     /// The host has another key.
     Changed {
         /// Where that one is recorded.
-        place: Place,
+        place: FileLine,
         /// What is recorded there.
         recorded: PublicKey,
     },
     /// The key must not be accepted for any host that the line matches.
     Revoked {
         /// Where that is recorded.
-        place: Place,
+        place: FileLine,
     },
 }
 
 /// The name under which a host on `port` is recorded: `host` in lower case, or `[host]:port` if that is not port 22.
-pub fn name(host: &str, port: u16) -> String {
+pub fn recorded_name(host: &str, port: u16) -> String {
     let host = host.to_lowercase();
     match port {
         DEFAULT_PORT => host,
@@ -126,7 +126,7 @@ pub fn name(host: &str, port: u16) -> String {
 /// keys and those of authorities are left out.
 pub fn recorded_kinds(files: &[File], host: &str, port: u16) -> Vec<String> {
     let mut kinds: Vec<String> = Vec::new();
-    for entry in own_entries(files, &name(host, port)) {
+    for entry in own_entries(files, &recorded_name(host, port)) {
         let kind = entry.key.kind().to_owned();
         if !kinds.contains(&kind) {
             kinds.push(kind);
@@ -141,8 +141,8 @@ pub fn recorded_kinds(files: &[File], host: &str, port: u16) -> Vec<String> {
 /// changed. A host with a port has a name of its own; a key recorded for the name without port is accepted if none is
 /// recorded for the port, as by ssh.
 pub fn judge_key(files: &[File], host: &str, port: u16, key: &PublicKey) -> Verdict {
-    let full = name(host, port);
-    let plain = name(host, DEFAULT_PORT);
+    let full = recorded_name(host, port);
+    let plain = recorded_name(host, DEFAULT_PORT);
     for entry in files.iter().flat_map(parse_entries) {
         if entry.mark == Mark::Revoked && entry.key == *key && (entry.is_for(&full) || entry.is_for(&plain)) {
             return Verdict::Revoked { place: entry.place };
@@ -174,13 +174,13 @@ pub fn judge_key(files: &[File], host: &str, port: u16, key: &PublicKey) -> Verd
 
 /// The line that records a key for a host, with its newline.
 pub fn format_line(host: &str, port: u16, key: &PublicKey) -> String {
-    format!("{} {} {}\n", name(host, port), key.kind(), key.encoded())
+    format!("{} {} {}\n", recorded_name(host, port), key.kind(), key.encoded())
 }
 
 /// As [`format_line`], with a hash instead of the name, as HashKnownHosts writes it.
 pub fn hashed_line(host: &str, port: u16, key: &PublicKey, salt: &[u8; SALT_LENGTH]) -> String {
     let hash_key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, salt);
-    let hash = hmac::sign(&hash_key, name(host, port).as_bytes());
+    let hash = hmac::sign(&hash_key, recorded_name(host, port).as_bytes());
     let (salt, hash) = (STANDARD.encode(salt), STANDARD.encode(hash));
     format!("|1|{salt}|{hash} {} {}\n", key.kind(), key.encoded())
 }
@@ -201,7 +201,7 @@ struct Entry<'a> {
     mark: Mark,
     hosts: &'a str,
     key: PublicKey,
-    place: Place,
+    place: FileLine,
 }
 
 /// The entries that record a key of the host that [`name`] calls `recorded_name`; those of authorities and of revoked
@@ -231,7 +231,7 @@ fn parse_entries(file: &File) -> impl Iterator<Item = Entry<'_>> {
             mark,
             hosts,
             key,
-            place: Place(format!("{}:{}", file.name, number + 1)),
+            place: FileLine(format!("{}:{}", file.name, number + 1)),
         })
     })
 }

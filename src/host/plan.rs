@@ -300,7 +300,7 @@ pub(super) const ONLY_ROOT: &str = "only root can do this: log in as root@HOST, 
 
 /// Refuses a login other than root's, finds the host's distribution, and warns if the host's clock differs from `now`,
 /// in seconds since 1970, by more than a minute. `None` if the step is refused, so that no further step is possible.
-fn check_system(facts: &Facts, now: i64) -> (Step, Option<Choice>) {
+fn plan_system(facts: &Facts, now: i64) -> (Step, Option<Choice>) {
     const NAME: &str = "system";
     if facts.uid != Some(0) {
         return (Step::refused(NAME, ONLY_ROOT), None);
@@ -324,12 +324,7 @@ fn check_system(facts: &Facts, now: i64) -> (Step, Option<Choice>) {
 /// Installs the package that a host needs, unless it or its program is there, and the `missing` packages, each given
 /// with the program that it is for. Refused if the host has no package manager that nfsprov runs. Packages stay
 /// installed if a later step fails.
-fn install_packages(
-    facts: &Facts,
-    choice: &Choice,
-    (package, program): (&str, &str),
-    missing: &[(&str, &str)],
-) -> Step {
+fn plan_packages(facts: &Facts, choice: &Choice, (package, program): (&str, &str), missing: &[(&str, &str)]) -> Step {
     let is_installed = facts.packages.contains(package);
     let is_there = is_installed || facts.has_program(program);
     let mut packages = if is_there { Vec::new() } else { vec![package] };
@@ -366,7 +361,7 @@ fn install_packages(
 }
 
 /// Refused if the kernel has no NFS server or client, which `what` names. A module that it has may still fail to load.
-fn check_kernel(facts: &Facts, support: Support, what: &str) -> Step {
+fn plan_kernel(facts: &Facts, support: Support, what: &str) -> Step {
     const NAME: &str = "kernel";
     match support {
         Support::Yes => Step::ok(NAME, format!("{} has the NFS {what}", facts.kernel)),
@@ -381,8 +376,8 @@ fn check_kernel(facts: &Facts, support: Support, what: &str) -> Step {
     }
 }
 
-/// Turns a boolean of SELinux on for good, where SELinux enforces and its policy has it; skipped elsewhere.
-fn allow_in_selinux(facts: &Facts, boolean: &str) -> Step {
+/// Turns a boolean of SELinux on permanently, where SELinux enforces and its policy has it; skipped elsewhere.
+fn plan_selinux(facts: &Facts, boolean: &str) -> Step {
     const NAME: &str = "selinux";
     match &facts.selinux {
         None => Step::skipped(NAME, "not enforcing"),

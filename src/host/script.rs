@@ -68,18 +68,18 @@ impl Frame {
 
     /// Whether the script has begun, by all that came over standard output so far.
     pub fn has_begun(&self, stdout: &[u8]) -> bool {
-        position(stdout, format!("{}\n", self.nonce).as_bytes()).is_some()
+        find_bytes(stdout, format!("{}\n", self.nonce).as_bytes()).is_some()
     }
 
     /// Finds the script's output and status in the shell's standard output; `None` if the script has not ended by
     /// itself.
-    pub fn find<'a>(&self, stdout: &'a [u8]) -> Option<Framed<'a>> {
+    pub fn find_output<'a>(&self, stdout: &'a [u8]) -> Option<Framed<'a>> {
         let begin = format!("{}\n", self.nonce);
         // What a login shell says comes before it, on lines of its own or not.
-        let start = position(stdout, begin.as_bytes())? + begin.len();
+        let start = find_bytes(stdout, begin.as_bytes())? + begin.len();
         let end = format!("\n{} ", self.nonce);
         let rest = &stdout[start..];
-        let stop = position(rest, end.as_bytes())?;
+        let stop = find_bytes(rest, end.as_bytes())?;
         let status = rest[stop + end.len()..].split(|byte| *byte == b'\n').next()?;
         let status = std::str::from_utf8(status).ok()?.parse().ok()?;
         Some(Framed {
@@ -108,7 +108,7 @@ pub(super) fn last_part(text: &str, limit: usize) -> String {
 }
 
 /// Where `part`, which must not be empty, begins first in `whole`; `None` if it is not in there.
-pub(super) fn position(whole: &[u8], part: &[u8]) -> Option<usize> {
+pub(super) fn find_bytes(whole: &[u8], part: &[u8]) -> Option<usize> {
     whole.windows(part.len()).position(|window| window == part)
 }
 
@@ -150,11 +150,14 @@ mod tests {
             ("umask", "0022\n", 0),
         ] {
             let said = sh(&format!("umask 077\n{}", frame().wrap(script)));
-            let framed = frame().find(&said).expect(script);
+            let framed = frame().find_output(&said).expect(script);
             assert_eq!((framed.stdout, framed.status), (stdout.as_bytes(), status), "{script}");
         }
         let noisy = [b"Welcome! ", &sh(&frame().wrap("echo x"))[..], b"Bye\n"].concat();
-        assert_eq!(frame().find(&noisy).map(|framed| framed.stdout), Some(&b"x\n"[..]));
+        assert_eq!(
+            frame().find_output(&noisy).map(|framed| framed.stdout),
+            Some(&b"x\n"[..])
+        );
     }
 
     #[test]
@@ -166,7 +169,7 @@ mod tests {
             b"n0nce\nall of it\nn0nce ".to_vec(),
             Vec::new(),
         ] {
-            assert_eq!(frame().find(&said), None);
+            assert_eq!(frame().find_output(&said), None);
         }
     }
 
@@ -211,7 +214,7 @@ mod tests {
             "!y",
         ] {
             let said = sh(&frame().wrap(&format!("printf %s {}", quote(word))));
-            let framed = frame().find(&said).unwrap();
+            let framed = frame().find_output(&said).unwrap();
             assert_eq!(framed.stdout, word.as_bytes());
         }
     }

@@ -227,7 +227,7 @@ async fn what_is_wrong_with_ssh_is_said_in_one_sentence(stage: Arc<Stage>) -> Re
             2,
             "a password has no place on the command line",
         ),
-        (vec!["-i", &key], 2, "go with --via ssh://"),
+        (vec!["-i", &key], 2, "need --via ssh://"),
         (vec!["--via", &good, "--sudo-password-file", &key], 2, "--sudo"),
     ] {
         let mut arguments = scene.provision_args();

@@ -62,7 +62,7 @@ macro_rules! pattern {
     ($why:literal) => {
         concat!(
             $why,
-            "; it is made of ${.PVC.name}, ${.PVC.namespace}, ${.PVC.labels.KEY} and ${.PVC.annotations.KEY}"
+            "; it consists of ${.PVC.name}, ${.PVC.namespace}, ${.PVC.labels.KEY} and ${.PVC.annotations.KEY}"
         )
     };
 }
@@ -222,7 +222,7 @@ const LINES: &[(&[&str], &str)] = &[
     (&["create", "storageclass", "c", "--path", "/p", "--apply"], "the following required arguments were not provided: --server <SERVER> (--help describes the options)"),
     (&["create", "storageclass", "c", "--wait", "--apply"], "unexpected argument '--wait' found; tip: to pass '--wait' as a value, use '-- --wait' (--help describes the options)"),
     (&["create", "pod", "p", "--claim", "c", "--wait", "--apply"], "unexpected argument '--wait' found; tip: to pass '--wait' as a value, use '-- --wait' (--help describes the options)"),
-    (&["provision", "--server", "s", "--path", "/p", "--via", "dir:/p", "--quota-ssh", "ssh://root@s"], "--quota-ssh goes with --via nfs; with --via ssh:// and dir:/MOUNT limits are set the same way"),
+    (&["provision", "--server", "s", "--path", "/p", "--via", "dir:/p", "--quota-ssh", "ssh://root@s"], "--quota-ssh needs --via nfs; with --via ssh:// and dir:/MOUNT limits are set the same way"),
     (&["provision", "--server", "s", "--path", "/p", "--quota-ssh", "root@s"], "invalid value 'root@s' for '--quota-ssh <ssh://USER@HOST:PORT>': limits are set over ssh://[USER@]HOST[:PORT] (--help describes the options)"),
     (&["create", "provisioner", "--server", "s", "--path", "/p", "--flavor", "upstream", "--quota-ssh", "ssh://root@s", "--ssh-secret", "k", "--host-fingerprint", "SHA256:5RjoeWDTkEiHAHZ3cJK9R0z69Zq/Vyhj1YWpLNh2J2c"], "--quota-ssh: nfs-subdir-external-provisioner limits no directories"),
     (&["create", "provisioner", "--server", "s", "--path", "/p", "--quota-ssh", "ssh://root@s"], "the following required arguments were not provided: --ssh-secret <NAME> --host-fingerprint <SHA256:…> (--help describes the options)"),

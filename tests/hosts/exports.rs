@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use nfsprov::host::exports_file::{
-    ActiveExport, DesiredExport, Gravity, check_client, check_file, check_options, check_path, find_conflicts,
+    ActiveExport, ConflictSeverity, DesiredExport, check_client, check_file, check_options, check_path, find_conflicts,
     find_differences, parse_listing, with_export, without_export,
 };
 use proptest::prelude::*;
@@ -288,7 +288,7 @@ async fn edits_of_all_kinds_of_files_are_exported_as_meant(stage: Arc<Stage>) ->
             };
             let found = find_conflicts(&[("exports".into(), file.to_vec())], wanted);
             ensure!(
-                found.iter().all(|found| found.gravity == Gravity::Reported),
+                found.iter().all(|found| found.severity == ConflictSeverity::Warns),
                 "{text:?}: {found:?}"
             );
             let wrong = find_differences(&before.listed, &after.listed, &[], Some(wanted));
@@ -466,7 +466,10 @@ async fn edits_that_nothing_stops_are_exported_as_meant(stage: Arc<Stage>) -> Re
             anyhow::bail!("an odd number of outcomes")
         };
         let found = find_conflicts(&[("exports".into(), file.clone())], &wanted);
-        let stops: Vec<_> = found.iter().filter(|found| found.gravity == Gravity::Stops).collect();
+        let stops: Vec<_> = found
+            .iter()
+            .filter(|found| found.severity == ConflictSeverity::Forbids)
+            .collect();
         let wrong = find_differences(&before.listed, &after.listed, &[], Some(&wanted));
         if stops.is_empty() {
             ensure!(wrong.is_empty(), "{text:?}: {wrong:#?} {before:#?} {after:#?}");

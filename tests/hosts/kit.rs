@@ -191,15 +191,15 @@ impl From<Answers> for Arc<PromptCache> {
 }
 
 impl Ask for Answers {
-    fn secret(&self, question: &str) -> Option<Secret> {
+    fn ask_secret(&self, question: &str) -> Option<Secret> {
         self.next(question).map(Secret::new)
     }
 
-    fn text(&self, question: &str) -> Option<String> {
+    fn ask_text(&self, question: &str) -> Option<String> {
         self.next(question)
     }
 
-    fn yes(&self, question: &str) -> Option<bool> {
+    fn ask_yes(&self, question: &str) -> Option<bool> {
         self.next(question).map(|answer| answer == "yes")
     }
 }

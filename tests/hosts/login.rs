@@ -188,7 +188,7 @@ async fn a_key_that_is_none_is_named(stage: Arc<Stage>) -> Result<()> {
         ("key.pub", "is the public half"),
         ("text", "is no private key"),
         ("missing", "can't be read"),
-        ("key", "it does not take"),
+        ("key", "it refuses"),
     ] {
         let mut access = stage.access_of(&home)?;
         access.identities = vec![home.join(name)];

@@ -141,7 +141,7 @@ fn check_path_pattern(text: &str) -> Result<String, String> {
     match pattern::render_directory(text, &claim) {
         Ok(_) => Ok(text.to_owned()),
         Err(why) => Err(format!(
-            "{why}; it is made of ${{.PVC.name}}, ${{.PVC.namespace}}, ${{.PVC.labels.KEY}} and ${{.PVC.annotations.KEY}}"
+            "{why}; it consists of ${{.PVC.name}}, ${{.PVC.namespace}}, ${{.PVC.labels.KEY}} and ${{.PVC.annotations.KEY}}"
         )),
     }
 }

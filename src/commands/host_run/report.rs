@@ -156,8 +156,8 @@ impl Report {
     pub fn render(&self, options: &SetupRun, colour: Colour) -> Result<String> {
         let value = json!({
             "hosts": self.hosts.iter().map(HostReport::to_json).collect::<Vec<_>>(),
-            "changed": self.has_changes() && !options.looks_only(),
-            "wouldChange": self.has_changes() && options.looks_only(),
+            "changed": self.has_changes() && !options.is_dry_run(),
+            "wouldChange": self.has_changes() && options.is_dry_run(),
             "failed": self.has_failures(),
         });
         let value = serde_json::to_value(Versioned::new("SetupReport", value))?;
@@ -208,7 +208,7 @@ impl Report {
         }
         if !self.has_failures() && !self.has_changes() {
             output::say("nothing had to be changed");
-        } else if options.looks_only() && self.has_changes() {
+        } else if options.is_dry_run() && self.has_changes() {
             output::say("nothing was changed; this is the plan");
         }
     }

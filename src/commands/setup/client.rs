@@ -30,7 +30,7 @@ pub async fn run(args: SetupClient, global: &Global) -> Result<Exit> {
     if let Some(server) = args
         .server
         .as_ref()
-        .filter(|_| !run.options.looks_only() && !run.is_stopped())
+        .filter(|_| !run.options.is_dry_run() && !run.is_stopped())
     {
         let proof = Proof {
             servers: vec![server.clone()],

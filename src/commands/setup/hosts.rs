@@ -64,7 +64,7 @@ pub(super) async fn apply_or_show(
         Ok(connected) => connected,
         Err(why) => return HostReport::not_connected(name, role, why),
     };
-    if run.options.looks_only() {
+    if run.options.is_dry_run() {
         return HostReport::from_plan(name, role, plan(&connected.facts));
     }
     let on_event = |event: StepEvent| show_event(&name, connected, run.verbose, event);

@@ -11,7 +11,7 @@ use crate::doctor::explain;
 use crate::doctor::messages::{MessageKind, classify};
 use crate::export::{Attributes, Export, ExportError, Location, VolumePath, Wire, list_exports, never_interrupt};
 use crate::host::exports_file::DesiredExport;
-use crate::host::{Proof, Versions, last_words};
+use crate::host::{Proof, Versions, last_output_lines};
 
 /// How long the server may take to answer from here.
 const REACH_WITHIN: Duration = Duration::from_secs(30);
@@ -39,7 +39,11 @@ pub(super) async fn prove_on_client(proof: &Proof, connected: Option<&ConnectedH
     connected.show_status("proving that it can mount the export");
     let ended = match connected.host.run(&proof.shell_script(), PATIENCE).await {
         Ok(output) if output.status == 0 => proof.parse_results(&output.stdout),
-        Ok(output) => return report.rows.push(Row::new("proof", Status::Failed, last_words(&output))),
+        Ok(output) => {
+            return report
+                .rows
+                .push(Row::new("proof", Status::Failed, last_output_lines(&output)));
+        }
         Err(error) => return report.rows.push(Row::new("proof", Status::Failed, error.to_string())),
     };
     connected.show_status("done");
@@ -99,7 +103,7 @@ pub(super) async fn prove_from_here(server: Option<&String>, wanted: &DesiredExp
             (false, why)
         }
     };
-    let (status, why) = match (wanted.lets_in(own), refused) {
+    let (status, why) = match (wanted.allows_address(own), refused) {
         (Some(true), _) => (Status::Failed, failure),
         (Some(false), true) => {
             let why = format!("this machine, {own}, is not among the clients, and the server refuses it");

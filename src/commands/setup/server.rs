@@ -150,7 +150,7 @@ async fn set_up_export(mut args: SetupServer, run: &Run, global: &Global) -> Res
         apply_or_show(&host, "server", &server, plan, run).await
     };
     let (mut served, mut prepared) = futures::future::join(served, prepared).await;
-    if !run.options.looks_only() && !run.is_stopped() && served.is_successful() {
+    if !run.options.is_dry_run() && !run.is_stopped() && served.is_successful() {
         // Where one network is meant, the other would be no proof.
         let addresses = server
             .iter()
@@ -217,7 +217,7 @@ fn options_for(args: &SetupServer, own_before: &[ActiveExport]) -> Result<String
 /// Asks whether clients that the export had before may lose it; without a terminal, a usage error. `--yes`, or a run
 /// that only looks, needs no answer.
 fn confirm_dropped_clients(args: &SetupServer, host: &Target, dropped: &[String]) -> Result<()> {
-    if dropped.is_empty() || args.yes || args.run.looks_only() {
+    if dropped.is_empty() || args.yes || args.run.is_dry_run() {
         return Ok(());
     }
     let (export, clients) = (&args.export, dropped.join(", "));
@@ -248,7 +248,7 @@ async fn confirmed_nodes(args: &SetupServer, run: &Run, global: &Global) -> Resu
         .map(|(name, address)| format!("{name} {address}"))
         .collect();
     output::say(&format!("nodes of the cluster: {}", shown.join(", ")));
-    if !args.yes && !run.options.looks_only() {
+    if !args.yes && !run.options.is_dry_run() {
         if !output::can_ask() {
             let why = "kubelets write the addresses of their nodes; --yes allows them without a question";
             return Err(UsageError(why.into()).into());

@@ -21,7 +21,7 @@ pub async fn run(args: TeardownServer, global: &Global) -> Result<Exit> {
     let plan = |facts: &Facts| plan_teardown(facts, &args.export, run.now);
     let first = connected.as_ref().ok().map(|connected| plan(&connected.facts));
     let changes = first.is_some_and(|plan| plan.has_changes() && !plan.is_refused());
-    if changes && !args.yes && !run.options.looks_only() {
+    if changes && !args.yes && !run.options.is_dry_run() {
         if !output::can_ask() {
             let why = "clients lose their mounts; --yes confirms this";
             return Err(UsageError(why.into()).into());

@@ -234,7 +234,7 @@ fn find_denied_nodes(
     };
     let is_shut_out = |address: &String| {
         let address = address.parse().ok();
-        address.and_then(|address: IpAddr| wanted.lets_in(address)) == Some(false)
+        address.and_then(|address: IpAddr| wanted.allows_address(address)) == Some(false)
     };
     // Which of several addresses the server sees is unknown, so all must be denied.
     let is_denied = |node: &&Node| !node.addresses.is_empty() && node.addresses.iter().all(is_shut_out);

@@ -19,19 +19,19 @@ pub struct Conflict {
     pub line: usize,
     /// What it says.
     pub text: String,
-    /// What is to be done about it.
-    pub gravity: Gravity,
+    /// Whether it forbids to write nfsprov's line.
+    pub severity: ConflictSeverity,
     /// What is wrong with it: a clause.
     pub why: String,
 }
 
-/// What is to be done about a conflict.
+/// Whether nfsprov's line may be written in spite of a conflict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gravity {
+pub enum ConflictSeverity {
     /// With it, exportfs would not make of our line what it says: nothing may be written.
-    Stops,
-    /// It is to be shown, and nothing more.
-    Reported,
+    Forbids,
+    /// The line may be written; the conflict is shown as a warning.
+    Warns,
 }
 
 impl fmt::Display for Conflict {
@@ -41,9 +41,9 @@ impl fmt::Display for Conflict {
 }
 
 /// Finds lines that conflict with `wanted` in the files that exportfs reads, given with their names: others' lines for
-/// its directory, lines that exportfs reads otherwise than they look, and lines after which it reads no more. Only
-/// [`Gravity::Stops`] forbids to write. The first file is the one that has nfsprov's block, or will have it; only there
-/// can lines hide the block. Lines of a damaged block count as others'.
+/// its directory, lines that exportfs reads otherwise than they look, and lines after which it reads no more. The first
+/// file is the one that has nfsprov's block, or will have it; only there can lines hide the block. Lines of a damaged
+/// block count as others'.
 pub fn find_conflicts(files: &[(String, Vec<u8>)], wanted: &DesiredExport) -> Vec<Conflict> {
     let mut found = Vec::new();
     for (at, (name, bytes)) in files.iter().enumerate() {
@@ -57,11 +57,11 @@ pub fn find_conflicts(files: &[(String, Vec<u8>)], wanted: &DesiredExport) -> Ve
             }
             .unwrap_or_default(),
         };
-        file.find_overlaps(wanted, &mut found);
+        file.add_overlaps(wanted, &mut found);
         if at == 0 {
-            file.find_hiding_line(wanted, &mut found);
+            file.add_line_that_hides_block(wanted, &mut found);
         }
-        file.find_early_end(&mut found);
+        file.add_early_end(&mut found);
     }
     found
 }
@@ -76,7 +76,7 @@ struct File<'a> {
 
 impl File<'_> {
     /// A conflict with the line of this number, counted from 1.
-    fn conflict(&self, line: usize, gravity: Gravity, why: String) -> Conflict {
+    fn conflict(&self, line: usize, severity: ConflictSeverity, why: String) -> Conflict {
         let text = self
             .bytes
             .split(|byte| *byte == b'\n')
@@ -87,15 +87,15 @@ impl File<'_> {
             file: self.name.to_owned(),
             line,
             text: text.trim().to_owned(),
-            gravity,
+            severity,
             why,
         }
     }
 
     /// Adds others' entries for the same directory, and those that exportfs reads otherwise than they look.
-    fn find_overlaps(&self, wanted: &DesiredExport, found: &mut Vec<Conflict>) {
-        let mut add = |entry: &Entry, gravity, why: String| {
-            let conflict = self.conflict(entry.line, gravity, why);
+    fn add_overlaps(&self, wanted: &DesiredExport, found: &mut Vec<Conflict>) {
+        let mut add = |entry: &Entry, severity, why: String| {
+            let conflict = self.conflict(entry.line, severity, why);
             if !found.contains(&conflict) {
                 found.push(conflict);
             }
@@ -111,8 +111,8 @@ impl File<'_> {
             let client = Client::of(&entry.client);
             // What an open quotation has swallowed is told as that.
             let swallowed = self.reading.unclosed.is_some_and(|line| line <= entry.line);
-            if let Some(trap) = describe_trap(entry, &client).filter(|_| !swallowed) {
-                add(entry, Gravity::Reported, trap);
+            if let Some(trap) = describe_unexpected_meaning(entry, &client).filter(|_| !swallowed) {
+                add(entry, ConflictSeverity::Warns, trap);
             }
             if path != wanted.path.as_bytes() {
                 let inside = wanted.path.as_bytes().starts_with(&[&path[..], b"/"].concat()) || path == b"/";
@@ -121,7 +121,7 @@ impl File<'_> {
                         "{shown} is the root of what NFSv4 clients see (fsid=0), and {} is not in it",
                         wanted.path
                     );
-                    add(entry, Gravity::Reported, why);
+                    add(entry, ConflictSeverity::Warns, why);
                 }
                 continue;
             }
@@ -129,20 +129,20 @@ impl File<'_> {
             if let Some(same) = clients.iter().find(|text| Client::of(text) == client) {
                 let why =
                     format!("it exports {shown} to {same} already, and exportfs takes whichever line comes first");
-                add(entry, Gravity::Stops, why);
+                add(entry, ConflictSeverity::Forbids, why);
             } else if let Some(both) = clients.iter().find(|text| Client::of(text).overlaps(&client)) {
                 let why = format!(
                     "it exports {shown} to {}, which {both} overlaps: hosts of both get the options of one",
                     entry.client
                 );
-                add(entry, Gravity::Reported, why);
+                add(entry, ConflictSeverity::Warns, why);
             }
         }
     }
 
     /// Adds the line that would make exportfs misread nfsprov's line in this file, or read others' differently than
     /// before. Adds nothing if `wanted` can't be written at all: [`with_export`] says why.
-    fn find_hiding_line(&self, wanted: &DesiredExport, found: &mut Vec<Conflict>) {
+    fn add_line_that_hides_block(&self, wanted: &DesiredExport, found: &mut Vec<Conflict>) {
         let Ok(candidate) = with_export(self.bytes, wanted) else {
             return;
         };
@@ -185,31 +185,33 @@ impl File<'_> {
                 "it continues into nfsprov's lines".to_owned(),
             ),
         };
-        found.push(self.conflict(line, Gravity::Stops, why));
+        found.push(self.conflict(line, ConflictSeverity::Forbids, why));
     }
 
     /// Adds the line after which exportfs ignores the rest of the file, unless it is reported as a stop already.
-    fn find_early_end(&self, found: &mut Vec<Conflict>) {
+    fn add_early_end(&self, found: &mut Vec<Conflict>) {
         let said = |found: &[Conflict], line| {
-            let mut stops = found.iter().filter(|conflict| conflict.gravity == Gravity::Stops);
+            let mut stops = found
+                .iter()
+                .filter(|conflict| conflict.severity == ConflictSeverity::Forbids);
             stops.any(|conflict| conflict.file == self.name && conflict.line == line)
         };
         if let Some(line) = self.reading.unclosed.filter(|line| !said(found, *line)) {
             let why = "a quotation mark without its second one, which takes the rest of the file into the quotation";
-            found.push(self.conflict(line, Gravity::Reported, why.to_owned()));
+            found.push(self.conflict(line, ConflictSeverity::Warns, why.to_owned()));
         }
         if let Some((line, why)) = &self.reading.stopped
             && !said(found, *line)
         {
             let why = format!("exportfs reads nothing after it: {why}");
-            found.push(self.conflict(*line, Gravity::Reported, why));
+            found.push(self.conflict(*line, ConflictSeverity::Warns, why));
         }
     }
 }
 
 /// The unexpected meaning of an entry: the whole world, an unusable path, or a client that no host matches. `None` if
 /// it means what it looks like.
-fn describe_trap(entry: &Entry, client: &Client) -> Option<String> {
+fn describe_unexpected_meaning(entry: &Entry, client: &Client) -> Option<String> {
     let shown = String::from_utf8_lossy(&entry.path);
     let text = &entry.client;
     if entry.path.starts_with("\u{feff}".as_bytes()) {

@@ -251,7 +251,7 @@ impl Meaning {
         }
         for (about, found) in &listed.common {
             if !self.common.contains_key(about) {
-                differences.push(format!("{found} is in force, which was not asked for"));
+                differences.push(format!("{found} is in force, which was not requested"));
             }
         }
         for (flavour, settings) in &self.flavours {
@@ -267,7 +267,7 @@ impl Meaning {
         }
         for (flavour, _) in &listed.flavours {
             if !self.flavours.iter().any(|(name, _)| name == flavour) {
-                differences.push(format!("sec={flavour} is in force, which was not asked for"));
+                differences.push(format!("sec={flavour} is in force, which was not requested"));
             }
         }
         differences
@@ -391,7 +391,7 @@ mod tests {
             (
                 "rw,no_root_squash",
                 "sync,wdelay,hide,no_subtree_check,fsid=7,sec=sys,rw,no_root_squash,no_all_squash",
-                &["fsid=7 is in force, which was not asked for"],
+                &["fsid=7 is in force, which was not requested"],
             ),
             (
                 "sec=krb5:krb5p,rw,sec=unix,ro",
@@ -403,7 +403,7 @@ mod tests {
                 plain,
                 &[
                     "sec=krb5 is not in force",
-                    "sec=sys is in force, which was not asked for",
+                    "sec=sys is in force, which was not requested",
                 ],
             ),
             (

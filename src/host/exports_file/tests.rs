@@ -61,7 +61,7 @@ fn the_block_comes_at_the_end_and_goes_without_a_trace() {
         let files = [("/etc/exports".to_owned(), edited)];
         let conflicts = find_conflicts(&files, &wanted);
         assert!(
-            conflicts.iter().all(|found| found.gravity == Gravity::Reported),
+            conflicts.iter().all(|found| found.severity == ConflictSeverity::Warns),
             "{conflicts:?}"
         );
         // exportfs would read ours and, as before, all others.
@@ -232,12 +232,12 @@ fn drift_is_told() {
     assert_eq!(own_exports(b"/nfsdata *(rw)\n", "/nfsdata").unwrap(), None);
 }
 
-/// The conflicts of a file, as `line gravity: why`.
+/// The conflicts of a file, as `line severity: why`.
 fn found(file: &str, wanted: &DesiredExport) -> Vec<String> {
     let files = [("/etc/exports".to_owned(), file.as_bytes().to_owned())];
     let conflicts = find_conflicts(&files, wanted).into_iter();
     conflicts
-        .map(|found| format!("{} {:?}: {}", found.line, found.gravity, found.why))
+        .map(|found| format!("{} {:?}: {}", found.line, found.severity, found.why))
         .collect()
 }
 
@@ -249,80 +249,80 @@ fn what_stands_against_ours_is_found() {
         // The same directory and client, however they are written.
         (
             "/nfsdata 10.0.0.7(rw)\n",
-            &["1 Stops: it exports /nfsdata to 10.0.0.7 already"],
+            &["1 Forbids: it exports /nfsdata to 10.0.0.7 already"],
         ),
-        ("/nfsdata/ 10.0.0.7(rw)\n", &["1 Stops"]),
-        ("/nfsd\\141ta 10.0.0.7(rw)\n", &["1 Stops"]),
-        ("/srv/.././nfsdata 10.0.0.7(rw)\n", &["1 Stops"]),
-        ("\"/nfsdata\" \\\n 10.0.0.7/32(rw)\n", &["2 Stops"]),
+        ("/nfsdata/ 10.0.0.7(rw)\n", &["1 Forbids"]),
+        ("/nfsd\\141ta 10.0.0.7(rw)\n", &["1 Forbids"]),
+        ("/srv/.././nfsdata 10.0.0.7(rw)\n", &["1 Forbids"]),
+        ("\"/nfsdata\" \\\n 10.0.0.7/32(rw)\n", &["2 Forbids"]),
         (
             "/nfsdata 10.0.0.0/24(rw)\n",
-            &["1 Reported: it exports /nfsdata to 10.0.0.0/24, which 10.0.0.7 overlaps"],
+            &["1 Warns: it exports /nfsdata to 10.0.0.0/24, which 10.0.0.7 overlaps"],
         ),
         (
             "/nfsdata *(ro)\n",
-            &["1 Reported: it exports /nfsdata to *, which 10.0.0.7 overlaps"],
+            &["1 Warns: it exports /nfsdata to *, which 10.0.0.7 overlaps"],
         ),
         // Traps that others have stepped into.
         (
             "/srv 10.0.0.0/24 (rw)\n",
-            &["1 Reported: a space before the ( exports /srv to the whole world"],
+            &["1 Warns: a space before the ( exports /srv to the whole world"],
         ),
         (
             "/srv\n",
-            &["1 Reported: without a client, /srv is exported to the whole world"],
+            &["1 Warns: without a client, /srv is exported to the whole world"],
         ),
         (
             "/srv 10.0.1.*(rw)\n",
-            &["1 Reported: exportfs takes 10.0.1.* for a pattern of names"],
+            &["1 Warns: exportfs takes 10.0.1.* for a pattern of names"],
         ),
         (
             "/srv [fd00::1](rw)\n",
-            &["1 Reported: exportfs takes [fd00::1] for a pattern of names"],
+            &["1 Warns: exportfs takes [fd00::1] for a pattern of names"],
         ),
         (
             "/srv 10.0.1.0/33(rw)\n",
-            &["1 Reported: exportfs can't read the network 10.0.1.0/33"],
+            &["1 Warns: exportfs can't read the network 10.0.1.0/33"],
         ),
-        ("\u{feff}/srv 10.0.1.1(rw)\n", &["1 Reported: a byte order mark"]),
-        ("srv 10.0.1.1(rw)\n", &["1 Reported: \"srv\" is no absolute path"]),
+        ("\u{feff}/srv 10.0.1.1(rw)\n", &["1 Warns: a byte order mark"]),
+        ("srv 10.0.1.1(rw)\n", &["1 Warns: \"srv\" is no absolute path"]),
         (
             "/root *(ro,fsid=0)\n",
-            &["1 Reported: /root is the root of what NFSv4 clients see"],
+            &["1 Warns: /root is the root of what NFSv4 clients see"],
         ),
         // What would take our lines away.
         (
             "/srv 10.0.1.1(rw, sync)\n",
-            &["1 Stops: exportfs reads nothing after it, nor nfsprov's lines: an option list"],
+            &["1 Forbids: exportfs reads nothing after it, nor nfsprov's lines: an option list"],
         ),
         (
             "/srv 10.0.1.1(rw\u{ff09}\n",
-            &["1 Stops: exportfs reads nothing after it"],
+            &["1 Forbids: exportfs reads nothing after it"],
         ),
         (
             "/srv 10.0.1.1(wr)\n",
-            &["1 Stops: exportfs reads nothing after it, nor nfsprov's lines: exports(5) has no option \"wr\""],
+            &["1 Forbids: exportfs reads nothing after it, nor nfsprov's lines: exports(5) has no option \"wr\""],
         ),
         (
             "/srv 10.0.1.1(rw)\r\n\r\n/a b(rw)\r\n",
-            &["2 Stops: exportfs reads nothing after it"],
+            &["2 Forbids: exportfs reads nothing after it"],
         ),
         (
             "/a b(rw)\n\"/srv 10.0.1.1(rw)\n",
-            &["2 Stops: a quotation mark without its second one"],
+            &["2 Forbids: a quotation mark without its second one"],
         ),
         (
             "/a b(rw)\n/srv 10.0.1.1(rw) \\",
-            &["2 Stops: it continues into nfsprov's lines"],
+            &["2 Forbids: it continues into nfsprov's lines"],
         ),
         // The same behind ours is not ours.
         (
             &format!("{}/srv 10.0.1.1(wr)\n", block_of("")),
-            &["3 Reported: exportfs reads nothing after it: exports(5)"],
+            &["3 Warns: exportfs reads nothing after it: exports(5)"],
         ),
         (
             &format!("{}\"/srv 10.0.1.1(rw)\n", block_of("")),
-            &["3 Reported: a quotation mark"],
+            &["3 Warns: a quotation mark"],
         ),
         // Ours is none of others'.
         (&block_of("/nfsdata 10.0.0.7(ro)\n/nfsdata 10.0.0.9(ro)\n"), &[]),
@@ -358,8 +358,8 @@ fn all_files_are_looked_at_and_the_first_is_ours() {
         ("/etc/exports".to_owned(), [&block[..], b"/srv *(wr)\n"].concat()),
     ];
     let found = find_conflicts(&files, &wanted(&["10.0.0.7"]));
-    let gravity: Vec<(usize, Gravity)> = found.iter().map(|found| (found.line, found.gravity)).collect();
-    assert_eq!(gravity, [(2, Gravity::Stops), (4, Gravity::Reported)]);
+    let severity: Vec<(usize, ConflictSeverity)> = found.iter().map(|found| (found.line, found.severity)).collect();
+    assert_eq!(severity, [(2, ConflictSeverity::Forbids), (4, ConflictSeverity::Warns)]);
 }
 
 /// Text that has much of what matters in a file of exports.
@@ -416,7 +416,7 @@ proptest! {
         let (Ok(edited), files) = (with_export(&file, &wanted), [("/etc/exports".to_owned(), file.clone())]) else {
             return Ok(());
         };
-        if find_conflicts(&files, &wanted).iter().any(|found| found.gravity == Gravity::Stops) {
+        if find_conflicts(&files, &wanted).iter().any(|found| found.severity == ConflictSeverity::Forbids) {
             return Ok(());
         }
         let block = block::find_block(&edited).unwrap().unwrap();

@@ -45,7 +45,7 @@ impl Versions {
     /// The versions that a running server serves: all, unless it says that it doesn't serve NFS 3. Never `Three`; all
     /// also for a server that doesn't run.
     pub(super) fn served_by(facts: &Facts) -> Self {
-        match facts.serves(3) {
+        match facts.serves_nfs_version(3) {
             Some(false) => Self::Four,
             _ => Self::All,
         }

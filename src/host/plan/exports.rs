@@ -4,7 +4,7 @@
 use super::{
     Action, ExportsChange, FAILED_AND_UNDONE, FAILED_NOT_UNDONE, FileChange, State, Step, printf_command, replace_file,
 };
-use crate::host::exports_file::{self, ActiveExport, DesiredExport, Gravity};
+use crate::host::exports_file::{self, ActiveExport, ConflictSeverity, DesiredExport};
 use crate::host::facts::Facts;
 use crate::host::script::quote;
 
@@ -37,10 +37,10 @@ pub(super) fn plan_exports(facts: &Facts, wanted: Option<&DesiredExport>, direct
     if same && differences.is_empty() {
         return with_warnings(Step::ok(NAME, describe_unchanged(wanted, directory)), warnings);
     }
-    if let Some(why) = refuse_unwritten_exports(facts) {
+    if let Some(why) = reason_against_reexport(facts) {
         return with_warnings(Step::refused(NAME, why), warnings);
     }
-    if let Some(why) = wanted.and_then(|wanted| lacks_fsid(facts, wanted)) {
+    if let Some(why) = wanted.and_then(|wanted| reason_for_fsid(facts, wanted)) {
         return with_warnings(Step::refused(NAME, why), warnings);
     }
     let why = match same {
@@ -67,7 +67,7 @@ pub(super) fn plan_exports(facts: &Facts, wanted: Option<&DesiredExport>, direct
 
 /// Why exportfs must not read its files again: active exports that are in no file would be lost. `None` if there are
 /// none, or the active exports are unknown.
-pub(super) fn refuse_unwritten_exports(facts: &Facts) -> Option<String> {
+pub(super) fn reason_against_reexport(facts: &Facts) -> Option<String> {
     let own = (facts.exports_path.clone(), facts.exports.clone().unwrap_or_default());
     let files: Vec<_> = std::iter::once(own)
         .chain(facts.other_exports.iter().cloned())
@@ -89,7 +89,7 @@ pub(super) fn refuse_unwritten_exports(facts: &Facts) -> Option<String> {
 
 /// Why a directory can't be exported with these options: its file system has no stable number, and no fsid is given.
 /// `None` if it can.
-fn lacks_fsid(facts: &Facts, wanted: &DesiredExport) -> Option<String> {
+fn reason_for_fsid(facts: &Facts, wanted: &DesiredExport) -> Option<String> {
     const NUMBERLESS: [&str; 4] = ["tmpfs", "overlayfs", "fuseblk", "fuse"];
     let has_number = wanted.options.split(',').any(|option| option.starts_with("fsid="));
     let filesystem = facts.filesystem.as_str();
@@ -126,7 +126,7 @@ fn split_conflicts(facts: &Facts, original: &[u8], wanted: Option<&DesiredExport
         .collect();
     let (stops, warnings): (Vec<_>, Vec<_>) = exports_file::find_conflicts(&files, wanted)
         .into_iter()
-        .partition(|conflict| conflict.gravity == Gravity::Stops);
+        .partition(|conflict| conflict.severity == ConflictSeverity::Forbids);
     let told = |conflicts: Vec<exports_file::Conflict>| conflicts.iter().map(ToString::to_string).collect();
     (told(stops), told(warnings))
 }

@@ -102,7 +102,7 @@ pub(super) fn clients_of_all_exports(facts: &Facts, path: &str, clients: &[Strin
 }
 
 /// Adds rules for the allowed clients, and removes those that an earlier run added for others. Skipped without a known
-/// firewall, refused if its rules can't be read; clients that are names are only warned of, since firewalls know
+/// firewall, refused if its rules can't be read; clients that are names are only warned of, since firewall rules take
 /// addresses.
 pub(super) fn plan_firewall(facts: &Facts, allowed: &Allowed) -> Step {
     let step = match &facts.firewall {
@@ -114,7 +114,7 @@ pub(super) fn plan_firewall(facts: &Facts, allowed: &Allowed) -> Step {
             );
             return match allowed.clients.is_empty() {
                 true => step,
-                false => step.with_warning(format!("let the clients in to {}", allowed.ports.describe())),
+                false => step.with_warning(format!("open {} to the clients", allowed.ports.describe())),
             };
         }
         // Without the rules in force, rules are added twice or missed; without the permanent ones, those that are added
@@ -122,8 +122,8 @@ pub(super) fn plan_firewall(facts: &Facts, allowed: &Allowed) -> Step {
         Firewall::Unread(command) => {
             return Step::refused(NAME, format!("`{command}` gave no answer; run this again when it does"));
         }
-        Firewall::Firewalld(firewalld) => open_firewalld(firewalld, allowed),
-        Firewall::Ufw(rules) => open_ufw(rules, allowed),
+        Firewall::Firewalld(firewalld) => plan_firewalld(firewalld, allowed),
+        Firewall::Ufw(rules) => plan_ufw(rules, allowed),
     };
     let nameless: Vec<String> = allowed
         .clients
@@ -134,9 +134,9 @@ pub(super) fn plan_firewall(facts: &Facts, allowed: &Allowed) -> Step {
     match nameless.is_empty() {
         true => step,
         false => step.with_warning(format!(
-            "firewalls know addresses only: let {} in to {} by hand",
-            nameless.join(", "),
-            allowed.ports.describe()
+            "firewall rules take addresses only: open {} to {} by hand",
+            allowed.ports.describe(),
+            nameless.join(", ")
         )),
     }
 }
@@ -189,14 +189,14 @@ impl RuleChanges {
     }
 }
 
-/// Why the step changes something: the clients that it lets in, and the number of rules that it removes.
+/// Why the step changes something: the clients that it gives access, and the number of rules that it removes.
 fn describe_changes(tool: &str, allowed: &Allowed, adds: bool, removed: usize) -> String {
     let mut clauses = Vec::new();
     if adds {
         clauses.push(format!(
-            "let {} in to {}",
-            client_names(allowed),
-            allowed.ports.describe()
+            "open {} to {}",
+            allowed.ports.describe(),
+            client_names(allowed)
         ));
     }
     if removed > 0 {
@@ -220,13 +220,13 @@ fn client_names(allowed: &Allowed) -> String {
 fn unchanged_step(tool: &str, allowed: &Allowed) -> Step {
     match allowed.clients.is_empty() {
         true => Step::ok(NAME, format!("{tool} has no rule of nfsprov's")),
-        false => Step::ok(NAME, format!("{tool} lets {} in", client_names(allowed))),
+        false => Step::ok(NAME, format!("{tool} is open to {}", client_names(allowed))),
     }
 }
 
 /// Adds and removes rich rules of firewalld, those in force and the permanent ones. Rules of a firewalld without
 /// priorities have no mark, so they are never removed.
-fn open_firewalld(firewalld: &Firewalld, allowed: &Allowed) -> Step {
+fn plan_firewalld(firewalld: &Firewalld, allowed: &Allowed) -> Step {
     const TOOL: &str = "firewalld";
     let wanted = rich_rules(firewalld, allowed);
     let mut changes: BTreeMap<(&str, bool), RuleChanges> = BTreeMap::new();
@@ -265,7 +265,7 @@ fn open_firewalld(firewalld: &Firewalld, allowed: &Allowed) -> Step {
             Step::change(NAME, why, firewalld_script(&changes))
         }
     };
-    warn_of_open_services(step, firewalld, allowed)
+    with_open_service_warnings(step, firewalld, allowed)
 }
 
 /// The rich rules that each zone should have, by its name. A zone that accepts everything needs none.
@@ -343,9 +343,9 @@ fn verify_lines(add: &BTreeSet<String>, remove: &BTreeSet<String>) -> String {
     add.iter().map(missing).chain(remove.iter().map(left)).collect()
 }
 
-/// Adds a warning for each zone in use that is open for a service of NFS: it lets all hosts in, whatever the rules say.
+/// Adds a warning for each zone in use that is open for a service of NFS: all hosts have access, whatever rules say.
 /// No warning if all hosts are allowed.
-fn warn_of_open_services(mut step: Step, firewalld: &Firewalld, allowed: &Allowed) -> Step {
+fn with_open_service_warnings(mut step: Step, firewalld: &Firewalld, allowed: &Allowed) -> Step {
     const SERVICES: [&str; 4] = ["nfs", "nfs3", "mountd", "rpc-bind"];
     if allowed.clients.contains(&Client::World) {
         return step;
@@ -357,7 +357,7 @@ fn warn_of_open_services(mut step: Step, firewalld: &Firewalld, allowed: &Allowe
             .filter(|service| is_used && services.contains(*service))
         {
             step = step.with_warning(format!(
-                "zone {name} lets all hosts in to {service}; firewall-cmd --permanent --zone={name} --remove-service={service} \
+                "zone {name} is open to all hosts for {service}; firewall-cmd --permanent --zone={name} --remove-service={service} \
                  and firewall-cmd --reload close it"
             ));
         }
@@ -367,7 +367,7 @@ fn warn_of_open_services(mut step: Step, firewalld: &Firewalld, allowed: &Allowe
 
 /// Adds and removes rules of ufw. A rule that an administrator wrote counts as present, and is never removed. Refused
 /// if one denies what is to be allowed: ufw would replace it.
-fn open_ufw(present: &[String], allowed: &Allowed) -> Step {
+fn plan_ufw(present: &[String], allowed: &Allowed) -> Step {
     const TOOL: &str = "ufw";
     let sources = allowed.clients.iter().filter_map(Source::of);
     let wanted: BTreeSet<String> = sources.flat_map(|source| ufw_rules(source, &allowed.ports)).collect();

@@ -88,7 +88,7 @@ fn a_firewall_has_the_ports_of_nfs_3_pinned() {
     );
     let said = told(&theirs, &desired(), NAME);
     assert!(
-        said.ends_with("in to TCP 111, 2049, 4002-4004 and UDP 111, 4002-4003, 4005"),
+        said.contains("open TCP 111, 2049, 4002-4004 and UDP 111, 4002-4003, 4005 to "),
         "{said}"
     );
     // NFS 4 needs none of them.
@@ -97,7 +97,7 @@ fn a_firewall_has_the_ports_of_nfs_3_pinned() {
         ..desired()
     };
     let said = told(&closed, &four, NAME);
-    assert!(said.ends_with("let 10.0.0.5, 10.0.0.6 in to TCP 2049"), "{said}");
+    assert!(said.ends_with("open TCP 2049 to 10.0.0.5, 10.0.0.6"), "{said}");
 }
 
 #[test]
@@ -105,8 +105,8 @@ fn firewalld_allows_each_client_in_its_zone_and_no_other() {
     let closed = with(Firewall::Firewalld(firewalld(&[], &[])));
     assert_eq!(
         told(&closed, &desired(), NAME),
-        "change: firewalld (internal): let 10.0.0.5, 10.0.0.6 in to TCP 111, 2049, 20048, 32765-32766 and UDP 111, 20048, \
-         32765-32766"
+        "change: firewalld (internal): open TCP 111, 2049, 20048, 32765-32766 and UDP 111, 20048, 32765-32766 to 10.0.0.5, \
+         10.0.0.6"
     );
     let text = script(&plan_server(&closed, &desired(), NOW));
     for rule in marked_rules(&["10.0.0.5", "10.0.0.6"]) {
@@ -118,7 +118,7 @@ fn firewalld_allows_each_client_in_its_zone_and_no_other() {
     let open = with(Firewall::Firewalld(firewalld(&rules, &rules)));
     assert_eq!(
         told(&open, &desired(), NAME),
-        "ok: firewalld lets 10.0.0.5, 10.0.0.6 in"
+        "ok: firewalld is open to 10.0.0.5, 10.0.0.6"
     );
     // What is in force and what comes after a restart are looked at each.
     let forgetful = with(Firewall::Firewalld(firewalld(&rules, &rules[1..])));
@@ -140,7 +140,7 @@ fn firewalld_allows_each_client_in_its_zone_and_no_other() {
     let plan = plan_server(&closed, &world, NOW);
     let said = says(step(&plan, NAME));
     assert!(
-        said.starts_with("change: firewalld (internal, public): let all hosts in to TCP 111"),
+        said.starts_with("change: firewalld (internal, public): open TCP 111") && said.ends_with(" to all hosts"),
         "{said}"
     );
     assert!(!script(&plan).contains("source address"));
@@ -204,7 +204,7 @@ fn a_service_that_is_open_to_everybody_is_named() {
     let plan = plan_server(&with(Firewall::Firewalld(open)), &desired(), NOW);
     let warnings = &step(&plan, NAME).warnings;
     assert!(
-        warnings.len() == 1 && warnings[0].contains("zone public lets all hosts in to nfs"),
+        warnings.len() == 1 && warnings[0].contains("zone public is open to all hosts for nfs"),
         "{warnings:?}"
     );
 }
@@ -231,7 +231,7 @@ fn ufw_has_a_rule_for_each_client_with_a_comment() {
         mixed[0] = own;
         assert_eq!(
             told(&with(ufw(&mixed)), &desired(), NAME),
-            "ok: ufw lets 10.0.0.5, 10.0.0.6 in"
+            "ok: ufw is open to 10.0.0.5, 10.0.0.6"
         );
     }
     for denial in [bare.replace("allow", "deny"), other.replace("allow", "reject")] {

@@ -1,7 +1,7 @@
 //! The NFS server with its configuration: one step, since a start or restart is what verifies it (PURE).
 
 use super::desired::{DesiredServer, Versions};
-use super::exports::refuse_unwritten_exports;
+use super::exports::reason_against_reexport;
 use super::services::{SERVES, Service, plan_service};
 use super::{FileChange, NFS_SERVER, State, Step, replace_file};
 use crate::host::distro::Distro;
@@ -43,12 +43,12 @@ pub(super) fn plan_nfs_server(facts: &Facts, server: &DesiredServer, distro: &Di
             step: NFS_SERVER,
             names: distro.nfs,
             restart,
-            proof: &format!("{SERVES}{}", serves_only(server.versions)),
+            proof: &format!("{SERVES}{}", check_served_versions_script(server.versions)),
             restarts_statd: change.is_some() && needs_pinned_ports(facts, server),
             file: file.as_ref().map(put),
         },
     );
-    step.warnings.extend(warn_of_lock_ports(facts, server));
+    step.warnings.extend(lock_port_warnings(facts, server));
     let State::Change { why, .. } = &mut step.state else {
         return step;
     };
@@ -57,7 +57,7 @@ pub(super) fn plan_nfs_server(facts: &Facts, server: &DesiredServer, distro: &Di
     }
     let active = distro.nfs.iter().any(|name| facts.unit(name).active);
     if (restarts || !active)
-        && let Some(why) = refuse_unwritten_exports(facts)
+        && let Some(why) = reason_against_reexport(facts)
     {
         return Step::refused(NFS_SERVER, why);
     }
@@ -70,7 +70,7 @@ pub(super) fn plan_nfs_server(facts: &Facts, server: &DesiredServer, distro: &Di
 }
 
 /// Shell lines that fail if the server serves a version that it should not.
-fn serves_only(versions: Versions) -> String {
+fn check_served_versions_script(versions: Versions) -> String {
     let unwanted = match versions {
         Versions::All => return String::new(),
         Versions::Three => 4,
@@ -179,7 +179,7 @@ fn needs_pinned_ports(facts: &Facts, server: &DesiredServer) -> bool {
 
 /// A warning for statd and for lockd if it is at a port that the firewall doesn't open, and nfsprov can't move it:
 /// locks of NFS 3 would hang.
-fn warn_of_lock_ports(facts: &Facts, server: &DesiredServer) -> Vec<String> {
+fn lock_port_warnings(facts: &Facts, server: &DesiredServer) -> Vec<String> {
     if !needs_pinned_ports(facts, server) {
         return Vec::new();
     }
@@ -217,7 +217,7 @@ fn restart_reason(facts: &Facts, server: &DesiredServer) -> Option<String> {
         Versions::Three => Some(4),
         Versions::Four => Some(3),
     };
-    if let Some(version) = unwanted.filter(|version| facts.serves(*version) == Some(true)) {
+    if let Some(version) = unwanted.filter(|version| facts.serves_nfs_version(*version) == Some(true)) {
         return Some(format!("it still serves NFS {version}"));
     }
     let port = facts.nfs_setting(MOUNTD_PORT.section, MOUNTD_PORT.key)?.parse().ok()?;

@@ -6,7 +6,7 @@ use super::firewall::{Allowed, Ports, clients_of_all_exports, plan_firewall};
 use super::nfs_server::{EXPORTFS, is_installed, plan_nfs_server};
 use super::quota::{missing_packages, plan_quota};
 use super::services::{Service, plan_service};
-use super::{Plan, Step, allow_in_selinux, check_kernel, check_system, install_packages, with_undo};
+use super::{Plan, Step, plan_kernel, plan_packages, plan_selinux, plan_system, with_undo};
 use crate::host::exports_file::{self, DesiredExport};
 use crate::host::facts::{Directory, Facts, Support};
 use crate::host::script::quote;
@@ -17,14 +17,14 @@ const OPEN: u32 = 0o777;
 /// The plan that makes a host an NFS server: packages, directory, limits if wanted, services, exports, firewall and
 /// SELinux. `now` is in seconds since 1970. If the login is not root's, the plan is one refused step.
 pub fn plan_server(facts: &Facts, server: &DesiredServer, now: i64) -> Plan {
-    let (mut system, choice) = check_system(facts, now);
+    let (mut system, choice) = plan_system(facts, now);
     let Some(choice) = choice else {
         return Plan { steps: vec![system] };
     };
     system.warnings.extend(explain_defaults(facts, server));
     let mut steps = vec![
         system,
-        install_packages(
+        plan_packages(
             facts,
             &choice,
             (choice.distro.server, EXPORTFS),
@@ -33,7 +33,7 @@ pub fn plan_server(facts: &Facts, server: &DesiredServer, now: i64) -> Plan {
         // Its package may bring the module, so only what is installed already can be asked.
         match is_installed(facts, choice.distro) {
             false if facts.nfsd == Support::No => Step::skipped("kernel", "checked after the packages are installed"),
-            _ => check_kernel(facts, facts.nfsd, "server"),
+            _ => plan_kernel(facts, facts.nfsd, "server"),
         },
         plan_directory(facts, server),
     ];
@@ -58,7 +58,7 @@ pub fn plan_server(facts: &Facts, server: &DesiredServer, now: i64) -> Plan {
         plan_nfs_server(facts, server, choice.distro),
         plan_exports(facts, Some(&server.wanted), &server.wanted.path),
         plan_firewall(facts, &allowed_clients(facts, server)),
-        allow_in_selinux(facts, "nfs_export_all_rw"),
+        plan_selinux(facts, "nfs_export_all_rw"),
     ]);
     Plan { steps }
 }

@@ -4,7 +4,7 @@ use super::desired::{DesiredServer, Quota, Versions};
 use super::exports::plan_exports;
 use super::firewall::plan_firewall;
 use super::server::allowed_clients;
-use super::{Plan, Step, check_system};
+use super::{Plan, Step, plan_system};
 use crate::host::exports_file::{self, DesiredExport};
 use crate::host::facts::Facts;
 
@@ -14,7 +14,7 @@ use crate::host::facts::Facts;
 /// Refused if its clients have different options, and if nfsprov does not export the directory yet: the path may come from objects that a tenant of the cluster
 /// writes, and only an administrator may add an export, with `setup-server`.
 pub fn plan_share(facts: &Facts, path: &str, clients: &[String], now: i64) -> Plan {
-    let (system, choice) = check_system(facts, now);
+    let (system, choice) = plan_system(facts, now);
     if choice.is_none() {
         return Plan { steps: vec![system] };
     }

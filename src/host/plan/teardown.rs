@@ -3,14 +3,14 @@
 use super::desired::Versions;
 use super::exports::plan_exports;
 use super::firewall::{Allowed, Ports, clients_of_all_exports, plan_firewall};
-use super::{Plan, check_system};
+use super::{Plan, plan_system};
 use crate::host::facts::Facts;
 
 /// The plan that removes nfsprov's export of `path` from a host, and the firewall's rules that no other export of
 /// nfsprov's needs. `now` is in seconds since 1970. Directory, packages and services stay: others may need them.
 /// Without such an export, the step `exports` changes nothing.
 pub fn plan_teardown(facts: &Facts, path: &str, now: i64) -> Plan {
-    let (system, choice) = check_system(facts, now);
+    let (system, choice) = plan_system(facts, now);
     let mut steps = vec![system];
     if choice.is_some() {
         let allowed = Allowed {

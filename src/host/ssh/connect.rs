@@ -87,7 +87,7 @@ pub(super) fn log_in(hops: &[Hop], access: &Access, cancelled: &dyn Fn() -> bool
                 continue;
             }
             Err((error, proxy)) => {
-                let said = proxy.map(|proxy| proxy.said()).filter(|said| !said.is_empty());
+                let said = proxy.map(|proxy| proxy.last_stderr()).filter(|said| !said.is_empty());
                 let said = said.map_or_else(String::new, |said| format!("; its ProxyCommand says: {said}"));
                 return Err(ConnectError::unreachable(
                     &hop.address(),
@@ -260,7 +260,11 @@ fn find_shell(
         let password: Secret = match given {
             Some(password) => password.clone(),
             None => {
-                let answer = if hop.batch { None } else { access.ask.secret(&question) };
+                let answer = if hop.batch {
+                    None
+                } else {
+                    access.ask.ask_secret(&question)
+                };
                 answer.ok_or_else(|| {
                     let why = hop.why_not_asked();
                     no(format!("sudo wants a password, and {why}; pass --sudo-password-file"))
@@ -273,7 +277,7 @@ fn find_shell(
         }
         access.ask.forget_secret(&question, &password);
         if given.is_some() {
-            return Err(no("sudo does not take the password that it was given".to_owned()));
+            return Err(no("sudo refuses the password that it was given".to_owned()));
         }
     }
     Err(no(format!("sudo took none of {PASSWORDS} passwords")))

@@ -1,4 +1,4 @@
-//! The sessions to jump hosts: all connections of a run that take the same way share one. The main type is
+//! The sessions to jump hosts: all connections of a run that take the same route share one. The main type is
 //! [`JumpSessions`]; its calls block.
 
 use std::fmt;
@@ -16,19 +16,19 @@ use super::tunnel::JumpSession;
 /// the same session; afterwards they get a new one, so that an address that drops packets holds up no other host.
 const PROMPT_PART: u32 = 4;
 
-/// The sessions to jump hosts, one for each way there. Logs in on first use.
+/// The sessions to jump hosts, one for each route there. Logs in on first use.
 #[derive(Default)]
-pub struct JumpSessions(Mutex<Vec<Arc<Way>>>);
+pub struct JumpSessions(Mutex<Vec<Arc<JumpRoute>>>);
 
-/// The way to a jump host: the hosts that lead to it and itself, each with all of its settings.
-struct Way {
+/// The route to a jump host: the hosts that lead to it and itself, each with all of its settings.
+struct JumpRoute {
     hops: Vec<Hop>,
     /// Locked while a connection logs in there, or opens a tunnel.
-    state: Mutex<WayState>,
+    state: Mutex<JumpRouteState>,
 }
 
 #[derive(Default)]
-struct WayState {
+struct JumpRouteState {
     session: Option<JumpSession>,
     /// The last login that failed, and when.
     failure: Option<(Instant, ConnectError)>,
@@ -55,18 +55,18 @@ impl JumpSessions {
         let last = jump_hosts.last().map(Hop::address).unwrap_or_default();
         let refused =
             |cause: &str| ConnectError::unreachable(&host.address(), &format!("{last} can't connect to it: {cause}"));
-        let way = self.find_way(jump_hosts);
-        let mut way = lock(&way.state);
+        let route = self.find_or_add_route(jump_hosts);
+        let mut route = lock(&route.state);
         loop {
-            let is_new = way.session.is_none();
-            let session = match way.session.take() {
+            let is_new = route.session.is_none();
+            let session = match route.session.take() {
                 Some(session) => session,
-                None => way.start_session(&last, asked, &log_in)?,
+                None => route.start_session(&last, asked, &log_in)?,
             };
             let reply = session.request_tunnel(&host.host, host.port, timeout);
             match reply.recv_timeout(prompt) {
                 Ok(opened) => {
-                    way.session = Some(session);
+                    route.session = Some(session);
                     return opened.map_err(|cause| refused(&cause));
                 }
                 // The session was lost since its last use.
@@ -74,7 +74,7 @@ impl JumpSessions {
                 Err(RecvTimeoutError::Disconnected) => return Err(refused("its connection was lost")),
                 Err(RecvTimeoutError::Timeout) => {
                     // Without its handle, the session ends after the tunnels that it has.
-                    drop((session, way));
+                    drop((session, route));
                     let opened = reply.recv_timeout(timeout - prompt);
                     let silent = || format!("no answer within {} s", timeout.as_secs_f32());
                     return opened
@@ -86,21 +86,21 @@ impl JumpSessions {
     }
 
     /// The entry for a chain of jump hosts with these very settings; a new one without a session if there is none yet.
-    fn find_way(&self, jump_hosts: &[Hop]) -> Arc<Way> {
-        let mut ways = lock(&self.0);
-        if let Some(way) = ways.iter().find(|way| way.hops == jump_hosts) {
-            return Arc::clone(way);
+    fn find_or_add_route(&self, jump_hosts: &[Hop]) -> Arc<JumpRoute> {
+        let mut routes = lock(&self.0);
+        if let Some(route) = routes.iter().find(|route| route.hops == jump_hosts) {
+            return Arc::clone(route);
         }
-        let way = Arc::new(Way {
+        let route = Arc::new(JumpRoute {
             hops: jump_hosts.to_vec(),
             state: Mutex::default(),
         });
-        ways.push(Arc::clone(&way));
-        way
+        routes.push(Arc::clone(&route));
+        route
     }
 }
 
-impl WayState {
+impl JumpRouteState {
     /// Logs in and starts the session's thread. A failure after `asked` is returned again without another login.
     fn start_session(
         &mut self,

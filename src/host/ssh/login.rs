@@ -138,7 +138,7 @@ impl Login<'_> {
         let refused = &self.hop.refused_methods;
         let takes = |method: &str| methods.split(',').any(|found| found == method) && !refused.contains(&method);
         if takes("publickey")
-            && let Some(ended) = self.by_keys(methods)
+            && let Some(ended) = self.try_keys(methods)
         {
             return Ok(ended);
         }
@@ -151,8 +151,8 @@ impl Login<'_> {
                     return Ok(StepResult::Retry);
                 }
                 let end = match method {
-                    "password" => self.by_password(),
-                    _ => self.by_questions(),
+                    "password" => self.try_password(),
+                    _ => self.try_keyboard_interactive(),
                 };
                 match end {
                     Some(AttemptResult::LoggedIn) => return Ok(StepResult::LoggedIn),
@@ -190,7 +190,7 @@ impl Login<'_> {
 
     /// Tries the keys that are left. `None` if all of them failed; `Retry` if this connection allows no further
     /// attempt.
-    fn by_keys(&mut self, methods: &str) -> Option<StepResult> {
+    fn try_keys(&mut self, methods: &str) -> Option<StepResult> {
         let (session, hop, access) = (self.session, self.hop, self.access);
         let socket = hop.agent.as_deref();
         let mut agent = socket.and_then(|socket| Agent::connect(session, socket));
@@ -257,10 +257,10 @@ impl Login<'_> {
     }
 
     /// Tries a password, from the cache or the prompt, and forgets it if it was wrong. `None` if none can be asked for.
-    fn by_password(&self) -> Option<AttemptResult> {
+    fn try_password(&self) -> Option<AttemptResult> {
         let (hop, ask) = (self.hop, &self.access.ask);
         let question = format!("Password of {} on {}", hop.user, hop.address());
-        let password = if hop.batch { None } else { ask.secret(&question) }?;
+        let password = if hop.batch { None } else { ask.ask_secret(&question) }?;
         let end = self.session.userauth_password(&hop.user, password.reveal());
         let end = classify_result(self.session, end, "the password can't be used");
         if !matches!(end, AttemptResult::LoggedIn) {
@@ -270,7 +270,7 @@ impl Login<'_> {
     }
 
     /// Answers the server's questions, and forgets the answers if they were wrong. `None` if a question can't be asked.
-    fn by_questions(&self) -> Option<AttemptResult> {
+    fn try_keyboard_interactive(&self) -> Option<AttemptResult> {
         let (hop, ask) = (self.hop, &self.access.ask);
         let mut answers = Answers {
             host: hop.address(),
@@ -315,10 +315,10 @@ fn describe_attempts(attempts: &Attempts, methods: &str) -> String {
         [] => "there was nothing to try".to_owned(),
         tried if tried.len() > SHOWN => {
             let rest = tried.len() - SHOWN;
-            format!("it takes none of {} and {rest} others", tried[..SHOWN].join(", "))
+            format!("it refuses {} and {rest} others", tried[..SHOWN].join(", "))
         }
-        [one] => format!("it does not take {one}"),
-        tried => format!("it takes none of {}", tried.join(", ")),
+        [one] => format!("it refuses {one}"),
+        tried => format!("it refuses {}", tried.join(", ")),
     };
     let notes: String = attempts.notes.iter().map(|note| format!("; {note}")).collect();
     format!("the server asks for {methods}, and {tried}{notes}; name a key with -i")
@@ -409,7 +409,7 @@ fn offer_file(session: &Session, hop: &Hop, access: &Access, path: &Path, named:
         KeyFile::Encrypted => {
             let question = format!("Passphrase of {name}");
             for _ in 0..QUESTIONS {
-                let answer = if hop.batch { None } else { access.ask.secret(&question) };
+                let answer = (!hop.batch).then(|| access.ask.ask_secret(&question)).flatten();
                 let Some(passphrase) = answer else {
                     let why = hop.why_not_asked();
                     let why = format!("{name} needs a passphrase, and {why}: add it to an agent");
@@ -427,7 +427,7 @@ fn offer_file(session: &Session, hop: &Hop, access: &Access, path: &Path, named:
 }
 
 /// Whether the answer to a server's question may be cached for the next login: a password, but no one-time code.
-fn is_lasting(question: &str) -> bool {
+fn is_cacheable_password(question: &str) -> bool {
     let question = question.trim().trim_end_matches(':').to_lowercase();
     let once = ["one-time", "one time", "otp", "token", "code"]
         .iter()
@@ -457,16 +457,16 @@ impl KeyboardInteractivePrompt for Answers<'_> {
             let about: String = instructions.chars().filter(|c| !c.is_control()).collect();
             let question = format!("{} {about} {}", self.host, text.trim().trim_end_matches(':'));
             let question = question.split_whitespace().collect::<Vec<_>>().join(" ");
-            let answer = match (self.silent, prompt.echo, is_lasting(&text)) {
+            let answer = match (self.silent, prompt.echo, is_cacheable_password(&text)) {
                 (true, ..) => None,
-                (false, true, _) => self.ask.text(&question),
-                (false, false, true) => self.ask.secret(&question).map(|secret| {
+                (false, true, _) => self.ask.ask_text(&question),
+                (false, false, true) => self.ask.ask_secret(&question).map(|secret| {
                     let answer = secret.reveal().to_owned();
                     self.given.push((question, secret));
                     answer
                 }),
                 (false, false, false) => {
-                    let secret = self.ask.one_time_secret(&question);
+                    let secret = self.ask.ask_one_time_secret(&question);
                     secret.as_ref().map(Secret::reveal).map(str::to_owned)
                 }
             };
@@ -494,7 +494,7 @@ mod tests {
             ("Passcode or option (1-3): ", false),
             ("", false),
         ] {
-            assert_eq!(is_lasting(question), lasting, "{question}");
+            assert_eq!(is_cacheable_password(question), lasting, "{question}");
         }
     }
 }

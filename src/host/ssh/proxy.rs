@@ -9,22 +9,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How much of what it says is kept.
-const MAX_SAID: usize = 1 << 10;
+const MAX_STDERR: usize = 1 << 10;
 
 /// How long its last words are waited for.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+const WAIT_FOR_STDERR: Duration = Duration::from_millis(500);
 
 /// The running program, which ends with the connection.
 #[derive(Debug)]
 pub(in crate::host) struct Proxy {
     child: Child,
-    said: Arc<Mutex<Vec<u8>>>,
+    stderr_tail: Arc<Mutex<Vec<u8>>>,
     /// Closed when it says nothing more.
-    silent: Receiver<()>,
+    stderr_closed: Receiver<()>,
 }
 
 /// Starts a ProxyCommand, whose tokens are expanded, as ssh does, by the user's shell; the socket is its standard input
-/// and output. That it fails shows only in the use of the socket: see [`Proxy::said`].
+/// and output. That it fails shows only in the use of the socket: see [`Proxy::last_stderr`].
 pub(super) fn start_proxy_command(command: &str) -> Result<(OwnedFd, Proxy), String> {
     let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
     let shell = shell.unwrap_or_else(|| "/bin/sh".into());
@@ -35,31 +35,38 @@ pub(super) fn start_proxy_command(command: &str) -> Result<(OwnedFd, Proxy), Str
     program.stdin(OwnedFd::from(far.try_clone().map_err(failed)?));
     program.stdout(OwnedFd::from(far)).stderr(Stdio::piped());
     let mut child = program.spawn().map_err(failed)?;
-    let said = Arc::new(Mutex::new(Vec::new()));
-    let (open, silent) = channel();
+    let stderr_tail = Arc::new(Mutex::new(Vec::new()));
+    let (open, stderr_closed) = channel();
     if let Some(mut stderr) = child.stderr.take() {
-        let kept = Arc::clone(&said);
+        let kept = Arc::clone(&stderr_tail);
         std::thread::spawn(move || {
             let _open = open;
-            let mut buffer = [0; MAX_SAID];
+            let mut buffer = [0; MAX_STDERR];
             while let Ok(count @ 1..) = stderr.read(&mut buffer) {
                 let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
                 kept.extend_from_slice(&buffer[..count]);
-                let excess = kept.len().saturating_sub(MAX_SAID);
+                let excess = kept.len().saturating_sub(MAX_STDERR);
                 kept.drain(..excess);
             }
         });
     }
-    Ok((near.into(), Proxy { child, said, silent }))
+    Ok((
+        near.into(),
+        Proxy {
+            child,
+            stderr_tail,
+            stderr_closed,
+        },
+    ))
 }
 
 impl Proxy {
-    /// The end of its standard error, on one line. Waits up to [`LAST_WORDS`] for a program that is ending.
-    pub(super) fn said(&self) -> String {
+    /// The end of its standard error, on one line. Waits up to [`WAIT_FOR_STDERR`] for a program that is ending.
+    pub(super) fn last_stderr(&self) -> String {
         // Either way, what has come by then counts.
-        _ = self.silent.recv_timeout(LAST_WORDS);
-        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&said)
+        _ = self.stderr_closed.recv_timeout(WAIT_FOR_STDERR);
+        let stderr_tail = self.stderr_tail.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&stderr_tail)
             .trim()
             .replace('\n', "; ")
             .replace('\r', "")

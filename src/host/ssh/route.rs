@@ -46,7 +46,7 @@ pub(super) struct Hop {
 impl Hop {
     /// The name under which its key is recorded, for messages.
     pub(super) fn name(&self) -> String {
-        known_hosts::name(&self.recorded_as.0, self.recorded_as.1)
+        known_hosts::recorded_name(&self.recorded_as.0, self.recorded_as.1)
     }
 
     /// Why a prompt got no answer, as part of a sentence.

@@ -12,7 +12,7 @@ use ssh2::{BlockDirections, Channel, ErrorCode, Session};
 use super::proxy::Proxy;
 use super::{KEEPALIVE, Output, RunError, random_word};
 use crate::host::ask::Secret;
-use crate::host::script::{Frame, keep_last, last_part, position};
+use crate::host::script::{Frame, find_bytes, keep_last, last_part};
 
 /// The limit of what a login prints before the script begins.
 const MAX_GREETING: usize = 4 << 10;
@@ -80,7 +80,7 @@ impl ExecError {
             Self::TooMuchOutput(limit) => RunError::TooMuchOutput { host, limit },
             Self::WrongPassword => RunError::NoShell {
                 host,
-                said: "sudo does not take the password".to_owned(),
+                said: "sudo refuses the password".to_owned(),
             },
         }
     }
@@ -155,14 +155,14 @@ impl SshSession {
         };
         match shell {
             Shell::SudoWith(password) => exec.password = Some(password),
-            Shell::Plain | Shell::Sudo => exec.hand_over(),
+            Shell::Plain | Shell::Sudo => exec.start_sending_script(),
         }
         self.session.set_blocking(false);
         let ended = self.exchange_until_end(&mut exec, patience, cancelled);
         self.session.set_blocking(true);
         if let Err(trouble) = ended {
             if !matches!(trouble, ExecError::WrongPassword) {
-                self.hang_up();
+                self.shut_down_socket();
             }
             return Err(trouble);
         }
@@ -230,7 +230,7 @@ impl SshSession {
     }
 
     /// Shuts the socket down at once: libssh2 would wait for the host to close its channels.
-    fn hang_up(&self) {
+    fn shut_down_socket(&self) {
         // On a socket of any kind; one that is at its end already is as good.
         if let Ok(socket) = self.socket.try_clone() {
             _ = TcpStream::from(socket).shutdown(Shutdown::Both);
@@ -273,7 +273,7 @@ impl Exec<'_> {
             return Ok(());
         }
         let prompt = self.frame.prompt();
-        if let Some(at) = position(&self.stderr, prompt.as_bytes()) {
+        if let Some(at) = find_bytes(&self.stderr, prompt.as_bytes()) {
             if self.asked {
                 return Err(ExecError::WrongPassword);
             }
@@ -284,14 +284,14 @@ impl Exec<'_> {
                 self.sent = 0;
             }
         }
-        if position(&self.stdout, self.frame.ready().as_bytes()).is_some() {
-            self.hand_over();
+        if find_bytes(&self.stdout, self.frame.ready().as_bytes()).is_some() {
+            self.start_sending_script();
         }
         Ok(())
     }
 
     /// Makes the script the input to send: the shell has started.
-    fn hand_over(&mut self) {
+    fn start_sending_script(&mut self) {
         self.input = std::mem::take(&mut self.script);
         self.sent = 0;
         self.complete = true;
@@ -326,7 +326,7 @@ impl Exec<'_> {
     /// error.
     fn into_output(mut self) -> Result<Output, ExecError> {
         let closed = self.channel.close().and_then(|()| self.channel.wait_close());
-        if let Some(framed) = self.frame.find(&self.stdout) {
+        if let Some(framed) = self.frame.find_output(&self.stdout) {
             return Ok(Output {
                 status: framed.status,
                 stdout: framed.stdout.to_vec(),
