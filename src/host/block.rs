@@ -11,7 +11,7 @@ const REMARK: &str = ": written by nfsprov, up to the END of it";
 /// Said where the file did not end with its last line's end, which the block had to add.
 const GLUED: &str = " (the line above had no end)";
 
-/// The marks don't stand as they were written.
+/// The marks differ from those that nfsprov wrote.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("nfsprov's marks in line {line} were changed: {what}; correct them, or remove the block")]
 pub struct Damage {

@@ -101,7 +101,7 @@ const fn systemd_distro(
     }
 }
 
-/// All that are known. An id may stand in two rows, told apart by the package manager that is there.
+/// All that are known. Two rows may have the same id: the host's package manager selects one.
 static DISTROS: [Distro; 8] = [
     systemd_distro(
         "Red Hat Enterprise Linux and its like",

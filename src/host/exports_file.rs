@@ -81,7 +81,7 @@ pub enum ExportsError {
     /// A value that exportfs would make something else of.
     #[error(transparent)]
     Value(#[from] ValueError),
-    /// The marks of nfsprov's block don't stand as they were written.
+    /// The marks of nfsprov's block differ from those that it wrote.
     #[error(transparent)]
     Damaged(#[from] Damage),
     /// Without a client, exportfs exports to the whole world.

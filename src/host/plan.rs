@@ -55,7 +55,7 @@ const CLOCKS_DIFFER: i64 = 60;
 /// The name of a step after which the facts are gathered again: packages bring files and services.
 pub const PACKAGES: &str = "packages";
 
-/// Another: with the server's start all is exported that others' lines say.
+/// Another one: when the server starts, it exports what others' lines say.
 pub const NFS_SERVER: &str = "nfs-server";
 
 /// The steps for one host, in order.

@@ -109,7 +109,7 @@ fn waits_for_volume(view: &View<'_>, pod: &Pod) -> bool {
             "ContainerCreating" | "PodInitializing" | "CreateContainerConfigError" | ""
         )
     };
-    // But for one that fails at the very directory of a volume.
+    // A container that fails at the directory of a volume waits, too.
     let fails_at_volume = |message: &str| message.contains("/volumes/kubernetes.io~nfs/");
     let waits = |stopped: &Stopped| is_being_created(&stopped.reason) || fails_at_volume(&stopped.message);
     pod.stopped.iter().all(waits)

@@ -109,9 +109,9 @@ impl File<'_> {
             let path = normalize_path(&entry.path);
             let shown = String::from_utf8_lossy(&path);
             let client = Client::of(&entry.client);
-            // What an open quotation has swallowed is told as that.
-            let swallowed = self.reading.unclosed.is_some_and(|line| line <= entry.line);
-            if let Some(trap) = describe_unexpected_meaning(entry, &client).filter(|_| !swallowed) {
+            // Entries after an open quotation mark are reported as that, by `add_early_end`.
+            let is_in_quotation = self.reading.unclosed.is_some_and(|line| line <= entry.line);
+            if let Some(trap) = describe_unexpected_meaning(entry, &client).filter(|_| !is_in_quotation) {
                 add(entry, ConflictSeverity::Warns, trap);
             }
             if path != wanted.path.as_bytes() {

@@ -26,14 +26,14 @@ pub struct Entry {
     pub origin: Origin,
 }
 
-/// How a client came about.
+/// How the file names a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// It was written.
     Written,
-    /// An option list stands alone, which is the whole world's.
+    /// Only an option list is written: it applies to the whole world.
     OptionsAlone,
-    /// There is no client at all, which is the whole world, too.
+    /// Neither is written: the export is for the whole world, too.
     Nothing,
 }
 

@@ -132,7 +132,7 @@ pub fn find_differences(
     if let Some(wanted) = wanted {
         compare_own_entries(wanted, &mut others, &mut rest, &mut differences);
     }
-    // What is the same is settled first, so that one of two entries for a client can't stand for the other.
+    // Equal entries are matched first, so that one of two entries for a client is not matched with the other.
     others.retain(|entry| match rest.iter().position(|now| now == entry) {
         Some(at) => {
             rest.remove(at);

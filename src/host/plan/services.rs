@@ -99,7 +99,7 @@ const SYSTEMD: Commands = Commands {
     look: r#"if systemctl cat "$name.service" >/dev/null 2>&1; then
     unit=$(systemctl show --property Id "$name.service" | sed 's/^Id=//'); break
   fi"#,
-    // What it says on failure is where to look; here is what stands there.
+    // systemctl's own error only names commands that show the cause; these lines print what they show.
     run: r#"systemctl reset-failed "$unit" 2>/dev/null || :
 systemctl $verb "$unit" || {
   systemctl status --no-pager --lines 0 "$unit" 2>&1 | grep Active: >&2

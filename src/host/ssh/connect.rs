@@ -251,7 +251,7 @@ fn find_shell(
         Err(ExecError::NoShell(said)) => Err(no(said)),
         Err(lost) => Err(trouble(lost)),
     };
-    // Whatever stands in the way, sudo will say it again, and better, when it is given a password.
+    // A failure without a password is ignored: with one, sudo reports the same cause, and more of it.
     if becomes_root(&Shell::Sudo).unwrap_or(false) {
         return Ok(Shell::Sudo);
     }

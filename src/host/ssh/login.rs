@@ -14,8 +14,8 @@ use crate::host::ask::{PromptCache, Secret};
 use crate::host::key_file::{self, KeyFile};
 use crate::host::known_hosts::PublicKey;
 
-/// What may fail on one connection before it is made anew: sshd ends one at its MaxAuthTries, 6 unless it is told
-/// otherwise, and logs a warning at half of that.
+/// How many attempts may fail on one connection before a new one is opened: sshd ends one at its MaxAuthTries, by
+/// default 6, and logs a warning at half of that.
 const FAILURES: usize = 5;
 
 /// How many connections are made for one login; a server that sees more takes it for an attack.

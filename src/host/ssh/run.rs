@@ -354,7 +354,7 @@ impl Exec<'_> {
 fn drain_into(from: &mut impl Read, into: &mut Vec<u8>) -> Result<bool, ExecError> {
     let mut buffer = [0; 32 << 10];
     let before = into.len();
-    // Not without end, so that the other stream has its turn.
+    // Bounded, so that the other stream is read, too.
     while into.len() - before < buffer.len() * 8 {
         match from.read(&mut buffer) {
             Ok(0) => break,

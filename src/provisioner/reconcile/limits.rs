@@ -22,7 +22,7 @@ use crate::provisioner::volume::{self, LimitedVolume};
 /// The length of a UUID as text.
 const UID_LENGTH: usize = 36;
 
-/// What the rounds are told by others.
+/// What other tasks record for the rounds.
 #[derive(Default)]
 pub(super) struct Limits {
     /// The volumes whose directories are limited, by the PV's name.
