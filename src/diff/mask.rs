@@ -38,13 +38,25 @@ pub(super) fn mask_secrets(before: &str, after: &str) -> (String, String) {
 /// Replaces each secret of a text by the word that `mask_for` returns for it.
 fn mask_text(text: &str, mask_for: &mut dyn FnMut(&str) -> &'static str) -> String {
     let mut mask = Mask::default();
-    let lines = text.split_inclusive('\n');
-    lines.map(|line| mask.mask_line(line, mask_for)).collect()
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (line, following) = rest.split_at(rest.find('\n').map_or(rest.len(), |end| end + 1));
+        mask.following = following;
+        shown.push_str(&mask.mask_line(line, mask_for));
+        rest = following;
+    }
+    shown
 }
 
-/// What the lines before say of the next one.
+/// What the lines before and after say of the current one.
 #[derive(Default)]
-struct Mask {
+struct Mask<'a> {
+    /// The lines after the current one.
+    following: &'a str,
+    /// How many brackets of YAML's flow style or JSON are open. A bracket in a plain text counts, too: then more is
+    /// masked.
+    brackets: usize,
     /// The next word is a secret.
     expected: bool,
     /// The last `name:` was a secret's, so that the next `value:` is one.
@@ -62,9 +74,12 @@ enum Open {
     Indented(usize),
     /// What a secret's name is followed by: an indented scalar, or a list of scalars, is a secret; a map is none.
     Below(usize),
+    /// A plain secret between brackets, or a line between its name and it: it goes on in lines that are no entry of a
+    /// map, however they are indented, and in those that are indented further than this.
+    Flow(usize),
 }
 
-impl Mask {
+impl Mask<'_> {
     /// Masks the secrets of one line; a secret may have been announced by an earlier line.
     fn mask_line(&mut self, line: &str, mask_for: &mut dyn FnMut(&str) -> &'static str) -> String {
         let indent = line.len() - line.trim_start_matches(' ').len();
@@ -83,6 +98,17 @@ impl Mask {
                     return shown + rest;
                 }
                 (at, quote, self.open) = (indent + length, Some(mark), None);
+                let tail = self.length_after_quotation(&line[at..], quote);
+                if tail > 0 {
+                    shown.push(mark);
+                    shown.push_str(mask_for(&line[at + 1..at + tail]));
+                    (at, quote) = (at + tail, None);
+                }
+            }
+            Some(Open::Flow(_)) if content.is_empty() => return line.to_owned(),
+            Some(Open::Flow(limit)) if continues_flow(content, indent > limit) => {
+                self.mask_flow(content, limit);
+                return line.replacen(content, mask_for(content), 1);
             }
             Some(Open::Indented(_) | Open::Below(_)) if content.is_empty() => return line.to_owned(),
             Some(Open::Indented(limit)) if indent > limit => return line.replacen(content, mask_for(content), 1),
@@ -104,13 +130,23 @@ impl Mask {
             };
             let (before, after) = line[at..].split_at(length);
             for (offset, c) in before.char_indices() {
-                quote = next_quotation(quote, line[..at + offset].chars().next_back(), c);
+                let next = next_quotation(quote, line[..at + offset].chars().next_back(), c);
+                if quote.is_none() && next.is_none() && !is_comment {
+                    self.count_brackets(c.encode_utf8(&mut [0; 4]));
+                }
+                quote = next;
             }
             shown.push_str(before);
+            at += length + secret;
             if secret > 0 {
                 shown.push_str(mask_for(&after[..secret]));
+                let tail = self.length_after_quotation(&line[at..], quote);
+                if let Some(mark) = quote.filter(|_| tail > 0) {
+                    shown.push(mark);
+                    shown.push_str(mask_for(&line[at + 1..at + tail]));
+                    (at, quote) = (at + tail, None);
+                }
             }
-            at += length + secret;
         }
         if is_comment {
             self.open = None;
@@ -140,7 +176,7 @@ impl Mask {
         if let Some(scheme) = word.find("://") {
             let whole = match quote {
                 Some(mark) => &rest[..quoted_length(rest, mark).0],
-                None => word_to_space(rest),
+                None => &rest[..shell_word(rest).0],
             };
             let user = scheme + "://".len();
             let at = whole.rfind('@').filter(|at| *at > user);
@@ -158,9 +194,11 @@ impl Mask {
                     return (start + 1, self.quoted_secret(&rest[start + 1..], mark));
                 }
                 // An item of a list is one argument, even if it has spaces.
-                let is_item = quote.is_none() && dash_before(line, at).is_some();
-                let (_, secret) = self.find_value(line, if is_item { at } else { at + start }, quote);
-                return (start, if is_item { secret - start } else { secret });
+                if let Some(dash) = dash_before(line, at).filter(|_| quote.is_none()) {
+                    self.open = Some(Open::Indented(dash));
+                    return (start, rest.trim_end().len().saturating_sub(start));
+                }
+                return (start, self.find_value(line, at + start, quote).1);
             }
             from = equals + 1;
         }
@@ -188,8 +226,66 @@ impl Mask {
                     (0, text)
                 }
             }
-            (None, None) => (0, word_to_space(rest).len()),
+            (None, None) if self.brackets > 0 => {
+                let text = rest.trim_end();
+                self.mask_flow(text, first_node(line));
+                (0, text.len())
+            }
+            (None, None) => {
+                let (length, open) = shell_word(rest);
+                self.open = open.map(Open::Quoted);
+                (0, length)
+            }
         }
+    }
+
+    /// Notes that `text`, between brackets, is masked: the secret goes on in the next line if a bracket is still open.
+    fn mask_flow(&mut self, text: &str, limit: usize) {
+        let mark = text.chars().next().filter(|c| matches!(c, '"' | '\''));
+        self.open = match mark.filter(|mark| !quoted_length(&text[1..], *mark).1) {
+            Some(mark) => Some(Open::Quoted(mark)),
+            None => {
+                self.count_brackets(text);
+                (self.brackets > 0).then_some(Open::Flow(limit))
+            }
+        };
+    }
+
+    fn count_brackets(&mut self, text: &str) {
+        for c in text.chars() {
+            match c {
+                '{' | '[' => self.brackets += 1,
+                '}' | ']' => self.brackets = self.brackets.saturating_sub(1),
+                _ => {}
+            }
+        }
+    }
+
+    /// The number of bytes of a secret that goes on after its quotation, as in `--token='a'b`, the mark included; 0 if
+    /// it doesn't. `text` begins with the mark. Between brackets a quotation is a value of its own.
+    fn length_after_quotation(&self, text: &str, quote: Option<char>) -> usize {
+        let after = quote.and_then(|mark| text.strip_prefix(mark));
+        match after.map_or(0, |after| shell_word(after).0) {
+            0 => 0,
+            _ if self.brackets > 0 => 0,
+            length => 1 + length,
+        }
+    }
+
+    /// Whether a secret's name comes after a value: in the rest of its line, or in the lines of the same map, which are
+    /// indented as far as `column`, or between brackets go on to the next `}`.
+    fn secret_name_follows(&self, rest: &str, column: usize) -> bool {
+        let mut is_closed = self.brackets > 0 && rest.contains('}');
+        let is_of_map = |line: &&str| {
+            let indent = line.len() - line.trim_start_matches(' ').len();
+            let goes_on = match self.brackets {
+                0 => indent >= column || line.trim().is_empty(),
+                _ => !is_closed,
+            };
+            is_closed = line.contains('}');
+            goes_on
+        };
+        names_secret(rest) || self.following.lines().take_while(is_of_map).any(names_secret)
     }
 
     /// The number of bytes of a secret in quotation marks, of which the first is before `text`; notes if it goes on in
@@ -219,16 +315,19 @@ impl Mask {
             let name = bare.split(is_separator).next().unwrap_or_default();
             self.named = is_secret(name);
         }
-        let is_value = key == "value" && std::mem::take(&mut self.named);
+        let column = first_node(line);
+        let is_value = key == "value" && (std::mem::take(&mut self.named) || self.secret_name_follows(value, column));
         if !(is_value || is_secret(key)) || matches!(bare, "true" | "false" | "null" | "~") {
             return (start, 0);
         }
-        let column = first_node(line);
         match (text.chars().next(), quote) {
             // The whole is a string in quotation marks.
             (_, Some(mark)) if !before.contains(mark) => (start, self.quoted_secret(value, mark)),
             (None | Some('#'), _) => {
-                self.open = Some(Open::Below(column));
+                self.open = Some(match self.brackets {
+                    0 => Open::Below(column),
+                    _ => Open::Flow(column),
+                });
                 (start, 0)
             }
             (Some('|' | '>'), _) => {
@@ -236,6 +335,10 @@ impl Mask {
                 (start + text.len(), 0)
             }
             (Some(mark @ ('"' | '\'')), _) => (start + 1, self.quoted_secret(&value[1..], mark)),
+            _ if self.brackets > 0 => {
+                self.mask_flow(text, column);
+                (start, text.len())
+            }
             _ => {
                 self.open = Some(Open::Indented(column));
                 (start, text.len())
@@ -306,9 +409,44 @@ fn quoted_length(text: &str, mark: char) -> (usize, bool) {
     (text.len(), false)
 }
 
-/// The text up to the next space.
-fn word_to_space(text: &str) -> &str {
-    text.split(char::is_whitespace).next().unwrap_or_default()
+/// The length in bytes of the word with which a text begins, to the next space that is neither in quotation marks nor
+/// after a backslash; and the mark that is open at the end of the line.
+fn shell_word(text: &str) -> (usize, Option<char>) {
+    let text = text.trim_end_matches(['\n', '\r']);
+    let mut open = None;
+    let mut letters = text.char_indices();
+    while let Some((at, c)) = letters.next() {
+        match (open, c) {
+            (_, '\\') => _ = letters.next(),
+            (None, '"' | '\'') => open = Some(c),
+            (Some(mark), _) if c == mark => open = None,
+            (None, c) if c.is_whitespace() => return (at, None),
+            _ => {}
+        }
+    }
+    (text.len(), open)
+}
+
+/// Whether a line between brackets goes on with the plain text of the line before: it begins with neither an entry of a
+/// map nor the end of one. `is_indented` says that it is indented further than the text's key.
+fn continues_flow(content: &str, is_indented: bool) -> bool {
+    let mut entries = content.split([',', ']', '}']);
+    let entry = entries.next().unwrap_or_default().trim();
+    match entry {
+        "" => is_indented && entries.any(|entry| !entry.trim().is_empty()),
+        entry => !is_map(entry),
+    }
+}
+
+/// Whether a text has the key `name` with the name of a secret.
+fn names_secret(text: &str) -> bool {
+    text.match_indices("name").any(|(at, key)| {
+        let is_key = !text[..at].ends_with(|c: char| c.is_alphanumeric() || "-_.".contains(c));
+        let after = text[at + key.len()..].trim_start_matches(['"', '\'', ' ']);
+        let value = after.strip_prefix(':').unwrap_or_default();
+        let value = value.trim_start_matches(['"', '\'', ' ']);
+        is_key && is_secret(value.split(is_separator).next().unwrap_or_default())
+    })
 }
 
 /// If the first `length` bytes are a key, followed by a colon and a space: the key, and the byte where its value
@@ -335,157 +473,5 @@ fn is_secret(name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn secrets_are_hidden_in_every_form_that_they_have() {
-        for (text, shown) in [
-            // YAML
-            ("token: s3cret\nnode-name: a\n", "token: (hidden)\nnode-name: a\n"),
-            ("agent-token: \"s3 cret\"\n", "agent-token: \"(hidden)\"\n"),
-            ("\"agent-token\": \"s3cret\"\n", "\"agent-token\": \"(hidden)\"\n"),
-            ("  - password: 's3cret'  # x\n", "  - password: '(hidden)'  # x\n"),
-            ("secret : s3cret, too\n", "secret : (hidden)\n"),
-            (
-                "datastore-endpoint: mysql://u:s3cret@tcp(db:3306)/k3s\n",
-                "datastore-endpoint: (hidden)\n",
-            ),
-            (
-                "token: |\n  s3cret\n\n  s3cret2\na: b\n",
-                "token: |\n  (hidden)\n\n  (hidden)\na: b\n",
-            ),
-            (r#"{"token": "s3cret", "a": 1}"#, r#"{"token": "(hidden)", "a": 1}"#),
-            (
-                "token: s3cret\n  s3cret2\n\n  s3cret3\na: b\n",
-                "token: (hidden)\n  (hidden)\n\n  (hidden)\na: b\n",
-            ),
-            (
-                "token:\n  s3cret\n  s3cret2\na: b\n",
-                "token:\n  (hidden)\n  (hidden)\na: b\n",
-            ),
-            ("token:\n  's3cret: a'\na: b\n", "token:\n  (hidden)\na: b\n"),
-            ("token:\n  - s3cret\n- a: b\n", "token:\n  (hidden)\n- a: b\n"),
-            (
-                "token:\n- s3cret\n- s3cret2\na: b\n",
-                "token:\n- (hidden)\n- (hidden)\na: b\n",
-            ),
-            (
-                "token: \"s3 \\\"cret\n  s3cret2\n\n  s3cret3\" # x\na: b\n",
-                "token: \"(hidden)\n  (hidden)\n\n  (hidden)\" # x\na: b\n",
-            ),
-            ("token: \"\n  s3cret\"\na: b\n", "token: \"\n  (hidden)\"\na: b\n"),
-            (
-                "token: 's3''cret\n  s3cret2'\na: b\n",
-                "token: '(hidden)\n  (hidden)'\na: b\n",
-            ),
-            (
-                "token: >-\n  s3cret\n  s3cret2\na: b\n",
-                "token: >-\n  (hidden)\n  (hidden)\na: b\n",
-            ),
-            (
-                "- token: s3cret\n    s3cret2\n  a: b\n- c\n",
-                "- token: (hidden)\n    (hidden)\n  a: b\n- c\n",
-            ),
-            ("- token: |\n    s3cret\n  a: b\n", "- token: |\n    (hidden)\n  a: b\n"),
-            (
-                "- name: A_TOKEN\n  value: 's3cret\n    s3cret2'\n- name: A\n  value: b\n",
-                "- name: A_TOKEN\n  value: '(hidden)\n    (hidden)'\n- name: A\n  value: b\n",
-            ),
-            (
-                "{\"token\": \"s3cret\n  s3cret2\", \"a\": 1}\n",
-                "{\"token\": \"(hidden)\n  (hidden)\", \"a\": 1}\n",
-            ),
-            // Lists of arguments
-            (
-                "- --token=s3 cret\n  s3cret2\n- a\n",
-                "- --token=(hidden)\n  (hidden)\n- a\n",
-            ),
-            (
-                "- --token\n- s3 cret\n  s3cret2\n- a\n",
-                "- --token\n- (hidden)\n  (hidden)\n- a\n",
-            ),
-            ("- --token\n- |\n  s3cret\n- a\n", "- --token\n- |\n  (hidden)\n- a\n"),
-            (
-                "- --token\n- \"s3\n  cret\"\n- a\n",
-                "- --token\n- \"(hidden)\n  (hidden)\"\n- a\n",
-            ),
-            (
-                "- '--token=s3\n  cret'\n- \"token: s3\n  cret\"\n- a\n",
-                "- '--token=(hidden)\n  (hidden)'\n- \"token: (hidden)\n  (hidden)\"\n- a\n",
-            ),
-            ("- --token=s3cret,x\n", "- --token=(hidden)\n"),
-            ("- \"token=s3 cret\"\n", "- \"token=(hidden)\"\n"),
-            ("- --token\n- s3cret\n- x\n", "- --token\n- (hidden)\n- x\n"),
-            (
-                r#"args: ["server", "--token", "s3cret", "--x"]"#,
-                r#"args: ["server", "--token", "(hidden)", "--x"]"#,
-            ),
-            ("# token: s3cret\n  a b\n", "# token: (hidden)\n  a b\n"),
-            // Units
-            (
-                "ExecStart=/usr/local/bin/k3s server --token s3cret --disable x\n",
-                "ExecStart=/usr/local/bin/k3s server --token (hidden) --disable x\n",
-            ),
-            (
-                "    server \\\n\t'--token' \\\n\t's3cret' \\\n\t'--x' \\\n",
-                "    server \\\n\t'--token' \\\n\t'(hidden)' \\\n\t'--x' \\\n",
-            ),
-            (
-                "Environment=K3S_TOKEN=s3cret A=b\n",
-                "Environment=K3S_TOKEN=(hidden) A=b\n",
-            ),
-            (
-                "Environment=\"K3S_TOKEN=s3 cret\"\n",
-                "Environment=\"K3S_TOKEN=(hidden)\"\n",
-            ),
-            (
-                "Environment=K3S_TOKEN=\"s3 \\\n  cret\" A=b\n",
-                "Environment=K3S_TOKEN=\"(hidden)\n  (hidden)\" A=b\n",
-            ),
-            ("K3S_TOKEN=\"\"\nA=b\n", "K3S_TOKEN=\"\"\nA=b\n"),
-            ("K3S_AGENT_TOKEN='s3 cret'\n", "K3S_AGENT_TOKEN='(hidden)'\n"),
-            (
-                "--datastore-endpoint 'postgres://u:s3cret@db/k3s'\n",
-                "--datastore-endpoint '(hidden)'\n",
-            ),
-            // Manifests
-            (
-                "- name: \"DB_PASSWORD\"\n  value: \"s3cret\"\n- name: A\n  value: b\n",
-                "- name: \"DB_PASSWORD\"\n  value: \"(hidden)\"\n- name: A\n  value: b\n",
-            ),
-            (
-                "HTTP_PROXY=http://ann:s3@cret@proxy:3128\n",
-                "HTTP_PROXY=http://ann:(hidden)@proxy:3128\n",
-            ),
-        ] {
-            let (masked, _) = mask_secrets(text, "");
-            assert_eq!(masked, shown);
-        }
-    }
-
-    #[test]
-    fn what_is_no_secret_is_shown() {
-        for text in [
-            "token-file: /etc/token\nsecretName: a\nimagePullSecrets: []\n",
-            "automountServiceAccountToken: false\npassword:\n  a: b\n",
-            "- --enable-bootstrap-token-auth=true\n- --feature-gates=RemoveSelfLink=false\n",
-            "server: https://10.0.0.1:6443\nimage: registry.example/a@sha256:00\n",
-            "# don't take the token for granted\n",
-            "# 'a --token=\n  a b\n",
-            "- don't --token=\n- a b\n",
-            "secret:\n- secretName: a\n  b: c\n",
-            "secret:\n  'a': b\n  c: d\n",
-            "kube-apiserver-arg: [\"feature-gates=RemoveSelfLink=false\"]\r\n",
-        ] {
-            assert_eq!(mask_secrets(text, text), (text.to_owned(), text.to_owned()));
-        }
-    }
-
-    #[test]
-    fn that_a_secret_changes_is_told() {
-        let (before, after) = mask_secrets("token: one\n", "token: two\nagent-token: one\n");
-        assert_eq!(before, "token: (hidden)\n");
-        assert_eq!(after, "token: (hidden, changed)\nagent-token: (hidden)\n");
-    }
-}
+#[path = "mask_tests.rs"]
+mod tests;
