@@ -12,6 +12,7 @@ mod path;
 mod quota;
 mod record;
 mod rounds;
+mod servers;
 mod ssh;
 mod system;
 #[cfg(test)]
@@ -26,10 +27,11 @@ use std::time::Duration;
 
 pub use listing::{Entry, Kind, Usage};
 pub use mounted::Mounted;
-pub use owner::{Conflict, NFSPROV_DIRECTORY, Owner, OwnerClaim, is_named_after, names_a_volume};
-pub use path::{PathError, VolumePath};
+pub use owner::{Conflict, Owner, OwnerClaim, NFSPROV_DIRECTORY, is_named_after, names_a_volume};
+pub use path::{PathError, UsedPart, VolumePath, used_part};
 pub use quota::{ExistingFiles, LimitChange, QuotaReport, SizeLimit, VolumeUsage};
 pub use record::{FoundRecord, MAX_RECORD, RecordNames};
+pub use servers::ServerNames;
 pub use ssh::Ssh;
 pub use system::is_server_entry;
 #[cfg(test)]

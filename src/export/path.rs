@@ -128,6 +128,44 @@ impl fmt::Display for VolumePath {
     }
 }
 
+/// The part of an export that a volume uses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UsedPart {
+    /// The volume's path is the export's root or above it.
+    WholeExport,
+    /// The volume's path is this directory.
+    Directory(VolumePath),
+}
+
+/// The part of the export `root` that a volume with the absolute path `mounted` uses; `None` if the volume is outside of
+/// the export. Both are read as servers read them: `//`, a slash at the end, `.` and `..` make no difference. A path
+/// that no request can name counts as the deepest directory above it that has a name for requests.
+pub fn used_part(root: &str, mounted: &str) -> Option<UsedPart> {
+    let (root, mounted) = (plain_names(root), plain_names(mounted));
+    if root.starts_with(&mounted) {
+        return Some(UsedPart::WholeExport);
+    }
+    let below = mounted.strip_prefix(root.as_slice())?;
+    let nameable = (1..=below.len()).rev();
+    let directory = nameable
+        .flat_map(|depth| VolumePath::parse(&below[..depth].join("/")))
+        .next();
+    Some(directory.map_or(UsedPart::WholeExport, UsedPart::Directory))
+}
+
+/// The names in a path, after `.` and `..` are resolved as a server does.
+fn plain_names(path: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    for name in path.split('/') {
+        match name {
+            "" | "." => {}
+            ".." => _ = found.pop(),
+            name => found.push(name),
+        }
+    }
+    found
+}
+
 fn check_component(path: &str, name: &str) -> Result<String, PathError> {
     match name {
         "" | "." | ".." => Err(PathError::Component(path.to_owned(), name.to_owned())),
@@ -195,6 +233,35 @@ mod tests {
         ] {
             let path = VolumePath::below(root, full).ok().map(|path| path.to_string());
             assert_eq!(path.as_deref(), found, "{full} below {root}");
+        }
+    }
+
+    #[test]
+    fn a_volume_uses_a_part_of_an_export_however_its_path_is_written() {
+        for (root, mounted, used) in [
+            ("/nfsdata", "/nfsdata/a", Some("a")),
+            ("/nfsdata", "/nfsdata/a/b/", Some("a/b")),
+            ("/nfsdata", "//nfsdata//a", Some("a")),
+            ("/nfsdata/", "/nfsdata/./a/x/../b", Some("a/b")),
+            ("/srv//nfs", "/srv/nfs/a", Some("a")),
+            ("/", "/a", Some("a")),
+            ("/nfsdata", "/nfsdata", Some("/")),
+            ("/nfsdata", "/nfsdata//", Some("/")),
+            ("/srv/nfs", "/srv/", Some("/")),
+            ("/srv/nfs", "/", Some("/")),
+            ("/srv/nfs", "", Some("/")),
+            ("/nfsdata", "/nfsdata2/a", None),
+            ("/nfsdata", "/nfsdata/../etc", None),
+            ("/nfsdata", "/etc", None),
+            // No request can name these.
+            ("/nfsdata", "/nfsdata/a/b\nc/d", Some("a")),
+            ("/nfsdata", "/nfsdata/b\nc", Some("/")),
+        ] {
+            let found = used_part(root, mounted).map(|part| match part {
+                UsedPart::WholeExport => "/".to_owned(),
+                UsedPart::Directory(directory) => directory.to_string(),
+            });
+            assert_eq!(found.as_deref(), used, "{mounted} on {root}");
         }
     }
 

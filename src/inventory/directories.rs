@@ -7,12 +7,14 @@ use serde::{Serialize, Serializer};
 
 use super::archive_name::Archive;
 use super::overview::Holds;
-use super::place::{directory_on, volume_name};
-use crate::export::{Location, NFSPROV_DIRECTORY, Owner, VolumePath, VolumeUsage, is_server_entry};
+use super::place::{mounted_location, used_part_of, volume_name};
+use crate::export::{Location, Owner, NFSPROV_DIRECTORY, ServerNames, UsedPart, VolumePath, VolumeUsage, is_server_entry};
 
 #[derive(Clone, Debug)]
 pub struct Facts {
     pub location: Location,
+    /// The names that its server has in PVs.
+    pub servers: ServerNames,
     /// All NFS volumes of the cluster.
     pub volumes: Vec<PersistentVolume>,
     /// The directories in the root, and those beside the directories of volumes.
@@ -86,7 +88,7 @@ pub struct Row {
     pub quota: Option<VolumeUsage>,
 }
 
-/// The PVs on the export by their directories; `root` are those that are the whole export.
+/// The PVs on the export by their directories; `root` are those whose path is the export's root or above it.
 struct VolumesByDirectory<'a> {
     at: BTreeMap<VolumePath, Vec<&'a PersistentVolume>>,
     root: Vec<&'a PersistentVolume>,
@@ -94,26 +96,18 @@ struct VolumesByDirectory<'a> {
 
 /// The parents, below the root, of all directories of volumes and markers: they must be listed, besides the root, to
 /// find the directories beside volumes. PVs on other exports are left out.
-pub fn parents_to_list(
-    location: &Location,
-    volumes: &[PersistentVolume],
-    markers: &[(VolumePath, Owner)],
-) -> BTreeSet<VolumePath> {
-    let placed = volumes
-        .iter()
-        .filter_map(|volume| directory_on(volume, location).ok()?.directory);
-    let of_markers = markers.iter().map(|(directory, _)| directory.clone());
-    placed
-        .chain(of_markers)
-        .flat_map(|directory| directory.ancestors())
-        .collect()
+pub fn parents_to_list(facts: &Facts) -> BTreeSet<VolumePath> {
+    let owned = volumes_by_directory(facts);
+    let marked = facts.markers.iter().map(|(directory, _)| directory);
+    let directories = owned.at.keys().chain(marked);
+    directories.flat_map(VolumePath::ancestors).collect()
 }
 
 /// A row for each volume, orphan, archive and unused marker, sorted by path; nothing is measured. Directories that only
 /// lead to volumes, lie in volumes or belong to the server get none. A directory of several PVs gets a row for each.
 pub fn directory_rows(facts: &Facts) -> Vec<Row> {
     let owned = volumes_by_directory(facts);
-    let passed = parents_to_list(&facts.location, &facts.volumes, &facts.markers);
+    let passed = parents_to_list(facts);
     let mut rows: Vec<Row> = Vec::new();
     rows.extend(
         owned
@@ -145,7 +139,11 @@ pub fn directory_rows(facts: &Facts) -> Vec<Row> {
         let shown = directory.to_string();
         if !there.contains(directory) {
             let row = |volume: &&PersistentVolume| volume_row(&shown, Some(directory), State::Missing, volume, None);
-            rows.extend(volumes.iter().map(row));
+            // The directory of one that may be on another server is there, perhaps.
+            let is_here = |volume: &&&PersistentVolume| {
+                mounted_location(volume).is_some_and(|place| facts.servers.is_known(&place.server))
+            };
+            rows.extend(volumes.iter().filter(is_here).map(row));
         }
     }
     rows.extend(rows_of_unused_markers(facts, &owned, &there));
@@ -153,20 +151,17 @@ pub fn directory_rows(facts: &Facts) -> Vec<Row> {
     rows
 }
 
-/// The PVs on the export by their directories, and those that are the whole export; PVs on other exports are dropped.
+/// The PVs on the export by their directories, and those that use the whole export; PVs on other exports are dropped.
 fn volumes_by_directory(facts: &Facts) -> VolumesByDirectory<'_> {
     let mut owned = VolumesByDirectory {
         at: BTreeMap::new(),
         root: Vec::new(),
     };
     for volume in &facts.volumes {
-        // The others are on other exports.
-        let Ok(place) = directory_on(volume, &facts.location) else {
-            continue;
-        };
-        match place.directory {
-            Some(directory) => owned.at.entry(directory).or_default().push(volume),
-            None => owned.root.push(volume),
+        match used_part_of(volume, &facts.location, &facts.servers) {
+            Some(UsedPart::Directory(directory)) => owned.at.entry(directory).or_default().push(volume),
+            Some(UsedPart::WholeExport) => owned.root.push(volume),
+            None => {}
         }
     }
     owned

@@ -36,6 +36,7 @@ fn facts(volumes: &[PersistentVolume], directories: &[&str]) -> Facts {
             server: "nfs".into(),
             path: "/nfsdata".into(),
         },
+        servers: ServerNames::known(["nfs", "10.0.0.5"]),
         volumes: volumes.to_vec(),
         found: directories.iter().map(|shown| found(shown)).collect(),
         markers: Vec::new(),
@@ -117,6 +118,41 @@ fn a_volume_that_is_the_whole_export_owns_what_no_provisioner_made() {
             format!("team-b-{b} orphan {b} -"),
         ]
     );
+}
+
+#[test]
+fn a_volume_has_its_directory_however_its_server_and_path_are_written() {
+    let at = |server: &str, path: &str| -> PersistentVolume {
+        let nfs = json!({"server": server, "path": path});
+        serde_json::from_value(json!({"metadata": {"name": "v"}, "spec": {"nfs": nfs}})).unwrap()
+    };
+    for (server, path, wanted) in [
+        ("nfs", "//nfsdata//data/", "data in use v -"),
+        ("nfs", "/nfsdata/x/../data", "data in use v -"),
+        ("10.0.0.5", "/nfsdata/data", "data in use v -"),
+        ("other", "/nfsdata/data", "data orphan - -"),
+        // It mounts the export's parent.
+        ("nfs", "/", ". in use v -"),
+    ] {
+        assert_eq!(
+            told(&facts(&[at(server, path)], &["data"])),
+            [wanted],
+            "{server}:{path}"
+        );
+    }
+}
+
+/// A server whose name can't be resolved may be this one.
+#[tokio::test]
+async fn a_volume_on_an_unknown_server_protects_its_directory_and_is_not_missed() {
+    let mut facts = facts(&[], &["data"]);
+    for name in ["data", "gone"] {
+        let nfs = json!({"server": "no-such-host.invalid", "path": format!("/nfsdata/{name}")});
+        let volume = json!({"metadata": {"name": name}, "spec": {"nfs": nfs}});
+        facts.volumes.push(serde_json::from_value(volume).unwrap());
+    }
+    facts.servers = crate::inventory::gather::name_server(&facts.location, None, &facts.volumes).await;
+    assert_eq!(told(&facts), ["data in use data -"]);
 }
 
 #[test]

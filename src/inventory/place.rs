@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::PersistentVolume;
 
 use crate::cluster::nfs_volumes::mounted_export;
-use crate::export::{Location, VolumePath, is_named_after};
+use crate::export::{Location, ServerNames, UsedPart, VolumePath, is_named_after, used_part};
 use crate::provisioner::volume::DIRECTORY;
 
 /// A directory on an export.
@@ -105,32 +105,26 @@ pub fn recorded_directory(volume: &PersistentVolume) -> Option<ExportDirectory> 
     })
 }
 
+/// The part of `export` that a PV uses, in-tree or of a CSI driver; `None` for other storage, another export, or a server
+/// that is none of `servers`. Unlike [`directory_on`], it also finds PVs that use the same directories by another path
+/// or another name of the server.
+pub fn used_part_of(volume: &PersistentVolume, export: &Location, servers: &ServerNames) -> Option<UsedPart> {
+    let (server, path) = mounted_export(volume)?;
+    used_part(&export.path, &path).filter(|_| servers.may_be(&server))
+}
+
 /// The names and servers of the other NFS PVs, in-tree or of CSI drivers, whose paths are at, above or below the path
 /// of `volume`. PVs of all servers count, since two names may be one server. Empty if `volume` is not NFS.
 pub fn overlapping_volumes<'a>(volume: &PersistentVolume, all: &'a [PersistentVolume]) -> Vec<(&'a str, String)> {
-    let Some(here) = mounted_location(volume).map(|here| split_path(&here.path)) else {
+    let Some((_, here)) = mounted_export(volume) else {
         return Vec::new();
     };
     let other = |other: &'a PersistentVolume| {
         let (server, path) = mounted_export(other)?;
-        let there = split_path(&path);
-        let meets = here.starts_with(&there) || there.starts_with(&here);
-        (meets && volume_name(other) != volume_name(volume)).then_some((volume_name(other), server))
+        let is_other = volume_name(other) != volume_name(volume);
+        (is_other && used_part(&here, &path).is_some()).then_some((volume_name(other), server))
     };
     all.iter().filter_map(other).collect()
-}
-
-/// The names in a path, after `.` and `..` are resolved as a server does.
-fn split_path(path: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for name in path.split('/') {
-        match name {
-            "" | "." => {}
-            ".." => _ = found.pop(),
-            name => found.push(name.to_owned()),
-        }
-    }
-    found
 }
 
 #[cfg(test)]

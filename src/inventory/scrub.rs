@@ -1,12 +1,10 @@
 //! Empties the directory of one PV, and refuses if another PV uses the same directory.
 
-use std::net::IpAddr;
-
 use k8s_openapi::api::core::v1::PersistentVolume;
 
 use super::place::{ExportDirectory, overlapping_volumes, volume_name};
 use crate::export::{
-    Entry, Export, ExportError, Kind, NFSPROV_DIRECTORY, VolumePath, is_server_entry, never_interrupt,
+    Entry, Export, ExportError, Kind, NFSPROV_DIRECTORY, ServerNames, VolumePath, is_server_entry, never_interrupt,
 };
 
 /// The number of entries that are named when a directory is described.
@@ -52,14 +50,15 @@ impl<'a> Scrub<'a> {
         export: &'a Export,
     ) -> Result<Self, ScrubError> {
         let refuse = |why: String| Err(ScrubError::Refused(why));
-        for (other, server) in overlapping_volumes(volume, all) {
-            if may_be_same_server(&place.location.server, &server).await {
-                return refuse(format!(
-                    "pv/{other} lies at, above or below {}, the directory of pv/{}",
-                    mounted_path(&place),
-                    volume_name(volume)
-                ));
-            }
+        let others = overlapping_volumes(volume, all);
+        let servers = ServerNames::known([place.location.server.as_str()]);
+        let servers = servers.compare(others.iter().map(|(_, server)| server.clone())).await;
+        if let Some((other, _)) = others.iter().find(|(_, server)| servers.may_be(server)) {
+            return refuse(format!(
+                "pv/{other} lies at, above or below {}, the directory of pv/{}",
+                mounted_path(&place),
+                volume_name(volume)
+            ));
         }
         match &place.directory {
             None => {
@@ -198,21 +197,6 @@ fn belongs_to_volume(volume: &PersistentVolume, uid: &str) -> bool {
         .as_ref()
         .and_then(|spec| spec.claim_ref.as_ref()?.uid.as_deref());
     volume_name(volume).strip_prefix("pvc-") == Some(uid) || claim == Some(uid)
-}
-
-/// Whether two server names share an address. Also true if a name can't be resolved, since then nothing rules it out.
-async fn may_be_same_server(a: &str, b: &str) -> bool {
-    async fn addresses(server: &str) -> Option<Vec<IpAddr>> {
-        let found = tokio::net::lookup_host((server, 0)).await.ok()?;
-        Some(found.map(|address| address.ip()).collect())
-    }
-    if a == b {
-        return true;
-    }
-    match tokio::join!(addresses(a), addresses(b)) {
-        (Some(a), Some(b)) => a.iter().any(|address| b.contains(address)),
-        _ => true,
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::PersistentVolume;
 
 use super::directories::{Facts, FoundDirectory, Row, State, parents_to_list};
+use super::gather::name_server;
 use super::overview::Holds;
 use crate::export::{Export, ExportError, Kind, Location, QuotaReport, VolumePath};
 use crate::provisioner::volume::provisioned_uid;
@@ -21,23 +22,25 @@ pub async fn survey_export(
     volumes: Vec<PersistentVolume>,
 ) -> Result<Facts, ExportError> {
     let markers = export.list_markers().await?;
+    let servers = name_server(location, None, &volumes).await;
+    let mut facts = Facts {
+        location: location.clone(),
+        servers,
+        volumes,
+        found: Vec::new(),
+        markers,
+    };
     let mut folders = vec![None];
-    folders.extend(parents_to_list(location, &volumes, &markers).into_iter().map(Some));
+    folders.extend(parents_to_list(&facts).into_iter().map(Some));
     let listings: Vec<Result<Vec<FoundDirectory>, ExportError>> = stream::iter(folders)
         .map(|folder| directories_in(export, folder))
         .buffered(AT_ONCE)
         .collect()
         .await;
-    let mut found = Vec::new();
     for listing in listings {
-        found.extend(listing?);
+        facts.found.extend(listing?);
     }
-    Ok(Facts {
-        location: location.clone(),
-        volumes,
-        found,
-        markers,
-    })
+    Ok(facts)
 }
 
 /// The directories in a folder, or in the root; none if it does not exist or is no directory.

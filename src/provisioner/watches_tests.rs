@@ -32,7 +32,7 @@ async fn a_volume_becomes_a_neighbour_again_when_it_is_to_be_kept_after_all() {
         let location = context.reconciler.exports.locations()[0].clone();
         let team = VolumePath::parse("team").unwrap();
         let neighbours = context.reconciler.lock_neighbours();
-        neighbours.find_conflict(&location, &team, "pvc-a", None).is_some()
+        !neighbours.find_conflicts(&location, &team, "pvc-a", None).is_empty()
     };
     for (parameters, taken) in [
         (json!({"archiveOnDelete": "false"}), true),

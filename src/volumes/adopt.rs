@@ -2,8 +2,7 @@
 
 use k8s_openapi::api::core::v1::PersistentVolume;
 
-use super::moved;
-use crate::export::{Location, NFSPROV_DIRECTORY, Owner, VolumePath, is_server_entry, names_a_volume};
+use crate::export::{Location, Owner, NFSPROV_DIRECTORY, ServerNames, VolumePath, is_server_entry, names_a_volume};
 use crate::inventory::archives::{Archive, ReusePlan};
 use crate::inventory::place;
 use crate::provisioner::rules::record::Record;
@@ -13,8 +12,8 @@ use crate::provisioner::rules::record::Record;
 pub struct Facts {
     /// The export.
     pub location: Location,
-    /// The name or address that the server had before, if it is given.
-    pub former_server: Option<String>,
+    /// The names that its server has in PVs.
+    pub servers: ServerNames,
     /// All PVs of the cluster.
     pub volumes: Vec<PersistentVolume>,
     /// The markers: directory, and the claim that owns it.
@@ -50,13 +49,11 @@ pub fn plan_adoption(directory: &VolumePath, claim: (&str, &str), facts: &Facts)
             "{directory} is the archive of pv/{volume}; `nfsprov volumes restore {directory}` brings it back"
         ));
     }
-    let exports = moved::possible_locations(&facts.location, facts.former_server.as_deref());
-    let is_there = |volume: &&PersistentVolume| {
-        let mut places = exports
-            .iter()
-            .filter_map(|export| place::directory_on(volume, export).ok());
-        places.any(|place| place.directory.is_none_or(|other| overlaps(&other, directory)))
+    let wanted = Location {
+        server: facts.location.server.clone(),
+        path: directory.under(&facts.location.path),
     };
+    let is_there = |volume: &&PersistentVolume| place::used_part_of(volume, &wanted, &facts.servers).is_some();
     if let Some(volume) = facts.volumes.iter().find(is_there) {
         let name = place::volume_name(volume);
         return Err(format!("pv/{name} lies at, above or below {directory}"));

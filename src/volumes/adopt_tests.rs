@@ -12,7 +12,7 @@ fn facts() -> Facts {
             server: "nfs".into(),
             path: "/nfsdata".into(),
         },
-        former_server: Some("former".into()),
+        servers: ServerNames::known(["nfs", "former"]),
         volumes: Vec::new(),
         markers: Vec::new(),
         records: Vec::new(),
@@ -62,6 +62,8 @@ fn a_directory_that_another_volume_has_is_refused() {
         ("nfs", "/nfsdata/d/inner", false),
         ("nfs", "/nfsdata", false),
         ("nfs", "/nfsdata/other", true),
+        ("nfs", "/", false),
+        ("nfs", "//nfsdata/./d/", false),
         ("former", "/nfsdata/d", false),
         ("another", "/nfsdata/d", true),
     ] {

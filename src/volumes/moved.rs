@@ -35,15 +35,6 @@ pub fn parse_record(name: &str, content: &[u8], export: &Location, former_server
     Parsed { record, is_moved }
 }
 
-/// The export, and the same path on its former server if that is given: PVs of a cluster may name either.
-pub fn possible_locations(export: &Location, former_server: Option<&str>) -> Vec<Location> {
-    let former = former_server.map(|server| Location {
-        server: server.to_owned(),
-        path: export.path.clone(),
-    });
-    [export.clone()].into_iter().chain(former).collect()
-}
-
 /// Whether the server that a record names is the export's, letter by letter; false if it names none.
 fn is_server_of(server: &Option<String>, export: &Location) -> bool {
     server.as_deref() == Some(export.server.as_str())

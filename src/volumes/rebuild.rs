@@ -7,8 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use serde::{Serialize, Serializer};
 
-use super::moved;
-use crate::export::{Location, Owner, VolumePath, names_a_volume};
+use crate::export::{Location, Owner, ServerNames, UsedPart, VolumePath, names_a_volume};
 use crate::inventory::amount;
 use crate::inventory::archives::Archive;
 use crate::inventory::place;
@@ -22,6 +21,8 @@ pub struct Facts {
     pub location: Location,
     /// A name or address that the server had before.
     pub former_server: Option<String>,
+    /// The names that the server has in PVs, the former one included.
+    pub servers: ServerNames,
     /// The records by the PV that each file is named after, read or refused; and files that are named after none.
     pub records: Vec<(String, Result<Record, String>)>,
     /// The PVs whose records name the former server.
@@ -236,12 +237,10 @@ impl<'a> Index<'a> {
                 index.wanted_claims.entry(key).or_default().push(name);
             }
         }
-        let exports = moved::possible_locations(&facts.location, facts.former_server.as_deref());
         for volume in &facts.volumes {
-            let mut places = exports
-                .iter()
-                .filter_map(|export| place::directory_on(volume, export).ok());
-            if let Some(directory) = places.find_map(|place| place.directory) {
+            // A PV of the whole export stood beside the recorded ones before.
+            let used = place::used_part_of(volume, &facts.location, &facts.servers);
+            if let Some(UsedPart::Directory(directory)) = used {
                 let place = index.places.entry(directory).or_default();
                 place.insert(place::volume_name(volume).to_owned());
             }

@@ -56,6 +56,7 @@ fn facts() -> Facts {
     Facts {
         location: export(),
         former_server: None,
+        servers: ServerNames::known(["nfs", "10.0.0.5"]),
         moved: BTreeSet::new(),
         records: vec![record("v", "team-data", "data")],
         directories: [path("team-data")].into(),
@@ -178,6 +179,24 @@ fn what_is_missing_is_created_and_what_differs_is_a_conflict() {
             "the directory of pv/other",
         ),
         (
+            vec![object(volume("other", "/team-data/x//.."))],
+            vec![],
+            Conflict,
+            "the directory of pv/other",
+        ),
+        (
+            vec![object(with(
+                volume("other", "team-data"),
+                "/spec/nfs/server",
+                json!("10.0.0.5"),
+            ))],
+            vec![],
+            Conflict,
+            "the directory of pv/other",
+        ),
+        // The whole export held the recorded volume before, too.
+        (vec![object(volume("other", ""))], vec![], Create, "PV, claim"),
+        (
             vec![csi_volume("v", "team-data")],
             vec![],
             Conflict,
@@ -244,6 +263,7 @@ fn a_moved_record_says_so_and_volumes_of_the_former_server_count() {
         let facts = Facts {
             volumes,
             former_server: former_server.map(str::to_owned),
+            servers: ServerNames::known(["nfs"].into_iter().chain(former_server)),
             ..moved.clone()
         };
         assert_eq!(told(&facts, &Selection::default()), (action, words.to_owned()));

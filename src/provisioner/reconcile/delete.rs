@@ -230,11 +230,9 @@ impl Reconciler {
                 unmarked => unmarked?,
             },
         }
-        let neighbour = self
-            .lock_neighbours()
-            .find_conflict(&served.location, directory, volume, removal)
-            .map(str::to_owned);
-        if let Some(other) = neighbour.filter(|_| removal.is_some()) {
+        if removal.is_some()
+            && let Some(other) = self.find_neighbour(served, directory, volume, removal).await
+        {
             return Err(ReconcileError::DirectoryShared {
                 directory: directory.to_string(),
                 other,
@@ -279,11 +277,8 @@ impl Reconciler {
     /// or another PV: a `pathPattern` that names one of them would be refused. Errors are logged only.
     pub(super) async fn remove_empty_parents(&self, directory: &VolumePath, volume: &str, served: &Served) {
         for above in directory.ancestors().iter().rev() {
-            let is_in_use = self
-                .lock_neighbours()
-                .find_conflict(&served.location, above, volume, Some(OnDelete::Delete))
-                .is_some();
-            if is_in_use || self.require_leadership().is_err() {
+            let neighbour = self.find_neighbour(served, above, volume, Some(OnDelete::Delete)).await;
+            if neighbour.is_some() || self.require_leadership().is_err() {
                 return;
             }
             // The marker of a claim is written before its directory, so a directory that is being created is seen, too.

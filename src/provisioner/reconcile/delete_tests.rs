@@ -58,6 +58,11 @@ async fn data_of_a_volume_that_is_kept_is_not_taken_with_its_neighbours() {
     let terminating = (TERMINATING, json!("2026-01-01T00:00:00Z"));
     for neighbour in [
         vec![(POLICY, json!("Retain"))],
+        // The same server, perhaps.
+        vec![
+            (POLICY, json!("Retain")),
+            ("/spec/nfs/server", json!("no-such-host.invalid")),
+        ],
         vec![terminating.clone(), ("/status/phase", json!("Bound"))],
         vec![terminating],
         vec![("/status/phase", json!("Bound"))],
@@ -73,6 +78,27 @@ async fn data_of_a_volume_that_is_kept_is_not_taken_with_its_neighbours() {
             );
             assert!(export.path().join(place).join("file").exists(), "{about}");
         }
+    }
+}
+
+/// Else one server that is gone could keep the claims of all others Pending.
+#[tokio::test]
+async fn an_unknown_server_protects_its_directories_from_removal_only() {
+    for (server, removal, is_neighbour) in [
+        ("server", None, true),
+        ("no-such-host.invalid", None, false),
+        ("no-such-host.invalid", Some(OnDelete::Archive), true),
+        ("no-such-host.invalid", Some(OnDelete::Delete), true),
+    ] {
+        let (client, _server) = mock();
+        let export = tempfile::tempdir().unwrap();
+        let reconciler = reconciler(client, export.path());
+        let change = [("/spec/nfs/server", json!(server)), (POLICY, json!("Retain"))];
+        reconciler.record_volume(&upstream_volume("b", "team", &change), None);
+        let served = reconciler.exports.iter().next().unwrap();
+        let team = crate::export::VolumePath::parse("team").unwrap();
+        let found = reconciler.find_neighbour(served, &team, "pvc-a", removal).await;
+        assert_eq!(found.is_some(), is_neighbour, "{server} {removal:?}");
     }
 }
 

@@ -26,13 +26,14 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::backoff::Retries;
+use super::class::OnDelete;
 use super::events::Events;
 use super::lease::Leadership;
 use super::metrics::{Counts, Metrics};
 use super::neighbours::Neighbours;
 use super::outcome::ReconcileError;
-use super::served::Exports;
-use crate::export::MayContinue;
+use super::served::{Exports, Served};
+use crate::export::{MayContinue, ServerNames, VolumePath};
 
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -196,6 +197,34 @@ impl Reconciler {
     /// The directories of the PVs on the exports.
     pub(super) fn lock_neighbours(&self) -> MutexGuard<'_, Neighbours> {
         self.neighbours.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The name of a PV other than `volume` whose directory is at, above or below `directory` of the export; `removal` is
+    /// what is to be done with it, `None` to create it. A PV on a server whose name can't be resolved protects its
+    /// directory from removal only: else one server that is gone could keep claims of all others Pending.
+    pub(super) async fn find_neighbour(
+        &self,
+        served: &Served,
+        directory: &VolumePath,
+        volume: &str,
+        removal: Option<OnDelete>,
+    ) -> Option<String> {
+        let owned = |(server, name): (&str, &str)| (server.to_owned(), name.to_owned());
+        let found: Vec<(String, String)> = {
+            let neighbours = self.lock_neighbours();
+            let found = neighbours.find_conflicts(&served.location, directory, volume, removal);
+            found.into_iter().map(owned).collect()
+        };
+        let servers = ServerNames::known([served.location.server.as_str()]);
+        let servers = servers.compare(found.iter().map(|(server, _)| server.clone())).await;
+        let counts = |server: &str| match removal {
+            None => servers.is_known(server),
+            Some(_) => servers.may_be(server),
+        };
+        found
+            .into_iter()
+            .find(|(server, _)| counts(server))
+            .map(|(_, name)| name)
     }
 
     /// Sends one request to the API server, with the request timeout and without a retry. After a timeout, the server

@@ -93,7 +93,7 @@ impl Reconciler {
         }
         let volume = plan.volume.name_any();
         let path = plan.directory.under(&served.location.path);
-        self.check_no_volume_conflict(&plan, served)?;
+        self.check_no_volume_conflict(&plan, served).await?;
         if self.settings.dry_run {
             return Ok(ProvisionOutcome::WouldProvision { volume, path });
         }
@@ -157,15 +157,12 @@ impl Reconciler {
     }
 
     /// Fails if another PV's directory is at, above or below one that a `pathPattern` named. Default names are unique.
-    fn check_no_volume_conflict(&self, plan: &VolumePlan, served: &Served) -> Result<(), ExportError> {
+    async fn check_no_volume_conflict(&self, plan: &VolumePlan, served: &Served) -> Result<(), ExportError> {
         let volume = plan.volume.name_any();
         if !plan.needs_marker {
             return Ok(());
         }
-        match self
-            .lock_neighbours()
-            .find_conflict(&served.location, &plan.directory, &volume, None)
-        {
+        match self.find_neighbour(served, &plan.directory, &volume, None).await {
             Some(other) => Err(ExportError::Owned {
                 path: plan.directory.to_string(),
                 why: format!("PV {other} lies at, above or below it"),

@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::PersistentVolume;
 
 use super::class::OnDelete;
 use crate::cluster::nfs_volumes::mounted_export;
-use crate::export::{Location, VolumePath, is_named_after};
+use crate::export::{Location, UsedPart, VolumePath, is_named_after, used_part};
 
 /// The PVs on some exports whose directories must be kept, by directory.
 #[derive(Debug)]
@@ -23,10 +23,19 @@ pub struct Neighbours {
 
 #[derive(Debug, Default)]
 struct Known {
-    /// Index of the export, directory, PV; and whether the directory is about to be archived.
-    places: BTreeMap<(usize, String, String), bool>,
-    /// Index of the export and directory of each PV.
-    volumes: HashMap<String, (usize, String)>,
+    /// By index of the export, directory and PV.
+    places: BTreeMap<(usize, String, String), Use>,
+    /// The exports, by index, and directories of each PV.
+    volumes: HashMap<String, Vec<(usize, String)>>,
+}
+
+/// How a PV uses a directory.
+#[derive(Clone, Debug)]
+struct Use {
+    /// The server that the PV names. It may be the export's by another name.
+    server: String,
+    /// Whether the directory is about to be archived.
+    is_archived: bool,
 }
 
 impl Neighbours {
@@ -60,19 +69,24 @@ impl Neighbours {
     /// Released and terminating ones included, protect their directories.
     pub fn record_volume(&mut self, volume: &PersistentVolume, removal: Option<OnDelete>) {
         let name = volume.metadata.name.clone().unwrap_or_default();
-        let place = match removal {
-            Some(OnDelete::Delete) => None,
-            _ => self.locate_volume(volume, &name),
-        };
-        let is_archived = removal == Some(OnDelete::Archive);
+        let mounted = mounted_export(volume).filter(|_| removal != Some(OnDelete::Delete));
+        let places = mounted
+            .as_ref()
+            .map(|(_, path)| self.directories_on_exports(path, &name))
+            .unwrap_or_default();
         let known = self.listed.as_mut().unwrap_or(&mut self.known);
         known.forget_volume(&name);
-        if let Some((export, directory)) = place {
-            known
-                .places
-                .insert((export, directory.clone(), name.clone()), is_archived);
-            known.volumes.insert(name, (export, directory));
+        let Some((server, _)) = mounted.filter(|_| !places.is_empty()) else {
+            return;
+        };
+        for (export, directory) in &places {
+            let used = Use {
+                server: server.clone(),
+                is_archived: removal == Some(OnDelete::Archive),
+            };
+            known.places.insert((*export, directory.clone(), name.clone()), used);
         }
+        known.volumes.insert(name, places);
     }
 
     /// Forgets a PV that is gone; during a list, in the new one only.
@@ -80,66 +94,73 @@ impl Neighbours {
         self.listed.as_mut().unwrap_or(&mut self.known).forget_volume(name);
     }
 
-    /// The name of a recorded PV other than `volume` whose directory is at, above or below `directory` of `export`;
-    /// `None` also if the export is unknown. `removal` is what is to be done with `directory`; `None` creates it. The
-    /// caller must know that all PVs have been recorded. A PV whose directory is about to be archived counts only if
-    /// `removal` is `Delete`.
-    pub fn find_conflict(
+    /// The recorded PVs other than `volume` whose directory is at, above or below `directory` of `export`: for each
+    /// server that they name, the name of one. The caller decides which of these servers may be the export's. Empty if
+    /// the export is unknown. `removal` is what is to be done with `directory`; `None` creates it. The caller must know
+    /// that all PVs have been recorded. A PV whose directory is about to be archived counts only if `removal` is
+    /// `Delete`.
+    pub fn find_conflicts(
         &self,
         export: &Location,
         directory: &VolumePath,
         volume: &str,
         removal: Option<OnDelete>,
-    ) -> Option<&str> {
-        let export = self.exports.iter().position(|known| known == export)?;
+    ) -> BTreeMap<&str, &str> {
+        let Some(export) = self.exports.iter().position(|known| known == export) else {
+            return BTreeMap::new();
+        };
         let is_deleted = removal == Some(OnDelete::Delete);
-        let counts = |(name, is_archived): &(&str, bool)| *name != volume && (is_deleted || !is_archived);
         let mut around = directory.ancestors();
         around.push(directory.clone());
         let at_or_above = around
             .iter()
-            .find_map(|place| self.known.volumes_at(export, &place.to_string(), false).find(counts));
-        let below = || {
-            self.known
-                .volumes_at(export, &format!("{directory}/"), true)
-                .find(counts)
-        };
-        at_or_above.or_else(below).map(|(name, _)| name)
+            .flat_map(|place| self.known.volumes_at(export, &place.to_string(), false));
+        let below = self.known.volumes_at(export, &format!("{directory}/"), true);
+        let counted = at_or_above
+            .chain(below)
+            .filter(|(name, used)| *name != volume && (is_deleted || !used.is_archived));
+        let mut found = BTreeMap::new();
+        for (name, used) in counted {
+            found.entry(used.server.as_str()).or_insert(name);
+        }
+        found
     }
 
-    /// The number of a PV's export and its directory; `None` if it is on none of them, or the directory has its default
-    /// name.
-    fn locate_volume(&self, volume: &PersistentVolume, name: &str) -> Option<(usize, String)> {
-        let (server, path) = mounted_export(volume)?;
-        self.exports.iter().enumerate().find_map(|(number, export)| {
-            let directory = VolumePath::below(&export.path, path.trim_end_matches('/')).ok()?;
-            let kept = export.server == server && !is_named_after(&directory, name);
-            kept.then(|| (number, directory.to_string()))
-        })
+    /// The exports, by index, and directories that a PV with this path may use, whatever server it names. Those whose
+    /// root the path is or is above are left out, and default names.
+    fn directories_on_exports(&self, path: &str, volume: &str) -> Vec<(usize, String)> {
+        let exports = self.exports.iter().enumerate();
+        let used = exports.filter_map(|(number, export)| match used_part(&export.path, path)? {
+            UsedPart::Directory(directory) if !is_named_after(&directory, volume) => {
+                Some((number, directory.to_string()))
+            }
+            _ => None,
+        });
+        used.collect()
     }
 }
 
 impl Known {
     fn forget_volume(&mut self, name: &str) {
-        if let Some((export, directory)) = self.volumes.remove(name) {
+        for (export, directory) in self.volumes.remove(name).unwrap_or_default() {
             self.places.remove(&(export, directory, name.to_owned()));
         }
     }
 
-    /// The PVs at `place`, or with `prefix` at all places that begin with it; and whether each is about to be archived.
+    /// The PVs at `place`, or with `prefix` at all places that begin with it, and how each uses it.
     fn volumes_at<'a>(
         &'a self,
         export: usize,
         place: &str,
         prefix: bool,
-    ) -> impl Iterator<Item = (&'a str, bool)> + use<'a> {
+    ) -> impl Iterator<Item = (&'a str, &'a Use)> + use<'a> {
         let place = place.to_owned();
         self.places
             .range((export, place.clone(), String::new())..)
             .take_while(move |((number, directory, _), _)| {
                 *number == export && (*directory == place || (prefix && directory.starts_with(&place)))
             })
-            .map(|((_, _, name), is_archived)| (name.as_str(), *is_archived))
+            .map(|((_, _, name), used)| (name.as_str(), used))
     }
 }
 
@@ -161,6 +182,18 @@ mod tests {
             .unwrap()
     }
 
+    /// The PV of the server `nfs` that is in the way of the directory of a PV `me`.
+    fn conflict<'a>(
+        known: &'a Neighbours,
+        at: &str,
+        directory: &VolumePath,
+        removal: Option<OnDelete>,
+    ) -> Option<&'a str> {
+        known
+            .find_conflicts(&export(at), directory, "me", removal)
+            .remove("nfs")
+    }
+
     fn known() -> Neighbours {
         let mut known = Neighbours::new(&[export("/nfsdata"), export("/other")]);
         known.begin_list();
@@ -170,6 +203,8 @@ mod tests {
             ("slash", "/nfsdata/slash/"),
             ("dash", "/nfsdata/team-b"),
             ("elsewhere", "/srv/x"),
+            ("doubled", "//nfsdata//doubled/x/../data"),
+            ("parent", "/"),
             ("second", "/other/team"),
             (
                 "pvc-0b510b51-0b51-0b51-0b51-0b510b510b51",
@@ -199,6 +234,8 @@ mod tests {
             ("team-b/x", Some("dash")),
             ("team-", None),
             ("slash", Some("slash")),
+            ("doubled", Some("doubled")),
+            ("doubled/data/x", Some("doubled")),
             ("share", Some("csi")),
             ("share/pvc-1/x", Some("csi")),
             ("share/pvc-2", None),
@@ -206,19 +243,38 @@ mod tests {
             ("d-c-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51/x", None),
         ] {
             let directory = VolumePath::parse(directory).unwrap();
-            assert_eq!(
-                known.find_conflict(&export("/nfsdata"), &directory, "me", None),
-                found,
-                "{directory}"
-            );
+            assert_eq!(conflict(&known, "/nfsdata", &directory, None), found, "{directory}");
         }
         let team = VolumePath::parse("team").unwrap();
-        assert_eq!(
-            known.find_conflict(&export("/other"), &team, "me", None),
-            Some("second")
+        assert_eq!(conflict(&known, "/other", &team, None), Some("second"));
+        assert!(
+            known
+                .find_conflicts(&export("/other"), &team, "second", None)
+                .is_empty()
         );
-        assert_eq!(known.find_conflict(&export("/other"), &team, "second", None), None);
-        assert_eq!(known.find_conflict(&export("/unknown"), &team, "me", None), None);
+        assert_eq!(conflict(&known, "/unknown", &team, None), None);
+    }
+
+    /// Which names are the export's server is decided elsewhere; two exports may have one path.
+    #[test]
+    fn a_volume_of_each_named_server_is_found() {
+        let second = Location {
+            server: "nfs-2".into(),
+            ..export("/nfsdata")
+        };
+        let mut known = Neighbours::new(&[export("/nfsdata"), second.clone()]);
+        for (name, server) in [("a", "nfs"), ("b", "nfs-2"), ("c", "10.0.0.5"), ("d", "10.0.0.5")] {
+            let nfs = json!({"server": server, "path": "/nfsdata/team"});
+            let volume = json!({"metadata": {"name": name}, "spec": {"nfs": nfs}});
+            known.record_volume(&serde_json::from_value(volume).unwrap(), None);
+        }
+        let team = VolumePath::parse("team").unwrap();
+        let all = BTreeMap::from([("10.0.0.5", "c"), ("nfs", "a"), ("nfs-2", "b")]);
+        for export in [export("/nfsdata"), second] {
+            assert_eq!(known.find_conflicts(&export, &team, "me", None), all);
+        }
+        known.forget_volume("b");
+        assert_eq!(known.find_conflicts(&export("/nfsdata"), &team, "me", None).len(), 2);
     }
 
     #[test]
@@ -226,14 +282,11 @@ mod tests {
         let mut known = known();
         let team = VolumePath::parse("team").unwrap();
         known.record_volume(&volume("team", "/nfsdata/team/data"), Some(OnDelete::Delete));
-        assert_eq!(known.find_conflict(&export("/nfsdata"), &team, "me", None), None);
+        assert_eq!(conflict(&known, "/nfsdata", &team, None), None);
         known.record_volume(&volume("team", "/nfsdata/team/data"), None);
-        assert_eq!(
-            known.find_conflict(&export("/nfsdata"), &team, "me", None),
-            Some("team")
-        );
+        assert_eq!(conflict(&known, "/nfsdata", &team, None), Some("team"));
         known.forget_volume("team");
-        assert_eq!(known.find_conflict(&export("/nfsdata"), &team, "me", None), None);
+        assert_eq!(conflict(&known, "/nfsdata", &team, None), None);
     }
 
     #[test]
@@ -249,7 +302,7 @@ mod tests {
             (None, Some(OnDelete::Archive), false),
         ] {
             known.record_volume(&volume("team", "/nfsdata/team/data"), neighbour_removal);
-            let found = known.find_conflict(&export("/nfsdata"), &team, "me", removal);
+            let found = conflict(&known, "/nfsdata", &team, removal);
             assert_eq!(
                 found.is_some(),
                 is_neighbour,
@@ -264,13 +317,10 @@ mod tests {
         let team = VolumePath::parse("team").unwrap();
         known.begin_list();
         known.record_volume(&volume("new", "/nfsdata/new"), None);
-        assert_eq!(
-            known.find_conflict(&export("/nfsdata"), &team, "me", None),
-            Some("team")
-        );
+        assert_eq!(conflict(&known, "/nfsdata", &team, None), Some("team"));
         known.end_list();
-        assert_eq!(known.find_conflict(&export("/nfsdata"), &team, "me", None), None);
+        assert_eq!(conflict(&known, "/nfsdata", &team, None), None);
         let new = VolumePath::parse("new").unwrap();
-        assert_eq!(known.find_conflict(&export("/nfsdata"), &new, "me", None), Some("new"));
+        assert_eq!(conflict(&known, "/nfsdata", &new, None), Some("new"));
     }
 }
