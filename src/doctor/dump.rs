@@ -51,7 +51,7 @@ impl Dump {
         }
     }
 
-    /// Adds a log unchanged. Of several of one pod, only the last is written.
+    /// Adds a log unchanged. Of several of one container, only the last is written.
     pub fn add_log(&mut self, log: &Log) {
         self.logs.push(log.clone());
     }
@@ -84,7 +84,8 @@ impl Dump {
             write(format!("{what}.json"), serde_json::to_string_pretty(&list)? + "\n")?;
         }
         for log in &self.logs {
-            write(format!("logs/{}_{}.log", log.namespace, log.pod), log.text.clone())?;
+            let name = format!("logs/{}_{}_{}.log", log.namespace, log.pod, log.container);
+            write(name, log.text.clone())?;
         }
         Ok(written)
     }

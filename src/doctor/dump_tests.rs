@@ -22,11 +22,14 @@ fn values_of_variables_are_left_out() {
     let directory = tempfile::tempdir().unwrap();
     let target = directory.path().join("dump");
     dump.begin("pods");
-    dump.add_log(&Log {
-        namespace: "default".into(),
-        pod: "p-1".into(),
-        text: "a line\n".into(),
-    });
+    for (container, text) in [("main", "a line\n"), ("sidecar", "another\n")] {
+        dump.add_log(&Log {
+            namespace: "default".into(),
+            pod: "p-1".into(),
+            container: container.into(),
+            text: text.into(),
+        });
+    }
     let now: Timestamp = "2026-01-01T12:00:00Z".parse().unwrap();
     let written = dump.write(&target, "v1.20.2", now).unwrap();
     for path in &written {
@@ -36,6 +39,8 @@ fn values_of_variables_are_left_out() {
             path.display()
         );
     }
+    // An earlier version wrote no container.
+    fs::write(target.join("logs/default_p-2.log"), "old\n").unwrap();
     let (facts, at) = read(&target, None).unwrap();
     assert_eq!((facts.version.as_str(), at), ("v1.20.2", now));
     let container = &facts.workloads[0].containers[0];
@@ -43,9 +48,16 @@ fn values_of_variables_are_left_out() {
     assert_eq!(value("NFS_SERVER"), Some("10.77.0.10"));
     assert_eq!(value("PROVISIONER_NAME"), Some("fuseim.pri/ifs"));
     assert_eq!(value("PASSWORD"), Some(""));
-    assert_eq!(
-        (facts.logs[0].pod.as_str(), facts.logs[0].text.as_str()),
-        ("p-1", "a line\n")
+    let logs = facts.logs.iter();
+    let logs: Vec<_> = logs.map(|log| (&*log.pod, &*log.container, &*log.text)).collect();
+    let wanted = [
+        ("p-2", "", "old\n"),
+        ("p-1", "main", "a line\n"),
+        ("p-1", "sidecar", "another\n"),
+    ];
+    assert!(
+        logs.len() == 3 && wanted.iter().all(|log| logs.contains(log)),
+        "{logs:?}"
     );
     // An empty list was read; what has no file was not.
     assert!(facts.was_read("pods") && !facts.was_read("persistentvolumes"));

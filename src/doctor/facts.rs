@@ -210,6 +210,8 @@ pub struct Log {
     /// The pod's namespace.
     pub namespace: String,
     pub pod: String,
+    /// Empty if it is not known.
+    pub container: String,
     pub text: String,
 }
 

@@ -355,6 +355,7 @@ impl Reader<'_> {
             pod: pod.name.clone(),
             text,
         };
+            container: container.to_owned(),
         self.change_dump(|dump| dump.add_log(&log));
         Some(log).filter(|log| !log.text.is_empty())
     }

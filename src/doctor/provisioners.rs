@@ -267,9 +267,12 @@ impl Provisioner<'_> {
     pub fn logs<'a>(&self, facts: &'a Facts) -> impl Iterator<Item = &'a Log> {
         let pods = self.pods(facts);
         let is_theirs = move |log: &&Log| {
-            pods.iter()
-                .any(|pod| (&pod.namespace, &pod.name) == (&log.namespace, &log.pod))
+            (log.container.is_empty() || log.container == *container)
+                && pods
+                    .iter()
+                    .any(|pod| (&pod.namespace, &pod.name) == (&log.namespace, &log.pod))
         };
+        let container = &self.container.name;
         facts.logs.iter().filter(is_theirs)
     }
 

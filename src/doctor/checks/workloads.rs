@@ -248,8 +248,11 @@ fn describe_unpulled_image(view: &View<'_>, provisioner: &Provisioner<'_>, pod: 
 
 /// NFS203 with the line of the log that says why; NFS205 if the image is for another processor.
 fn describe_crash(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod, stopped: &Stopped) -> Finding {
-    let is_of_pod = |log: &&Log| log.namespace == pod.namespace && log.pod == pod.name;
-    let log = view.facts.logs.iter().find(is_of_pod);
+    let is_of_container = |log: &&Log| {
+        let is_of_pod = log.namespace == pod.namespace && log.pod == pod.name;
+        is_of_pod && (log.container.is_empty() || log.container == stopped.container)
+    };
+    let log = view.facts.logs.iter().find(is_of_container);
     let text = log.map(|log| log.text.as_str()).unwrap_or_default();
     let line_evidence = |line: Option<&str>| log.zip(line).map(|(log, line)| log.line_evidence(line));
     let container = [pod.container_evidence(stopped)];

@@ -176,16 +176,19 @@ fn list_files(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Reads a log called `NAMESPACE_POD.log`; `None` if it has another name, an error if it can't be read.
+/// Reads a log called `NAMESPACE_POD_CONTAINER.log`, or without the container, as earlier dumps have it; `None` if it
+/// has another name, an error if it can't be read. No name of Kubernetes has a `_`.
 fn read_log(path: &Path) -> Result<Option<Log>> {
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let Some((namespace, pod)) = stem.split_once('_') else {
         return Ok(None);
     };
+    let (pod, container) = pod.split_once('_').unwrap_or((pod, ""));
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(Some(Log {
         namespace: namespace.to_owned(),
         pod: pod.to_owned(),
+        container: container.to_owned(),
         text,
     }))
 }

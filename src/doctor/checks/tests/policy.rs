@@ -108,6 +108,7 @@ fn log_without_self_link(pod: &Pod) -> Log {
     Log {
         namespace: pod.namespace.clone(),
         pod: pod.name.clone(),
+        container: String::new(),
         text: "E0214 1 x.go:1] selfLink was empty, can't make reference".to_owned(),
     }
 }
