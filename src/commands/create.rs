@@ -111,6 +111,7 @@ async fn apply_manifest(
     let how = apply::ApplyOptions {
         dry_run: on_server,
         force: request.delivery.force_conflicts,
+        on_conflict: "--force-conflicts changes them",
     };
     let suffix = if on_server { " (server dry run)" } else { "" };
     for document in &manifest.documents {

@@ -188,12 +188,15 @@ impl Migration {
         for document in &self.documents {
             before.push(apply::read_object(&self.cluster, &document.object).await?);
         }
+        let how = apply::ApplyOptions {
+            on_conflict: "pass --name for objects of another name, or let these managers set the same",
+            ..apply::ApplyOptions::default()
+        };
         let done = async {
             self.scale_deployment(theirs, 0, Some(self.handover.replicas)).await?;
             self.wait_for_no_pods(theirs, stop).await?;
             for document in &self.documents {
-                let applied =
-                    apply::apply_object(&self.cluster, &document.object, apply::ApplyOptions::default()).await?;
+                let applied = apply::apply_object(&self.cluster, &document.object, how).await?;
                 output::print(&format!("{} {applied}\n", apply::object_title(&document.object)))?;
             }
             self.wait_for_rollout(&self.args.name, stop).await

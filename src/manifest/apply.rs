@@ -51,6 +51,8 @@ pub struct ApplyOptions {
     pub dry_run: bool,
     /// Fields of other field managers are changed, too.
     pub force: bool,
+    /// What the user can do about fields of other field managers, as a clause.
+    pub on_conflict: &'static str,
 }
 
 /// Applies an object by server-side apply, and tells by its state before whether that changed anything, or with
@@ -61,7 +63,10 @@ pub struct ApplyOptions {
 pub async fn apply_object(cluster: &Cluster, object: &DynamicObject, how: ApplyOptions) -> Result<Applied> {
     let api = api_for(cluster, object)?;
     let name = object.name_any();
-    let refused = |error: kube::Error| anyhow!("cannot apply {}: {}", object_title(object), describe_refusal(&error));
+    let refused = |error: kube::Error| {
+        let why = describe_refusal(&error, how.on_conflict);
+        anyhow!("cannot apply {}: {why}", object_title(object))
+    };
     let before = api.get_opt(&name).await.map_err(refused)?;
     let mut params = PatchParams::apply(FIELD_MANAGER).validation_strict();
     params.dry_run = how.dry_run;
@@ -169,9 +174,8 @@ fn user_content(object: &DynamicObject) -> (Value, Value) {
     (meta, data)
 }
 
-/// The API server's refusal as a sentence; of a conflict, the field managers, their fields, and the flag that overrides
-/// them.
-fn describe_refusal(error: &kube::Error) -> String {
+/// The API server's refusal as a sentence; of a conflict, the field managers, their fields, and `on_conflict`.
+fn describe_refusal(error: &kube::Error, on_conflict: &str) -> String {
     let kube::Error::Api(status) = error else {
         return cluster::describe_error(error);
     };
@@ -184,7 +188,7 @@ fn describe_refusal(error: &kube::Error) -> String {
     match conflicts.is_empty() {
         true => cluster::describe_error(error),
         false => format!(
-            "other field managers own these fields: {}; --force-conflicts changes them",
+            "other field managers own these fields: {}; {on_conflict}",
             conflicts.join(", ")
         ),
     }
@@ -263,11 +267,14 @@ mod tests {
             cause("helm", ".metadata.labels.tier")
         ]);
         assert_eq!(
-            describe_refusal(&conflict("Apply failed with 2 conflicts", &causes)),
+            describe_refusal(&conflict("Apply failed with 2 conflicts", &causes), "pass --name"),
             "other field managers own these fields: .spec.capacity.storage (conflict with \"kubectl\"), \
-             .metadata.labels.tier (conflict with \"helm\"); --force-conflicts changes them"
+             .metadata.labels.tier (conflict with \"helm\"); pass --name"
         );
         let modified = conflict("the object has been modified", &json!([]));
-        assert_eq!(describe_refusal(&modified), "the object has been modified");
+        assert_eq!(
+            describe_refusal(&modified, "pass --name"),
+            "the object has been modified"
+        );
     }
 }
