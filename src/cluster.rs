@@ -137,37 +137,48 @@ pub fn list_contexts(kubeconfig: Option<&Path>) -> Vec<String> {
 const PAGE: u32 = 500;
 
 /// Lists the objects for which `keep` is true, without their `managedFields`. Reads page by page, so that a large
-/// cluster is never in memory as a whole; a page that can't be read is an error for the whole list.
+/// cluster is never in memory as a whole, unless the list expires meanwhile; a page that can't be read is an error for
+/// the whole list.
 pub async fn list_filtered<K>(api: &Api<K>, keep: impl Fn(&K) -> bool) -> Result<Vec<K>, kube::Error>
 where
     K: Resource + Clone + DeserializeOwned + std::fmt::Debug,
 {
-    list_mapped(api, ListParams::default(), |object| Some(object).filter(&keep)).await
+    let add = |found: &mut Vec<K>, object: K| found.extend(Some(object).filter(&keep));
+    list_folded(api, ListParams::default(), Vec::new(), add).await
 }
 
-/// Calls `convert` with each object that `params` select, page by page as [`list_filtered`] does, and lists what it
-/// returns. The objects have no `managedFields`.
-pub async fn list_mapped<K, T, I>(
+/// Calls `add` with each object that `params` select, page by page as [`list_filtered`] does, and returns what it made
+/// of `empty`. The objects have no `managedFields`. If the list expires between two pages, it is read once more from the
+/// beginning, and as a whole, as kubectl does.
+pub async fn list_folded<K, T: Clone>(
     api: &Api<K>,
     params: ListParams,
-    mut convert: impl FnMut(K) -> I,
-) -> Result<Vec<T>, kube::Error>
+    empty: T,
+    mut add: impl FnMut(&mut T, K),
+) -> Result<T, kube::Error>
 where
     K: Resource + Clone + DeserializeOwned + std::fmt::Debug,
-    I: IntoIterator<Item = T>,
 {
-    let mut found = Vec::new();
-    let mut params = params.limit(PAGE);
+    const GONE: u16 = 410;
+    let mut found = empty.clone();
+    let mut page = params.clone().limit(PAGE);
     loop {
         let request = Request::new(api.resource_url())
-            .list(&params)
+            .list(&page)
             .map_err(kube::Error::BuildRequest)?;
-        let text = api.clone().into_client().request_text(request).await?;
-        let page: ObjectList<K> =
+        let text = match api.clone().into_client().request_text(request).await {
+            Err(kube::Error::Api(status)) if status.code == GONE && page.continue_token.is_some() => {
+                page = params.clone();
+                found = empty.clone();
+                continue;
+            }
+            text => text?,
+        };
+        let read: ObjectList<K> =
             serde_json::from_str(&without_managed_fields(&text)).map_err(kube::Error::SerdeError)?;
-        found.extend(page.items.into_iter().flat_map(&mut convert));
-        match page.metadata.continue_ {
-            Some(token) if !token.is_empty() => params = params.continue_token(&token),
+        read.items.into_iter().for_each(|object| add(&mut found, object));
+        match read.metadata.continue_ {
+            Some(token) if !token.is_empty() => page = page.continue_token(&token),
             _ => return Ok(found),
         }
     }
@@ -291,9 +302,56 @@ fn innermost_cause(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use k8s_openapi::api::core::v1::Node;
+    use kube::ResourceExt;
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::provisioner::mock::{answer, mock, next, refusal};
+
+    /// The answers to the requests of one list, and the names in it, or whether it fails.
+    #[tokio::test]
+    async fn a_list_that_expires_between_pages_is_read_once_more_as_a_whole() {
+        let page = |names: &[&str], token: &str| {
+            let items: Vec<Value> = names.iter().map(|name| json!({"metadata": {"name": name}})).collect();
+            let list = json!({"kind": "NodeList", "apiVersion": "v1", "metadata": {"continue": token}, "items": items});
+            (200, list)
+        };
+        let gone = || (410, refusal(410, "Expired"));
+        for (answers, wanted) in [
+            (vec![page(&["a"], "t"), page(&["b"], "")], Some(vec!["a", "b"])),
+            (
+                vec![page(&["a"], "t"), gone(), page(&["a", "b"], "")],
+                Some(vec!["a", "b"]),
+            ),
+            (vec![page(&["a"], "t"), gone(), gone()], None),
+            (vec![gone()], None),
+            (vec![page(&["a"], "t"), (500, refusal(500, "InternalError"))], None),
+        ] {
+            let (client, mut server) = mock();
+            let nodes: Api<Node> = Api::all(client);
+            let mut is_whole = false;
+            let serve = async {
+                for (status, object) in &answers {
+                    let (_, request, to) = next(&mut server).await;
+                    let query = request.uri().query().unwrap_or_default();
+                    assert_eq!(
+                        query.contains("limit=") || query.contains("continue="),
+                        !is_whole,
+                        "{query}"
+                    );
+                    is_whole = *status == 410;
+                    answer(to, *status, object);
+                }
+            };
+            let (listed, ()) = tokio::join!(list_filtered(&nodes, |_| true), serve);
+            let names = listed
+                .ok()
+                .map(|nodes| nodes.iter().map(ResourceExt::name_any).collect::<Vec<_>>());
+            let wanted = wanted.map(|names| names.into_iter().map(str::to_owned).collect());
+            assert_eq!(names, wanted);
+        }
+    }
 
     #[test]
     fn managed_fields_are_not_parsed() {

@@ -16,7 +16,7 @@ use kube::{Api, ResourceExt};
 
 use super::{cluster_options, write_files};
 use crate::cli::{DryRun, Global, Kind};
-use crate::cluster::{self, ClientUse, Cluster, connect, list_mapped};
+use crate::cluster::{self, ClientUse, Cluster, connect, list_folded};
 use crate::doctor::facts::{FactSource, Facts};
 use crate::doctor::gather::gather;
 use crate::doctor::provisioners::find_candidates;
@@ -227,17 +227,17 @@ async fn missing_class_note(cluster: &Cluster, values: &Values) -> Option<String
 /// be read. `None` otherwise, and for values of other kinds.
 async fn rival_provisioner_warning(cluster: &Cluster, values: &Values) -> Option<String> {
     let Values::Provisioner(ours) = values else { return None };
-    let mut facts = Facts::default();
-    let add = |deployment: Deployment| -> Option<()> {
-        deployment.add_to(&mut facts);
-        None
+    let add = |facts: &mut Facts, deployment: Deployment| deployment.add_to(facts);
+    let deployments = Api::all(cluster.client.clone());
+    let facts = match list_folded(&deployments, ListParams::default(), Facts::default(), add).await {
+        Ok(facts) => facts,
+        Err(error) => {
+            let why = cluster::describe_error(&error);
+            return Some(format!(
+                "note: cannot see whether another provisioner serves the same claims: {why}"
+            ));
+        }
     };
-    if let Err(error) = list_mapped(&Api::all(cluster.client.clone()), ListParams::default(), add).await {
-        let why = cluster::describe_error(&error);
-        return Some(format!(
-            "note: cannot see whether another provisioner serves the same claims: {why}"
-        ));
-    }
     let own = Object::namespaced("Deployment", &ours.namespace, &ours.name);
     let candidates = find_candidates(&facts).into_iter();
     let mut running = candidates.filter(|one| one.has_known_image() && !one.is_scaled_to_zero());

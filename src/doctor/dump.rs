@@ -24,7 +24,7 @@ pub use read::read;
 const ABOUT: &str = "dump.json";
 
 /// The objects and logs of a dump.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Dump {
     lists: BTreeMap<String, Vec<Value>>,
     logs: Vec<Log>,
@@ -49,6 +49,14 @@ impl Dump {
             redact_variables(&mut object);
             self.lists.entry(what.to_owned()).or_default().push(object);
         }
+    }
+
+    /// Adds the objects and logs of another dump.
+    pub fn absorb(&mut self, other: Self) {
+        for (what, objects) in other.lists {
+            self.lists.entry(what).or_default().extend(objects);
+        }
+        self.logs.extend(other.logs);
     }
 
     /// Adds a log unchanged. Of several of one container, only the last is written.

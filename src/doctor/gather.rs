@@ -123,23 +123,25 @@ impl Reader<'_> {
         }
     }
 
-    /// Adds an object to the facts, and to the dump only if the facts keep something of it.
-    fn add<K: Listed>(&self, facts: &mut Facts, object: K) {
+    /// Adds an object to the facts, and if there is a dump, to `copies`, but only if the facts keep something of it.
+    fn add<K: Listed>(&self, (facts, copies): &mut (Facts, Dump), object: K) {
         let copy = self.dump.is_some().then(|| object.clone());
         let before = facts.count_objects();
         object.add_to(facts);
         if let Some(copy) = copy.filter(|_| facts.count_objects() > before) {
-            self.change_dump(|dump| dump.add(&K::plural(&()), copy));
+            copies.add(&K::plural(&()), copy);
         }
     }
 
     /// The facts of an object that the API server returned, none if it doesn't exist; an error is recorded as unread.
     fn facts_of<K: Listed>(&self, answer: Result<Option<K>, kube::Error>) -> Facts {
-        let mut facts = Facts::default();
+        let mut read = (Facts::default(), Dump::default());
         match answer {
-            Ok(object) => object.into_iter().for_each(|object| self.add(&mut facts, object)),
+            Ok(object) => object.into_iter().for_each(|object| self.add(&mut read, object)),
             Err(error) => self.note_unread(&K::plural(&()), &error),
         }
+        let (facts, copies) = read;
+        self.change_dump(|dump| dump.absorb(copies));
         facts
     }
 
@@ -150,17 +152,17 @@ impl Reader<'_> {
         params: ListParams,
         is_wanted: impl Fn(&K) -> bool,
     ) -> Result<Facts, kube::Error> {
-        let mut facts = Facts {
+        let facts = Facts {
             namespace: self.namespace.map(str::to_owned),
             ..Facts::default()
         };
-        let add = |object: K| -> Option<()> {
+        let add = |read: &mut (Facts, Dump), object: K| {
             if is_wanted(&object) {
-                self.add(&mut facts, object);
+                self.add(read, object);
             }
-            None
         };
-        cluster::list_mapped(api, params, add).await?;
+        let (facts, copies) = cluster::list_folded(api, params, (facts, Dump::default()), add).await?;
+        self.change_dump(|dump| dump.absorb(copies));
         Ok(facts)
     }
 
@@ -353,9 +355,9 @@ impl Reader<'_> {
         let log = Log {
             namespace: pod.namespace.clone(),
             pod: pod.name.clone(),
+            container: container.to_owned(),
             text,
         };
-            container: container.to_owned(),
         self.change_dump(|dump| dump.add_log(&log));
         Some(log).filter(|log| !log.text.is_empty())
     }

@@ -416,15 +416,14 @@ impl Reconciler {
             let action = action.to_owned();
             move |source| ReconcileError::Api { action, source }
         };
-        let mut claim_hashes: HashMap<u64, u64> = HashMap::new();
-        cluster::list_mapped(&claims, ListParams::default(), |claim| {
+        let add = |hashes: &mut HashMap<u64, u64>, claim| {
             if let Some(volume) = bound_volume(&claim) {
-                claim_hashes.insert(hash(volume), hash(&claim_text(&claim)));
+                hashes.insert(hash(volume), hash(&claim_text(&claim)));
             }
-            None::<()>
-        })
-        .await
-        .map_err(api_error("list claims"))?;
+        };
+        let claim_hashes = cluster::list_folded(&claims, ListParams::default(), HashMap::new(), add)
+            .await
+            .map_err(api_error("list claims"))?;
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
         let outdated = |volume: PersistentVolume| {
             let own = self.queue_of(&volume)?;
@@ -439,7 +438,8 @@ impl Reconciler {
             };
             (queue.known(&name) != Some(hashes)).then_some(name)
         };
-        cluster::list_mapped(&volumes, ListParams::default(), outdated)
+        let add = |names: &mut Vec<String>, volume| names.extend(outdated(volume));
+        cluster::list_folded(&volumes, ListParams::default(), Vec::new(), add)
             .await
             .map_err(api_error("list PVs"))
     }
