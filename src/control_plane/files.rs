@@ -139,16 +139,14 @@ pub(crate) fn parse_answer(mut answer: &[u8]) -> Result<Server, String> {
     Ok(Server { installed, files })
 }
 
-/// Whether a file of a drop-in directory is read: copies and temporary files have other extensions.
+/// Whether a file of a drop-in directory is read: copies and temporary files have other extensions. K3s and RKE2 ignore
+/// the case of the extension, systemd does not.
 fn is_drop_in(path: &str, directory: &str, format: Format) -> bool {
-    let extension = path
-        .strip_prefix(directory)
-        .and_then(|name| name.rsplit_once('.'))
-        .map(|(_, extension)| extension.to_lowercase());
-    match format {
-        Format::Unit => extension.as_deref() == Some("conf"),
-        _ => matches!(extension.as_deref(), Some("yaml" | "yml")),
-    }
+    let name = path.strip_prefix(directory).and_then(|name| name.rsplit_once('.'));
+    name.is_some_and(|(_, extension)| match format {
+        Format::Unit => extension == "conf",
+        _ => matches!(extension.to_lowercase().as_str(), "yaml" | "yml"),
+    })
 }
 
 impl Server {

@@ -138,6 +138,9 @@ fn a_gate_in_a_file_that_adds_to_another_is_found_and_edited_there() {
             format!("token: x\nkube-apiserver-arg:\n- {GATE}\n")),
         ("the command line is the last one's", vec![(unit, service), (other, proxy), (conf, reset), (one, plain)],
             conf, format!("{} '--kube-apiserver-arg={GATE}'\n", reset.trim_end())),
+        ("systemd reads no drop-in whose extension is in upper case", vec![(unit, service), (conf, reset),
+            ("/etc/systemd/system/k3s.service.d/z.CONF", service)], conf,
+            format!("{} '--kube-apiserver-arg={GATE}'\n", reset.trim_end())),
         ("a file with another suffix is not read", vec![(config, plain),
             ("/etc/rancher/k3s/config.yaml.d/x.yaml.off", gates)], config, format!("{plain}- {GATE}\n")),
     } {
