@@ -34,6 +34,10 @@ const IN_TREE: [&str; 13] = [
 /// How long a provisioner outside the cluster has to show itself by an event or a volume.
 const SHOWS_WITHIN: SignedDuration = SignedDuration::from_secs(15);
 
+/// The namespace in which a provisioner outside the cluster holds its lock, unless its kubeconfig or an option names
+/// another one. Every tenant can create a lock in a namespace of their own, so that others show nothing.
+const OUTSIDE_LOCKS: &str = "default";
+
 /// A lock renewed within this time has a running holder.
 const FRESH: SignedDuration = SignedDuration::from_secs(60);
 
@@ -266,13 +270,13 @@ impl Provisioner<'_> {
 
     pub fn logs<'a>(&self, facts: &'a Facts) -> impl Iterator<Item = &'a Log> {
         let pods = self.pods(facts);
+        let container = &self.container.name;
         let is_theirs = move |log: &&Log| {
             (log.container.is_empty() || log.container == *container)
                 && pods
                     .iter()
                     .any(|pod| (&pod.namespace, &pod.name) == (&log.namespace, &log.pod))
         };
-        let container = &self.container.name;
         facts.logs.iter().filter(is_theirs)
     }
 
@@ -330,7 +334,8 @@ pub fn is_written_by(event: &Event, name: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
 }
 
-/// Whether nothing shows that a provisioner serves `name`: no workload, event, lock, volume or CSI driver.
+/// Whether nothing shows that a provisioner serves `name`: no workload, event, lock, volume or CSI driver. A lock
+/// counts only in the namespace `default`, for a provisioner outside the cluster; one in it shows itself by its workload.
 ///
 /// Events and volumes count from `since` on: when a claim became Pending, or a volume should have been deleted; with
 /// `None` they don't count. False for 15 s after that time. The caller checks that workloads were read.
@@ -340,6 +345,7 @@ pub fn is_unserved(facts: &Facts, name: &str, since: Option<Timestamp>, now: Tim
     let lock_name = name.replace('/', "-");
     let is_renewed = |lock: &Lock| {
         lock.name == lock_name
+            && lock.namespace == OUTSIDE_LOCKS
             && !lock.holder.is_empty()
             && lock.renewed.is_some_and(|renewed| now.duration_since(renewed) < FRESH)
     };

@@ -34,10 +34,12 @@ fn running_and_missing_provisioners() {
     let meta =
         json!({"creationTimestamp": "2026-01-01T11:58:00Z", "annotations": {"pv.kubernetes.io/provisioned-by": NAME}});
     let made = volume("pvc-9", json!({"metadata": meta, "status": {"phase": "Bound"}}));
-    let lease = |renewed: &str| {
-        let lease = json!({"spec": {"holderIdentity": "x", "renewTime": renewed}});
+    let lease_in = |namespace: &str, renewed: &str| {
+        let spec = json!({"holderIdentity": "x", "renewTime": renewed});
+        let lease = json!({"metadata": {"namespace": namespace}, "spec": spec});
         vec![with(object("Lease", "fuseim.pri-ifs"), lease)]
     };
+    let lease = |renewed: &str| lease_in("default", renewed);
     let young = json!({"metadata": {"creationTimestamp": "2026-01-01T11:59:55Z"}});
     let local_path = json!({"containers": [{"name": "x", "image": "rancher/local-path-provisioner:v0.0.19"}]});
     for version in [OLD, NEW] {
@@ -46,6 +48,8 @@ fn running_and_missing_provisioners() {
             "one outside that spoke": scene(vec![spoke()]) => [];
             "one outside that made something": scene(vec![made.clone()]) => [];
             "one outside that leads": scene(lease("2026-01-01T11:59:50.000000Z")) => [];
+            "a tenant renews a Lease of its name": scene(lease_in("tenant", "2026-01-01T11:59:50.000000Z")) =>
+                ["NFS201 storageclass managed"];
             "one outside that led": scene(lease("2026-01-01T10:00:00.000000Z")) => ["NFS201 storageclass managed"];
             "a CSI driver": vec![class("c", "ebs.csi.aws.com"), handed_over("a", "c", "ebs.csi.aws.com"),
                 object("CSIDriver", "ebs.csi.aws.com")] => [];
