@@ -27,7 +27,7 @@ use std::time::Duration;
 
 pub use listing::{Entry, Kind, Usage};
 pub use mounted::Mounted;
-pub use owner::{Conflict, Owner, OwnerClaim, NFSPROV_DIRECTORY, is_named_after, names_a_volume};
+pub use owner::{Conflict, NFSPROV_DIRECTORY, Owner, OwnerClaim, is_named_after, names_a_volume};
 pub use path::{PathError, UsedPart, VolumePath, used_part};
 pub use quota::{ExistingFiles, LimitChange, QuotaReport, SizeLimit, VolumeUsage};
 pub use record::{FoundRecord, MAX_RECORD, RecordNames};

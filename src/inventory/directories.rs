@@ -8,7 +8,9 @@ use serde::{Serialize, Serializer};
 use super::archive_name::Archive;
 use super::overview::Holds;
 use super::place::{mounted_location, used_part_of, volume_name};
-use crate::export::{Location, Owner, NFSPROV_DIRECTORY, ServerNames, UsedPart, VolumePath, VolumeUsage, is_server_entry};
+use crate::export::{
+    Location, NFSPROV_DIRECTORY, Owner, ServerNames, UsedPart, VolumePath, VolumeUsage, is_server_entry,
+};
 
 #[derive(Clone, Debug)]
 pub struct Facts {

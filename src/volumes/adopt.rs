@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::PersistentVolume;
 
-use crate::export::{Location, Owner, NFSPROV_DIRECTORY, ServerNames, VolumePath, is_server_entry, names_a_volume};
+use crate::export::{Location, NFSPROV_DIRECTORY, Owner, ServerNames, VolumePath, is_server_entry, names_a_volume};
 use crate::inventory::archives::{Archive, ReusePlan};
 use crate::inventory::place;
 use crate::provisioner::rules::record::Record;
