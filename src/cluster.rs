@@ -343,8 +343,13 @@ mod tests {
                     is_whole = *status == 410;
                     answer(to, *status, object);
                 }
+                let (request, ..) = next(&mut server).await;
+                request
             };
-            let (listed, ()) = tokio::join!(list_filtered(&nodes, |_| true), serve);
+            let listed = tokio::select! {
+                listed = list_filtered(&nodes, |_| true) => listed,
+                request = serve => panic!("one request too many: {request}"),
+            };
             let names = listed
                 .ok()
                 .map(|nodes| nodes.iter().map(ResourceExt::name_any).collect::<Vec<_>>());

@@ -52,7 +52,7 @@ impl Dump {
     }
 
     /// Adds the objects and logs of another dump.
-    pub fn absorb(&mut self, other: Self) {
+    pub fn add_objects_of(&mut self, other: Self) {
         for (what, objects) in other.lists {
             self.lists.entry(what).or_default().extend(objects);
         }

@@ -141,7 +141,7 @@ impl Reader<'_> {
             Err(error) => self.note_unread(&K::plural(&()), &error),
         }
         let (facts, copies) = read;
-        self.change_dump(|dump| dump.absorb(copies));
+        self.change_dump(|dump| dump.add_objects_of(copies));
         facts
     }
 
@@ -162,7 +162,7 @@ impl Reader<'_> {
             }
         };
         let (facts, copies) = cluster::list_folded(api, params, (facts, Dump::default()), add).await?;
-        self.change_dump(|dump| dump.absorb(copies));
+        self.change_dump(|dump| dump.add_objects_of(copies));
         Ok(facts)
     }
 

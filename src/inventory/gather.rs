@@ -21,9 +21,8 @@ use serde::de::DeserializeOwned;
 use super::overview::{Facts, Holds, Workload};
 use super::place::{self, ExportDirectory, mounted_location, nfs_location};
 use super::survey::report_quotas;
-use crate::cluster::nfs_volumes::mounted_export;
 use crate::cluster::{describe_error, list_filtered};
-use crate::export::{Export, Location, ServerNames, VolumeUsage, Wire, used_part};
+use crate::export::{Export, Location, VolumeUsage, Wire};
 use crate::provisioner::volume::uid_for_limit;
 
 /// How many directories are measured at once.
@@ -84,21 +83,6 @@ pub async fn list_nfs_volumes(client: &Client) -> Result<Vec<PersistentVolume>, 
         what: "persistent volumes",
         source,
     })
-}
-
-/// The names of an export's server: its own, `former_server`, and those in PVs that are, or may be, the same server by
-/// another name. Names in PVs whose path is not on the export are not looked at.
-pub async fn name_server(
-    location: &Location,
-    former_server: Option<&str>,
-    volumes: &[PersistentVolume],
-) -> ServerNames {
-    let servers = volumes.iter().filter_map(|volume| {
-        let (server, path) = mounted_export(volume)?;
-        used_part(&location.path, &path).map(|_| server)
-    });
-    let own = [location.server.as_str()].into_iter().chain(former_server);
-    ServerNames::known(own).compare(servers).await
 }
 
 async fn list_all<K>(client: &Client) -> Result<Vec<K>, kube::Error>

@@ -2,8 +2,8 @@
 //! export against the PVs that own them.
 //!
 //! [`amount`], [`place`], [`overview`], [`release`], [`directories`] and [`archives`] decide from facts alone.
-//! [`gather`] reads the cluster and [`survey`] an export; [`scrub`] empties a PV's directory and [`mod@restore`]
-//! restores an archive.
+//! [`gather`] reads the cluster, [`survey`] an export, and [`servers`] resolves names; [`scrub`] empties a PV's
+//! directory and [`mod@restore`] restores an archive.
 
 pub mod amount;
 mod archive_name;
@@ -15,4 +15,5 @@ pub mod place;
 pub mod release;
 pub mod restore;
 pub mod scrub;
+pub mod servers;
 pub mod survey;

@@ -4,8 +4,8 @@ use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::PersistentVolume;
 
 use super::directories::{Facts, FoundDirectory, Row, State, parents_to_list};
-use super::gather::name_server;
 use super::overview::Holds;
+use super::servers::find_server_names;
 use crate::export::{Export, ExportError, Kind, Location, QuotaReport, VolumePath};
 use crate::provisioner::volume::provisioned_uid;
 
@@ -22,7 +22,7 @@ pub async fn survey_export(
     volumes: Vec<PersistentVolume>,
 ) -> Result<Facts, ExportError> {
     let markers = export.list_markers().await?;
-    let servers = name_server(location, None, &volumes).await;
+    let servers = find_server_names(location, None, &volumes).await;
     let mut facts = Facts {
         location: location.clone(),
         servers,

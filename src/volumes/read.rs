@@ -11,7 +11,7 @@ use super::moved::{self, Parsed};
 use super::rebuild::Facts;
 use crate::cluster::{describe_error, list_filtered};
 use crate::export::{Export, ExportError, FoundRecord, Kind, Location, VolumePath};
-use crate::inventory::gather::name_server;
+use crate::inventory::servers::find_server_names;
 use crate::provisioner::rules::record::Record;
 
 /// How many directories are listed at once.
@@ -182,7 +182,7 @@ pub async fn read_facts(
     Ok(Facts {
         location: location.clone(),
         former_server: former_server.map(str::to_owned),
-        servers: name_server(location, former_server, &volumes).await,
+        servers: find_server_names(location, former_server, &volumes).await,
         records,
         moved,
         directories,

@@ -11,8 +11,8 @@ use crate::cluster::{describe_error, list_filtered};
 use crate::exit::{Exit, UsageError};
 use crate::export::{Export, Location};
 use crate::inventory::archives::{Archive, ReusePlan, plan_restore, refusal_of_several_volumes};
-use crate::inventory::gather::name_server;
 use crate::inventory::restore::{self, NewClaim};
+use crate::inventory::servers::find_server_names;
 use crate::output;
 use crate::provisioner::rules::record::Record;
 use crate::volumes::{adopt, read};
@@ -93,7 +93,7 @@ pub async fn adopt_directory(args: &cli::Adopt, global: &Global) -> Result<Exit>
     }
     let facts = adopt::Facts {
         location: connected.location.clone(),
-        servers: name_server(&connected.location, former_server, &volumes).await,
+        servers: find_server_names(&connected.location, former_server, &volumes).await,
         volumes,
         markers: connected.export.list_markers().await?,
         records: records.into_iter().filter_map(|(_, record)| record.ok()).collect(),
