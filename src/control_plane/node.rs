@@ -66,6 +66,14 @@ impl Node {
                 "{name}: {why}; its files are as they were before, and the API server does not answer: {}",
                 last_line(&output.stderr)
             ),
+            step::UNDO_FAILED => {
+                let paths: Vec<&str> = edits.iter().map(|edit| edit.path.as_str()).collect();
+                bail!(
+                    "{name}: {why}, and the change could not be undone: {}; look at {} there",
+                    last_line(&output.stderr),
+                    paths.join(", ")
+                )
+            }
             status => bail!("{name}: {} (status {status})", last_line(&output.stderr)),
         }
     }

@@ -12,8 +12,10 @@ pub(crate) const FILE_CHANGED_MEANWHILE: u8 = 9;
 pub(crate) const NO_HTTPS_CLIENT: u8 = 8;
 /// Its status if the change failed, and the API server is ready again with the files as before.
 pub(crate) const UNDONE: u8 = 3;
-/// Its status if the change failed, and the API server is not ready after the undo, or the undo failed.
+/// Its status if the change failed, and the API server is not ready with the files as before.
 pub(crate) const NOT_READY_AFTER_UNDO: u8 = 4;
+/// Its status if the change failed, and a file could not be given its former content.
+pub(crate) const UNDO_FAILED: u8 = 5;
 
 /// Functions of every script. `put PATH NEW TEXT` replaces a file atomically, by way of the file NEW, and keeps its
 /// owner, mode and symbolic link. `code` prints the HTTP status of `/readyz`. `process` prints whether the running API
@@ -47,9 +49,9 @@ process() {
 }
 "#;
 
-/// The script that applies `edits` and exits with 0, [`FILE_CHANGED_MEANWHILE`], [`NO_HTTPS_CLIENT`], [`UNDONE`] or [`NOT_READY_AFTER_UNDO`]; it
-/// tries for `seconds` whether the API server is ready, and once more after an undo. An API server that answers 401 or
-/// 403 is up and refuses anonymous requests; one that crashes again and again does not answer three times in a row.
+/// The script that applies `edits` and exits with 0, or one of the statuses above; it tries for `seconds` whether the
+/// API server is ready, and once more after an undo. An API server that answers 401 or 403 is up and refuses anonymous
+/// requests; one that crashes again and again does not answer three times in a row.
 pub(crate) fn step_script(server: &Server, edits: &[FileEdit], wanted: Gate, seconds: u64) -> String {
     let (address, port) = server.api_endpoint();
     let (restart, is_new) = match server.installed {
@@ -85,7 +87,7 @@ pub(crate) fn step_script(server: &Server, edits: &[FileEdit], wanted: Gate, sec
          command -v curl >/dev/null || command -v openssl >/dev/null || exit {NO_HTTPS_CLIENT}\n{check}\n\
          change() {{ {change}; }}\nback() {{ {back}; }}\n\
          change && restart && ready {wanted:?} && exit 0\n\
-         back && restart && ready {other:?} && exit {UNDONE}\nexit {NOT_READY_AFTER_UNDO}",
+         back || exit {UNDO_FAILED}\nrestart && ready {other:?} && exit {UNDONE}\nexit {NOT_READY_AFTER_UNDO}",
         endpoint = quote(&format!("{address}:{port}")),
         check = check.join("\n"),
         change = change.join(" && "),

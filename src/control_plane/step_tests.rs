@@ -101,6 +101,20 @@ fn a_step_is_done_whole_or_undone_on_the_host() {
 }
 
 #[test]
+fn a_file_that_can_not_be_written_back_is_told_from_one_that_is_as_before() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join(CONFIG.trim_start_matches('/'));
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, BEFORE).unwrap();
+    let new_name_is_taken = format!(
+        "mkdir -p {}/.config.yaml.nfsprov; echo 000",
+        path.parent().unwrap().display()
+    );
+    assert_eq!(run(root.path(), CONFIG, &new_name_is_taken), i32::from(UNDO_FAILED));
+    assert_eq!(fs::read_to_string(&path).unwrap(), AFTER);
+}
+
+#[test]
 fn a_step_whose_connection_is_lost_is_undone_all_the_same() {
     for shell in [&["sh"][..], &["bash", "--posix"], &["busybox", "sh"]] {
         if Command::new(shell[0]).arg("--help").output().is_err() {
