@@ -134,23 +134,32 @@ fn report_on_targets(args: &Doctor, facts: &Facts, now: Timestamp) -> Result<Rep
     ))
 }
 
-/// Prints the report. Returns `Failed` if a finding counts as a failure, `Unchecked` if claims, or with `--strict`
-/// anything that a check needs, could not be read; what was left out on request does not count.
+/// Prints the report, and returns [`exit_of_report`].
 fn finish_with_report(args: &Doctor, global: &Global, facts: &Facts, report: &Report) -> Result<Exit> {
     print_report(args, global, report)?;
+    Ok(exit_of_report(args, facts, report))
+}
+
+/// `Failed` if a finding counts as a failure, `Unchecked` if claims, or with `--strict` anything that a check needs,
+/// could not be read; what was left out on request does not count.
+fn exit_of_report(args: &Doctor, facts: &Facts, report: &Report) -> Exit {
     let failed = report.findings.iter().any(|finding| is_failure(args, finding));
-    Ok(match failed {
+    match failed {
         true => Exit::Failed,
         // Without claims there is no diagnosis.
         false if !facts.was_read("persistentvolumeclaims") => Exit::Unchecked,
         false if args.strict && report.skipped.iter().any(|skipped| !skipped.on_request) => Exit::Unchecked,
         false => Exit::Done,
-    })
+    }
 }
 
 /// Applies the automatic fixes of `codes`, or all if it is empty: on hosts, then in the cluster, then the gate. Then
 /// reads everything again and reports the remaining findings; `Failed` also if a fix failed. A dry run only shows the
-/// changes.
+/// changes, and like a run without an automatic fix returns the status of `report`.
+///
+/// # Errors
+/// [`UsageError`] if `--gate` is refused, or a confirmation is required and stdin is no terminal; when a signal stops
+/// it.
 async fn fix_findings(
     args: &Doctor,
     codes: &[&'static str],
@@ -209,8 +218,10 @@ async fn fix_findings(
     }
     if args.dry_run {
         output::say("dry run: no change was made");
-        let failed = report.findings.iter().any(|finding| is_failure(args, finding));
-        return Ok(if failed { Exit::Failed } else { Exit::Done });
+        return Ok(match exit_of_report(args, &facts, &report) {
+            Exit::Done if done.failed > 0 => Exit::Failed,
+            exit => exit,
+        });
     }
     if done == fix::FixCounts::default() {
         output::say("no change was made");

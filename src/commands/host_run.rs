@@ -141,6 +141,9 @@ async fn nodes_of_cluster(global: &Global, user: Option<&str>) -> Result<Vec<Hos
 }
 
 /// The names of the current context's nodes, each with each of its internal addresses.
+///
+/// # Errors
+/// When nodes can't be listed or there are none, or one has no InternalIP or one that is no address.
 pub async fn addresses_of_nodes(global: &Global) -> Result<Vec<(String, IpAddr)>> {
     let cluster = connect(&cluster_options(global), ClientUse::OneShot).await?;
     let nodes: Vec<Node> = cluster::list_filtered(&Api::all(cluster.client), |_| true)

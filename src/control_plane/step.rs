@@ -95,7 +95,8 @@ pub(crate) fn step_script(server: &Server, edits: &[FileEdit], wanted: Gate, sec
     )
 }
 
-/// The command that replaces a file by this text, by a rename, or removes the file if there is no text.
+/// The call of a function of [`FUNCTIONS`] that replaces a file by this text, by a rename, or removes the file if there is
+/// no text.
 fn write_command(path: &str, text: Option<&str>) -> String {
     let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
     // The kubelet, K3s and systemd pass over names that begin with a dot.

@@ -1,7 +1,7 @@
 //! Masks secrets in texts that are shown: configuration of K3s and RKE2, systemd units, manifests (PURE).
 //!
 //! A text is read a line at a time, by the forms in which a value follows its name: `token: VALUE`, `--token VALUE`,
-//! `--token=VALUE`, `K3S_TOKEN=VALUE`, a name and its value on lines of their own, and `scheme://user:VALUE@host`. A
+//! `-t VALUE`, `--token=VALUE`, `K3S_TOKEN=VALUE`, a name and its value on lines of their own, and `scheme://user:VALUE@host`. A
 //! value may be a scalar of YAML over several lines.
 //! Text that only looks like a secret is masked, too; no secret of these forms is shown.
 
@@ -11,14 +11,18 @@ const HIDDEN: &str = "(hidden)";
 const CHANGED: &str = "(hidden, changed)";
 
 /// Names of secrets: what ends in one of them, with `_` as `-`, in upper or lower case, is one too.
-const SECRETS: [&str; 7] = [
+const SECRETS: [&str; 11] = [
     "token",
     "password",
     "passwd",
     "secret",
     "secret-key",
+    "secretkey",
     "access-key",
+    "accesskey",
+    "joinkey",
     "datastore-endpoint",
+    "vpn-auth",
 ];
 
 /// Masks the secrets of the text before and after a change, so that equal secrets have equal masks.
@@ -205,7 +209,7 @@ impl Mask<'_> {
         match after_colon(rest, length) {
             Some((key, start)) => self.find_yaml_secret(key, line, at, start, quote),
             None => {
-                self.expected = word.starts_with('-') && is_secret(word);
+                self.expected = word == "-t" || word.starts_with('-') && is_secret(word);
                 (length, 0)
             }
         }
@@ -272,7 +276,7 @@ impl Mask<'_> {
         }
     }
 
-    /// Whether a secret's name comes after a value: in the rest of its line, or in the lines of the same map, which are
+    /// For a `value` that stands before its `name`: whether a secret's name comes after it: in the rest of its line, or in the lines of the same map, which are
     /// indented as far as `column`, or between brackets go on to the next `}`.
     fn secret_name_follows(&self, rest: &str, column: usize) -> bool {
         let mut is_closed = self.brackets > 0 && rest.contains('}');

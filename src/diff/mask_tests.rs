@@ -14,6 +14,14 @@ fn secrets_are_hidden_in_every_form_that_they_have() {
             "datastore-endpoint: (hidden)\n",
         ),
         (
+            "vpn-auth: \"name=tailscale,joinKey=s3cret\"\n- etcd-s3-secretKey: s3cret\n",
+            "vpn-auth: \"(hidden)\"\n- etcd-s3-secretKey: (hidden)\n",
+        ),
+        (
+            "# name=tailscale,joinKey=s3cret\n",
+            "# name=tailscale,joinKey=(hidden)\n",
+        ),
+        (
             "token: |\n  s3cret\n\n  s3cret2\na: b\n",
             "token: |\n  (hidden)\n\n  (hidden)\na: b\n",
         ),
@@ -127,6 +135,10 @@ fn secrets_are_hidden_in_every_form_that_they_have() {
         (
             "ExecStart=/usr/local/bin/k3s server --token s3cret --disable x\n",
             "ExecStart=/usr/local/bin/k3s server --token (hidden) --disable x\n",
+        ),
+        (
+            "ExecStart=/usr/local/bin/k3s server -t s3cret --disable x\n",
+            "ExecStart=/usr/local/bin/k3s server -t (hidden) --disable x\n",
         ),
         (
             "    server \\\n\t'--token' \\\n\t's3cret' \\\n\t'--x' \\\n",

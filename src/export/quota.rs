@@ -252,8 +252,8 @@ fn check_squash(facts: &Facts) -> Result<(), String> {
     match exports.find(|export| !export.squashes_root()) {
         None => Ok(()),
         Some(export) => Err(format!(
-            "root in pods is not limited on ext4, since {} is exported to {} without root_squash; use XFS, or root_squash \
-             with --via ssh://",
+            "root in pods is not limited on ext4, since {} is exported to {} without root_squash, or with anonuid=0; use \
+             XFS, or root_squash with --via ssh://",
             export.path, export.client
         )),
     }

@@ -139,7 +139,7 @@ impl Wire {
         }
     }
 
-    /// An export whose connections are these, the last first.
+    /// An export whose connections are these, the last first; once they are used up, it connects for real.
     #[cfg(test)]
     pub(crate) fn with_connections(doubles: Vec<Connection>, location: Location) -> Self {
         let wire = Self::new(location);

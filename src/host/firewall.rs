@@ -174,7 +174,7 @@ pub fn parse_ufw_rules(text: &str) -> Vec<String> {
 }
 
 /// Whether one of these input chains, as `nft list ruleset` prints them, refuses packets that no rule allows: by its
-/// policy, or by its last rule. The caller leaves out all other chains.
+/// policy, or by its last rule, also if that is for one interface only. The caller leaves out all other chains.
 pub fn nft_refuses_by_default(chains: &str) -> bool {
     let mut last = "";
     for line in chains.lines().map(str::trim).filter(|line| !line.is_empty()) {

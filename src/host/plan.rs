@@ -144,7 +144,15 @@ impl Plan {
 
     /// Whether a step is refused, so that none is applied.
     pub fn is_refused(&self) -> bool {
-        self.steps.iter().any(|step| matches!(step.state, State::Refused(_)))
+        self.reason_refused().is_some()
+    }
+
+    /// The first step that is refused, and why, as `STEP: WHY`.
+    pub fn reason_refused(&self) -> Option<String> {
+        self.steps.iter().find_map(|step| match &step.state {
+            State::Refused(why) => Some(format!("{}: {why}", step.name)),
+            _ => None,
+        })
     }
 }
 

@@ -91,7 +91,8 @@ pub async fn measure_directories(export: &Export, rows: &mut [Row], on_measured:
 }
 
 /// Stores the usage of limited volumes called `pvc-UID` in `quota` of their rows, from one report of the server's
-/// quotas. Returns the report, or `None`, with the rows unchanged, if this export's quotas can't be read.
+/// quotas; that of all other rows becomes `None`. Returns the report, which is empty for a file system without project
+/// quotas, or `None`, with the rows unchanged, if this export's quotas can't be read.
 pub async fn read_quotas(export: &Export, rows: &mut [Row]) -> Option<QuotaReport> {
     let report = report_quotas(export).await?;
     for row in rows {

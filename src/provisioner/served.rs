@@ -99,6 +99,7 @@ impl Served {
         self.acquire(permits).await
     }
 
+    /// Waits for a permit, and notes the activity. Never `None`: the semaphore is not closed.
     async fn acquire<'a>(&self, permits: &'a Permits) -> Option<SemaphorePermit<'a>> {
         let permit = permits.semaphore.acquire().await.ok();
         self.note_activity();

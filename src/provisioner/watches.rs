@@ -120,8 +120,9 @@ fn record_volume_event(event: &Event<PersistentVolume>, context: &Context) {
     }
 }
 
-/// Cleans up after claims that left the watch, which has pending claims only: each change of any other claim
-/// arrives as a deletion, too. Queues the records of their PVs. `listed` collects the uids of a list while it is read.
+/// Cleans up after claims that left the watch, which has claims that are pending or to be expanded: each change of any
+/// other claim arrives as a deletion, too, and a claim with a PV loses nothing. Forgets their failures and queues the
+/// records of their PVs. `listed` collects the uids of a list while it is read.
 fn clean_up_after_claim_event(
     event: &Event<PersistentVolumeClaim>,
     reconciler: &Arc<Reconciler>,

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::{PersistentVolume, Pod};
 
-use crate::export::{Location, SizeLimit, VolumePath};
+use crate::export::{Location, ServerNames, SizeLimit, VolumePath};
 use crate::inventory::place;
 use crate::provisioner::volume;
 
@@ -17,14 +17,15 @@ pub struct LimitPlan {
     pub size: String,
 }
 
-/// Plans the limit of a PV, its capacity, on the export `location`, in a cluster with the PVs `all`. `pods` are all
-/// pods in the namespace of its claim; those that use the claim and have not ended prevent the limit.
+/// Plans the limit of a PV, its capacity, on the export `location`, whose server has the names `servers` in the PVs
+/// `all` of the cluster. `pods` are all pods in the namespace of its claim; those that use the claim and have not ended
+/// prevent the limit.
 ///
 /// # Errors
 /// Why it can't be limited, as the end of a sentence that begins with the PV.
 pub fn plan_limit(
     volume: &PersistentVolume,
-    location: &Location,
+    (location, servers): (&Location, &ServerNames),
     all: &[PersistentVolume],
     pods: &[Pod],
 ) -> Result<LimitPlan, String> {
@@ -36,7 +37,7 @@ pub fn plan_limit(
         return Err("it is being deleted".to_owned());
     }
     let neighbours = place::overlapping_volumes(volume, all);
-    if let Some((other, _)) = neighbours.iter().find(|(_, server)| *server == location.server) {
+    if let Some((other, _)) = neighbours.iter().find(|(_, server)| servers.may_be(server)) {
         return Err(format!(
             "its directory is at, above or below that of pv/{other}, so one limit would apply to both"
         ));
@@ -93,6 +94,11 @@ mod tests {
         }
     }
 
+    /// The server, which one PV names by its address.
+    fn servers() -> ServerNames {
+        ServerNames::known(["nfs", "10.0.0.5"])
+    }
+
     /// A PV of 10Mi whose claim is data, with a value at a JSON pointer.
     fn volume(pointer: &str, value: Value) -> PersistentVolume {
         let mut volume = json!({
@@ -122,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_volume_is_limited_to_its_capacity() {
-        let plan = |volume: &PersistentVolume| plan_limit(volume, &location(), &[], &[]).unwrap();
+        let plan = |volume: &PersistentVolume| plan_limit(volume, (&location(), &servers()), &[], &[]).unwrap();
         let found = plan(&volume("", json!(null)));
         assert_eq!(
             (found.directory.to_string(), found.size.as_str()),
@@ -176,6 +182,12 @@ mod tests {
                 vec![],
                 Some("pv/w"),
             ),
+            (
+                plain.clone(),
+                vec![named("w", "10.0.0.5", "/export/a/b")],
+                vec![],
+                Some("pv/w"),
+            ),
             (plain.clone(), vec![csi_volume()], vec![], Some("pv/csi")),
             (csi_volume(), vec![], vec![], Some("the CSI driver nfs.csi.k8s.io")),
             (plain.clone(), vec![named("w", "nfs", "/export/ab")], vec![], None),
@@ -203,7 +215,7 @@ mod tests {
                 None,
             ),
         ] {
-            let found = plan_limit(&volume, &location(), &all, &pods);
+            let found = plan_limit(&volume, (&location(), &servers()), &all, &pods);
             match expected {
                 None => assert!(found.is_ok(), "{found:?}"),
                 Some(part) => assert!(found.as_ref().is_err_and(|why| why.contains(part)), "{part}: {found:?}"),

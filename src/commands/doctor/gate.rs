@@ -96,14 +96,19 @@ pub async fn change_gate(job: &GateChange<'_>, stop: &mut StopSignals, counts: &
         let why = "confirmation required but stdin is not a terminal; pass --yes";
         return Err(UsageError(why.into()).into());
     }
-    let Some((cluster, _)) = job.cluster.filter(|_| !job.options.dry_run) else {
+    let Some((cluster, _)) = job.cluster else {
         return Ok(());
     };
-    wait_until_ready(job.connection, limit).await?;
+    if !job.options.dry_run {
+        wait_until_ready(job.connection, limit).await?;
+    }
     if let Some(edit) = configuration {
         stop.fail_if_signalled(*counts)?;
         say("");
         fix::show_edit(&edit, job.options.colour);
+        if job.options.dry_run {
+            return Ok(());
+        }
         if confirm_change(
             job.options,
             "Make this change, so that kubeadm's next upgrade keeps it?",
@@ -111,6 +116,7 @@ pub async fn change_gate(job: &GateChange<'_>, stop: &mut StopSignals, counts: &
         )? {
             apply::apply(cluster, cluster, &edit, limit).await?;
             say(&format!("{} {}", edit.object.title(), edit.result_word()));
+            counts.applied += 1;
         }
     }
     Ok(())

@@ -140,8 +140,8 @@ async fn probe_nfs_ports(host: &Host, servers: &[String]) -> Vec<(String, bool)>
     lines.map(|(word, server)| (server.to_owned(), word == "yes")).collect()
 }
 
-/// The host's NFS mounts, and the processes that stay in an uninterruptible NFS call for 3 s. Accesses no path on a
-/// mount, since that would hang, too. Both are empty if the script can't be run.
+/// The host's NFS mounts, as `SERVER:PATH`, and the processes that stay in an uninterruptible NFS call for 3 s, as
+/// `PID NAME`. Accesses no path on a mount, since that would hang, too. Both are empty if the script can't be run.
 async fn find_hung_mounts(host: &Host) -> (Vec<String>, Vec<String>) {
     let script = r#"waiting() {
   for one in /proc/[0-9]*; do
@@ -213,6 +213,10 @@ pub async fn fix_hosts(
                 continue;
             }
         };
+        let Some(work) = work else {
+            say(&format!("{name}: unchanged"));
+            continue;
+        };
         work.show_diffs(name, options.colour);
         if options.dry_run {
             continue;
@@ -225,8 +229,11 @@ pub async fn fix_hosts(
             continue;
         }
         match work.apply_to_host(host).await {
-            Ok(()) => {
+            Ok(warnings) => {
                 say(&format!("{name}: changed"));
+                for warning in warnings {
+                    say(&format!("warning: {name}: {warning}"));
+                }
                 counts.applied += 1;
             }
             Err(why) => {
@@ -254,8 +261,12 @@ enum HostWork<'a> {
 }
 
 impl<'a> HostWork<'a> {
-    /// Gathers the host's facts again and prepares the script or plan of a change; an error if the change is refused.
-    async fn prepare(host: &Host, change: &'a HostChange) -> Result<Self> {
+    /// Gathers the host's facts again and prepares the script or plan of a change; `None` if the host needs none by
+    /// now.
+    ///
+    /// # Errors
+    /// Why the change is refused, or the facts can't be read.
+    async fn prepare(host: &Host, change: &'a HostChange) -> Result<Option<Self>> {
         let subject = match change {
             HostChange::Export { path, .. } | HostChange::SetMode { path, .. } => Subject {
                 exports_file: Some(EXPORTS.to_owned()),
@@ -265,15 +276,20 @@ impl<'a> HostWork<'a> {
             HostChange::InstallClient | HostChange::EnableStatd => Subject::default(),
         };
         let facts = gather(host, &subject).await?;
-        Ok(match change.script(&facts).map_err(Error::msg)? {
-            Some(script) => Self::Script(script),
-            None => Self::Plan {
-                change,
-                facts: Box::new(facts),
-                subject,
-                now: Timestamp::now().as_second(),
-            },
-        })
+        if let Some(script) = change.script(&facts).map_err(Error::msg)? {
+            return Ok(Some(Self::Script(script)));
+        }
+        let now = Timestamp::now().as_second();
+        let plan = plan_change(change, &facts, now);
+        if let Some(why) = plan.reason_refused() {
+            bail!("{why}");
+        }
+        Ok(plan.has_changes().then(|| Self::Plan {
+            change,
+            facts: Box::new(facts),
+            subject,
+            now,
+        }))
     }
 
     /// Prints the diffs of the files that a plan changes; nothing for a script.
@@ -297,10 +313,14 @@ impl<'a> HostWork<'a> {
         }
     }
 
-    /// Runs the script or applies the plan; fails if a step failed or was not done.
-    async fn apply_to_host(self, host: &Host) -> Result<()> {
+    /// Runs the script or applies the plan; fails if a step failed or was not done. Returns the warnings of all steps,
+    /// of skipped ones, too.
+    async fn apply_to_host(self, host: &Host) -> Result<Vec<String>> {
         let outcomes = match self {
-            Self::Script(script) => return run_change(host, script).await.map_err(Error::msg),
+            Self::Script(script) => {
+                run_change(host, script).await.map_err(Error::msg)?;
+                return Ok(Vec::new());
+            }
             Self::Plan {
                 change,
                 subject,
@@ -316,7 +336,7 @@ impl<'a> HostWork<'a> {
             _ => None,
         });
         match failed {
-            None => Ok(()),
+            None => Ok(outcomes.into_iter().flat_map(|outcome| outcome.warnings).collect()),
             Some(why) => bail!("{why}"),
         }
     }

@@ -104,7 +104,7 @@ impl HostReport {
         Self::new(name, role, vec![Row::new("login", Status::Failed, why)])
     }
 
-    /// A host whose plan is shown and not applied.
+    /// A host whose plan is shown and not applied. A refused step counts as failed.
     pub fn from_plan(name: String, role: &'static str, plan: Plan) -> Self {
         let mut report = Self::new(name, role, Vec::new());
         for step in plan.steps {

@@ -13,7 +13,8 @@ use crate::cli::{Global, Limit};
 use crate::cluster::{describe_error, list_filtered};
 use crate::escape::escape_line;
 use crate::exit::{Exit, UsageError};
-use crate::export::ExistingFiles;
+use crate::export::{ExistingFiles, ServerNames};
+use crate::inventory::servers::find_server_names;
 use crate::inventory::{amount, gather, place};
 use crate::output;
 use crate::provisioner::volume::{ENFORCE, QUOTA};
@@ -27,6 +28,7 @@ pub async fn limit_volumes(args: &Limit, global: &Global) -> Result<Exit> {
         return Err(UsageError(why.into()).into());
     }
     let volumes = gather::list_nfs_volumes(connected.client()).await?;
+    let servers = find_server_names(&connected.location, None, &volumes).await;
     let mut pods: HashMap<String, Vec<Pod>> = HashMap::new();
     let mut exit = Exit::Done;
     for name in &args.volumes {
@@ -40,14 +42,21 @@ pub async fn limit_volumes(args: &Limit, global: &Global) -> Result<Exit> {
                         .map_err(|error| anyhow!("cannot list pods -n {namespace}: {}", describe_error(&error)))?;
                     pods.insert(namespace.clone(), found);
                 }
-                limit_volume(&connected, volume, &volumes, &pods[&namespace], args.dry_run).await
+                limit_volume(
+                    (&connected, &servers),
+                    volume,
+                    &volumes,
+                    &pods[&namespace],
+                    args.dry_run,
+                )
+                .await
             }
             None => Err(anyhow!("not found, or not an NFS volume")),
         };
         match limited {
             Ok(done) => output::print(&format!("persistentvolume/{name} {done}\n"))?,
             Err(why) => {
-                output::say(&escape_line(&format!("pv/{name} is not limited: {why}")));
+                output::say(&escape_line(&format!("error: pv/{name}: {why}")));
                 exit = Exit::Failed;
             }
         }
@@ -63,16 +72,19 @@ fn claim_namespace(volume: &PersistentVolume) -> String {
     namespace.unwrap_or_else(|| "default".to_owned())
 }
 
-/// Limits one volume and annotates its PV, or with `is_dry_run` only measures it. `all` are the NFS volumes, `pods`
-/// those of its claim's namespace. Returns what was done, for its line; the error says why it is refused or failed.
+/// Limits one volume and annotates its PV, or with `is_dry_run` only measures it. `servers` are the names of the
+/// export's server, `all` the NFS volumes, `pods` those of its claim's namespace. Returns what was done, for its line;
+/// the error says why it is refused or failed. After an error, the files may have the project id, and the directory may
+/// be limited.
 async fn limit_volume(
-    connected: &ConnectedExport,
+    (connected, servers): (&ConnectedExport, &ServerNames),
     volume: &PersistentVolume,
     all: &[PersistentVolume],
     pods: &[Pod],
     is_dry_run: bool,
 ) -> Result<String> {
-    let plan = plan_limit(volume, &connected.location, all, pods).map_err(anyhow::Error::msg)?;
+    let plan =
+        plan_limit(volume, (&connected.location, servers), all, pods).map_err(|why| anyhow!("not limited: {why}"))?;
     if is_dry_run {
         let files = connected.export.measure_existing(&plan.directory, &plan.limit).await?;
         return Ok(format!("would be limited to {}{}", plan.size, describe_files(files)));

@@ -44,6 +44,7 @@ pub struct Description {
 }
 
 impl Description {
+    /// A certain cause, with `note` as the advice of its fix.
     fn new(cause: impl Into<String>, note: impl Into<String>) -> Self {
         Self {
             cause: cause.into(),

@@ -23,7 +23,7 @@ entries! {
         "Two workloads serve the same name. They don't share a leader election lock, so both may provision the same claim.";
 }
 
-/// NFS201 and NFS202 only if classes and Deployments were read.
+/// NFS201 and NFS202 only if classes and Deployments were read; NFS212 whatever was read.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let facts = view.facts;
     let mut found = Vec::new();

@@ -34,7 +34,7 @@ fn api_of(cluster: &Cluster, object: &Object) -> Result<Api<DynamicObject>> {
 /// Reads an object; `None` if it doesn't exist.
 ///
 /// # Errors
-/// The API server's refusal, naming the object.
+/// The API server's refusal, naming the object; a kind that no fix changes.
 pub async fn read(cluster: &Cluster, object: &Object) -> Result<Option<Value>> {
     let found = api_of(cluster, object)?.get_opt(&object.name).await;
     let found =

@@ -157,6 +157,10 @@ fn a_server_that_cannot_limit_is_refused_with_the_reason() {
         ),
         (ext4(&["export / *(rw,no_root_squash)"]), "/ is exported to *"),
         (
+            ext4(&["export / *(rw,root_squash,anonuid=0)"]),
+            "/ is exported to * without root_squash, or with anonuid=0",
+        ),
+        (
             ext4(&["export /srv/xfs/deep h(no_root_squash)"]),
             "/srv/xfs/deep is exported to h",
         ),

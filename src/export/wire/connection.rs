@@ -158,7 +158,8 @@ impl Connection {
         }
     }
 
-    /// The parent's handle and the entry at `path`, of any kind; `None` if it doesn't exist.
+    /// The parent's handle and the entry at `path`, of any kind; `None` if it doesn't exist. A parent that is no directory is
+    /// an error.
     pub(super) async fn find_entry(&self, path: &VolumePath) -> Result<Option<(Handle, ObjRes)>, CallError> {
         let (parents, name) = path.split();
         let Some(parent) = self.walk_directories(parents, path).await? else {

@@ -164,10 +164,9 @@ fn reason_against_limits(quota: &QuotaFacts, server: &DesiredServer) -> Option<S
             quote(directory)
         ));
     }
-    let options = &server.wanted.options;
-    let squashes_root = options
-        .split(',')
-        .any(|option| matches!(option, "root_squash" | "all_squash"));
+    let has = |wanted: &str| server.wanted.options.split(',').any(|option| option == wanted);
+    // nfsd keeps CAP_SYS_RESOURCE for uid 0, however it came about.
+    let squashes_root = (has("root_squash") || has("all_squash")) && !has("anonuid=0");
     (quota.file_system == "ext4" && !squashes_root).then(|| {
         "root in pods is not limited on ext4; use XFS, or --root-squash with a provisioner --via ssh://".to_owned()
     })
@@ -217,7 +216,8 @@ fn fstab_change(quota: &QuotaFacts) -> Option<FileChange> {
     })
 }
 
-/// The step's script: writes fstab, runs `switch`, then proves the limit by writing; on failure undoes both.
+/// The step's script: writes fstab, runs `switch`, then proves the limit by writing; on failure undoes both. `switch` and
+/// `undo` are each empty or end with a line break; `undo` also runs if `switch` never began.
 fn switch_script(
     facts: &Facts,
     server: &DesiredServer,
@@ -240,6 +240,8 @@ fn switch_script(
     };
     text += &prove_function(server, quota);
     let change = format!("{put}{reload}{switch}");
+    // The undo goes on to start the NFS server, even if systemd does not read the restored file.
+    let reload = reload.replace('\n', " || :\n");
     let undo = format!("{restore}{reload}{undo}:\n");
     text + &with_undo(&change, "prove\n", &undo)
 }

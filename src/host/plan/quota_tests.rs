@@ -143,6 +143,11 @@ fn each_state_of_a_file_system_has_its_answer() {
             "refused: root in pods is not limited on ext4",
         ),
         (
+            ext4_with("rw,prjquota", true),
+            &wanted(Quota::Live, "rw,root_squash,anonuid=0"),
+            "refused: root in pods is not limited on ext4",
+        ),
+        (
             with(|quota| quota.inherited_project = Some((9100, "/srv".to_owned())), xfs()),
             &plain,
             "refused: /srv belongs to project 9100 and passes it on",

@@ -84,8 +84,9 @@ impl<'a> Trust<'a> {
     }
 
     /// Accepts the key that the host showed, or fails with the reason. A changed or revoked key, or one of another
-    /// fingerprint than `--host-fingerprint` names, is refused without a question. Asks about a new key if the policy
-    /// says so, and records one that was accepted.
+    /// fingerprint than `--host-fingerprint` names, is refused without a question. A new key that `--host-fingerprint`
+    /// names is accepted whatever the policy; about others it asks if the policy says so. Records a key that was
+    /// accepted; a failure of that is only logged.
     pub(super) fn check_key(&self, key: &PublicKey) -> Result<(), ConnectError> {
         let name = self.hop.name();
         let no = |why: String| {

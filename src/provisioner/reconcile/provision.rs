@@ -23,7 +23,8 @@ impl Reconciler {
     /// and `quota: enforce` a limit. `found` is the class, if it exists. Waits for a permit, then decides by the claim
     /// as it is in `watched`, the pending claims, or on the API server without it. In a dry run, changes nothing.
     ///
-    /// May be repeated after any interruption: a directory or PV of the claim that exists is used.
+    /// For a `pathPattern`, first waits until all PVs are recorded as neighbours. May be repeated after any interruption: a
+    /// directory or PV of the claim that exists is used.
     ///
     /// # Errors
     /// The attempt is to be repeated later; what it created stays.

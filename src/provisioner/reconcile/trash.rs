@@ -62,7 +62,7 @@ impl Reconciler {
         }
     }
 
-    /// Records as metrics how many entries an export's trash has, and the age of the oldest. If the trash can't be
+    /// Records as metrics how many directories an export's trash has, and the age of the oldest. If the trash can't be
     /// listed, the metrics keep their earlier values.
     async fn count_trash(&self, served: &Served, first_seen: &mut HashMap<String, i64>) {
         match served.export.list_trash().await {
@@ -126,16 +126,18 @@ impl Reconciler {
     }
 }
 
-/// The number of entries and the age of the oldest at `now`, both in seconds. `first_seen`, which the caller keeps
-/// between lists, has the change time of each entry as it was first listed, because a removal in progress changes it.
+/// The number of directories, and the age of the oldest in seconds at `now`, which is in seconds, too. Other entries are
+/// not removed, so they don't count. `first_seen`, which the caller keeps between lists, has the change time of each as it
+/// was first listed, because a removal in progress changes it.
 fn summarize_trash(entries: &[Entry], first_seen: &mut HashMap<String, i64>, now: i64) -> Trash {
-    first_seen.retain(|name, _| entries.iter().any(|entry| entry.name == *name));
-    for entry in entries {
+    let directories = || entries.iter().filter(|entry| entry.kind == Kind::Directory);
+    first_seen.retain(|name, _| directories().any(|entry| entry.name == *name));
+    for entry in directories() {
         first_seen.entry(entry.name.clone()).or_insert(entry.changed);
     }
     let oldest = first_seen.values().min().map_or(0, |first| now.saturating_sub(*first));
     Trash {
-        entries: entries.len(),
+        entries: first_seen.len(),
         oldest_seconds: u64::try_from(oldest).unwrap_or_default(),
     }
 }

@@ -343,6 +343,11 @@ fn the_oldest_entry_is_as_old_as_it_was_first_seen() {
         bytes: 0,
         changed,
     };
+    // Nothing removes it, so it does not count.
+    let stray = Entry {
+        kind: Kind::Other,
+        ..entry("stray", 0)
+    };
     let mut first_seen = HashMap::new();
     for (entries, now, expected) in [
         (vec![], 50, (0, 0)),
@@ -350,6 +355,7 @@ fn the_oldest_entry_is_as_old_as_it_was_first_seen() {
         (vec![entry("a", 190), entry("b", 120)], 200, (2, 100)),
         (vec![entry("b", 120)], 210, (1, 90)),
         (vec![entry("c", 300)], 290, (1, 0)),
+        (vec![entry("c", 300), stray.clone()], 310, (1, 10)),
         (vec![], 400, (0, 0)),
     ] {
         let found = summarize_trash(&entries, &mut first_seen, now);
