@@ -17,14 +17,15 @@ pub(crate) const NOT_READY_AFTER_UNDO: u8 = 4;
 /// Its status if the change failed, and a file could not be given its former content.
 pub(crate) const UNDO_FAILED: u8 = 5;
 
-/// Functions of every script. `put PATH NEW TEXT` replaces a file atomically, by way of the file NEW, and keeps its
-/// owner, mode and symbolic link. `code` prints the HTTP status of `/readyz`. `process` prints whether the running API
+/// Functions of every script. `put PATH TEXT` replaces a file atomically, by way of a file beside it whose name begins
+/// with a dot, which the kubelet, K3s and systemd pass over; it keeps its owner, mode and symbolic link. `code` prints the HTTP status of `/readyz`. `process` prints whether the running API
 /// server has the gate: `Set`, `Unset`, or `none` if none runs.
 const FUNCTIONS: &str = r#"put() {
   to=$1
   if [ -L "$1" ]; then to=$(readlink -f "$1") || return 1; fi
-  if [ -e "$to" ]; then cp -p "$to" "$2"; else mkdir -p "${to%/*}"; fi &&
-    printf %s "$3" >"$2" && sync && mv -f "$2" "$to" && sync
+  new=${to%/*}/.${to##*/}.nfsprov
+  if [ -e "$to" ]; then cp -p "$to" "$new"; else mkdir -p "${to%/*}"; fi &&
+    printf %s "$2" >"$new" && sync && mv -f "$new" "$to" && sync
 }
 remove() { rm -f "$1" && sync; }
 is_same() { [ "$(cat "$1"; echo x)" = "$(printf %s "$2"; echo x)" ]; }
@@ -98,11 +99,8 @@ pub(crate) fn step_script(server: &Server, edits: &[FileEdit], wanted: Gate, sec
 /// The call of a function of [`FUNCTIONS`] that replaces a file by this text, by a rename, or removes the file if there is
 /// no text.
 fn write_command(path: &str, text: Option<&str>) -> String {
-    let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
-    // The kubelet, K3s and systemd pass over names that begin with a dot.
-    let new = quote(&format!("{directory}/.{name}.nfsprov"));
     match text {
-        Some(text) => format!("put {} {new} {}", quote(path), quote(text)),
+        Some(text) => format!("put {} {}", quote(path), quote(text)),
         None => format!("remove {}", quote(path)),
     }
 }
