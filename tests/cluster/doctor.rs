@@ -121,6 +121,13 @@ impl Scene {
 
     /// The whole of it: the doctor names `wanted` first, its fix is run as it is printed, the doctor is content.
     pub async fn mended(&self, wanted: &str) -> Result<String> {
+        let fix = self.run_printed_fix(wanted).await?;
+        self.healthy(&format!("{wanted}: {fix}")).await?;
+        Ok(fix)
+    }
+
+    /// Runs the fix of what the doctor names first, as it is printed.
+    async fn run_printed_fix(&self, wanted: &str) -> Result<String> {
         let finding = self.diagnosed(wanted).await?;
         let fix = finding["fix"]["command"]
             .as_str()
@@ -129,7 +136,6 @@ impl Scene {
         let output = self.shell(&fix).await?;
         let (_, stderr, code) = said(&output);
         ensure!(code == 0, "{wanted}: {fix}\n{stderr}");
-        self.healthy(&format!("{wanted}: {fix}")).await?;
         Ok(fix)
     }
 
@@ -148,6 +154,13 @@ impl Scene {
 
     /// What is for people to do: `--fix --yes` leaves it and says why, the printed command cures it.
     pub async fn mended_by_hand_only(&self, wanted: &str) -> Result<String> {
+        let fix = self.run_fix_by_hand(wanted).await?;
+        self.healthy(&format!("{wanted}: {fix}")).await?;
+        Ok(fix)
+    }
+
+    /// What is for people to do: `--fix --yes` leaves it and says why; then the printed command is run.
+    pub async fn run_fix_by_hand(&self, wanted: &str) -> Result<String> {
         let finding = self.diagnosed(wanted).await?;
         let note = finding["fix"]["note"].as_str().unwrap_or_default();
         ensure!(
@@ -156,7 +169,7 @@ impl Scene {
         );
         let (_, stderr, _) = said(&self.nfsprov(&["doctor", "--fix", "--yes", "-o", "json"]).await?);
         ensure!(stderr.contains("no automatic fix available"), "{wanted}: {stderr}");
-        self.mended(wanted).await
+        self.run_printed_fix(wanted).await
     }
 
     /// The same by the doctor's own hand: it names `wanted` first, `--fix` mends that, and is content when it looks again.

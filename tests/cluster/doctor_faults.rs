@@ -404,9 +404,12 @@ async fn doctor_mends_a_volume_whose_class_is_gone(stage: Arc<Stage>) -> Result<
         .create(&Default::default(), &serde_json::from_value(event)?)
         .await?;
     // Its provisioner is there, as the event shows.
-    scene
-        .mended_by_hand_only(&format!("NFS507 PersistentVolume/{name}"))
+    let fix = scene
+        .run_fix_by_hand(&format!("NFS507 PersistentVolume/{name}"))
         .await?;
+    ensure!(fix.contains("create storageclass"), "{fix}");
+    // The event alone is there, so nothing deletes the PV, and nothing tells why.
+    scene.diagnosed(&format!("NFS123 PersistentVolume/{name}")).await?;
     let class = scene.classes().get(&scene.class).await?;
     ensure!(class.provisioner == scene.provisioner);
     stage.give_back(plane).await

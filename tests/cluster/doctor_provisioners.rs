@@ -458,7 +458,7 @@ async fn doctor_passes_on_what_a_provisioner_says(stage: Arc<Stage>) -> Result<(
     scene.class(json!({})).await?;
     let _provisioner = scene.watch(&[]).await?;
     scene.claim("a", json!({})).await?;
-    let finding = scene.diagnosed("NFS209 PersistentVolumeClaim/a").await?;
+    let finding = scene.diagnosed("NFS217 PersistentVolumeClaim/a").await?;
     ensure!(
         finding["evidence"].to_string().contains("read-only file system"),
         "{finding}"
@@ -480,7 +480,7 @@ async fn doctor_misses_the_csi_driver(stage: Arc<Stage>) -> Result<()> {
     let driver = json!({"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": {"name": DRIVER},
                         "spec": {"attachRequired": false}});
     scene.apply(&[driver]).await?;
-    scene.healthy("the driver is there").await?;
+    scene.diagnosed(&format!("NFS215 StorageClass/{}", scene.class)).await?;
 
     // A node that its DaemonSet does not reach.
     let volume = json!({

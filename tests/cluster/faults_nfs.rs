@@ -72,7 +72,10 @@ async fn fails_until(scene: &Scene, why: &[&str], mended: impl Future<Output = R
 async fn a_full_export_is_told_and_served_when_there_is_room(stage: Arc<Stage>) -> Result<()> {
     let full = "mount -t tmpfs -o nr_inodes=30,mode=777 full . && cd $PWD && n=0 && \
                 while touch full-$n 2>/dev/null; do n=$((n+1)); done";
-    let scene = on_export(stage.scene().await?, full, "rw,no_root_squash,fsid=30").await?;
+    let scene = stage.scene().await?;
+    // A file system without a device is exported by a number, which no other on this server may have.
+    let number: u32 = scene.namespace.rsplit('-').next().unwrap_or_default().parse()?;
+    let scene = on_export(scene, full, &format!("rw,no_root_squash,fsid={}", 1000 + number)).await?;
     scene.class(json!({})).await?;
     let _provisioner = scene.watch(&[]).await?;
     let room = async { scene.on_server("rm full-*").await.map(drop) };

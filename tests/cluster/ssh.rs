@@ -111,19 +111,25 @@ async fn over_ssh_a_planted_link_is_refused(stage: Arc<Stage>) -> Result<()> {
     let guest = stage.squashing_server().await?;
     let scene = scene_on(&stage, guest).await?;
     scene
-        .class(json!({"parameters": {"pathPattern": "planted/${.PVC.name}"}}))
+        .class(json!({"parameters": {"pathPattern": "${.PVC.namespace}/${.PVC.name}"}}))
         .await?;
+    let planted = &scene.namespace;
     guest
-        .ssh("mkdir /srv/outside && ln -s /srv/outside /nfsdata/planted")
+        .ssh(&format!(
+            "mkdir /srv/{planted} && ln -s /srv/{planted} /nfsdata/{planted}"
+        ))
         .await?;
     let options = over_ssh(guest, "root");
     let _provisioner = scene.watch(&words(&options)).await?;
     scene.claim("a", json!({})).await?;
     scene
-        .event("a", "planted on the export is a symbolic link, not a directory")
+        .event(
+            "a",
+            &format!("{planted} on the export is a symbolic link, not a directory"),
+        )
         .await?;
-    ensure!(guest.ssh("ls -A /srv/outside").await?.is_empty());
-    guest.ssh("rm /nfsdata/planted").await?;
+    ensure!(guest.ssh(&format!("ls -A /srv/{planted}")).await?.is_empty());
+    guest.ssh(&format!("rm /nfsdata/{planted}")).await?;
     scene.bound("a").await?;
     Ok(())
 }
