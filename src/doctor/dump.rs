@@ -31,12 +31,12 @@ pub struct Dump {
 }
 
 impl Dump {
-    /// Begins a list, which is written even if it stays empty.
+    /// Begins the list of a resource, by its plural. It is written even if it stays empty, and then counts as read.
     pub fn begin(&mut self, what: &str) {
         self.lists.entry(what.to_owned()).or_default();
     }
 
-    /// Drops a list that could not be read.
+    /// Drops a list that could not be read, with all objects added to it: without a file it counts as unread.
     pub fn forget(&mut self, what: &str) {
         self.lists.remove(what);
     }
@@ -64,7 +64,8 @@ impl Dump {
         self.logs.push(log.clone());
     }
 
-    /// Writes everything to a directory, which is created if it is missing; returns the paths of the files.
+    /// Writes everything to a directory, which is created if it is missing; returns the paths of the files. `version`
+    /// is the API server's.
     ///
     /// # Errors
     /// When a file can't be written, or the directory is not empty. Files that were written before an error stay.

@@ -1,5 +1,5 @@
-//! The cluster snapshot of the checks (PURE): of each object only the fields that a check uses, so that ten thousand of
-//! them are small.
+//! The cluster snapshot of the checks, [`Facts`] (PURE): of each object only the fields that a check uses, so that ten
+//! thousand of them are small.
 
 mod exports;
 mod hosts;
@@ -240,7 +240,8 @@ impl Claim {
         (&self.namespace, &self.name)
     }
 
-    /// Whether it waits for a volume and is not being deleted.
+    /// Whether it waits for a volume, perhaps the one that it names, and is not being deleted. Without a phase it
+    /// waits.
     pub fn is_pending(&self) -> bool {
         self.deleting.is_none() && matches!(self.phase.as_str(), "Pending" | "")
     }
@@ -252,11 +253,12 @@ impl Volume {
         Object::cluster_scoped("PersistentVolume", &self.name)
     }
 
-    /// Whether it is an NFS volume, in-tree or of an NFS CSI driver.
+    /// Whether it is an NFS volume, in-tree or of a CSI driver that has `nfs` in its name.
     pub fn is_nfs(&self) -> bool {
         self.nfs.is_some() || self.csi_driver.as_deref().is_some_and(has_nfs_in_name)
     }
 
+    /// Whether its annotation says that the provisioner of this name created it.
     pub fn is_provisioned_by(&self, name: &str) -> bool {
         self.provisioned_by.as_deref() == Some(name)
     }
@@ -267,7 +269,7 @@ impl Volume {
     }
 
     /// The server and path of the export on which a provisioner created it, derived from its directory; `None` if it is
-    /// static, or its path does not end as the provisioner's directories do.
+    /// static or a CSI volume, or its path does not end as the provisioner's directories do.
     pub fn provisioner_export(&self) -> Option<(&str, &str)> {
         let (server, path) = self.nfs.as_ref().filter(|_| self.provisioned_by.is_some())?;
         let export = match &self.directory {
@@ -316,7 +318,7 @@ impl Facts {
     }
 
     /// Adds the objects of `other`, duplicates too, but not its version, namespace, logs, NFS results and hosts, nor
-    /// what it could not read.
+    /// what it could not read. Its selfLink counts only if none is known.
     pub fn add_objects_of(&mut self, other: Self) {
         self.claims.extend(other.claims);
         self.volumes.extend(other.volumes);
@@ -343,7 +345,8 @@ impl Facts {
         self.workloads.extend(Some(workload).filter(Workload::is_of_interest));
     }
 
-    /// The number of objects that were read and kept.
+    /// The number of objects that were read and kept. Logs, NFS results and hosts don't count; all namespaces, of which
+    /// only the selfLink is kept, count as one.
     pub fn count_objects(&self) -> usize {
         let of_storage = self.claims.len() + self.volumes.len() + self.classes.len();
         let of_workloads = self.pods.len() + self.workloads.len() + self.nodes.len();
@@ -353,9 +356,10 @@ impl Facts {
         of_storage + of_workloads + of_drivers + of_permissions + of_others
     }
 
-    /// Completes the snapshot once all lists are read: drops claims and pods of other namespaces, except the pods of
-    /// provisioners and of the control plane; adds provisioners that run as pods without a workload. Sorts events by
-    /// time, the latest last; workloads by kind, Deployments first; and puts Leases before other locks.
+    /// Completes the snapshot once all lists are read and `namespace` is set: drops claims and pods of other
+    /// namespaces, except the pods of provisioners and of the control plane; adds provisioners that run as pods without
+    /// a workload. Sorts events by time, the latest last; workloads by kind, Deployments first; and puts Leases before
+    /// other locks.
     pub fn complete_snapshot(&mut self) {
         let namespace = self.namespace.clone();
         let is_here = |found: &str| namespace.as_deref().is_none_or(|namespace| namespace == found);

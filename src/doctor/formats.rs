@@ -22,7 +22,7 @@ const NAMED: usize = 6;
 const NARROWEST: usize = 40;
 
 /// A report as text for a terminal of `width` columns, of which at least 40 are used. Texts from the cluster are
-/// escaped.
+/// escaped. Symptoms whose causes are findings, too, are left out.
 pub fn text(report: &Report, width: usize, colour: bool) -> String {
     let page = TextReport {
         width: width.max(NARROWEST),
@@ -128,8 +128,8 @@ impl TextReport {
         }
     }
 
-    /// Wraps a text into lines of whole words, after `first` in the first line and `rest` in the others. A word that is
-    /// longer than a line gets one of its own.
+    /// Wraps a text, whose words are escaped, into lines of whole words, after `first` in the first line and `rest` in
+    /// the others. A word that is longer than a line gets one of its own. Line ends of the text count as spaces.
     fn wrap_words(&self, text: &str, first: &str, rest: &str) -> String {
         let mut out = String::new();
         let mut line = first.to_owned();

@@ -50,8 +50,8 @@ struct Reader<'a> {
     dump: Option<&'a Mutex<Dump>>,
 }
 
-/// Reads what the checks need about `namespace`, or about all namespaces; adds the objects to `dump`, too, if there is
-/// one. Objects that can't be read are recorded in [`Facts::unread`].
+/// Reads what the checks need about `namespace`, or about all namespaces; adds the objects and logs to `dump`, too, if
+/// there is one. Objects that can't be read are recorded in [`Facts::unread`]. Exports and hosts are not read.
 pub async fn gather(cluster: &Cluster, namespace: Option<&str>, dump: Option<&Mutex<Dump>>) -> Facts {
     let reader = Reader {
         client: &cluster.client,
@@ -134,6 +134,7 @@ impl Reader<'_> {
     }
 
     /// The facts of an object that the API server returned, none if it doesn't exist; an error is recorded as unread.
+    /// The object is added to the dump, too.
     fn facts_of<K: Listed>(&self, answer: Result<Option<K>, kube::Error>) -> Facts {
         let mut read = (Facts::default(), Dump::default());
         match answer {
@@ -145,7 +146,8 @@ impl Reader<'_> {
         facts
     }
 
-    /// Reads a list; the facts of its wanted objects, which are added to the dump, too.
+    /// Reads a list; the facts of its wanted objects, which are added to the dump, too. The caller records an error,
+    /// after which nothing of the list is kept.
     async fn list<K: Listed>(
         &self,
         api: &Api<K>,
@@ -243,7 +245,8 @@ impl Reader<'_> {
         self.read_elsewhere(None, pods, components, |_| true).await
     }
 
-    /// Reads all lists in parallel, and whether the API server sends a selfLink.
+    /// Reads all lists in parallel, and whether the API server sends a selfLink. The facts have no version and
+    /// namespace yet, and are not completed.
     async fn read_lists(&self) -> Facts {
         let claims = self.api_in_scope::<core::PersistentVolumeClaim>();
         let lists = [
@@ -362,7 +365,8 @@ impl Reader<'_> {
         Some(log).filter(|log| !log.text.is_empty())
     }
 
-    /// Asks the API server whether a service account may do something; the answer, or no facts if it gives none.
+    /// Asks the API server whether a service account may do something; the answer, or no facts if it gives none, which
+    /// is recorded as unread.
     async fn review_right(&self, right: Right) -> Facts {
         let account = format!("system:serviceaccount:{}:{}", right.namespace, right.account);
         let (resource, subresource) = match right.resource.split_once('/') {

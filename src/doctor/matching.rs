@@ -48,15 +48,15 @@ pub fn class_of(claim: &Claim) -> &str {
     claim.class.as_deref().unwrap_or_default()
 }
 
-/// The reasons why the controller manager would not bind `claim` to `volume`; empty if it would.
+/// The reasons why the controller manager would not bind `claim` to `volume`; empty if it would. A PV that is reserved
+/// for the claim needs no matching class and labels; if the claim names it as well, nothing is compared.
 pub fn find_mismatches(claim: &Claim, volume: &Volume) -> Vec<Mismatch> {
     let mut found = Vec::new();
     let requirements = &claim.requirements;
     let same = |reference: &super::facts::ClaimRef| {
         (reference.namespace.as_str(), reference.name.as_str()) == (claim.namespace.as_str(), claim.name.as_str())
     };
-    // A PV that names the claim is given to it before classes and labels are compared; if the claim names the PV too,
-    // nothing is compared.
+    // Its claimRef has the claim's name, and its uid or none.
     let is_reserved = volume
         .claim
         .as_ref()
@@ -186,8 +186,8 @@ pub fn rank_volumes<'a>(claim: &Claim, volumes: impl IntoIterator<Item = &'a Vol
 /// How many PVs that are alike are compared: as many as a finding names.
 const ALIKE: usize = 4;
 
-/// A few, by name, of all PVs that are alike in everything that claims ask for: the others come as near to any claim
-/// that none of them is reserved for.
+/// Of PVs that are alike in everything that claims ask for, the first four by name; all sorted by name. The others come
+/// as near to a claim, unless they are reserved for it: the caller adds reserved PVs.
 pub fn pick_representatives<'a>(volumes: &[&'a Volume]) -> Vec<&'a Volume> {
     let mut sorted = volumes.to_vec();
     sorted.sort_by(|one, other| one.name.cmp(&other.name));

@@ -82,7 +82,8 @@ fn first_captured(captures: &Captures<'_>) -> Option<String> {
     first.map(|group| group.as_str().to_owned())
 }
 
-/// The last line of a log that matches a pattern of `code`, even if it matches those of other findings, too.
+/// The last line of a log that matches a pattern of `code`, even if it matches those of other findings, too; `None` if
+/// none does, or the table has no pattern of logs for this code.
 pub fn find_log_line<'a>(code: &str, log: &'a str) -> Option<&'a str> {
     let is_of_code = |pattern: &&Pattern| pattern.code == code && pattern.kind == MessageKind::Log;
     let patterns: Vec<_> = PATTERNS.iter().filter(is_of_code).collect();
@@ -142,7 +143,7 @@ pub struct MountCommand {
     pub options: String,
 }
 
-/// The NFS mount command that a message quotes; `None` if it quotes none.
+/// The first NFS mount command that a message quotes, an IPv6 server without its brackets; `None` if it quotes none.
 pub fn parse_mount_command(text: &str) -> Option<MountCommand> {
     static COMMAND: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"-t nfs4?(?: -o (\S+))? (\S+?):(/\S*)").expect("a constant"));

@@ -144,7 +144,8 @@ pub struct Fix {
 }
 
 impl Fix {
-    /// Changes, and the command line that makes all of them in this order. Not automatic until `policy` says so.
+    /// Changes, at least one, and the command line that makes all of them in this order. Not automatic until `policy`
+    /// says so.
     pub(crate) fn of_changes(changes: impl IntoIterator<Item = Change>, note: impl Into<String>) -> Self {
         let changes: Vec<Change> = changes.into_iter().collect();
         let commands: Vec<String> = changes.iter().map(Change::command).collect();
@@ -224,6 +225,7 @@ impl Finding {
         self.with_all_evidence([Evidence::of_field(field, object, value)])
     }
 
+    /// Adds evidence after the earlier one; repeated texts stay.
     pub(crate) fn with_all_evidence(mut self, evidence: impl IntoIterator<Item = Evidence>) -> Self {
         self.evidence.extend(evidence);
         self
@@ -240,6 +242,7 @@ impl Finding {
         self
     }
 
+    /// With a fix, in place of an earlier one.
     pub(crate) fn with_fix(mut self, fix: Fix) -> Self {
         self.fix = Some(fix);
         self
@@ -250,12 +253,12 @@ impl Finding {
         self.with_fix(Fix::of_changes([change], note))
     }
 
-    /// With a command that only people run.
+    /// With a command that only people run, in place of an earlier fix.
     pub(crate) fn with_command(self, command: impl Into<String>, note: impl Into<String>) -> Self {
         self.with_fix(Fix::of_command(command, note))
     }
 
-    /// With advice instead of a command.
+    /// With advice instead of a command, in place of an earlier fix.
     pub(crate) fn with_advice(self, note: impl Into<String>) -> Self {
         self.with_fix(Fix::of_advice(note))
     }

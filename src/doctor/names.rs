@@ -36,6 +36,7 @@ fn may_be_typing_mistake(name: &str, other: &str) -> bool {
         && differing.next().is_none()
 }
 
+/// The runs of letters and digits in a name.
 fn words_of(name: &str) -> Vec<&str> {
     let words = name.split(|c: char| !c.is_alphanumeric());
     words.filter(|word| !word.is_empty()).collect()

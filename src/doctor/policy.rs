@@ -90,7 +90,8 @@ fn refusal_of_change(facts: &Facts, finding: &Finding, change: &Change) -> Optio
         .or_else(|| refusal_of_label(facts, change))
 }
 
-/// Whether a change is of a kind that can be undone, or deletes only what its controller creates again.
+/// Whether a change is of a kind that can be undone, or deletes only what its controller creates again: locks, and for
+/// NFS122 claims and pods. Of merges only that of a PV's reclaim policy counts.
 fn is_reversible(code: &str, change: &Change) -> bool {
     let is_kind = |kinds: &[&str]| kinds.contains(&change.object().kind.as_str());
     match change {

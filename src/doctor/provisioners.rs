@@ -85,8 +85,8 @@ pub fn find_candidates(facts: &Facts) -> Vec<Provisioner<'_>> {
     facts.workloads.iter().filter_map(recognize).collect()
 }
 
-/// A workload as a provisioner, by its image, variables or arguments; `None` if nothing shows that it is one, and for the
-/// controller of a CSI driver, which [`recognize_csi_controller`] knows.
+/// A workload as a provisioner, by its image, variables or arguments; `None` if nothing shows that it is one, and for
+/// the controller of a CSI driver, which [`recognize_csi_controller`] knows.
 fn recognize_provisioner(workload: &Workload) -> Option<Provisioner<'_>> {
     let container = workload.containers.iter().find(|container| container.may_provision())?;
     let image = &container.image;
@@ -104,7 +104,8 @@ fn recognize_provisioner(workload: &Workload) -> Option<Provisioner<'_>> {
     })
 }
 
-/// A workload as the controller of the NFS CSI driver: it has the driver's and csi-provisioner's containers.
+/// A workload as the controller of the NFS CSI driver: it has the driver's and csi-provisioner's containers. Its name
+/// is the driver's `--drivername=`, else [`NFS_CSI`]; `container` is csi-provisioner's.
 fn recognize_csi_controller(workload: &Workload) -> Option<Provisioner<'_>> {
     let find = |is_wanted: fn(&str) -> bool| workload.containers.iter().find(|one| is_wanted(&one.image));
     let (driver, container) = (find(images::is_nfs_csi_driver)?, find(images::is_csi_provisioner)?);
@@ -119,7 +120,8 @@ fn recognize_csi_controller(workload: &Workload) -> Option<Provisioner<'_>> {
 }
 
 /// The provisioners of the cluster: the candidates whose name is in a class or a volume, since only administrators
-/// write these. A class' name without one, unless it is of other storage, gets the workloads that mention it.
+/// write these. A class' name without one, unless it is of other storage, gets the workloads that mention it, so that a
+/// workload may be listed under several names. Those scaled to zero are listed, too.
 pub fn find_provisioners(facts: &Facts) -> Vec<Provisioner<'_>> {
     let mut names: Vec<&str> = facts.classes.iter().map(|class| class.provisioner.as_str()).collect();
     let made = facts
@@ -268,6 +270,7 @@ impl Provisioner<'_> {
         facts.pods.iter().filter(|pod| self.workload.owns(pod)).collect()
     }
 
+    /// The logs of its container in its pods, and those of its pods whose container is unknown.
     pub fn logs<'a>(&self, facts: &'a Facts) -> impl Iterator<Item = &'a Log> {
         let pods = self.pods(facts);
         let container = &self.container.name;
@@ -335,10 +338,12 @@ pub fn is_written_by(event: &Event, name: &str) -> bool {
 }
 
 /// Whether nothing shows that a provisioner serves `name`: no workload, event, lock, volume or CSI driver. A lock
-/// counts only in the namespace `default`, for a provisioner outside the cluster; one in it shows itself by its workload.
+/// counts only in the namespace `default`, for a provisioner outside the cluster; one in it shows itself by its
+/// workload.
 ///
 /// Events and volumes count from `since` on: when a claim became Pending, or a volume should have been deleted; with
-/// `None` they don't count. False for 15 s after that time. The caller checks that workloads were read.
+/// `None` they don't count. False for 15 s after that time, for in-tree names, and while the name of a ready
+/// provisioner is unread. A workload scaled to zero counts. The caller checks that workloads were read.
 pub fn is_unserved(facts: &Facts, name: &str, since: Option<Timestamp>, now: Timestamp) -> bool {
     let is_later = |time: Option<Timestamp>| time.zip(since).is_some_and(|(time, since)| time >= since);
     let candidates = find_candidates(facts);

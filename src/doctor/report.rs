@@ -73,7 +73,8 @@ impl Report {
         }
     }
 
-    /// Sorts findings, causes first, and adds the pods with symptoms to the causes of their claims.
+    /// Sorts findings, causes first, and adds the pods with symptoms to the causes of their claims. A finding stays
+    /// even if its code is listed as skipped because something was not read.
     ///
     /// Codes that are not `selected` or are `ignored` are left out, and listed as not checked; an empty `selected`
     /// selects all. With `targets`, only findings about them, their claims, volumes, classes and provisioners, and
@@ -208,8 +209,8 @@ fn collect_related(facts: &Facts, targets: &[Object]) -> HashSet<Object> {
     wanted
 }
 
-/// The codes that were checked, and those that were skipped with the reason: an option, or objects that could not be
-/// read. Codes that only hosts show are in neither list if no host was named.
+/// The codes that were checked, and those that were skipped with the reason: the option that `option` gives for a code,
+/// or objects that could not be read. Codes that only hosts show are in neither list if no host was named.
 fn list_coverage(
     facts: &Facts,
     option: impl Fn(&&'static str) -> Option<&'static str>,

@@ -12,6 +12,7 @@ entries! {
         "The PV that the claim was bound to was deleted. The data is still on the export. A PV of the same name for the same directory, without a claimRef, is bound to the claim again.";
 }
 
+/// NFS117 for each claim whose phase is Lost, whatever was read.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let claims = &view.facts.claims;
     let lost = claims.iter().filter(|claim| claim.phase == "Lost");

@@ -90,7 +90,8 @@ pub fn create_class_command(name: &str, provisioner: &str) -> String {
 }
 
 /// The `create provisioner` command that serves a class: nfs-subdir-external-provisioner, or nfsprov if only that can
-/// serve it. Server and path are placeholders if the cluster doesn't tell them.
+/// serve it. It runs in the namespace of the diagnosis, else in `default`. Server and path are placeholders if the
+/// cluster doesn't tell them.
 pub fn create_provisioner_command(facts: &Facts, class: &Class) -> String {
     let name = &class.provisioner;
     // What the other one does not know of, or can't be called.

@@ -21,8 +21,8 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     claims.filter_map(|claim| find_missing_expansion(view, claim)).collect()
 }
 
-/// NFS127 about a claim that requests more than it has. `None` if it is no NFS volume, or a CSI volume that is large
-/// enough.
+/// NFS127 about a claim that requests more than it has. `None` if its PV is unknown, not NFS, or a CSI volume that is
+/// large enough.
 fn find_missing_expansion(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     let volume = view.find_volume(&claim.volume).filter(|volume| volume.is_nfs())?;
     // The volume may be larger than its claim knows yet.
@@ -65,7 +65,8 @@ fn allow_expansion_command(class: &Class, is_allowed: bool) -> String {
     format!("{patch} -p '{{\"allowVolumeExpansion\":{is_allowed}}}'")
 }
 
-/// NFS127 with what keeps nfsprov from expanding a volume that it provisioned: class, permission or an error.
+/// NFS127 with what keeps nfsprov from expanding a volume that it provisioned: class, permission or an error; only
+/// possible if it is none of these. A class that was not read counts as one that forbids expansion.
 fn describe_obstacle(view: &View<'_>, claim: &Claim, volume: &Volume) -> Finding {
     let finding = |why: &str| expansion_finding(view, claim, volume, why);
     let name = volume.provisioned_by.as_deref().unwrap_or_default();

@@ -18,7 +18,8 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     claims.filter_map(|claim| find_full_volume(view, claim)).collect()
 }
 
-/// NFS128, by the provisioner's recent event; messages of the claim's pods are added as evidence.
+/// NFS128, by an event `VolumeFull` on the claim that is at most 12 minutes old, whoever wrote it; messages of the
+/// claim's pods are added as evidence. `None` if its PV is unknown or not NFS.
 fn find_full_volume(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     let volume = view.find_volume(&claim.volume).filter(|volume| volume.is_nfs())?;
     let object = claim.object();

@@ -1,4 +1,5 @@
-//! The checks (PURE): facts and a time in, findings out. A file a group of findings.
+//! The checks (PURE): facts and a time in, findings out. A file a group of findings. Each check gets a `View`. A list
+//! that was not read is empty, so a check that relies on an absence has to ask `Facts::was_read`.
 
 mod binding;
 mod claim_events;
@@ -182,7 +183,7 @@ impl<'a> View<'a> {
     }
 
     /// Whether nothing has shown for 30 s that a provisioner serves the name `name`, so that its released volumes are
-    /// not deleted. The answer is kept.
+    /// not deleted. The answer is kept. The caller checks that workloads were read.
     pub fn is_abandoned(&self, name: &str) -> bool {
         /// A provisioner deletes a released volume at once, so that older evidence doesn't count.
         const ALIVE: SignedDuration = SignedDuration::from_secs(30);
@@ -263,7 +264,7 @@ impl<'a> View<'a> {
         self.volumes_of_pod(pod).filter(|volume| volume.is_nfs())
     }
 
-    /// The PVs that are not bound and name a claim as theirs.
+    /// The PVs that are not bound and name a claim as theirs, with whatever uid.
     pub fn volumes_reserved_for<'s>(&'s self, claim: &'s Claim) -> &'s [&'a Volume] {
         self.reserved.get(&claim.key()).map(Vec::as_slice).unwrap_or_default()
     }
@@ -339,8 +340,8 @@ pub fn find_all_problems(facts: &Facts, now: Timestamp) -> Vec<Finding> {
     found
 }
 
-/// Removes findings that another one explains better, and, of the codes that several checks find, all but the first one
-/// about the same object.
+/// Removes the other findings about a claim that has NFS122, NFS306 about a workload whose image another finding
+/// replaces, and, of the codes that several checks find, all but the first one about the same object.
 fn drop_superseded(found: &mut Vec<Finding>) {
     let objects_of = |codes: &[&str]| -> HashSet<Object> {
         let of_codes = found.iter().filter(|finding| codes.contains(&finding.code));

@@ -53,6 +53,7 @@ impl Description {
         }
     }
 
+    /// With a fix in place of the advice.
     fn with_fix(mut self, fix: Fix) -> Self {
         self.fix = fix;
         self

@@ -161,6 +161,7 @@ fn describe_affinity(view: &View<'_>, pod: &Pod, finding: impl FnOnce(String) ->
         )
 }
 
+/// A node affinity in words: its terms on labels; `matchFields` are left out.
 fn list_requirements(affinity: &NodeSelector) -> String {
     let terms = affinity.node_selector_terms.iter();
     let describe = |requirement: &NodeSelectorRequirement| {
@@ -186,7 +187,8 @@ fn is_allowed_node(affinity: &NodeSelector, node: &Node) -> bool {
     terms.any(|term| term.match_expressions.iter().flatten().all(is_met))
 }
 
-/// NFS410, likely: an event says that the kubelet waits for a pod's volumes.
+/// NFS410, likely: an event, which may be old, says that the kubelet waits for a pod's volumes. The caller checks that
+/// the pod is Pending.
 fn find_unmounted_volumes(view: &View<'_>, pod: &Pod) -> Option<Finding> {
     let event = view.find_event_of(&pod.object(), "NFS410", MessageKind::Mount)?;
     Some(

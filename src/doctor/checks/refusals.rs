@@ -78,8 +78,8 @@ const REFUSALS: [(&str, (&str, char), &str, &str); 6] = [
     ),
 ];
 
-/// The cause of a refusal, with the policy that refused the pod if it is a known one, and the advice for it. `text`, which
-/// others wrote, is not repeated but for the policy's name.
+/// The cause of a refusal, with the policy that refused the pod if it is a known one, and the advice for it. `text`,
+/// which others wrote, is not repeated but for the policy's name.
 fn describe_refusal(text: &str) -> (String, &'static str) {
     // The oldest wording of the same policy.
     let text = text.replace("pod security policy", "PodSecurityPolicy");

@@ -46,8 +46,8 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
 }
 
 /// The findings that setting the gate fixes, each with a restart of its provisioner in place of a new image. The policy
-/// has been applied: those that `--fix` doesn't make are returned, too, not automatic. `now` is written into the restarted
-/// templates.
+/// has been applied: those that `--fix` doesn't make are returned, too, not automatic. `now` is written into the
+/// restarted templates.
 pub fn restart_after_gate(facts: &Facts, found: &[Finding], now: &str) -> Vec<Finding> {
     let restart = |finding: &Finding| {
         let workload = finding.object.clone();

@@ -33,7 +33,8 @@ entries! {
         "nfs-subdir-external-provisioner reads the class when it deletes a volume, and fails without it. Create the class again under the same name. nfsprov itself keeps this information on the PV.";
 }
 
-/// PVs that are not NFS, or that a claim outside the namespace of the diagnosis has, are left out.
+/// PVs that are not NFS, or that a claim outside the namespace of the diagnosis has, are left out. Claims that are
+/// being deleted are checked, of whatever storage.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let namespace = view.facts.namespace.as_deref();
     let is_in_scope = |volume: &&Volume| {

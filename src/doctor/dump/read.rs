@@ -1,4 +1,5 @@
-//! Reads files object by object: a list of 100,000 objects is never in memory as a whole.
+//! Reads a dump into `Facts`, object by object: a list of 100,000 objects is never in memory as a whole. `Collector`
+//! gathers the facts; no cluster is asked.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -81,8 +82,8 @@ impl Collector {
         collector
     }
 
-    /// Adds an object; `of_list` is its kind if it names no known one itself. Without either the object is ignored; one
-    /// that can't be read is recorded as unread, with its name.
+    /// Adds an object; `of_list` is its kind if it names no known one itself. Without either the object is ignored. One
+    /// that can't be read is recorded as unread, with its name; its kind counts as listed all the same.
     fn add(&mut self, object: &Value, of_list: Option<&'static Resource>) {
         let kind = object["kind"].as_str().unwrap_or_default();
         let Some(resource) = find_resource(|resource| resource.kind == kind).or(of_list) else {
@@ -101,8 +102,9 @@ impl Collector {
 }
 
 /// Reads a dump, or any directory of `kubectl get -o json` output and logs, and the time when it was written: the
-/// dump's own, else the latest time in it, else now. Kinds of objects without a file are recorded as unread, and so are
-/// single objects that can't be read. Other files than `.json` and `.log` are ignored.
+/// dump's own, else the latest time in it, else now. Kinds of objects without a file, and the version, are recorded as
+/// unread (logs and access reviews only if a check needs them), and so are single objects that can't be read. Other
+/// files than `.json` and `.log` are ignored. Claims and pods of other namespaces than `namespace` are dropped.
 ///
 /// # Errors
 /// When the directory or a file in it can't be read, a `.json` file is no JSON object, or no file has objects of
@@ -177,7 +179,7 @@ fn list_files(directory: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Reads a log called `NAMESPACE_POD_CONTAINER.log`, or without the container, as earlier dumps have it; `None` if it
-/// has another name, an error if it can't be read. No name of Kubernetes has a `_`.
+/// has another name, an error if it can't be read or is not UTF-8. No name of Kubernetes has a `_`.
 fn read_log(path: &Path) -> Result<Option<Log>> {
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let Some((namespace, pod)) = stem.split_once('_') else {

@@ -1,4 +1,4 @@
-//! From the API's objects to facts (PURE).
+//! From the API's objects to facts (PURE): a [`FactSource`] adds what the checks ask about it to [`Facts`].
 
 mod workloads;
 
@@ -89,6 +89,7 @@ fn storage_size(list: Option<&BTreeMap<String, Quantity>>) -> String {
     size.map(|size| size.0.clone()).unwrap_or_default()
 }
 
+/// A volumeMode; without one `Filesystem`, the API's default.
 fn mode_or_default(mode: Option<String>) -> String {
     mode.unwrap_or_else(|| "Filesystem".to_owned())
 }
@@ -306,8 +307,8 @@ impl Limit {
 }
 
 impl Right {
-    /// The permission of a service account that a review answered; `None` if it is about another kind of user. Without
-    /// an answer it is not allowed.
+    /// The permission of a service account that a review answered; `None` if it is about another kind of user, or no
+    /// resource. Without an answer it is not allowed.
     fn from_review(review: SubjectAccessReview) -> Option<Self> {
         let user = review.spec.user?;
         let (namespace, account) = user.strip_prefix("system:serviceaccount:")?.split_once(':')?;

@@ -43,7 +43,8 @@ pub async fn read(cluster: &Cluster, object: &Object) -> Result<Option<Value>> {
 }
 
 /// Makes one edit, unless the object was changed since it was shown. After a deletion, waits until the object is gone,
-/// for `limit` at most. `watched` is the same cluster with a longer request timeout, for the waiting.
+/// for `limit` at most; after a patch, waits for nothing. `watched` is the same cluster with a longer request timeout,
+/// for the waiting. An object to be deleted that is gone already is no error.
 ///
 /// # Errors
 /// The API server's refusal, naming the object; when the object was changed meanwhile; when a deleted object still
@@ -134,7 +135,8 @@ fn describe_binding_gap(claim: &DynamicObject) -> Option<String> {
     (phase != "Bound").then(|| phase.to_owned())
 }
 
-/// How far a rollout is, to follow "is": `at 1 of 3 ready pods (1 of them new)`. `None` once it is done.
+/// How far a Deployment's or StatefulSet's rollout is, to follow "is": `at 1 of 3 ready pods (1 of them new)`. `None`
+/// once all pods are new and ready, and the old ones gone.
 fn describe_rollout_gap(object: &DynamicObject) -> Option<String> {
     let (spec, status) = (&object.data["spec"], &object.data["status"]);
     let wanted = spec["replicas"].as_i64().unwrap_or(1);

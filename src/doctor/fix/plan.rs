@@ -23,8 +23,8 @@ pub enum Effect {
     RolledOut(Object),
 }
 
-/// The automatic fixes in the cluster, without those on hosts, in the order of `findings`, which `Report` sorts: causes
-/// first. Each comes with the effects to wait for once all fixes are made.
+/// The fixes in the cluster that `policy` has marked as automatic, without those on hosts, in the order of `findings`,
+/// which `Report` sorts: causes first. Each comes with the effects to wait for once all fixes are made.
 pub fn plan_cluster_fixes<'a>(findings: &'a [Finding], facts: &Facts) -> Vec<Step<'a>> {
     let step = |finding: &'a Finding| {
         let fix = finding.fix.as_ref().filter(|fix| fix.automatic)?;
@@ -44,7 +44,8 @@ pub fn plan_cluster_fixes<'a>(findings: &'a [Finding], facts: &Facts) -> Vec<Ste
     steps.filter(|step| !step.changes.is_empty() && here(step)).collect()
 }
 
-/// The effects of a fix to wait for: the rollout of workloads that change, and the binding of claims that it affects.
+/// The effects of a fix to wait for: the rollout of Deployments and StatefulSets that change, and the binding of the
+/// finding's claims, but not of those that wait for their first pod.
 fn effects_of(finding: &Finding, changes: &[Change], facts: &Facts) -> Vec<Effect> {
     let workload = |change: &Change| {
         let object = change.object();

@@ -5,7 +5,8 @@ use crate::doctor::Finding;
 use crate::doctor::report::Report;
 use crate::escape::escape_line;
 
-/// A report as Markdown. Texts from the cluster can't end the block that they stand in.
+/// A report as Markdown, with the findings that the text for terminals has. Texts from the cluster can't end the block
+/// that they stand in.
 pub fn markdown(report: &Report) -> String {
     let about = &report.cluster;
     let mut out = format!(

@@ -156,7 +156,7 @@ fn describe_attachment(view: &View<'_>) -> Description {
 }
 
 /// NFS211: the NFS CSI driver is not registered with a node's kubelet, because its pod is missing, not ready, or
-/// registers in another directory.
+/// registers in another directory. `known` is the node as it was read, if it was.
 pub fn describe_unregistered_driver(view: &View<'_>, node: &str, known: Option<&Node>) -> Description {
     let is_driver = |container: &Container| is_nfs_csi_driver(&container.image);
     let there = view
