@@ -1,4 +1,4 @@
-//! A row of the catalogue of findings (PURE), and the names of what checks need to read.
+//! [`Entry`], a row of the catalogue of findings (PURE), and the names of what checks need to read.
 
 use super::Severity;
 

@@ -1,4 +1,5 @@
-//! A report as text for terminals, as Markdown, JSON, JUnit and SARIF (PURE).
+//! A report as text for terminals, as Markdown, JSON, JUnit and SARIF (PURE). Each form escapes what tenants of the
+//! cluster wrote.
 
 mod ci;
 mod markdown;
@@ -175,7 +176,8 @@ fn group_skipped(report: &Report) -> Vec<(&str, Vec<&str>)> {
     reasons
 }
 
-/// A command line, broken only after `|` and `&&` outside quotes, where a shell continues: it can be pasted unchanged.
+/// A command line, broken only after `|` and `&&` outside single quotes, where a shell continues: it can be pasted
+/// unchanged.
 fn break_command(command: &str) -> String {
     let (mut broken, mut is_quoted, mut rest) = (String::new(), false, command);
     while let Some(next) = rest.chars().next() {
@@ -236,7 +238,8 @@ fn list_objects(objects: &[Object]) -> String {
     }
 }
 
-/// The long explanation of a code, for `doctor explain`.
+/// The long explanation of a code, for `doctor explain`, of `width` columns, but at least 40. Indented lines, which are
+/// to be pasted, are not wrapped.
 pub fn format_entry(entry: &entry::Entry, width: usize) -> String {
     let page = TextReport {
         width: width.max(NARROWEST),
@@ -244,7 +247,6 @@ pub fn format_entry(entry: &entry::Entry, width: usize) -> String {
     };
     let (word, _) = severity_style(entry.severity);
     let head = format!("{} ({}): {}\n\n", entry.code, word.to_lowercase(), entry.title);
-    // Lines to be pasted, which are indented, are left as they are.
     let lines = entry
         .text
         .lines()
@@ -255,7 +257,7 @@ pub fn format_entry(entry: &entry::Entry, width: usize) -> String {
     head + &lines.collect::<String>()
 }
 
-/// The JSON object that scripts read, in which characters that a terminal would act on are escaped.
+/// The JSON object that scripts read, with all findings; characters that a terminal would act on are escaped.
 ///
 /// # Errors
 /// None in practice: serde_json writes any report.

@@ -1,6 +1,7 @@
 //! Reads a cluster once: lists in parallel and page by page, of each object the fields that the checks use.
 //!
-//! Lists that can't be read are recorded as unread and do not stop the others.
+//! Lists that can't be read are recorded as unread and do not stop the others. Nothing is changed: the API server
+//! answers a SubjectAccessReview and does not store it.
 
 use std::fmt::Debug;
 use std::sync::Mutex;
@@ -168,7 +169,8 @@ impl Reader<'_> {
         Ok(facts)
     }
 
-    /// Reads the wanted objects of a list. A list that can't be read is noted as unread, and gives no facts.
+    /// Reads the wanted objects of a list. A list that can't be read is noted as unread, gives no facts, and is dropped
+    /// from the dump.
     async fn read<K: Listed>(&self, api: Api<K>, is_wanted: impl Fn(&K) -> bool) -> Facts {
         let what = &K::plural(&());
         self.change_dump(|dump| dump.begin(what));
@@ -185,8 +187,8 @@ impl Reader<'_> {
         self.read(self.api_in_cluster::<K>(), |_| true).await
     }
 
-    /// Reads a list in another namespace. If it can't be read, it is recorded as unread with the suffix `whose`, or
-    /// only logged without one.
+    /// Reads a list in another namespace. If it can't be read, it is recorded as unread with the suffix `whose`, as in
+    /// `events of PVs`, or only logged without one.
     async fn read_elsewhere<K: Listed>(
         &self,
         whose: Option<&str>,

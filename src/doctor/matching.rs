@@ -104,7 +104,7 @@ pub fn find_mismatches(claim: &Claim, volume: &Volume) -> Vec<Mismatch> {
     found
 }
 
-/// The requirements of a selector that labels don't meet, as kubectl writes them.
+/// The requirements of a selector that labels don't meet, as kubectl writes them; none without a selector.
 pub fn unmet_requirements(selector: Option<&LabelSelector>, labels: &BTreeMap<String, String>) -> Vec<String> {
     let Some(selector) = selector else {
         return Vec::new();
@@ -159,7 +159,8 @@ fn distance_of(mismatch: &Mismatch) -> u32 {
     }
 }
 
-/// PVs by how near they come to a claim, nearest first; of those equally near the one nearest in size.
+/// PVs by how near they come to a claim: those that fit first, without mismatches; of those equally near the one
+/// nearest in size.
 ///
 /// Drops PVs that are no near match: those Bound to other claims, and those of another class that
 /// don't fit otherwise either.
@@ -212,7 +213,7 @@ pub fn pick_representatives<'a>(volumes: &[&'a Volume]) -> Vec<&'a Volume> {
     sorted
 }
 
-/// A mismatch as a clause: `its size (1Gi < 5Gi)`.
+/// A mismatch as a clause, to follow "fits but for": `its size (1Gi < 5Gi)`.
 pub fn describe_mismatch(mismatch: &Mismatch, claim: &Claim, volume: &Volume) -> String {
     let or_none = |class: &str| match class {
         "" => "none".to_owned(),

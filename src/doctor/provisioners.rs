@@ -1,4 +1,4 @@
-//! Recognizes the provisioners of a cluster, and whether a name has one that runs (PURE).
+//! Recognizes the provisioners of a cluster, each a [`Provisioner`], and whether a name has one that runs (PURE).
 
 use std::collections::HashSet;
 
@@ -205,8 +205,8 @@ pub fn is_in_class_or_volume(facts: &Facts, name: &str) -> bool {
         || facts.volumes.iter().any(|volume| volume.is_provisioned_by(name))
 }
 
-/// The provisioner name that a container serves, by its arguments, else by its environment or its image's default;
-/// `None` if none is known.
+/// The provisioner name that a container serves, by its argument `--name` (of ganesha `-provisioner`), else by its
+/// environment or nfsprov's default; `None` if none is known.
 fn served_name(container: &Container) -> Option<&str> {
     let args = &container.args;
     let values_of = |strip_flag: fn(&str) -> Option<&str>| {

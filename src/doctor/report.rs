@@ -1,4 +1,4 @@
-//! The report: findings in order, causes above symptoms, and the checks that ran and that didn't (PURE).
+//! The [`Report`]: findings in order, causes above symptoms, and the checks that ran and that didn't (PURE).
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -47,7 +47,7 @@ pub struct About {
 }
 
 impl Report {
-    /// The report on a cluster whose API server gave no answer.
+    /// The report on a cluster whose API server gave no answer: NFS001, and all other codes as skipped.
     pub fn unreachable(url: &str, why: &str) -> Self {
         let finding = Finding::new(
             "NFS001",

@@ -1,4 +1,4 @@
-//! Chooses the NFS exports that this machine probes (PURE).
+//! Chooses the NFS exports that this machine probes, each a [`NamedExport`] (PURE). It probes none itself.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

@@ -97,7 +97,8 @@ fn find_hung_processes(host: &HostSeen, object: &Object) -> Option<Finding> {
     )
 }
 
-/// NFS401, with an automatic fix; `None` on a host whose distribution nfsprov doesn't install packages on.
+/// NFS401, with an automatic fix; `None` if the host has the package or mount.nfs, or a distribution that nfsprov
+/// doesn't install packages on.
 fn find_missing_client(host: &HostSeen, object: &Object) -> Option<Finding> {
     let release = OsRelease::parse(&host.facts.os_release);
     let choice = distro::choose_distro(&release, &host.facts.programs);

@@ -41,7 +41,7 @@ entries! {
         "A PV whose claim was deleted stays Released until an administrator decides about its data. nfsprov release makes it Available again.";
 }
 
-/// Empty if PVs or classes were not read.
+/// Only Pending claims. Empty if PVs or classes were not read.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     if !view.facts.was_read("persistentvolumes") || !view.facts.was_read("storageclasses") {
         return Vec::new();

@@ -73,6 +73,7 @@ impl Description {
 }
 
 impl Failure<'_> {
+    /// The server; `(not known)` if it isn't known.
     fn server_name(&self) -> &str {
         self.export.as_ref().map_or("(not known)", |(server, _)| server)
     }

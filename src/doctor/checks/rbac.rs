@@ -12,7 +12,7 @@ pub fn account_subject(namespace: &str, name: &str) -> Value {
     json!({"kind": "ServiceAccount", "namespace": namespace, "name": name})
 }
 
-/// A Role of a namespace, or a ClusterRole without one, with the binding that gives it to `subject`.
+/// A Role of a namespace, or a ClusterRole without one, with the binding of the same name that gives it to `subject`.
 pub fn role_with_binding(namespace: Option<&str>, name: &str, rules: &[Value], subject: &Value) -> [Value; 2] {
     let kind = if namespace.is_some() { "Role" } else { "ClusterRole" };
     let mut meta = json!({"name": name});

@@ -52,7 +52,8 @@ const NEEDS_OF_OTHERS: [&str; 4] = [
     "events create patch",
 ];
 
-/// The permissions that a provisioner needs, as questions for the API server.
+/// The permissions that a provisioner needs, as questions for the API server: those for its lock only if it elects a
+/// leader, and not that of [`right_to_expand`].
 fn needed_rights(provisioner: &Provisioner<'_>) -> Vec<Right> {
     let container = provisioner.container;
     let election = container.env.get("ENABLE_LEADER_ELECTION").and_then(Option::as_deref);
@@ -94,7 +95,7 @@ fn right_to(provisioner: &Provisioner<'_>, group: &str, resource: &str, in_names
     }
 }
 
-/// What a provisioner needs besides to enlarge claims.
+/// As `right_to`, for what a provisioner needs besides to expand claims.
 pub(super) fn right_to_expand(provisioner: &Provisioner<'_>) -> Right {
     right_to(provisioner, "", "persistentvolumeclaims/status", false, "patch")
 }
@@ -114,7 +115,8 @@ pub(super) fn grant_note(provisioner: &Provisioner<'_>) -> String {
     )
 }
 
-/// All questions about the provisioners of the cluster whose needs are known, each once.
+/// All questions about the provisioners of the cluster whose needs are known, each once; the one about expansion only
+/// for nfsprov with a class that allows it.
 pub fn questions(facts: &Facts) -> Vec<Right> {
     let mut all: Vec<Right> = Vec::new();
     for provisioner in provisioners::find_provisioners(facts)

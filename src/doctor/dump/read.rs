@@ -293,6 +293,7 @@ impl<'de> Visitor<'de> for Items<'_> {
         f.write_str("a list of objects")
     }
 
+    /// Adds each item to the collector as soon as it is read; an error only if the JSON is malformed.
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         while let Some(item) = items.next_element::<Value>()? {
             self.collector.add(&item, self.of_list);

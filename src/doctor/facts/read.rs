@@ -179,6 +179,7 @@ impl From<core::PersistentVolume> for Volume {
 }
 
 impl From<storage::StorageClass> for Class {
+    /// The annotation `is-default-class`, current or beta, marks a default class.
     fn from(class: storage::StorageClass) -> Self {
         let meta = class.metadata;
         let marked = |key| find_annotation(&meta, key).as_deref() == Some("true");
@@ -196,6 +197,7 @@ impl From<storage::StorageClass> for Class {
 }
 
 impl From<core::Node> for Node {
+    /// Only addresses of the type InternalIP are kept. It is ready only if its condition Ready is True.
     fn from(node: core::Node) -> Self {
         let args = ["k3s.io/node-args", "rke2.io/node-args"];
         let status = node.status.unwrap_or_default();

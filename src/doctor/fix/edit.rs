@@ -1,4 +1,4 @@
-//! Computes the edit of an object that makes a change (PURE).
+//! Computes the [`Edit`] of an object that makes a change (PURE). It sends nothing; `apply` does.
 
 use serde_json::{Value, json};
 

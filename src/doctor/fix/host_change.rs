@@ -1,4 +1,4 @@
-//! Changes to hosts over SSH (PURE).
+//! Changes to hosts over SSH, each a [`HostChange`], as commands and scripts (PURE). It runs none of them.
 
 use crate::doctor::names::shell_word;
 use crate::host::{Facts, Target, quote};

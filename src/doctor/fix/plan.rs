@@ -1,4 +1,4 @@
-//! The order of fixes, and the effects to wait for (PURE).
+//! The order of fixes, each a [`Step`], and the effects to wait for (PURE). It makes no change; `apply` does.
 
 use super::Change;
 use crate::doctor::facts::{Claim, Facts};

@@ -10,7 +10,8 @@ use super::{creation_time, deletion_time, or_empty};
 use crate::doctor::facts::{Claim, Container, Pod, Stopped, Workload};
 
 impl Container {
-    /// A container with its relevant fields; `volumes` are those of its pod.
+    /// A container with its relevant fields; `volumes` are those of its pod. A variable whose value comes from
+    /// elsewhere has `None`; a mount has an export only if its volume is NFS without a claim.
     fn from_spec(container: core::Container, volumes: &[core::Volume]) -> Self {
         let export = |name: &str| {
             let volume = volumes.iter().find(|volume| volume.name == name)?;
@@ -46,7 +47,7 @@ fn nfs_volumes(volumes: &[core::Volume]) -> Vec<(String, String)> {
 
 impl Pod {
     /// A pod with its relevant fields; `None` if no check uses it: it has no claim, NFS volume or provisioner, is not
-    /// of the control plane and recycles no PV.
+    /// of the control plane and recycles no PV. Only provisioners and the control plane keep labels and containers.
     pub(super) fn from_relevant(pod: core::Pod) -> Option<Self> {
         let meta = pod.metadata;
         let spec = pod.spec.unwrap_or_default();
@@ -221,6 +222,7 @@ impl From<apps::StatefulSet> for Workload {
 }
 
 impl From<apps::DaemonSet> for Workload {
+    /// `replicas` is the number of nodes that should run it.
     fn from(set: apps::DaemonSet) -> Self {
         let spec = set.spec.unwrap_or_default();
         let status = set.status.unwrap_or_default();
