@@ -164,8 +164,8 @@ pub fn find_denied_right(text: &str) -> Option<String> {
     Some(format!("{} {}", &captures[1], resource.as_str()))
 }
 
-/// The innermost error of a message, without the names of the calls around it; of a failed mount only the first line
-/// that mount printed.
+/// The innermost error of a message, on one line, without the names of the calls around it; of a failed mount only the
+/// first line that mount printed.
 pub fn extract_root_error(text: &str) -> String {
     let text = match text.split_once("ailed to provision volume with StorageClass \"") {
         Some((_, rest)) => rest.split_once("\": ").map_or(text, |(_, why)| why),
@@ -187,7 +187,7 @@ pub fn extract_root_error(text: &str) -> String {
     }
 }
 
-/// The message of a log's line, without the time and the source file before it.
+/// The message of a log's line, without the time and the source file before it; a line without them stays.
 pub fn strip_log_prefix(line: &str) -> &str {
     let names_source = |(prefix, _): &(&str, &str)| prefix.contains(".go:") || prefix.contains("main.rs:");
     line.split_once("] ")

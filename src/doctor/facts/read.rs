@@ -90,7 +90,7 @@ fn storage_size(list: Option<&BTreeMap<String, Quantity>>) -> String {
 }
 
 /// A volumeMode; without one `Filesystem`, the API's default.
-fn mode_or_default(mode: Option<String>) -> String {
+fn volume_mode_or_default(mode: Option<String>) -> String {
     mode.unwrap_or_else(|| "Filesystem".to_owned())
 }
 
@@ -131,7 +131,7 @@ impl From<core::PersistentVolumeClaim> for Claim {
             requirements: Requirements {
                 bytes: quantity::parse_bytes(&size).unwrap_or_default(),
                 modes: or_empty(spec.access_modes),
-                volume_mode: mode_or_default(spec.volume_mode),
+                volume_mode: volume_mode_or_default(spec.volume_mode),
                 selector: spec.selector.filter(|selector| *selector != LabelSelector::default()),
             },
             size,
@@ -165,7 +165,7 @@ impl From<core::PersistentVolume> for Volume {
             capacity: quantity::parse_bytes(&size),
             size,
             modes: or_empty(spec.access_modes),
-            volume_mode: mode_or_default(spec.volume_mode),
+            volume_mode: volume_mode_or_default(spec.volume_mode),
             phase: status.phase.unwrap_or_default(),
             phase_since: status.last_phase_transition_time.map(|time| time.0),
             reclaim: spec.persistent_volume_reclaim_policy.unwrap_or_default(),
