@@ -110,7 +110,8 @@ pub fn append_block(file: &[u8], body: &[u8]) -> Vec<u8> {
 }
 
 /// The file with another body in its block, which [`find_block`] found in this very file. With an empty body the block
-/// is removed, and with it the newline that [`append_block`] added, unless text follows the block.
+/// is removed, and with it the newline that [`append_block`] added, unless text follows the block. Another body ends
+/// with a newline.
 pub fn replace_body(file: &[u8], block: &Block, body: &[u8]) -> Vec<u8> {
     if !body.is_empty() {
         return [&file[..block.body.start], body, &file[block.body.end..]].concat();

@@ -159,8 +159,8 @@ pub fn without_export(original: &[u8], path: &str) -> Result<Vec<u8>, ExportsErr
     }
 }
 
-/// The exports of the directory `path` in nfsprov's block, one for each client, as they are written there; `None` if it
-/// has none. Whether they are in force is not known.
+/// The exports of the directory `path`, without repeated or final slashes, in nfsprov's block: one for each client, as
+/// they are written there; `None` if it has none. Whether they are in force is not known.
 ///
 /// # Errors
 /// [`ExportsError::Damaged`].
@@ -208,7 +208,7 @@ fn to_active_exports(reading: lexer::Reading, path: &str) -> Vec<ActiveExport> {
     entries.collect()
 }
 
-/// Whether a line of the block is about the directory `path`.
+/// Whether a line of the block is about the directory `path`, which is given as [`normalize_path`] returns it.
 fn is_for(line: &[u8], path: &str) -> bool {
     lexer::path_of(line).is_some_and(|own| normalize_path(&own) == path.as_bytes())
 }

@@ -49,7 +49,7 @@ pub fn classify_key_file(text: &str) -> KeyFile {
     }
 }
 
-/// Classifies the lines of a private key in OpenSSH's own format.
+/// Classifies the lines that follow the first one of a private key in OpenSSH's own format.
 fn classify_openssh_key<'a>(lines: impl Iterator<Item = &'a str>) -> KeyFile {
     match read_container(lines) {
         Some((cipher, _)) if cipher == b"none" => KeyFile::Plain,
@@ -59,7 +59,7 @@ fn classify_openssh_key<'a>(lines: impl Iterator<Item = &'a str>) -> KeyFile {
 }
 
 /// The public key, or certificate, in the text of a private key of OpenSSH's own format, encrypted or not, or of a
-/// `.pub` file; `None` for any other text, such as a private key in PEM format.
+/// `.pub` file, of which only the form is checked; `None` for any other text, such as a private key in PEM format.
 pub fn parse_public_key(text: &str) -> Option<PublicKey> {
     let blob = match text.trim_start().strip_prefix("-----BEGIN OPENSSH PRIVATE KEY-----") {
         Some(body) => read_container(body.lines().map(str::trim))?.1,

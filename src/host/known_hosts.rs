@@ -204,8 +204,8 @@ struct Entry<'a> {
     place: FileLine,
 }
 
-/// The entries that record a key of the host that [`name`] calls `recorded_name`; those of authorities and of revoked
-/// keys are left out.
+/// The entries that record a key of the host whose name in the files is `recorded_name`; those of authorities and of
+/// revoked keys are left out.
 fn own_entries<'a>(files: &'a [File], recorded_name: &'a str) -> impl Iterator<Item = Entry<'a>> {
     let own = move |entry: &Entry| entry.mark == Mark::None && entry.is_for(recorded_name);
     files.iter().flat_map(parse_entries).filter(own)

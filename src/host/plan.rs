@@ -203,8 +203,9 @@ impl Step {
     }
 }
 
-/// A script that runs `change`, then `verify`; if either fails, it runs `undo` and exits with [`FAILED_AND_UNDONE`], or with
-/// [`FAILED_NOT_UNDONE`] if that fails, too.
+/// A script that runs `change`, then `verify`; if either fails, it runs `undo` and exits with [`FAILED_AND_UNDONE`], or
+/// with [`FAILED_NOT_UNDONE`] if that fails, too. Both parts run in subshells under `set -e`: `undo` sees no variable
+/// that `change` sets.
 fn with_undo(change: &str, verify: &str, undo: &str) -> String {
     format!(
         "(set -e\n{change}\n{verify}\n)\n[ $? = 0 ] && exit 0\n\

@@ -82,7 +82,8 @@ exit 0
 
 impl Proof {
     /// The script that proves each version, and prints a line of results for it; its status is 0 whatever a proof
-    /// shows. It needs root, and leaves nothing mounted; each command in it may take 60 s.
+    /// shows. It mounts from the first of `servers`, of which there must be one, that has an address on the host. It
+    /// needs root, and leaves nothing mounted; each command in it may take 60 s.
     pub fn shell_script(&self) -> String {
         format!(
             "path={}\nversions={}\n{}{PROVE}",

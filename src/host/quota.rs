@@ -42,7 +42,8 @@ impl QuotaFacts {
         has("project") && has("quota")
     }
 
-    /// Sets the fact of the record `quota-NAME`, given as `NAME`; unknown names are ignored.
+    /// Sets the fact of the record `quota-NAME`, given as `NAME`; unknown names are ignored. A `project` record counts
+    /// only if its directory passes a project on; of several, the last one counts.
     pub(super) fn set_fact(&mut self, name: &str, text: &str) {
         match name {
             "tools" => self.tools = text.split_whitespace().map(str::to_owned).collect(),

@@ -219,6 +219,7 @@ pub struct Host {
 impl Host {
     /// Logs in to `target`, through its jump hosts, and becomes root if `access` says so. May ask the user, and records
     /// a new host key that is accepted. Without sudo, whether the login runs scripts is first known from [`Host::run`].
+    /// Dropping the future ends the login after its current attempt.
     ///
     /// # Errors
     /// [`ConnectError`], within the timeouts of `access` and the time that prompts take.
@@ -245,7 +246,8 @@ impl Host {
     /// no part of the script and writes no output. Dropping the future closes the connection.
     ///
     /// # Errors
-    /// [`RunError`] if the script did not end by itself. A script that failed has a status instead.
+    /// [`RunError`] if the script did not end by itself. A script that failed has a status instead. After `Lost`,
+    /// `Silent` or `TooMuchOutput` the connection is closed, and every later call returns `Lost`.
     pub async fn run(&self, script: &str, patience: Duration) -> Result<Output, RunError> {
         self.run_up_to(MAX_OUTPUT, script, patience).await
     }
@@ -278,7 +280,8 @@ impl Host {
 }
 
 /// The names by which NFS clients may know a host, the best first: the one that ssh's configuration connects to, then
-/// the one given, if it is another. Without a readable configuration, only the latter. Connects to nothing.
+/// the one given, if it is another. Without a readable configuration, only the latter. Connects to nothing, but runs
+/// ssh, and blocks until that ends.
 pub fn server_names(target: &Target, access: &Access) -> Vec<String> {
     let last = route::find_hops(target, access).ok().and_then(|mut hops| hops.pop());
     let mut names: Vec<String> = last.into_iter().map(|hop| hop.host).collect();

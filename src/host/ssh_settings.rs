@@ -183,10 +183,12 @@ impl Settings {
     }
 
     /// Reads what `ssh -G` printed about `target`. Files that equal the client's `defaults` count as not configured,
-    /// unknown keywords are ignored, and `StrictHostKeyChecking no` is read as `accept-new`.
+    /// unknown keywords are ignored, and `StrictHostKeyChecking no` is read as `accept-new`. A ProxyJump that names
+    /// only the target itself counts as none.
     ///
     /// # Errors
-    /// [`SettingsError`] when a value has to be used and can't be, such as BindAddress.
+    /// [`SettingsError`] when a value has to be used and can't be: BindAddress, BindInterface, a bad ProxyJump or port,
+    /// an unknown token in ProxyCommand.
     pub fn parse(output: &[u8], target: &Target, defaults: &ClientDefaults) -> Result<Self, SettingsError> {
         let mut settings = Self::unconfigured(target, "");
         let mut jumps: Option<String> = None;
@@ -289,7 +291,7 @@ impl Settings {
 }
 
 impl IdentityAgent {
-    /// Parses a value of IdentityAgent: `none`, the name of a variable, or the path of a socket.
+    /// Parses a value of IdentityAgent: `none`, `SSH_AUTH_SOCK`, another variable's name after `$`, or a socket's path.
     fn parse(value: &OsStr) -> Self {
         match value.to_str() {
             Some("none") => Self::None,
@@ -322,7 +324,8 @@ pub fn expand_tokens<'a>(text: &str, value: &dyn Fn(char) -> Option<&'a str>) ->
     Ok(expanded)
 }
 
-/// The lines `keyword value`, keywords in lower case. A value may hold any bytes but a newline.
+/// The lines `keyword value`, others left out. ssh prints keywords in lower case. A value may hold any bytes but a
+/// newline.
 fn settings_lines(output: &[u8]) -> impl Iterator<Item = (&str, &OsStr)> {
     output.split(|byte| *byte == b'\n').filter_map(|line| {
         let at = line.iter().position(|byte| *byte == b' ')?;
@@ -333,7 +336,7 @@ fn settings_lines(output: &[u8]) -> impl Iterator<Item = (&str, &OsStr)> {
     })
 }
 
-/// Files on one line; ssh prints them without quotation, so none has a blank in its name.
+/// Files on one line; ssh prints them without quotation, so none has a blank in its name. `none` is no file.
 fn parse_paths(value: &OsStr) -> Vec<PathBuf> {
     let words = value.as_bytes().split(|byte| *byte == b' ');
     let paths = words.filter(|word| !word.is_empty() && *word != b"none");

@@ -48,7 +48,8 @@ pub struct Reading {
     pub unclosed: Option<usize>,
 }
 
-/// Reads a file's entries up to the first line that exportfs refuses; the result says where and why reading stopped.
+/// Reads a file's entries up to the first line that exportfs refuses, of which the clients before the fault count; the
+/// result says where and why reading stopped.
 pub fn read_exports(bytes: &[u8]) -> Reading {
     let mut lexer = Lexer {
         bytes,
@@ -104,7 +105,7 @@ impl Lexer<'_> {
         }
     }
 
-    /// Adds an entry for each client in the rest of a line; a line without any exports to the whole world.
+    /// Adds an entry for each client in the rest of a line; a line without clients is an entry for the whole world.
     fn read_clients(&mut self, path: &[u8], entries: &mut Vec<Entry>) -> Result<(), Stopped> {
         let mut defaults: Option<String> = None;
         let mut first = true;

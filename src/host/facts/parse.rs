@@ -44,7 +44,8 @@ impl Facts {
         Ok(facts)
     }
 
-    /// Sets the fact of the record `name`; unknown names and values that can't be read set nothing.
+    /// Sets the fact of the record `name`; unknown names set nothing. A record that adds to the facts of firewalld or
+    /// SELinux counts only after the record that begins them.
     fn set_fact(&mut self, name: &str, text: &str) {
         let words = || text.split_whitespace();
         let set = || words().map(str::to_owned).collect::<BTreeSet<String>>();
@@ -143,7 +144,7 @@ impl Facts {
     }
 }
 
-/// The first record of an output: its name, its value, and the rest of the output; `None` if it is cut off.
+/// The first record of an output: its name, its value, and the rest of the output; `None` if it is cut off or no record.
 fn split_record(output: &[u8]) -> Option<(&str, &[u8], &[u8])> {
     let end = output.iter().position(|byte| *byte == b'\n')?;
     let head = std::str::from_utf8(&output[..end]).ok()?;
@@ -187,7 +188,7 @@ const MOUNTD: &str = "100005";
 const STATD: &str = "100024";
 const LOCKD: &str = "100021";
 
-/// The TCP port in a line of `rpcinfo -p`; `None` if the line is about another program or another protocol.
+/// The TCP port in a line of `rpcinfo -p`; `None` if the line is about another program number or another protocol.
 fn tcp_port(line: &str, program: &str) -> Option<u16> {
     let words: Vec<&str> = line.split_whitespace().collect();
     match words[..] {
@@ -196,7 +197,8 @@ fn tcp_port(line: &str, program: &str) -> Option<u16> {
     }
 }
 
-/// What the path is; a text of another form counts as no directory.
+/// What the path is, from `directory MODE UID GID USER GROUP`, `link PATH` or `none`; a text of another form is
+/// [`Directory::Other`], and a mode that is not octal is 0.
 fn parse_directory(text: &str) -> Directory {
     let words: Vec<&str> = text.split_whitespace().collect();
     match words[..] {

@@ -268,7 +268,8 @@ fn plan_firewalld(firewalld: &Firewalld, allowed: &Allowed) -> Step {
     with_open_service_warnings(step, firewalld, allowed)
 }
 
-/// The rich rules that each zone should have, by its name. A zone that accepts everything needs none.
+/// The rich rules that each zone should have, by its name, with nfsprov's priority where the zone's rules have one. A
+/// zone that accepts everything needs none.
 fn rich_rules<'a>(firewalld: &'a Firewalld, allowed: &Allowed) -> BTreeMap<&'a str, BTreeSet<String>> {
     let mut rules: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for source in allowed.clients.iter().filter_map(Source::of) {
@@ -305,8 +306,8 @@ fn is_marked(rich_rule: &str) -> bool {
     rich_rule.contains(&format!(" priority=\"{RICH_RULE_PRIORITY}\""))
 }
 
-/// A script that changes the rules, verifies and on failure undoes that. It calls firewall-cmd once for each zone and
-/// for its runtime and permanent rules, since each call takes a part of a second.
+/// A script that changes the rules, verifies and on failure undoes that. A key is a zone, and whether its permanent
+/// rules change. The script calls firewall-cmd once for each key, since each call takes a part of a second.
 fn firewalld_script(changes: &BTreeMap<(&str, bool), RuleChanges>) -> String {
     let [mut change, mut verify, mut undo, mut verify_undo] = [const { String::new() }; 4];
     for ((zone, is_permanent), RuleChanges { add, remove }) in changes {

@@ -82,8 +82,9 @@ fn check_served_versions_script(versions: Versions) -> String {
 }
 
 /// The change of `/etc/nfs.conf`, in words and as a file: the ports of mountd, statd and lockd if a firewall must know
-/// them, and the version that is not to be served. Others' settings come first: their ports are kept, a contradicting
-/// version is an error. `None` if nothing changes; no file if a package that is not installed yet may bring it.
+/// them, and the version that is not to be served. Others' settings come first: their ports are kept. `None` if nothing
+/// changes; no file if a package that is not installed yet may bring it. The error is the step's refusal: a version
+/// that contradicts, nfsprov's block damaged, or a server that does not read the file.
 fn plan_configuration(
     facts: &Facts,
     server: &DesiredServer,

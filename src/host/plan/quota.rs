@@ -26,7 +26,7 @@ fn tools_for(file_system: &str) -> &'static [&'static str] {
 }
 
 /// The packages of the programs that limits need and the host lacks, each with its program; a package with two programs
-/// comes twice. None if limits are not wanted, so that their facts were not gathered.
+/// comes twice. Empty if the facts about limits were not gathered, as when limits are not wanted.
 pub(super) fn missing_packages(facts: &Facts, distro: &'static Distro) -> Vec<(&'static str, &'static str)> {
     let Some(quota) = &facts.quota else {
         return Vec::new();

@@ -68,7 +68,7 @@ pub(super) fn connect(
 }
 
 /// Logs in to the last of `hops`, through those before it. Connects again while further host keys or login methods are
-/// left to try. May ask the user, and records new host keys that are accepted.
+/// left to try. May ask the user, and records new host keys that are accepted. `cancelled` is asked after each attempt.
 pub(super) fn log_in(hops: &[Hop], access: &Access, cancelled: &dyn Fn() -> bool) -> Result<SshSession, ConnectError> {
     let Some((hop, jump_hosts)) = hops.split_last() else {
         return Err(ConnectError::unreachable("the host", "no host was named"));
@@ -110,8 +110,8 @@ pub(super) fn log_in(hops: &[Hop], access: &Access, cancelled: &dyn Fn() -> bool
     }
 }
 
-/// Opens a socket to a host: by TCP, by its ProxyCommand, or through jump hosts. The ProxyCommand ends with the
-/// `Proxy`.
+/// Opens a socket to a host: by TCP, by its ProxyCommand, or through `jump_hosts`, to which it logs in unless this run
+/// has a session. The ProxyCommand, whose failure shows only on the socket, ends with the `Proxy`.
 fn open_socket(hop: &Hop, jump_hosts: &[Hop], access: &Access) -> Result<(OwnedFd, Option<Proxy>), ConnectError> {
     match (jump_hosts, &hop.proxy_command) {
         ([], None) => Ok((connect_tcp(hop, access.connect_timeout)?, None)),
@@ -209,6 +209,7 @@ fn is_disagreement(error: &ssh2::Error) -> bool {
 
 /// Finds the shell that runs scripts: the login's, or root's by sudo if `access` asks for that and the login is not
 /// root. Asks for sudo's password, up to [`PASSWORDS`] times, if it is needed and not given; a given one is tried once.
+/// With [`Sudo::No`] it runs nothing on the host.
 fn find_shell(
     live: &SshSession,
     hop: &Hop,

@@ -91,8 +91,8 @@ struct Login<'a> {
     passed: Vec<usize>,
 }
 
-/// Tries to log in on a new session, with the keys and methods that earlier connections have not tried. `Retry` asks
-/// for another connection; an error says that nothing is left, and what was tried.
+/// Tries to log in on a new session, whose host key was checked, with what earlier connections have not tried. May ask
+/// the user. `Retry` asks for another connection; an error says that nothing is left, and what was tried.
 pub(super) fn continue_login(
     session: &Session,
     hop: &Hop,
@@ -256,7 +256,7 @@ impl Login<'_> {
         (next != methods).then_some(next)
     }
 
-    /// Tries a password, from the cache or the prompt, and forgets it if it was wrong. `None` if none can be asked for.
+    /// Tries a password, from the cache or the prompt; forgets it unless it logs in. `None` if none can be asked for.
     fn try_password(&self) -> Option<AttemptResult> {
         let (hop, ask) = (self.hop, &self.access.ask);
         let question = format!("Password of {} on {}", hop.user, hop.address());
@@ -269,7 +269,7 @@ impl Login<'_> {
         Some(end)
     }
 
-    /// Answers the server's questions, and forgets the answers if they were wrong. `None` if a question can't be asked.
+    /// Answers the server's questions; forgets the answers unless they log in. `None` if a question can't be asked.
     fn try_keyboard_interactive(&self) -> Option<AttemptResult> {
         let (hop, ask) = (self.hop, &self.access.ask);
         let mut answers = Answers {
@@ -379,8 +379,8 @@ fn classify_result(session: &Session, end: Result<(), ssh2::Error>, unusable: &s
     }
 }
 
-/// Tries a key file, first with its certificate if there is one; asks for its passphrase if it has one. A default file
-/// that doesn't exist, one that is not `named`, is unusable without a note.
+/// Tries a key file, first with its certificate if there is one; asks for its passphrase, if it has one, three times at
+/// most, and forgets a wrong one. A file that can't be read and is not `named` is unusable without a note.
 fn offer_file(session: &Session, hop: &Hop, access: &Access, path: &Path, named: bool) -> AttemptResult {
     let name = path.display();
     let text = match fs::read_to_string(path) {
@@ -426,7 +426,7 @@ fn offer_file(session: &Session, hop: &Hop, access: &Access, path: &Path, named:
     }
 }
 
-/// Whether the answer to a server's question may be cached for the next login: a password, but no one-time code.
+/// Whether the answer to a server's question may be cached: it ends in `password` and does not name a one-time code.
 fn is_cacheable_password(question: &str) -> bool {
     let question = question.trim().trim_end_matches(':').to_lowercase();
     let once = ["one-time", "one time", "otp", "token", "code"]

@@ -66,6 +66,8 @@ pub(in crate::host) enum ExecError {
 }
 
 impl ExecError {
+    /// The error for the caller: `Cancelled` becomes `Lost`, and `WrongPassword` becomes `NoShell`. `patience` is the
+    /// timeout that the script had.
     pub(in crate::host) fn into_run_error(self, host: &str, patience: Duration) -> RunError {
         let host = host.to_owned();
         match self {
@@ -87,6 +89,7 @@ impl ExecError {
 }
 
 impl From<ssh2::Error> for ExecError {
+    /// A timeout of libssh2 is `Silent`, every other error `Lost`.
     fn from(error: ssh2::Error) -> Self {
         match error.code() {
             TIMEOUT => Self::Silent,
@@ -118,8 +121,9 @@ struct Exec<'a> {
 }
 
 impl SshSession {
-    /// Runs `script` to its end; `cancelled` is asked all the while. One that writes more than `max_output` bytes to
-    /// its standard output is given up, and the connection closed.
+    /// Runs `script` to its end; `cancelled` is asked all the while, and `patience` is as in
+    /// [`Self::exchange_until_end`]. A script that is given up, as when it writes more than `max_output` bytes to its
+    /// standard output, closes the connection; a wrong password does not.
     pub(in crate::host) fn run(
         &self,
         script: &str,
@@ -322,8 +326,8 @@ impl Exec<'_> {
     }
 
     /// The script's output and status, after all has been read. The status in the script's frame counts: libssh2
-    /// reports 0 and no signal if it received neither. Without a frame the script did not end by itself, which is an
-    /// error.
+    /// reports 0 and no signal if it received neither. Without a frame the script did not end by itself: that is
+    /// `Killed` with a signal, `Lost` with the exit status 0, else `NoShell`.
     fn into_output(mut self) -> Result<Output, ExecError> {
         let closed = self.channel.close().and_then(|()| self.channel.wait_close());
         if let Some(framed) = self.frame.find_output(&self.stdout) {
@@ -350,7 +354,7 @@ impl Exec<'_> {
     }
 }
 
-/// Reads what has arrived; returns whether that was anything.
+/// Appends what has arrived, up to about 256 KiB; returns whether that was anything. The end of the stream is false.
 fn drain_into(from: &mut impl Read, into: &mut Vec<u8>) -> Result<bool, ExecError> {
     let mut buffer = [0; 32 << 10];
     let before = into.len();
@@ -366,7 +370,8 @@ fn drain_into(from: &mut impl Read, into: &mut Vec<u8>) -> Result<bool, ExecErro
     Ok(into.len() > before)
 }
 
-/// Waits for one of these events, at most for `limit`; returns those that each descriptor has, which may be none.
+/// Waits for one of these events, at most for `limit`; returns those that each descriptor has, which may be none. A
+/// signal ends the wait early, without an error.
 pub(super) fn poll_fds(wanted: &[(BorrowedFd, PollFlags)], limit: Duration) -> Result<Vec<PollFlags>, ExecError> {
     let mut polled: Vec<PollFd> = wanted
         .iter()
@@ -384,7 +389,7 @@ pub(super) fn would_block(error: &ssh2::Error) -> bool {
     error.code() == ErrorCode::Session(-37)
 }
 
+/// For libssh2's timeouts: at least 1, since 0 would be no timeout.
 pub(super) fn to_milliseconds(time: Duration) -> u32 {
-    // Zero would mean without end.
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX).max(1)
 }

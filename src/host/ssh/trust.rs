@@ -66,8 +66,8 @@ impl<'a> Trust<'a> {
         Ok(Self { access, hop, files })
     }
 
-    /// The algorithms to ask for, so that a host with keys of several types shows one that is recorded. `None` if no
-    /// usable key is recorded.
+    /// The algorithms to ask for, with commas between, so that a host with keys of several types shows one that is
+    /// recorded. `None` if no usable key is recorded.
     pub(super) fn recorded_algorithms(&self) -> Option<String> {
         let (name, port) = &self.hop.recorded_as;
         let recorded = recorded_kinds(&self.files, name, *port);
@@ -85,8 +85,8 @@ impl<'a> Trust<'a> {
 
     /// Accepts the key that the host showed, or fails with the reason. A changed or revoked key, or one of another
     /// fingerprint than `--host-fingerprint` names, is refused without a question. A new key that `--host-fingerprint`
-    /// names is accepted whatever the policy; about others it asks if the policy says so. Records a key that was
-    /// accepted; a failure of that is only logged.
+    /// names is accepted whatever the policy; about others it asks if the policy says so. `AcceptNew` refuses it if an
+    /// authority is recorded for the host. Records a key that was accepted; a failure of that is only logged.
     pub(super) fn check_key(&self, key: &PublicKey) -> Result<(), ConnectError> {
         let name = self.hop.name();
         let no = |why: String| {

@@ -55,6 +55,7 @@ impl JumpSession {
 
     /// Requests a tunnel to a host, at most one at a time: libssh2 opens one channel after the other. The receiver gets
     /// the socket that leads to the host, or the jump host's refusal; it is disconnected if the session is lost.
+    /// Nothing is sent when `timeout` has passed: the caller stops waiting by itself.
     pub(super) fn request_tunnel(&self, host: &str, port: u16, timeout: Duration) -> Receiver<Result<OwnedFd, String>> {
         let (reply, replied) = sync_channel(1);
         let request = Request {
@@ -195,7 +196,8 @@ fn has_hung_up(socket: &UnixStream) -> bool {
     events.is_ok_and(|events| events[0].contains(PollFlags::HUP))
 }
 
-/// Opens tunnels and carries their bytes until no tunnel is left and none can be requested.
+/// Opens tunnels and carries their bytes until no tunnel is left and none can be requested. An error of the session
+/// ends all tunnels; `woken` is the other end of [`JumpSession`]'s `wake`, and does not block.
 fn carry_tunnels(live: &SshSession, requested: &Receiver<Request>, mut woken: &UnixStream) -> Result<(), ExecError> {
     let mut tunnels: Vec<Tunnel> = Vec::new();
     let mut opening: Option<Request> = None;
