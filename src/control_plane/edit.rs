@@ -119,8 +119,7 @@ fn gate_text(wanted: Gate) -> Option<&'static str> {
     (wanted == Gate::Set).then_some(GATE)
 }
 
-/// Whether the gate in `text` is in the requested state, and the rest as in `before`. False if the text can't be
-/// parsed.
+/// Whether `text` has the gate in the requested state, and all else as `before`. False if it can't be parsed.
 fn only_gate_differs(format: Format, before: &Parsed, text: &str, wanted: Gate) -> bool {
     parse_file(format, text).is_ok_and(|after| after.rest == before.rest && after.gate.as_deref() == gate_text(wanted))
 }
@@ -207,18 +206,19 @@ fn parse_file(format: Format, text: &str) -> Result<Parsed, GateError> {
     Ok(Parsed { rest, gate, lists })
 }
 
-/// The words of a container's command line.
+/// The words of a container's `command`, then of its `args`; none if it has neither.
 pub(super) fn command_words(container: &Value) -> impl Iterator<Item = &str> {
     let lists = [&container["command"], &container["args"]].into_iter();
     lists.filter_map(Value::as_array).flatten().filter_map(Value::as_str)
 }
 
+/// Whether a word of the container's command line is `kube-apiserver`, with or without a path before it.
 pub(super) fn runs_api_server(container: &Value) -> bool {
     command_words(container).any(|word| word.rsplit('/').next() == Some("kube-apiserver"))
 }
 
 /// Removes the gate from the list of arguments at `key`, or the single one there, and the key if none is left. A value
-/// of any other kind is left as it is.
+/// of any other kind is left as it is. `take_gate` is that of [`remove_gate`].
 fn remove_gate_from_list(object: &mut Value, key: &str, take_gate: &mut impl FnMut(&str) -> String) {
     let words: Vec<String> = match &object[key] {
         Value::String(word) => vec![word.clone()],
@@ -327,6 +327,7 @@ fn split_words(line: &str, words: &mut Vec<String>) -> Result<(), GateError> {
     Ok(())
 }
 
+/// `text` with `new` in the place of these bytes.
 fn replace_range(text: &str, place: Range<usize>, new: &str) -> String {
     format!("{}{new}{}", &text[..place.start], &text[place.end..])
 }
@@ -434,8 +435,7 @@ fn candidates_with_gate(format: Format, text: &str, parsed: &Parsed) -> Vec<Stri
     found
 }
 
-/// The texts that simple edits to remove the gate give, the most likely first; most are wrong and rejected by the
-/// caller.
+/// As [`candidates_with_gate`], by simple edits that remove the gate.
 fn candidates_without_gate(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     // Among other gates.

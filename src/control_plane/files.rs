@@ -80,8 +80,9 @@ pub(crate) fn read_script() -> String {
     )
 }
 
-/// Parses what [`read_script`] printed. A kubeadm manifest comes before RKE2, and that before K3s; the result has the
-/// files of the one that is installed, those that don't exist and are no drop-ins included.
+/// Parses what [`read_script`] printed. If several are installed, kubeadm (its manifest) counts, else RKE2. The result
+/// has the files of that one only, drop-ins in the order of their names, and also files that don't exist, but for
+/// drop-ins.
 ///
 /// # Errors
 /// Why no API server is found on the host, or which file's text is incomplete or not UTF-8.
@@ -190,7 +191,7 @@ impl Server {
 
     /// The file in which the gate takes effect: the unit, if it has arguments for the API server; else the last
     /// configuration file that counts, if possible one with gates; else the first file that is no unit, which need not
-    /// exist. The error says which file can't be parsed.
+    /// exist: always `Some` for a server of [`parse_answer`]. The error says which file can't be parsed.
     fn effective_file(&self) -> Result<Option<&File>, String> {
         let of = |format: Format| self.files.iter().filter(move |file| file.format == format);
         // The last unit with a command line starts the server; its arguments replace those of configuration files.
@@ -245,8 +246,8 @@ impl Server {
     }
 }
 
-/// The value of a server's setting in a file: of an argument `--NAME=VALUE` or `--NAME VALUE`, or of a key. Settings of
-/// other programs and comments don't count. `None` also if the file can't be parsed.
+/// The value of a server's setting in a file: of the last argument `--NAME=VALUE` or `--NAME VALUE`, or of a key.
+/// Settings of other programs and comments don't count. `None` also if the file can't be parsed.
 fn find_setting(file: &File, name: &str) -> Option<String> {
     let text = file.text.as_deref()?;
     let words = match file.format {

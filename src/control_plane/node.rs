@@ -42,9 +42,9 @@ impl Node {
         self.host.name()
     }
 
-    /// Makes the edits, which [`Server::plan_edits`] planned for this node and `wanted`, restarts the API server and
-    /// waits up to `limit` for it; the host undoes all if it does not become ready. Asks nothing. Refused, without a
-    /// change, if a file was changed since [`Self::connect`] read it.
+    /// Makes the edits, which [`Server::plan_edits`] planned for this node and `wanted`, restarts the API server, also
+    /// without edits, and waits up to `limit` for it, longer if it does not answer; the host undoes all if it does not
+    /// become ready. Asks nothing. Refused, without a change, if a file was changed since [`Self::connect`] read it.
     ///
     /// # Errors
     /// In which state the host is left, and why.

@@ -18,8 +18,9 @@ pub(crate) const NOT_READY_AFTER_UNDO: u8 = 4;
 pub(crate) const UNDO_FAILED: u8 = 5;
 
 /// Functions of every script. `put PATH TEXT` replaces a file atomically, by way of a file beside it whose name begins
-/// with a dot, which the kubelet, K3s and systemd pass over; it keeps its owner, mode and symbolic link. `code` prints the HTTP status of `/readyz`. `process` prints whether the running API
-/// server has the gate: `Set`, `Unset`, or `none` if none runs.
+/// with a dot, which the kubelet, K3s and systemd pass over; it keeps its owner, mode and symbolic link. `code` prints
+/// the HTTP status of `/readyz`. `process` prints whether the running API server has the gate: `Set`, `Unset`, or
+/// `none` if none runs.
 const FUNCTIONS: &str = r#"put() {
   to=$1
   if [ -L "$1" ]; then to=$(readlink -f "$1") || return 1; fi
@@ -50,9 +51,11 @@ process() {
 }
 "#;
 
-/// The script that applies `edits` and exits with 0, or one of the statuses above; it tries for `seconds` whether the
-/// API server is ready, and once more after an undo. An API server that answers 401 or 403 is up and refuses anonymous
-/// requests; one that crashes again and again does not answer three times in a row.
+/// The script that applies `edits` and exits with 0, or one of the statuses above; it restarts the API server also
+/// without edits. It asks about `seconds` times, each for 5 s at most, whether the API server is ready, and as often
+/// after an undo. Only under kubeadm it checks that the running one has the gate as `wanted`. An API server that answers
+/// 401 or 403 is up and refuses anonymous requests; one that crashes again and again does not answer three times in a
+/// row.
 pub(crate) fn step_script(server: &Server, edits: &[FileEdit], wanted: Gate, seconds: u64) -> String {
     let (address, port) = server.api_endpoint();
     let (restart, is_new) = match server.installed {

@@ -80,9 +80,9 @@ pub async fn gather(host: &Host, subject: &Subject) -> Result<Facts, GatherError
 
 /// Applies the plan that `plan` makes of a host's facts, step by step, until one fails or `stopped` returns true; a
 /// step that has begun runs to its end. After new packages or a server's start the facts are gathered again, and `plan`
-/// plans the steps that follow; if they can't be gathered, these are not done. A plan with a refused step, whose outcome
-/// is `Failed`, changes nothing; a new plan with one changes nothing more. The caller has asked the user. Returns an
-/// outcome for every step; `tell` gets each event as it happens.
+/// plans the steps that follow; if they can't be gathered, these are not done. A plan with a refused step changes
+/// nothing, a new plan with one nothing more; the outcome of that step is `Failed`. The caller has asked the user.
+/// Returns an outcome for every step; `tell` gets each event as it happens.
 pub async fn apply(
     host: &Host,
     subject: &Subject,

@@ -272,7 +272,7 @@ pub struct OsRelease {
 
 impl OsRelease {
     /// Reads os-release(5): assignments as a shell would read them, the last of a name counts. An `ID` that is missing
-    /// or empty is `linux`; no text is an error.
+    /// or empty is `linux`; other lines are ignored, so that any text can be read.
     pub fn parse(text: &str) -> Self {
         let value = |name: &str| {
             let mut values = text.lines().filter_map(|line| {

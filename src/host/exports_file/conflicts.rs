@@ -40,8 +40,9 @@ impl fmt::Display for Conflict {
     }
 }
 
-/// Finds lines that conflict with `wanted` in the files that exportfs reads, given with their names: others' lines for
-/// its directory, lines that exportfs reads otherwise than they look, and lines after which it reads no more. The first
+/// Finds lines that conflict with `wanted` in the files that exportfs reads, given with their names: others' lines that
+/// export its directory to hosts of its clients (only the same client forbids), lines that exportfs reads otherwise
+/// than they look, another root of NFSv4 (`fsid=0`), and lines after which exportfs reads no more. The first
 /// file is the one that has nfsprov's block, or will have it; only there can lines hide the block. Lines of a damaged
 /// block count as others'.
 pub fn find_conflicts(files: &[(String, Vec<u8>)], wanted: &DesiredExport) -> Vec<Conflict> {
@@ -92,7 +93,9 @@ impl File<'_> {
         }
     }
 
-    /// Adds others' entries for the same directory, and those that exportfs reads otherwise than they look.
+    /// Adds others' entries for the same directory whose clients are or overlap those of `wanted`, entries with
+    /// `fsid=0` for a directory that does not hold it, and entries that exportfs reads otherwise than they look. Only
+    /// an entry for the same directory and client forbids.
     fn add_overlaps(&self, wanted: &DesiredExport, found: &mut Vec<Conflict>) {
         let mut add = |entry: &Entry, severity, why: String| {
             let conflict = self.conflict(entry.line, severity, why);
@@ -188,7 +191,8 @@ impl File<'_> {
         found.push(self.conflict(line, ConflictSeverity::Forbids, why));
     }
 
-    /// Adds the line after which exportfs ignores the rest of the file, unless it is reported as a stop already.
+    /// Adds the line after which exportfs ignores the rest of the file, as a warning, unless it is reported as one that
+    /// forbids already.
     fn add_early_end(&self, found: &mut Vec<Conflict>) {
         let said = |found: &[Conflict], line| {
             let mut stops = found

@@ -70,8 +70,9 @@ fn unescape_path(path: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// How the clients of nfsprov's own lines change, a clause each; none if nothing changes. `own_before` are the lines'
-/// exports of the directory before ([`super::own_exports`]).
+/// How the clients of nfsprov's own lines and their options, compared as text, change: a clause each; none if nothing
+/// changes. A client that comes a second time is dropped. `own_before` are the lines' exports of the directory before
+/// ([`super::own_exports`]).
 pub fn describe_drift(own_before: &[ActiveExport], wanted: &DesiredExport) -> Vec<String> {
     let clients = wanted.distinct_clients();
     let known: Vec<(&ActiveExport, Client)> = own_before
@@ -98,7 +99,7 @@ pub fn describe_drift(own_before: &[ActiveExport], wanted: &DesiredExport) -> Ve
     drift
 }
 
-/// Two clients' exports with different options; `None` if all have the same.
+/// The first client's export and the first one with other options, compared as text; `None` if all have the same.
 pub fn find_different_options(exports: &[ActiveExport]) -> Option<(&ActiveExport, &ActiveExport)> {
     let (first, rest) = exports.split_first()?;
     let other = rest.iter().find(|export| export.options != first.options)?;

@@ -275,7 +275,7 @@ impl Meaning {
 }
 
 /// Reads an option with a value: the setting's name, and the option as exportfs lists it. `None` for `squash_uids` and
-/// `squash_gids`, which Linux ignores.
+/// `squash_gids`, which Linux ignores. The error says what is wrong with the value, or that there is no such option.
 fn parse_valued_option(option: &str) -> Result<Option<(&'static str, String)>, String> {
     let (name, value) = match option.split_once('=') {
         Some((name, value)) => (name, Some(value)),

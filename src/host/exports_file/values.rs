@@ -116,6 +116,7 @@ fn ascii_lookalike(c: char) -> Option<char> {
     }
 }
 
+/// [`check_client`], with the reason alone.
 fn check_client_text(text: &str) -> Result<(), String> {
     if text.is_empty() {
         return Err("it is empty, which exportfs takes for the whole world; for that write *".to_owned());
@@ -303,6 +304,7 @@ fn stars_as_network(text: &str) -> Option<Network> {
     Network::new(IpAddr::V4(Ipv4Addr::from(bytes)), bits)
 }
 
+/// [`check_options`], with the reason alone.
 fn check_option_list(text: &str) -> Result<(), String> {
     if text.is_empty() {
         return Err("it is empty; write rw or ro at least".to_owned());
@@ -359,6 +361,7 @@ fn point_at(text: &str, byte: usize, why: &str) -> String {
     )
 }
 
+/// [`check_path`], with the reason alone.
 fn check_path_text(text: &str) -> Result<(), String> {
     match text {
         "" => return Err("it is empty".to_owned()),
@@ -400,6 +403,7 @@ fn check_path_text(text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// [`check_file`], with the reason alone.
 fn check_file_text(text: &str) -> Result<(), String> {
     if text == FILE {
         return Ok(());
