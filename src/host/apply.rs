@@ -156,7 +156,8 @@ fn remaining_steps(rest: VecDeque<Step>, plan: Plan, outcomes: &[Outcome]) -> Ve
     steps
 }
 
-/// Runs a script that changes the host, under the host's lock and to its end even if the connection is lost.
+/// Runs a script that changes the host, under the host's lock and to its end even if the connection is lost. The script
+/// has to write something at least every 120 s.
 ///
 /// # Errors
 /// The reason why the script failed, or got no lock; whether its change was undone, if the script tells by its status.

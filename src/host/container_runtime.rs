@@ -1,4 +1,5 @@
-//! Decides which container runtime of a node takes an image, and writes the scripts that load it (PURE).
+//! Decides which container runtime of a node takes an image, and writes the scripts that load it (PURE). The main type
+//! is [`ContainerRuntime`].
 
 use std::collections::BTreeSet;
 

@@ -41,7 +41,7 @@ pub struct DesiredExport {
 }
 
 impl DesiredExport {
-    /// The clients without duplicates: two spellings of one network count once.
+    /// The clients without duplicates: of two spellings of one network the first stays.
     fn distinct_clients(&self) -> Vec<&str> {
         let mut clients: Vec<(&str, Client)> = Vec::new();
         for text in &self.clients {

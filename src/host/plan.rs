@@ -171,6 +171,7 @@ impl Step {
         Self::new(name, State::Ok(why.into()))
     }
 
+    /// A step that this host does not need: it changes nothing, and the other steps are applied.
     fn skipped(name: &'static str, why: impl Into<String>) -> Self {
         Self::new(name, State::Skipped(why.into()))
     }
@@ -220,8 +221,8 @@ const LOCK: &str = "/run/nfsprov.lock";
 const LOCK_WITHIN: u64 = 60;
 
 /// A script that runs while no other nfsprov changes the host, and to its end even when the connection that it came by
-/// is cut. It waits up to 60 s for another run, then exits with [`FAILED_AND_UNDONE`]. What it starts does not inherit the
-/// lock.
+/// is cut. It waits up to 60 s for another run, then exits with [`FAILED_AND_UNDONE`]; a host without flock(1) runs it
+/// at once. What it starts does not inherit the lock.
 pub(super) fn exclusive_script(script: &str) -> String {
     exclusive_by(LOCK, LOCK_WITHIN, script)
 }
@@ -254,7 +255,8 @@ fn printf_command(content: &[u8]) -> String {
 /// Shell functions: `put_file` writes `content` to the file `path`, `restore_file` writes its earlier content back.
 /// `put_file` fails, and changes nothing, if the file has changed since the facts were gathered: `checksum` is
 /// cksum(1)'s, or empty for a file that did not exist. Mode, owner and label are kept; a new file can be read by all,
-/// and its directory is created if it is missing. The file is replaced at once, so readers never see half of it.
+/// and its directory is created if it is missing. The file is replaced at once, so readers never see half of it. Both
+/// functions have to run in the same shell, no subshell, and the script must set no trap on EXIT of its own.
 fn replace_file(path: &str, checksum: &str, content: &[u8]) -> String {
     format!(
         "file={} checksum={}\ncontent() {{\n{}\n}}\n{REPLACE_FILE}",

@@ -1,4 +1,4 @@
-//! The facts of a host's file system that limits of directories depend on (PURE).
+//! The facts of a host's file system that limits of directories depend on, [`QuotaFacts`] (PURE).
 
 use std::collections::BTreeSet;
 

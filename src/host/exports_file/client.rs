@@ -130,7 +130,7 @@ impl Client {
     }
 
     /// Whether one host may be among both. Names and addresses are not looked up, so a name and a network don't
-    /// overlap.
+    /// overlap; nor do two different patterns, or a netgroup and another client than the world.
     pub fn overlaps(&self, other: &Self) -> bool {
         self.contains(other) || other.contains(self)
     }

@@ -25,7 +25,8 @@ impl ActiveExport {
     }
 }
 
-/// Parses the output of `exportfs -s`. A line of another form is kept as a path without client and options.
+/// Parses the output of `exportfs -s`; the client `<world>` becomes `*`. A line of another form is kept as a path
+/// without client and options.
 pub fn parse_listing(text: &str) -> Vec<ActiveExport> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     lines

@@ -1,4 +1,4 @@
-//! The plan that makes a host a client, which can mount NFS.
+//! The plan that makes a host a client, which can mount NFS (PURE).
 
 use super::{Plan, plan_kernel, plan_packages, plan_selinux, plan_system};
 use crate::host::facts::Facts;

@@ -1,4 +1,4 @@
-//! The server that an administrator wants (PURE).
+//! The server that an administrator wants (PURE). The main type is [`DesiredServer`].
 
 use crate::host::exports_file::DesiredExport;
 use crate::host::facts::Facts;

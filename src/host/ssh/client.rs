@@ -1,4 +1,5 @@
-//! Asks this machine's own ssh client, with `ssh -G`, how it reads its configuration.
+//! Asks this machine's own ssh client, with `ssh -G`, how it reads its configuration. It reads no configuration file
+//! itself, and connects to no host.
 
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
@@ -32,8 +33,8 @@ pub(super) struct Configured {
     pub(super) revoked_host_keys: Option<PathBuf>,
 }
 
-/// Asks ssh for a host's settings, with paths expanded. Without an OpenSSH client on this machine, returns defaults.
-/// The error is what ssh says, or which setting can't be used; it does not name the host.
+/// Asks ssh for a host's settings, with paths expanded; blocks until it has answered. Without an OpenSSH client on this
+/// machine, returns defaults. The error is what ssh says, or which setting can't be used; it may not name the host.
 pub(super) fn ask_ssh(target: &Target, access: &Access) -> Result<Configured, String> {
     let Some(defaults) = read_defaults(access.connect_timeout)? else {
         let settings = Settings::unconfigured(target, &access.user);

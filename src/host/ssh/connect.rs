@@ -1,5 +1,5 @@
-//! From a target to a session that is logged in, through as many hosts as are on the way. All of it blocks, and runs in
-//! the connection's own thread.
+//! From a target to a session that is logged in, through as many hosts as are on the way. The main type is
+//! [`Connection`]. All of it blocks, and runs in the connection's own thread.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};

@@ -119,6 +119,7 @@ impl JumpRouteState {
     }
 }
 
+/// Locks it, also if another thread panicked while it held the lock.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

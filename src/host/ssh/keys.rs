@@ -1,4 +1,5 @@
-//! The keys that a login may try: an agent's, those that are named, and those that ssh looks for by itself.
+//! The keys that a login may try: an agent's, those that are named, and those that ssh looks for by itself. The main
+//! type is [`Key`]. Key files are read here, and not offered to a server.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! A ProxyCommand: a program whose input and output are the connection.
+//! A ProxyCommand: a program whose input and output are the connection. The main type is [`Proxy`].
 
 use std::io::Read;
 use std::os::fd::OwnedFd;

@@ -1,4 +1,5 @@
-//! The hosts on the way to a target, each with its settings.
+//! The hosts on the way to a target, each with its settings. The main type is [`Hop`]. ssh reads the configuration;
+//! nothing here connects to a host.
 
 use std::path::PathBuf;
 

@@ -78,7 +78,7 @@ impl<'a> Trust<'a> {
         (!algorithms.is_empty()).then(|| algorithms.join(","))
     }
 
-    /// The algorithms of all key types.
+    /// The algorithms of all key types, the best first, with commas between.
     pub(super) fn all_algorithms() -> String {
         KINDS.map(|(_, algorithms)| algorithms).join(",")
     }
@@ -180,7 +180,8 @@ impl<'a> Trust<'a> {
         }
     }
 
-    /// Keeps a key for later connections of this run, and appends it to known_hosts; a failure to write is logged.
+    /// Keeps a key for later connections of this run, and appends it to the first known_hosts file of the user, if one
+    /// is configured; a failure to write is logged.
     fn record_key(&self, name: &str, line: &str, key: &PublicKey) {
         self.access.ask.accept_key(line);
         let Some(file) = self.hop.known_hosts.first() else {
@@ -221,8 +222,8 @@ fn is_revoked(file: &Path, key: &PublicKey, timeout: Duration) -> Result<bool, S
     }
 }
 
-/// Adds a line, given with its newline, at the end of a known_hosts file, under a lock, unless it is there by now.
-/// Nothing else in the file is changed; a missing file is created with its directory.
+/// Adds a line, given with its newline, at the end of a known_hosts file, unless it is there by now. Waits for the
+/// file's lock. Nothing else in the file is changed; a missing file is created with its directory.
 fn append_line(file: &Path, line: &str) -> std::io::Result<()> {
     let directory = file.parent().unwrap_or(Path::new("/"));
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;

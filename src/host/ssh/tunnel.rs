@@ -191,6 +191,7 @@ impl Tunnel {
     }
 }
 
+/// Whether the socket's other end is closed, without waiting; false if that can't be read.
 fn has_hung_up(socket: &UnixStream) -> bool {
     let events = poll_fds(&[(socket.as_fd(), PollFlags::empty())], Duration::ZERO);
     events.is_ok_and(|events| events[0].contains(PollFlags::HUP))
