@@ -68,8 +68,8 @@ pub enum StepEvent<'a> {
     Finished(&'a Outcome),
 }
 
-/// Reads a host's facts about `subject` by one script, which changes nothing. What the script can't read on the host is
-/// missing in the facts, and no error.
+/// Reads a host's facts about `subject` by one script, which changes nothing. What the script can't read on the host,
+/// and what `subject` does not ask for, is missing in the facts, and no error.
 ///
 /// # Errors
 /// [`GatherError`] when the connection is lost, the script prints nothing for 120 s, or its output is incomplete.

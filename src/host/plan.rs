@@ -255,8 +255,10 @@ fn printf_command(content: &[u8]) -> String {
 /// Shell functions: `put_file` writes `content` to the file `path`, `restore_file` writes its earlier content back.
 /// `put_file` fails, and changes nothing, if the file has changed since the facts were gathered: `checksum` is
 /// cksum(1)'s, or empty for a file that did not exist. Mode, owner and label are kept; a new file can be read by all,
-/// and its directory is created if it is missing. The file is replaced at once, so readers never see half of it. Both
-/// functions have to run in the same shell, no subshell, and the script must set no trap on EXIT of its own.
+/// and its directory is created if it is missing. The file is replaced at once, so readers never see half of it.
+///
+/// `path` is absolute and no symbolic link. Both functions have to run in the same shell, no subshell of it: else
+/// `restore_file` restores nothing and succeeds. The script must set no trap on EXIT of its own.
 fn replace_file(path: &str, checksum: &str, content: &[u8]) -> String {
     format!(
         "file={} checksum={}\ncontent() {{\n{}\n}}\n{REPLACE_FILE}",

@@ -29,7 +29,8 @@ impl FromStr for Target {
     type Err = TargetError;
 
     /// Takes `[USER@]HOST[:PORT]`, with or without `ssh://` before it; IPv6 addresses with a port are in brackets. A
-    /// password, a leading dash and characters of shells are errors; whether the host exists is not looked up.
+    /// password, a leading dash, white space, quotation marks, backslashes and the characters `$/?#` are errors; other
+    /// characters of shells, such as `;`, pass. Whether the host exists is not looked up.
     fn from_str(text: &str) -> Result<Self, TargetError> {
         let wrong = |why| TargetError {
             text: text.to_owned(),

@@ -154,7 +154,7 @@ impl Meaning {
     }
 
     /// Reads a list that starts from the settings `common` and `by_flavour`, and notes the first contradiction in it.
-    /// An unknown option is an error if `strictly` is set, and ignored otherwise.
+    /// An unknown option or a wrong value is an error if `strictly` is set, and ignored otherwise.
     fn read(options: &str, common: Settings, mut by_flavour: Settings, strictly: bool) -> Result<Self, Wrong> {
         let mut meaning = Self {
             common,

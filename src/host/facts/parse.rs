@@ -144,7 +144,8 @@ impl Facts {
     }
 }
 
-/// The first record of an output: its name, its value, and the rest of the output; `None` if it is cut off or no record.
+/// The first record of an output: its name, its value, and the rest of the output; `None` if it is cut off, or no
+/// record.
 fn split_record(output: &[u8]) -> Option<(&str, &[u8], &[u8])> {
     let end = output.iter().position(|byte| *byte == b'\n')?;
     let head = std::str::from_utf8(&output[..end]).ok()?;

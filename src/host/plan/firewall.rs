@@ -87,7 +87,7 @@ fn join_ranges(ports: &BTreeSet<u16>, joint: char) -> Vec<String> {
 }
 
 /// The clients of all exports of nfsprov's once `path` is exported to `clients`, without duplicates: a firewall can't
-/// tell one export from another.
+/// tell one export from another. A damaged block of nfsprov's counts as empty.
 pub(super) fn clients_of_all_exports(facts: &Facts, path: &str, clients: &[String]) -> Vec<Client> {
     let own = facts.exports.as_deref().unwrap_or_default();
     let others = facts.other_exports.iter().map(|(_, text)| text.as_slice());

@@ -24,7 +24,8 @@ pub(in crate::host) struct Proxy {
 }
 
 /// Starts a ProxyCommand, whose tokens are expanded, as ssh does, by the user's shell; the socket is its standard input
-/// and output. That it fails shows only in the use of the socket: see [`Proxy::last_stderr`].
+/// and output. That it fails shows only in the use of the socket: see [`Proxy::last_stderr`]. An error says that the
+/// shell could not be started.
 pub(super) fn start_proxy_command(command: &str) -> Result<(OwnedFd, Proxy), String> {
     let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
     let shell = shell.unwrap_or_else(|| "/bin/sh".into());
