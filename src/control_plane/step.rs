@@ -99,8 +99,8 @@ pub(crate) fn step_script(server: &Server, edits: &[FileEdit], wanted: Gate, sec
     )
 }
 
-/// The call of a function of [`FUNCTIONS`] that replaces a file by this text, by a rename, or removes the file if there is
-/// no text.
+/// The call of a function of [`FUNCTIONS`] that replaces a file by this text, by a rename, or removes the file if there
+/// is no text.
 fn write_command(path: &str, text: Option<&str>) -> String {
     match text {
         Some(text) => format!("put {} {}", quote(path), quote(text)),

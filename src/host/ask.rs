@@ -1,7 +1,7 @@
 //! Prompts, and a cache of their answers.
 //!
-//! Commands implement [`Ask`]; [`PromptCache`] asks each question with a secret or a yes for an answer once, however many
-//! hosts want it; texts and one-time secrets each time. Answers are kept in memory only.
+//! Commands implement [`Ask`]; [`PromptCache`] asks each question with a secret or a yes for an answer once, however
+//! many hosts want it; texts and one-time secrets each time. Answers are kept in memory only.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;

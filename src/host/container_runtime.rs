@@ -10,7 +10,7 @@ use super::plan::ONLY_ROOT;
 use super::script::{arguments, quote};
 use crate::image::architecture_of;
 
-/// How many bytes of an archive a line of a script carries; a multiple of three, so that no line but the last is padded.
+/// How many bytes of an archive a line of a script carries; a multiple of three, so that only the last line is padded.
 const BYTES_PER_LINE: usize = 3072;
 
 /// What is in no search path of sudo's on some distributions, but has k3s, and ctr where it was installed by hand.
@@ -97,8 +97,8 @@ pub fn find_runtime_script() -> String {
     )
 }
 
-/// The runtime that the node's kubelet uses, by the output of [`find_runtime_script`]. `architecture` is the image's, if
-/// it is known.
+/// The runtime that the node's kubelet uses, by the output of [`find_runtime_script`]: of several, that of K3s and RKE2
+/// comes first, then CRI-O, Docker and containerd. `architecture` is the image's, if it is known.
 ///
 /// # Errors
 /// A sentence, if the login is not root's, the image is for another architecture, or no runtime is found that nfsprov

@@ -69,7 +69,8 @@ pub fn parse_public_key(text: &str) -> Option<PublicKey> {
 }
 
 /// The cipher's name and the public key in OpenSSH's own format (PROTOCOL.key): after a magic text come the names of
-/// cipher and key derivation, the latter's options, the number of keys, and the public key.
+/// cipher and key derivation, the latter's options, the number of keys, and the public key. `None` for another format;
+/// the line `-----BEGIN` is not among `lines`.
 fn read_container<'a>(lines: impl Iterator<Item = &'a str>) -> Option<(Vec<u8>, Vec<u8>)> {
     let encoded: String = lines.take_while(|line| !line.starts_with("-----")).collect();
     let bytes = STANDARD.decode(encoded).ok()?;
@@ -81,7 +82,8 @@ fn read_container<'a>(lines: impl Iterator<Item = &'a str>) -> Option<(Vec<u8>, 
     Some((cipher, take_field(&mut rest)?.to_vec()))
 }
 
-/// Removes a length of four bytes and as many bytes from the front of `rest`, and returns these.
+/// Removes a length of four bytes and as many bytes from the front of `rest`, and returns these. `None`, with `rest`
+/// unchanged, if it is too short.
 fn take_field<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let (length, after) = rest.split_at_checked(4)?;
     let length = usize::try_from(u32::from_be_bytes(length.try_into().ok()?)).ok()?;

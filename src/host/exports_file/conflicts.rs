@@ -144,7 +144,7 @@ impl File<'_> {
     }
 
     /// Adds the line that would make exportfs misread nfsprov's line in this file, or read others' differently than
-    /// before. Adds nothing if `wanted` can't be written at all: [`with_export`] says why.
+    /// before, as one that forbids. Adds nothing if `wanted` can't be written at all: [`with_export`] says why.
     fn add_line_that_hides_block(&self, wanted: &DesiredExport, found: &mut Vec<Conflict>) {
         let Ok(candidate) = with_export(self.bytes, wanted) else {
             return;

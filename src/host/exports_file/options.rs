@@ -232,7 +232,7 @@ impl Meaning {
         self.contradiction.as_ref()
     }
 
-    /// Whether it makes the directory the root of what NFSv4 clients see.
+    /// Whether it makes the directory the root of what NFSv4 clients see, by `fsid=0` or `fsid=root`.
     pub fn is_root(&self) -> bool {
         self.common.get("fsid").is_some_and(|fsid| fsid == "fsid=0")
     }

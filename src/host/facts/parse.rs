@@ -157,7 +157,8 @@ fn split_record(output: &[u8]) -> Option<(&str, &[u8], &[u8])> {
     Some((name, value, after))
 }
 
-/// A service by its properties as `systemctl show` prints them, `NAME=value`; what is not among them is false.
+/// A service by its properties as `systemctl show` prints them, `NAME=value`; what is not among them is false. It runs
+/// only if it is `active`, not while it starts or reloads.
 fn parse_unit<'a>(properties: impl Iterator<Item = &'a str>) -> Unit {
     let mut unit = Unit::default();
     for (property, value) in properties.filter_map(|property| property.split_once('=')) {

@@ -216,8 +216,8 @@ fn fstab_change(quota: &QuotaFacts) -> Option<FileChange> {
     })
 }
 
-/// The step's script: writes fstab, runs `switch`, then proves the limit by writing; on failure undoes both. `switch` and
-/// `undo` are each empty or end with a line break; `undo` also runs if `switch` never began.
+/// The step's script: writes fstab, runs `switch`, then proves the limit by writing; on failure undoes both. `switch`
+/// and `undo` are each empty or end with a line break; `undo` also runs if `switch` never began.
 fn switch_script(
     facts: &Facts,
     server: &DesiredServer,

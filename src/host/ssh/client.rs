@@ -105,7 +105,8 @@ fn expand_path(
 struct OtherConfiguration(PathBuf);
 
 impl OtherConfiguration {
-    /// Writes the file, which only this user can read, to the directory for temporary files; dropping it removes it.
+    /// Writes the file for the home directory `home` to the directory for temporary files, readable only by this user;
+    /// dropping it removes it.
     fn new(home: &Path) -> Result<Self, String> {
         let path = std::env::temp_dir().join(format!("nfsprov-{}.ssh_config", super::random_word()?));
         let own = home.join(".ssh/config");
@@ -128,7 +129,7 @@ impl Drop for OtherConfiguration {
     }
 }
 
-/// The defaults of this machine's ssh client; `None`, with a warning in the log, without a client of OpenSSH. Read once.
+/// The defaults of this machine's ssh client; `None`, with a warning in the log, without an OpenSSH client. Read once.
 /// One that gives no answer within `timeout` is an error: without its configuration, other host keys would be accepted.
 fn read_defaults(timeout: Duration) -> Result<Option<&'static ClientDefaults>, String> {
     static DEFAULTS: OnceLock<Option<ClientDefaults>> = OnceLock::new();

@@ -336,7 +336,7 @@ impl Agent {
         Some(Self(agent))
     }
 
-    /// The keys that [`Agent::connect`] read.
+    /// The keys that [`Agent::connect`] read; none if they can't be listed.
     fn list_keys(&self) -> Vec<ssh2::PublicKey> {
         self.0.identities().unwrap_or_default()
     }

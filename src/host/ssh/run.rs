@@ -174,8 +174,8 @@ impl SshSession {
         exec.into_output()
     }
 
-    /// Sends the script and receives its output until the host closes the channel. Fails if the host neither takes input
-    /// nor writes output for `patience`, or `cancelled` returns true.
+    /// Sends the script and receives its output until the host closes the channel. Fails if the host neither takes
+    /// input nor writes output for `patience`, or `cancelled` returns true.
     fn exchange_until_end(
         &self,
         exec: &mut Exec,
@@ -208,10 +208,10 @@ impl SshSession {
         }
     }
 
-    /// Sends a keepalive if [`KEEPALIVE`] has passed since the last, unless part of a packet is still to be sent: libssh2
-    /// sends nothing else before that.
+    /// Sends a keepalive if [`KEEPALIVE`] has passed since the last, unless part of a packet is still to be sent:
+    /// libssh2 sends nothing else before that.
     ///
-    /// libssh2 knows the interval during this call only. Otherwise each of its blocking calls, whatever its own timeout,
+    /// libssh2 knows the interval during this call only. Otherwise each of its blocking calls, whatever its timeout,
     /// would fail as timed out at the moment when the next keepalive is due.
     pub(in crate::host) fn send_keepalive_if_due(&self) -> Result<(), ssh2::Error> {
         if self.is_sending() {
