@@ -20,7 +20,7 @@ const GATHER: &str = include_str!("facts/gather.sh");
 pub struct Subject {
     /// The exports file, on a server.
     pub exports_file: Option<String>,
-    /// The directory to be exported.
+    /// The directory to be exported: an absolute path.
     pub directory: Option<String>,
     /// Names and addresses of the server, on a client: whether it finds it by them.
     pub servers: Vec<String>,
@@ -173,7 +173,8 @@ pub struct FactsError {
     after: String,
 }
 
-/// The shell script that prints a host's facts about `subject`, for [`Facts::parse`]; it changes nothing.
+/// The shell script that prints a host's facts about `subject`, for [`Facts::parse`]; it changes nothing. It never ends
+/// if the directory of `subject` is a relative path.
 pub fn gather_script(subject: &Subject) -> String {
     let word = |text: &Option<String>| quote(text.as_deref().unwrap_or_default());
     format!(

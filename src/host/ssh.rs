@@ -242,8 +242,8 @@ impl Host {
     }
 
     /// Runs `script` in the host's shell, or in root's if the login uses sudo, after the scripts that this connection
-    /// was given before. It may write 1 MiB to its standard output. `patience` is the longest time in which the host may
-    /// neither take a part of the script nor write output. Dropping the future closes the connection.
+    /// was given before. It may write 1 MiB to its standard output. The host has to take a part of the script or write
+    /// output at least every `patience`. Dropping the future closes the connection.
     ///
     /// # Errors
     /// [`RunError`] if the script did not end by itself. A script that failed has a status instead. After `Lost`,
