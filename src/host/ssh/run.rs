@@ -121,9 +121,9 @@ struct Exec<'a> {
 }
 
 impl SshSession {
-    /// Runs `script` to its end; `cancelled` is asked all the while, and `patience` is as in
-    /// [`Self::exchange_until_end`]. A script that is given up, as when it writes more than `max_output` bytes to its
-    /// standard output, closes the connection; a wrong password does not.
+    /// Runs `script` to its end; `cancelled` is asked all the while. The connection is closed if that returns true, the
+    /// host neither takes input nor writes output for `patience`, or the script writes more than `max_output` bytes to
+    /// its standard output; not after a wrong password.
     pub(in crate::host) fn run(
         &self,
         script: &str,
