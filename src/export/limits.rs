@@ -64,7 +64,7 @@ impl Export {
         }
     }
 
-    /// As [`Export::find_shell`]; `path` is for the error.
+    /// The shell whose scripts limit directories; without one, `NotEnforced` for `path`.
     fn shell_for(&self, path: Option<&VolumePath>) -> Result<Shell<'_>, ExportError> {
         self.find_shell().map_err(|why| ExportError::NotEnforced {
             path: name_or_root(path),
@@ -105,7 +105,7 @@ impl Export {
         Ok(files)
     }
 
-    /// What [`Export::limit_existing`] would limit. Changes nothing.
+    /// What a directory holds that [`Export::limit_existing`] would limit. Changes nothing.
     ///
     /// # Errors
     /// As [`Export::limit_existing`], for what can be known before.
@@ -159,8 +159,8 @@ impl Export {
         Ok(QuotaReport::parse(&said))
     }
 
-    /// Removes the limits of those of these projects that no file and no directory has now. Returns the ids of these
-    /// projects. Waits until no limits are being set.
+    /// Removes the limits of those of these projects that no file and no directory has now. Returns the ids of those
+    /// whose limits it removed. Waits until no limits are being set.
     ///
     /// # Errors
     /// As [`Export::report_quotas`]; some limits may be removed then.
@@ -200,7 +200,8 @@ impl Shell<'_> {
         }
     }
 
-    /// Limits directories that are all in one parent directory. The results have the order of the requests.
+    /// Limits directories that are all in one parent directory. The results have the order of the requests; a script
+    /// that fails is the error of all.
     async fn limit_all(self, requests: Vec<LimitRequest>) -> Vec<Result<(), ExportError>> {
         match self.plan_all(&requests).await {
             Ok(plans) => {
@@ -237,8 +238,8 @@ impl Shell<'_> {
     }
 
     /// Sets the limits that are planned, of directories that are all in one parent directory. Each fails unless the
-    /// server then proves that it enforces it. The results have the order of the plans; a limit that isn't planned has
-    /// its error.
+    /// server then proves that it enforces it; a script that fails fails all of them. The results have the order of the
+    /// plans; a limit that isn't planned has its error.
     async fn apply_all(self, plans: Vec<(VolumePath, Result<LimitPlan, ExportError>)>) -> Vec<Result<(), ExportError>> {
         let planned = plans
             .iter()

@@ -56,7 +56,8 @@ pub struct Usage {
 
 impl Export {
     /// Adds up the sizes of a whole directory tree, of the export if no directory is given; `None` if it doesn't exist.
-    /// A directory in it that is removed meanwhile counts as empty; the top one's own size is not added.
+    /// A directory in it that is removed meanwhile counts as empty; the top one's own size is not added. `.nfsprov` and
+    /// the server's own entries count, links are not followed, and a file counts once for each of its names.
     ///
     /// # Errors
     /// As [`Export::list_directory`], also when one directory in the tree can't be listed.

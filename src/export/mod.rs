@@ -258,8 +258,8 @@ impl Export {
 
     /// Creates a directory with exactly these attributes, whatever the umask, and missing parents with 0755.
     ///
-    /// An existing directory gets the attributes, too, because an interrupted attempt may have created it without them.
-    /// So the caller must know that the directory is the claim's. May be repeated.
+    /// An existing directory gets the attributes, too, because an interrupted attempt may have created it without them;
+    /// existing parents keep theirs. So the caller must know that the directory is the claim's. May be repeated.
     ///
     /// # Errors
     /// When a part of the path is no directory, or the server doesn't answer or refuses, as one that squashes root
@@ -286,11 +286,11 @@ impl Export {
     }
 
     /// Renames a directory to `to`, which must not exist, but whose parent must; without it, [`ExportError::Failed`].
-    /// `AlreadyGone` if the directory doesn't exist.
+    /// `AlreadyGone` if the directory doesn't exist; over SSH also if an attempt whose answer was lost has renamed it.
     ///
     /// # Errors
     /// [`ExportError::Exists`] when both exist, [`ExportError::CannotRename`]; otherwise as
-    /// [`Export::create_directory`].
+    /// [`Export::create_directory`]. [`ExportError::Unreachable`] leaves open whether it was renamed.
     pub async fn rename_directory(&self, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
         forward!(self.rename_directory(from, to))
     }
@@ -314,7 +314,8 @@ impl Export {
 
     /// Removes everything in a directory, or in the export's root if none is named, and keeps the directory itself.
     ///
-    /// It can't be interrupted. Symbolic links in it are removed, not followed. May be repeated.
+    /// In the root, that includes `.nfsprov`. It can't be interrupted. Symbolic links in it are removed, not followed.
+    /// May be repeated.
     ///
     /// # Errors
     /// As [`Export::remove_directory`]; when the directory doesn't exist.
@@ -322,7 +323,8 @@ impl Export {
         forward!(self.empty_directory(directory))
     }
 
-    /// Creates a symbolic link in an existing directory; false if the name is taken, also by the same link.
+    /// Creates a symbolic link; an error if its directory doesn't exist. False if the name is taken, also by the same
+    /// link: this call itself may have created it, if an answer was lost.
     async fn create_link(&self, path: &VolumePath, target: &str) -> Result<bool, ExportError> {
         forward!(self.create_link(path, target))
     }

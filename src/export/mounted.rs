@@ -62,6 +62,7 @@ impl Mounted {
         self.run_blocking(|root| open_root(root).map(|_| ())).await
     }
 
+    /// The bytes that are free for users without privileges.
     pub(super) async fn free_bytes(&self) -> Result<u64, ExportError> {
         self.run_blocking(|root| {
             let found = rustix::fs::fstatvfs(open_root(root)?);
@@ -72,6 +73,7 @@ impl Mounted {
         .await
     }
 
+    /// Creates missing parents with 0755, too. An existing directory gets the attributes, existing parents don't.
     pub(super) async fn create_directory(&self, path: &VolumePath, wanted: Attributes) -> Result<(), ExportError> {
         let path = path.clone();
         self.run_blocking(move |root| create_directory_at(root, &path, wanted))
@@ -205,8 +207,8 @@ impl Mounted {
             .await
     }
 
-    /// The same for many calls; the timeout restarts with each step of `progress`. A timeout tells the thread to give
-    /// up.
+    /// As [`Mounted::run_blocking`], for many calls: the timeout restarts with each step of `progress`, and tells
+    /// `work` by `progress` to give up.
     async fn run_blocking_with_progress<T: Send + 'static>(
         &self,
         progress: &RemovalProgress,
@@ -369,7 +371,8 @@ fn open_parents(root: &Path, parents: &[String], path: &VolumePath) -> Result<Op
     Ok(Some(directory))
 }
 
-/// Opens the directory `name` in `parent`, component number `depth` of `path`; `None` if it doesn't exist.
+/// Opens the directory `name` in `parent`, component number `depth` of `path`, counted from 0; `None` if it doesn't
+/// exist. A link or a file is `NotADirectory`.
 fn open_child(parent: &OwnedFd, name: &str, path: &VolumePath, depth: usize) -> Result<Option<OwnedFd>, ExportError> {
     match rustix::fs::openat(parent, name, DIRECTORY, Mode::empty()) {
         Ok(directory) => Ok(Some(directory)),

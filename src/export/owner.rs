@@ -125,7 +125,7 @@ fn is_object_name(word: &str) -> bool {
 
 impl Export {
     /// Makes a claim the owner of `path` by writing its marker; doesn't create the directory. May be repeated: the
-    /// directory may exist if the claim has its marker already.
+    /// directory may exist if the claim has its marker already. After a conflict, the claim has no marker there.
     ///
     /// # Errors
     /// [`ExportError::Conflict`] when the directory, one above it or one below it is another claim's,
@@ -278,8 +278,9 @@ impl Export {
         Ok(None)
     }
 
-    /// Removes a directory and its marker, if it is empty and belongs to the claim `uid`. False if something is in it;
-    /// true without effect if it isn't the claim's. The caller must know that no PV uses it.
+    /// Removes a directory and its marker, if it is empty and belongs to the claim `uid`, by its marker or, without
+    /// one, by its name. False if something is in it; true also if it is missing, or, without effect, if it isn't the
+    /// claim's. The caller must know that no PV uses it.
     ///
     /// # Errors
     /// As [`Export::create_directory`].
@@ -299,7 +300,8 @@ impl Export {
         Ok(true)
     }
 
-    /// Removes the empty marker folders of `path` and of the directories above it, which an interrupted attempt may have left.
+    /// Removes the empty marker folders of `path` and of the directories above it, up to the first that isn't empty: an
+    /// interrupted attempt may have left them.
     ///
     /// # Errors
     /// As [`Export::create_directory`].

@@ -137,8 +137,8 @@ pub enum UsedPart {
     Directory(VolumePath),
 }
 
-/// The part of the export `root` that a volume with the absolute path `mounted` uses; `None` if the volume is outside of
-/// the export. Both are read as servers read them: `//`, a slash at the end, `.` and `..` make no difference. A path
+/// The part of the export `root` that a volume with the absolute path `mounted` uses; `None` if the volume is outside
+/// of the export. Both are read as servers read them: `//`, a slash at the end, `.` and `..` make no difference. A path
 /// that no request can name counts as the deepest directory above it that has a name for requests.
 pub fn used_part(root: &str, mounted: &str) -> Option<UsedPart> {
     let (root, mounted) = (plain_names(root), plain_names(mounted));

@@ -135,7 +135,7 @@ pub(super) fn check_same_directory(inode: Inode, nfs_inode: Option<u64>) -> Resu
     }
 }
 
-/// Decides how a directory is limited.
+/// Decides how a directory is limited. The caller must have checked that `facts.inode` is a directory.
 ///
 /// # Errors
 /// Why its size can't be enforced, in one sentence; also if a fact that is needed is unknown.
@@ -237,8 +237,8 @@ fn check_xfs_options(facts: &Facts) -> Result<(), String> {
     }
 }
 
-/// Fails unless the server exports the directory, one above or one below, and each such export squashes root, which
-/// ext4 doesn't limit.
+/// Fails unless the server exports the root of `facts`, a directory above it or one below, and each such export
+/// squashes root, which ext4 doesn't limit.
 fn check_squash(facts: &Facts) -> Result<(), String> {
     let reaches =
         |export: &&Exported| is_at_or_below(&facts.root, &export.path) || is_at_or_below(&export.path, &facts.root);

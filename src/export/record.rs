@@ -144,7 +144,7 @@ impl Export {
     }
 
     /// Writes the record of each PV, a pair of its name and the text, over an older one; creates their folder if it is
-    /// missing. May be repeated.
+    /// missing. May be repeated. Texts are not checked: one over [`MAX_RECORD`] can't be read again.
     ///
     /// Returns the error of each PV whose record was perhaps not written; empty if all are written.
     pub async fn write_records(&self, records: &[(String, String)]) -> Vec<(String, ExportError)> {

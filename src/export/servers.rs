@@ -1,4 +1,6 @@
 //! Which names of NFS servers mean the same server, as far as their addresses tell.
+//!
+//! [`ServerNames`] keeps apart what is certain from what a name that can't be resolved leaves open.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -27,8 +29,8 @@ impl ServerNames {
         }
     }
 
-    /// Compares `others` with the names that the server is known by. Names of other servers are dropped. Resolves
-    /// nothing if all are known.
+    /// Compares `others` with the names that the server is known by. Names of other servers are dropped; one that can't
+    /// be compared, since it or the server isn't resolved in 5 s, may be the server's. Resolves none if all are known.
     pub async fn compare(mut self, others: impl IntoIterator<Item = String>) -> Self {
         let others: BTreeSet<String> = others.into_iter().filter(|name| !self.known.contains(name)).collect();
         if others.is_empty() {
@@ -48,12 +50,12 @@ impl ServerNames {
         self
     }
 
-    /// Whether the name is certainly the server's.
+    /// Whether the name is certainly the server's; false for one that was never compared.
     pub fn is_known(&self, name: &str) -> bool {
         self.known.contains(name)
     }
 
-    /// Whether the name is the server's, or nothing rules it out.
+    /// Whether the name is the server's, or could not be compared with it; false for one that was never compared.
     pub fn may_be(&self, name: &str) -> bool {
         self.known.contains(name) || self.unresolved.contains(name)
     }

@@ -23,8 +23,7 @@ const CONNECTIONS: usize = 4;
 /// How many of them removals may use, so that large directories don't delay claims.
 const REMOVAL_CONNECTIONS: usize = CONNECTIONS - 1;
 
-/// The timeout of a script without output. It starts a shell and programs, often through sudo, so it is longer than
-/// that of an NFS call.
+/// The timeout of a script without output; longer than an NFS call's, since it starts programs, often through sudo.
 const SCRIPT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often a removal checks whether it may continue.
@@ -78,7 +77,6 @@ impl Permits {
     }
 }
 
-/// The shells that run the scripts.
 #[derive(Debug)]
 enum Shells {
     Remote(Box<Remote>),
@@ -138,6 +136,7 @@ impl Ssh {
         self.require_success("open", self.root_path(), output).map(|_| ())
     }
 
+    /// The bytes that are free for users without privileges; `Failed` if stat prints no numbers.
     pub(super) async fn free_bytes(&self) -> Result<u64, ExportError> {
         let action = "ask for the free space of";
         let output = self.run_script(&script::free_space(self.root_path())).await?;
@@ -153,6 +152,7 @@ impl Ssh {
         }
     }
 
+    /// Creates missing parents with 0755, too. An existing directory gets the attributes, existing parents don't.
     pub(super) async fn create_directory(&self, path: &VolumePath, wanted: Attributes) -> Result<(), ExportError> {
         let output = self
             .run_script(&script::create_directory(self.root_path(), path, wanted))
@@ -309,7 +309,7 @@ impl Ssh {
         }
     }
 
-    /// The output if the status is 0; else the error that standard error explains.
+    /// The output if the status is 0; else `Failed`, whose cause is the end of standard error's last line.
     fn require_success(&self, action: &'static str, object: &str, output: Output) -> Result<Output, ExportError> {
         if output.status == 0 {
             return Ok(output);
@@ -322,8 +322,8 @@ impl Ssh {
         Err(operation_error(action, object, reason))
     }
 
-    /// Waits until one of the [`CONNECTIONS`] is free, then runs a script; one that fails is `Ok`. It may run twice if
-    /// the connection is lost.
+    /// Waits until one of the [`CONNECTIONS`] is free, then runs a script; one that fails is `Ok`, one without output
+    /// for [`SCRIPT_TIMEOUT`] is `Unreachable`. It may run twice if the connection is lost.
     pub(super) async fn run_script(&self, script: &str) -> Result<Output, ExportError> {
         let _permit = self.permits.acquire_for_script().await;
         self.run_permitted(script).await
@@ -347,10 +347,9 @@ impl Ssh {
 }
 
 impl Remote {
-    /// Runs a script on one of the connections, once more on a new one if the old one turns out to be lost. A script
-    /// that exits with any status is `Ok`.
-    ///
-    /// Everything done here may be repeated: making what exists and removing what is gone are successes.
+    /// Runs a script, which must be repeatable, on one of the connections, once more on a new one if that is lost. Any
+    /// exit status is `Ok`. A second loss, or no output for [`SCRIPT_TIMEOUT`], is `Unreachable` and drops all idle
+    /// connections; any other failure is `Refused`.
     async fn run_script(&self, script: &str, location: &Location) -> Result<Output, ExportError> {
         let unreachable = |error: RunError| ExportError::Unreachable {
             location: location.clone(),
@@ -382,7 +381,7 @@ impl Remote {
     }
 
     /// An idle connection, or a new one, which the caller puts back into `idle`. Callers that waited during a failed
-    /// attempt share its error.
+    /// attempt share its error: `Unreachable` if the host can't be reached, else `Refused`.
     async fn take_connection(&self, location: &Location) -> Result<Host, ExportError> {
         if let Some(host) = self.idle_connections().pop() {
             return Ok(host);
@@ -416,7 +415,7 @@ impl Remote {
     }
 }
 
-/// The error for what a script printed about an obstacle on the first or second path.
+/// The `NotADirectory` for what a script that ended with `OBSTACLE` printed: on which of its two paths, and where.
 fn obstacle_error(first: &VolumePath, second: &VolumePath, output: &Output) -> ExportError {
     let said = lossy_text(&output.stdout);
     let words: Vec<_> = said.split_whitespace().collect();
@@ -456,6 +455,7 @@ fn parse_listing(said: &str) -> Vec<Entry> {
     said.split("\n/").filter_map(entry).collect()
 }
 
+/// Of an output that `check_output` accepted; only `MISSING` is `AlreadyGone`.
 fn removal_outcome(output: &Output) -> Removed {
     match output.status {
         script::MISSING => Removed::AlreadyGone,
@@ -463,6 +463,7 @@ fn removal_outcome(output: &Output) -> Removed {
     }
 }
 
+/// `Failed`, since nothing is at the path.
 pub(super) fn missing_error(action: &'static str, path: &VolumePath) -> ExportError {
     operation_error(action, &path.to_string(), "No such file or directory".to_owned())
 }

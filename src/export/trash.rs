@@ -10,7 +10,7 @@ const TRASH: [&str; 2] = [NFSPROV_DIRECTORY, "trash"];
 
 impl Export {
     /// Renames a directory to `entry`, of [`Export::trash_entry_path`]; creates the trash if it is missing. The
-    /// directory's marker stays.
+    /// directory's marker stays. `AlreadyGone` if the directory doesn't exist.
     ///
     /// # Errors
     /// [`ExportError::Exists`] when the name is taken, [`ExportError::CannotRename`] when the server can't rename the
@@ -36,10 +36,10 @@ impl Export {
         Ok(self.list_directory(Some(&trash_path()?)).await?.unwrap_or_default())
     }
 
-    /// The path of an entry of the trash, which may not exist. The caller must pass a name without a slash.
+    /// The path of an entry of the trash, which may not exist.
     ///
     /// # Errors
-    /// [`ExportError::Failed`] when no entry can have the name.
+    /// [`ExportError::Failed`] when no entry can have the name, as with a slash.
     pub fn trash_entry_path(&self, name: &str) -> Result<VolumePath, ExportError> {
         VolumePath::child(Some(&trash_path()?), name).map_err(|error| unusable_path_error(name, &error.to_string()))
     }

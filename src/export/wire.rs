@@ -205,6 +205,7 @@ impl Wire {
         .await
     }
 
+    /// The bytes that are free for users without privileges; `Failed` if the server refuses to tell.
     pub(super) async fn free_bytes(&self) -> Result<u64, ExportError> {
         self.run_with_retry("ask for the free space of", "the root", |connection| {
             async move { Ok(with_timeout(connection.mount.fsstat()).await?.abytes) }.boxed()
@@ -212,6 +213,7 @@ impl Wire {
         .await
     }
 
+    /// Creates missing parents with 0755, too. An existing directory gets the attributes, existing parents don't.
     pub(super) async fn create_directory(&self, path: &VolumePath, wanted: Attributes) -> Result<(), ExportError> {
         self.run_with_retry("make directory", &path.to_string(), |connection| {
             connection.create_directory(path, wanted).boxed()
@@ -314,7 +316,8 @@ impl Wire {
 
     /// Runs `work` on up to `attempts` connections; on up to [`MAX_SESSIONS`] if sessions are lost and `attempts` is
     /// more than 1. A connection that is lost, or gives no readable answer, is dropped. `Unreachable` means that the
-    /// last connection was lost or didn't answer in time, so `work` may have taken effect; `Failed` is a refusal.
+    /// last connection was lost or didn't answer in time, so `work` may have taken effect; `Failed` is a refusal, or an
+    /// answer that can't be read, after which it may have, too. An `ExportError` of `work` is returned as it is.
     async fn run_up_to<'a, T>(
         &self,
         attempts: u8,
@@ -391,7 +394,8 @@ impl Wire {
     /// Resolves the server and tries each address with each permitted version; the first that mounts the export wins.
     ///
     /// # Errors
-    /// The first refusal, else the first failure; a refusal with a similar export that the server has.
+    /// `Unresolved` without an address; else the first refusal, `Missing` or `Refused`, with a similar export that the
+    /// server has; else the first failure, as `Unreachable`.
     async fn connect_and_mount(&self) -> Result<Connection, ExportError> {
         let server = &self.location.server;
         let unresolved = |cause: String| ExportError::Unresolved {

@@ -29,8 +29,8 @@ const NORMAL_DELAY: Duration = Duration::from_millis(500);
 /// How long publishing the rest may take at the end.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The age from which a Normal event waits no longer. Otherwise a steady load, which is no burst, would delay each event
-/// more than the one before.
+/// The age from which a Normal event waits no longer. Otherwise a steady load, which is no burst, would delay each
+/// event more than the one before.
 const LONGEST_DELAY: Duration = Duration::from_secs(60);
 
 struct QueuedEvent {

@@ -388,7 +388,7 @@ impl Watched {
 }
 
 /// The reasons against readiness, given whether this replica leads, whether its watches have listed, and the last
-/// probes.
+/// probes, of which one success is enough.
 fn judge_readiness(leading: bool, watching: bool, probes: &BTreeMap<String, Probe>) -> Result<(), String> {
     let mut lacking = Vec::new();
     if leading && !watching {

@@ -1,4 +1,6 @@
 //! `provision` without `--watch`: one pass over the claims that are pending now.
+//!
+//! [`PendingClaims`] are read and tried once; a claim that fails is not retried.
 
 use std::collections::HashMap;
 

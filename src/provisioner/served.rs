@@ -1,8 +1,8 @@
 //! The exports that one provisioner serves, with the concurrency limits and volume locks of each.
 //!
 //! Each export has permits of its own, so claims on a server that hangs don't use up those of other exports. Deletions
-//! have their own permits, so that a mass deletion delays no claim; and so have claims whose size is enforced, which wait
-//! for their limits most of the time.
+//! have their own permits, so that a mass deletion delays no claim; and so have claims whose size is enforced, which
+//! wait for their limits most of the time.
 //!
 //! Provisioning, deletion and cleanup of one volume hold that volume's lock. Otherwise a cleanup could remove a
 //! directory between the check that the claim is pending and the creation of its PV.
@@ -111,8 +111,8 @@ impl Served {
         *self.lock_last_active() = Some(Instant::now());
     }
 
-    /// Waits until no claim is being provisioned and no volume deleted, and nothing has changed for a second. Checks at
-    /// intervals, so it delays none of them.
+    /// Waits, without a limit, until no claim is being provisioned or expanded and no volume deleted, and nothing has
+    /// changed for a second. Checks at intervals, so it delays none of them.
     pub async fn wait_until_idle(&self) {
         while !self.is_idle() {
             tokio::time::sleep(IDLE_INTERVAL).await;
@@ -139,7 +139,7 @@ impl Served {
         self.limits.last_active.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// As [`Served::acquire_claim_permit`], to delete.
+    /// Waits for a permit to delete a volume, and notes the activity. Always `Some`: the semaphore is never closed.
     pub async fn acquire_volume_permit(&self) -> Option<SemaphorePermit<'_>> {
         self.acquire(&self.limits.volumes).await
     }
@@ -154,12 +154,12 @@ impl Served {
         self.limits.volume_locks.lock_for(volume).try_lock_owned().ok()
     }
 
-    /// Wakes up the task that empties the trash.
+    /// Wakes up the task that empties the trash; one that is busy looks again afterwards.
     pub fn notify_trash_filled(&self) {
         self.limits.trash_filled.notify_one();
     }
 
-    /// Waits until a directory was moved to the trash.
+    /// Waits until a directory was moved to the trash; returns at once if one was since the last call.
     pub async fn wait_for_trash(&self) {
         self.limits.trash_filled.notified().await;
     }

@@ -39,9 +39,9 @@ impl Context {
     }
 }
 
-/// Watches the claims that are pending for this provisioner, or are to be expanded by it; keeps them in `store`, which
-/// is `writer`'s, and cleans up after those that leave the watch. Emits each error without a backoff: the controller
-/// waits.
+/// Watches the claims, of its namespace if it has one, that are pending for this provisioner or are to be expanded by
+/// it; keeps them in `store`, which is `writer`'s, and cleans up after those that leave the watch. Emits each error
+/// without a backoff: the controller waits.
 pub(super) fn pending_claims(
     reconciler: &Arc<Reconciler>,
     store: Store<PersistentVolumeClaim>,
@@ -89,8 +89,9 @@ fn drop_managed_fields<K: Resource>(object: &mut K) {
     object.meta_mut().managed_fields = None;
 }
 
-/// Records the directories and limits of all PVs of the cluster, and queues records that are out of date. A PV that
-/// changes delays background work on every export if it is this provisioner's.
+/// Records the directories and limits of all PVs of the cluster, and queues records that are out of date. At the end of
+/// a list, marks the PVs as listed and requests a check of all records. A PV of this provisioner that changes delays
+/// background work on every export.
 fn record_volume_event(event: &Event<PersistentVolume>, context: &Context) {
     let reconciler = &context.reconciler;
     match event {
@@ -142,7 +143,8 @@ fn clean_up_after_claim_event(
     }
 }
 
-/// Forgets the failures and the deletion of volumes that are not watched any more; `listed` as for claims.
+/// Forgets the failures and the deletion of volumes that are not watched any more. `listed` collects the uids of a list
+/// while it is read.
 fn record_released_event(event: &Event<PersistentVolume>, reconciler: &Reconciler, listed: &mut HashSet<String>) {
     match event {
         Event::Init => listed.clear(),

@@ -24,7 +24,8 @@ const WRITE: OFlags = OFlags::WRONLY
     .union(OFlags::CLOEXEC);
 
 impl Mounted {
-    /// The contents in the order of `names`; all `None` if the folder doesn't exist.
+    /// The contents in the order of `names`: `None` for one that doesn't exist, an inner error for one that is no file,
+    /// is too large or can't be read. All `None` if the folder doesn't exist.
     pub(in crate::export) async fn read_files(
         &self,
         folder: &VolumePath,

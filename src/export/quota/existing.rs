@@ -18,7 +18,7 @@ pub struct ExistingFiles {
 /// Parses what the script of `measure_script` in `ssh/quota.rs` printed.
 ///
 /// # Errors
-/// When it is no measurement.
+/// When it has no number of du. Without a line about them, there are no entries that can't have a project.
 pub(in crate::export) fn parse_existing(text: &str) -> Result<ExistingFiles, String> {
     let mut used_kib = None;
     let mut files = ExistingFiles::default();

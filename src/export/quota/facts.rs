@@ -21,7 +21,7 @@ impl Project {
         Self::parse_with_name(line).map(|(project, _)| project)
     }
 
-    /// The same, with the name that lsattr was called with.
+    /// Parses a line of `lsattr -pd`: the project, and the name that lsattr was called with.
     fn parse_with_name(line: &str) -> Option<(Self, &str)> {
         let (id, rest) = line.trim_start().split_once(' ')?;
         let (flags, name) = rest.split_once(' ')?;
@@ -47,7 +47,8 @@ pub(in crate::export) struct ProjectUsage {
 }
 
 impl ProjectUsage {
-    /// Parses a line of `xfs_quota report -p -n -N -b -i` or of `repquota -P -n -v -O csv`.
+    /// Parses a line of `xfs_quota report -p -n -N -b -i` or of `repquota -P -n -v -O csv`; `None` for any other. Of
+    /// the limits, the hard one of blocks counts.
     fn parse(line: &str) -> Option<Self> {
         let line = line.trim().strip_prefix('#')?;
         // The grace times, in brackets, may hold blanks.

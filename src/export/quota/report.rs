@@ -51,8 +51,8 @@ impl QuotaReport {
         self.free_bytes
     }
 
-    /// The sum of all limits of volumes and the size of the file system, both in bytes, if the sum is more than the
-    /// size. `None` otherwise, also if the size is unknown.
+    /// The sum of all limits of volumes, of any cluster, and the size of the file system, both in bytes, if the sum is
+    /// more than the size. `None` otherwise, also if the size is unknown.
     pub fn overcommitment(&self) -> Option<(u64, u64)> {
         let limits = self.usage.iter().filter(|usage| is_of_volume(usage.project_id));
         let kib = limits.fold(0_u64, |sum, usage| sum.saturating_add(usage.limit_kib));

@@ -5,7 +5,8 @@ use crate::export::record::{Content, MAX_RECORD, NewFile, not_a_file, too_large}
 use crate::export::{ExportError, VolumePath};
 
 impl Ssh {
-    /// The contents in the order of `names`; all `None` if the folder doesn't exist. Fails if a file changes meanwhile.
+    /// The contents in the order of `names`: `None` for one that doesn't exist, an inner error for one that is no file,
+    /// is too large or can't be read. All `None` if the folder doesn't exist. Fails if a file changes meanwhile.
     pub(in crate::export) async fn read_files(
         &self,
         folder: &VolumePath,
@@ -46,7 +47,8 @@ impl Ssh {
 }
 
 /// Parses the output of [`script::read_files`]: a line for each file, and behind `file SIZE` as many bytes and a line
-/// break. `None` if it is not of that form, as when a file changed while it was read.
+/// break. `missing` is an inner `None`, another word an inner error. `None` if the output is not of that form, as when
+/// a file changed while it was read.
 fn parse_contents(mut output: &[u8]) -> Option<Vec<Content>> {
     let mut found = Vec::new();
     // The frame of a script may begin with a line break.

@@ -9,8 +9,8 @@ use crate::export::quota::{FileSystem, LimitPlan};
 use crate::export::{ExportError, VolumePath};
 use crate::host::{Output, arguments, quote};
 
-/// Prints what `quota::facts` reads about the directories `names` in `parents`, all on one file system, and about their
-/// server: one line for each fact, and one for each of the projects `project_ids` that has files or a limit.
+/// Prints what `quota::facts` reads about the directories `names` in `parents` (components below `root`), all on one
+/// file system, and about their server: a line for each fact, and for each of `project_ids` with files or a limit.
 ///
 /// Processes cost more than all else, so none is started for a single directory. The names are looked up without
 /// entering them, as nothing is changed.
@@ -75,7 +75,7 @@ usage '{ids}' || {REPORT_ERROR}"#,
 }
 
 /// Sets limits, then the project ids of their directories in `parents`, and prints what `LimitPlan::check_proof` needs.
-/// All directories are on one file system.
+/// All directories are on one file system. Ends at the first failure; what was set stays. Empty without limits.
 pub(in crate::export) fn apply_script(root: &str, parents: &[String], limits: &[(&str, &LimitPlan)]) -> String {
     let Some((_, first)) = limits.first() else {
         return String::new();
@@ -109,8 +109,9 @@ usage '{ids}'"#,
 /// The file descriptors that every shell can open by number.
 const DESCRIPTORS: [u8; 7] = [3, 4, 5, 6, 7, 8, 9];
 
-/// Opens so many directories as there are descriptors, and sets their project ids if the kernel says that they are
-/// where they should be: no link or rename meanwhile can lead elsewhere. Tools get the open directory for a path.
+/// Opens directories in the current one, 1 to as many as there are descriptors, and sets their project ids if the
+/// kernel says that they are where they should be: no link or rename can lead elsewhere. Else ends the script with 1.
+/// Tools get the open directory for a path.
 fn assign_to_group(limits: &[(&str, &LimitPlan)]) -> String {
     let group = || DESCRIPTORS.iter().zip(limits);
     let opened: Vec<String> = group()
@@ -171,8 +172,8 @@ with_heartbeat measure"#
 }
 
 /// Gives a directory and all that it holds the project id of `plan`, directories first, so that what is created
-/// meanwhile inherits it. Repeats that until nothing lacks the id, then prints how many files do, and the project's
-/// usage.
+/// meanwhile inherits it. Repeats that until nothing lacks the id, five times at most, then prints how many files do,
+/// and the project's usage.
 ///
 /// find enters each directory before chattr gets names in it, so a link that is put on the way leads nowhere.
 pub(in crate::export) fn assign_project_script(root: &str, path: &VolumePath, plan: &LimitPlan) -> String {
@@ -207,8 +208,8 @@ usage "$id""#,
     at_root(root, &act)
 }
 
-/// Prints the size of the file system and the usage of all projects, or why it can't be read. Of the directory
-/// `sample`, prints the project and the size that statfs reports, and nothing if it doesn't exist.
+/// Prints size and free space of the file system and the usage of all projects, or why it can't be read. Of the
+/// directory `sample`, prints the project and the size that statfs reports, and nothing if it doesn't exist.
 pub(in crate::export) fn report_script(root: &str, sample: Option<&VolumePath>) -> String {
     let sample = sample.map_or_else(String::new, |path| {
         let enter = enter_directories(path.components(), "exit 0");
@@ -305,7 +306,7 @@ pub(in crate::export) fn require_output(path: &VolumePath, output: &Output) -> R
     }
 }
 
-/// What a script printed, if it succeeded; else the error that standard error explains.
+/// What a script printed, if it succeeded; else `Failed` with standard error's last line.
 pub(in crate::export) fn require_success(
     action: &'static str,
     object: &str,

@@ -92,7 +92,8 @@ fn absolute_path(root: &str) -> String {
     format!("/{}", root.trim_start_matches('/'))
 }
 
-/// Enters the directories `names`, each in the one before, and runs the shell command `otherwise` if one is missing.
+/// Shell text for [`at_root`] that enters the directories `names`, each in the one before, and runs the shell command
+/// `otherwise` if one is missing. One that is a link or a file ends the script with [`OBSTACLE`].
 pub(super) fn enter_directories(names: &[String], otherwise: &str) -> String {
     let steps = names
         .iter()
@@ -299,7 +300,7 @@ done"#
 }
 
 /// Writes files under temporary names, has them stored, and renames them: what is at a file's name is replaced, be it a
-/// link.
+/// link. On failure, removes the temporary files; files renamed before stay.
 pub(super) fn write_files(root: &str, folder: &VolumePath, files: &[NewFile]) -> String {
     let words = files.iter().flat_map(|file| {
         let text = String::from_utf8_lossy(&file.bytes).into_owned();

@@ -63,8 +63,8 @@ impl From<ExportError> for CallError {
 }
 
 impl Connection {
-    /// Creates missing parents, too. A directory that exists gets the attributes; that they alone failed is an error of
-    /// its own.
+    /// Creates missing parents, too. A directory that exists gets the attributes, existing parents don't. That only the
+    /// attributes failed is `CallError::Attributes`.
     pub(super) async fn create_directory(
         self: Arc<Self>,
         path: &VolumePath,
@@ -158,8 +158,8 @@ impl Connection {
         }
     }
 
-    /// The parent's handle and the entry at `path`, of any kind; `None` if it doesn't exist. A parent that is no directory is
-    /// an error.
+    /// The parent's handle and the entry at `path`, of any kind; `None` if it or a parent doesn't exist. A parent that
+    /// is no directory is an error.
     pub(super) async fn find_entry(&self, path: &VolumePath) -> Result<Option<(Handle, ObjRes)>, CallError> {
         let (parents, name) = path.split();
         let Some(parent) = self.walk_directories(parents, path).await? else {
@@ -369,7 +369,8 @@ pub(super) fn is_not_empty(error: &NfsError) -> bool {
     )
 }
 
-/// Limits a call to [`CALL_TIMEOUT`]; the library's own timeouts add up to more than a claim should wait.
+/// Limits a call to [`CALL_TIMEOUT`], after which it may still take effect; the library's own timeouts add up to more
+/// than a claim should wait.
 pub(super) async fn with_timeout<T>(call: impl Future<Output = Result<T, NfsError>>) -> Result<T, NfsError> {
     timeout(CALL_TIMEOUT, call)
         .await

@@ -24,7 +24,8 @@ pub(super) enum ErrorClass {
 }
 
 impl ErrorClass {
-    /// An error of an unknown kind counts as `NoAnswer`.
+    /// A stale handle or a lost session counts as `ConnectionLost`, a busy server as `Answered`, and an error of an
+    /// unknown kind as `NoAnswer`.
     pub(super) fn classify(error: &NfsError) -> Self {
         match error {
             // A stale handle may be that of the root, if the export was recreated: a new connection looks it up again.

@@ -18,7 +18,7 @@ impl Wire {
         self.quota_shell.as_ref()
     }
 
-    /// The number of a directory's inode, as the server tells clients; an error if the directory doesn't exist.
+    /// The number of a directory's inode, as the server tells clients; an error if no directory is at `path`.
     pub(in crate::export) async fn inode_of(&self, path: &VolumePath) -> Result<u64, ExportError> {
         self.run_with_retry("look for", &path.to_string(), |connection| {
             async move {

@@ -15,8 +15,8 @@ pub(crate) struct MountOptions {
 }
 
 impl MountOptions {
-    /// Parses `nfsvers=` or `vers=`, `minorversion=`, `port=` and `mountport=`; of several, the last counts. Other
-    /// options and values that are no number are ignored; port 0 counts as none.
+    /// Parses `nfsvers=` or `vers=`, `minorversion=`, `port=` and `mountport=`; of several, the last counts. A text may
+    /// have several options, with commas. Others and values that are no number are ignored; port 0 counts as none.
     pub(crate) fn parse(options: &[String]) -> Self {
         let mut found = Self::default();
         for option in options.iter().flat_map(|options| options.split(',')) {
@@ -52,7 +52,7 @@ impl MountOptions {
         VERSIONS.into_iter().filter(is_wanted).collect()
     }
 
-    /// The ports as parameters of the client library's URL.
+    /// The ports as parameters of the client library's URL, each after an `&`; empty without any.
     pub(super) fn port_parameters(&self) -> String {
         let port = self.port.map(|port| format!("&nfsport={port}"));
         let mount_port = self.mount_port.map(|port| format!("&mountport={port}"));

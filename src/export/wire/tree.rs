@@ -236,8 +236,8 @@ impl Connection {
         Ok(entries)
     }
 
-    /// Fails if all entries have names that are not UTF-8: the client library replaces bytes in them, so they can't be
-    /// removed.
+    /// Reads the directory again, and fails if all entries have names that are not UTF-8: the client library replaces
+    /// bytes in them, so they can't be removed. `name` is one of them, for the error.
     async fn fail_if_unreadable(&self, directory: &PendingDirectory, name: &str) -> Result<(), CallError> {
         let entries = self.read_some_entries(&directory.handle).await?;
         match entries.iter().all(|entry| entry.file_name.contains('\u{fffd}')) && !entries.is_empty() {

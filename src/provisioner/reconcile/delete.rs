@@ -30,11 +30,12 @@ struct DirectoryDeletion<'a> {
 }
 
 impl Reconciler {
-    /// Deletes a volume if it is Released or terminating: the directory first, then the PV, then its finalizer. Waits
-    /// for a permit, then decides by the stored PV, not by `seen`, which the watch had.
+    /// Deletes a volume if it is Released or terminating: the directory first, then the PV, then its finalizer. Where a
+    /// directory is concerned, waits until all PVs are listed, at most for the request timeout (`ApiTimeout`), and for
+    /// a permit. Then decides by the stored PV, not by `seen`, which the watch had. `class` is the PV's, if it exists.
     ///
     /// A finalizer of an earlier version is removed first; the outcome is then `NothingToDo`, and the changed PV comes
-    /// again.
+    /// again. A volume that this method deleted before, and that is still watched, is `NothingToDo`, too.
     ///
     /// # Errors
     /// The attempt is to be repeated later; each step checks whether it was done before.

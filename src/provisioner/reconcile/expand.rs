@@ -15,9 +15,10 @@ use crate::provisioner::{claim, volume};
 
 impl Reconciler {
     /// Gives a bound claim the size that it requests, if its class, `found`, allows that. Decides by the stored claim,
-    /// not by `seen`, which the watch had. Publishes an event when it is done.
+    /// not by `seen`, which the watch had. Waits for a permit and the volume's lock; publishes an event at the end.
     ///
-    /// May be repeated after any interruption: the claim's status, which ends the expansion, comes last.
+    /// May be repeated after any interruption: the claim's status, which ends the expansion, comes last. If the API
+    /// server forbids to patch it, the outcome is `Refused`, with the limit and the PV expanded.
     ///
     /// # Errors
     /// The attempt is to be repeated later; the limit may be larger by then.

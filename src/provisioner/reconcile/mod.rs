@@ -144,8 +144,8 @@ impl Reconciler {
         self.volumes_known.send_replace(true);
     }
 
-    /// Called when the watches have ended. Another replica may lead now, so what was watched counts for nothing when this
-    /// one leads again, and its metrics are the other's.
+    /// Called when the watches have ended: PVs count as not listed, and limits, stores and the metrics of limits and
+    /// trash are forgotten, since another replica may lead now. Neighbours stay until the next list.
     pub(super) fn forget_watched_objects(&self) {
         self.volumes_known.send_replace(false);
         self.forget_all_limits();
@@ -199,9 +199,10 @@ impl Reconciler {
         self.neighbours.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The name of a PV other than `volume` whose directory is at, above or below `directory` of the export; `removal` is
-    /// what is to be done with it, `None` to create it. A PV on a server whose name can't be resolved protects its
-    /// directory from removal only: else one server that is gone could keep claims of all others Pending.
+    /// The name of a PV other than `volume` whose directory is at, above or below `directory` of the export; `removal`
+    /// is what is to be done with it, `None` to create it. A PV on a server whose name can't be resolved protects its
+    /// directory from removal only: else one server that is gone could keep claims of all others Pending. The caller
+    /// must have waited until all PVs are listed. Resolving names may take seconds.
     pub(super) async fn find_neighbour(
         &self,
         served: &Served,

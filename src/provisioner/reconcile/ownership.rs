@@ -32,8 +32,8 @@ impl Attempt {
 }
 
 impl Reconciler {
-    /// Writes the marker that makes `owner` the owner of a directory. Up to `MAX_ABANDONED_MARKERS` abandoned markers in the way
-    /// are removed, with their empty directories. Fails as
+    /// Writes the marker that makes `owner` the owner of a directory. Up to `MAX_ABANDONED_MARKERS` abandoned markers
+    /// in the way are removed, with their empty directories. Fails as
     /// [`Export::write_owner_marker`](crate::export::Export::write_owner_marker).
     pub(super) async fn write_marker_replacing_abandoned(
         &self,
@@ -88,8 +88,8 @@ impl Reconciler {
         }
     }
 
-    /// Whether an owner was a claim of this provisioner, and neither the claim nor its PV exists. False if the claim's
-    /// class is unknown or gone: it may be another cluster's.
+    /// Whether an owner was a claim of this provisioner, and neither the claim nor its PV exists. False if only its uid
+    /// is known, or its class is unknown or gone: it may be another cluster's.
     async fn is_owner_gone(&self, owner: &Owner) -> Result<bool, ReconcileError> {
         let Some(known) = &owner.claim else {
             return Ok(false);

@@ -1,4 +1,4 @@
-//! Provisions one claim: creates its directory, then its PV.
+//! Provisions one claim: creates its directory, then its PV, so that no pod is given a directory that doesn't exist.
 
 use std::sync::{Arc, PoisonError};
 
@@ -23,11 +23,12 @@ impl Reconciler {
     /// and `quota: enforce` a limit. `found` is the class, if it exists. Waits for a permit, then decides by the claim
     /// as it is in `watched`, the pending claims, or on the API server without it. In a dry run, changes nothing.
     ///
-    /// For a `pathPattern`, first waits until all PVs are recorded as neighbours. May be repeated after any interruption: a
-    /// directory or PV of the claim that exists is used.
+    /// For a `pathPattern`, first waits until all PVs are recorded as neighbours, at most for the request timeout
+    /// (`ApiTimeout`). Publishes events. May be repeated after any interruption: a directory or PV of the claim that
+    /// exists is used.
     ///
     /// # Errors
-    /// The attempt is to be repeated later; what it created stays.
+    /// The attempt is to be repeated later; what it created stays. `ClassNotFound` without `found`.
     pub async fn provision_claim(
         &self,
         seen: &PersistentVolumeClaim,
@@ -148,7 +149,7 @@ impl Reconciler {
         })
     }
 
-    /// The claim that has the name of `seen` now, which may be a later one with another uid.
+    /// The claim that has the name of `seen` now, which may be a later one with another uid; `None` if there is none.
     async fn read_claim(&self, seen: &PersistentVolumeClaim) -> Result<Option<PersistentVolumeClaim>, ReconcileError> {
         let name = seen.name_any();
         let claims: Api<PersistentVolumeClaim> =
@@ -157,7 +158,8 @@ impl Reconciler {
             .await
     }
 
-    /// Fails if another PV's directory is at, above or below one that a `pathPattern` named. Default names are unique.
+    /// Fails with `Owned` if another PV's directory is at, above or below one that a `pathPattern` named. Default names
+    /// are unique. All PVs must be listed before.
     async fn check_no_volume_conflict(&self, plan: &VolumePlan, served: &Served) -> Result<(), ExportError> {
         let volume = plan.volume.name_any();
         if !plan.needs_marker {

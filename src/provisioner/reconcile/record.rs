@@ -161,14 +161,14 @@ impl Queue {
         self.state().known.as_ref()?.get(&hash(volume)).copied()
     }
 
-    /// No effect before the export's records were read.
+    /// Notes these hashes as those of the PV's record on the export; no effect before its records were read.
     fn remember(&self, volume: &str, hashes: Hashes) {
         if let Some(known) = &mut self.state().known {
             known.insert(hash(volume), hashes);
         }
     }
 
-    /// The record then counts as out of date.
+    /// Forgets the hashes of a PV's record, which then counts as out of date.
     fn forget(&self, volume: &str) {
         if let Some(known) = &mut self.state().known {
             known.remove(&hash(volume));
@@ -294,7 +294,7 @@ impl Reconciler {
     }
 
     /// Writes the records that are out of date. Those that fail stay due, and so does a check that fails. A failure
-    /// that is not of one volume alone ends it.
+    /// that is not of one volume alone ends it. Returns the first failure, `Locked` only if there is no other.
     async fn update_records(&self, served: &Served, queue: &Queue) -> Result<(), Postponed> {
         self.require_serving()?;
         if queue.state().known.is_none() {

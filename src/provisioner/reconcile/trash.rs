@@ -63,7 +63,7 @@ impl Reconciler {
     }
 
     /// Records as metrics how many directories an export's trash has, and the age of the oldest. If the trash can't be
-    /// listed, the metrics keep their earlier values.
+    /// listed, the metrics keep their earlier values. The caller keeps `first_seen`, by entry, between calls.
     async fn count_trash(&self, served: &Served, first_seen: &mut HashMap<String, i64>) {
         match served.export.list_trash().await {
             Ok(entries) => {
@@ -126,9 +126,9 @@ impl Reconciler {
     }
 }
 
-/// The number of directories, and the age of the oldest in seconds at `now`, which is in seconds, too. Other entries are
-/// not removed, so they don't count. `first_seen`, which the caller keeps between lists, has the change time of each as it
-/// was first listed, because a removal in progress changes it.
+/// The number of directories, and the age of the oldest in seconds; `now` is in seconds since 1970. Other entries are
+/// not removed, so they don't count. `first_seen`, which the caller keeps between lists, has the change time of each
+/// directory as it was first listed, because a removal in progress changes it.
 fn summarize_trash(entries: &[Entry], first_seen: &mut HashMap<String, i64>, now: i64) -> Trash {
     let directories = || entries.iter().filter(|entry| entry.kind == Kind::Directory);
     first_seen.retain(|name, _| directories().any(|entry| entry.name == *name));

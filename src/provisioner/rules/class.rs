@@ -225,7 +225,7 @@ pub fn read_on_delete(class: &StorageClass) -> Result<OnDelete, String> {
 }
 
 /// Finds the export that a class names with its parameters `server` and `path`; each defaults to that of the first
-/// export.
+/// export. The error, a sentence, says that it is not `served`.
 fn find_location(class: &StorageClass, served: &[Location]) -> Result<Location, String> {
     let name = class.metadata.name.as_deref().unwrap_or_default();
     let parameter = |key: &str| class.parameters.as_ref()?.get(key);

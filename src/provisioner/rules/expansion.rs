@@ -1,4 +1,6 @@
 //! What it takes to expand a bound claim (PURE).
+//!
+//! [`ExpansionPlan`] is the decision; `reconcile/expand` carries it out.
 
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use k8s_openapi::api::storage::v1::StorageClass;

@@ -119,6 +119,7 @@ impl Texts {
         }
     }
 
+    /// The record as it is stored, with its header; an empty claim is left out.
     fn joined(&self) -> String {
         match self.claim.as_str() {
             "" => format!("{HEADER}{}", self.volume),

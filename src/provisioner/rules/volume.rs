@@ -211,10 +211,11 @@ pub fn has_own_finalizer(volume: &PersistentVolume, provisioner: &str, finalizer
     is_provisioned_by(volume, provisioner) && finalizers.any(|name| name == finalizer)
 }
 
-/// Decides what to do with a PV; [`DeletionPlan::NothingToDo`] unless it is Released or terminating. `served` are the
-/// exports of this provisioner; `class` is the PV's, if it still exists, and tells what to do with a directory whose PV
-/// doesn't. If neither does, the directory is archived. Refuses a PV on no served export, and one whose directory was
-/// not made for it.
+/// Decides what to do with a PV; [`DeletionPlan::NothingToDo`] unless it is Released, or terminating and not Bound. One
+/// that is terminating must have [`FINALIZER`], too. Without the policy Delete, the directory stays, and only a
+/// terminating PV loses its finalizer. `served` are the exports of this provisioner; `class` is the PV's, if it still
+/// exists, and tells what to do with a directory whose PV doesn't. If neither does, the directory is archived. Refuses
+/// a PV on no served export, and one whose directory was not made for it.
 pub fn plan_deletion(
     volume: &PersistentVolume,
     served: &[Location],
