@@ -77,8 +77,8 @@ impl Export {
     /// [`Export::limit_existing`] instead, which also gives the files the project id.
     ///
     /// # Errors
-    /// [`ExportError::NotEnforced`] when the server can't or doesn't enforce it; otherwise as
-    /// [`Export::create_directory`].
+    /// [`ExportError::NotEnforced`] when the server can't or doesn't enforce it, with `New` when the directory has
+    /// files, with `Resize` when it has no project id; otherwise as [`Export::create_directory`].
     pub async fn limit_size(
         &self,
         path: &VolumePath,

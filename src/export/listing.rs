@@ -1,4 +1,4 @@
-//! The entries of a directory, and the size of a directory tree.
+//! The entries of a directory ([`Entry`]), and the size of a directory tree. It follows no links.
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;

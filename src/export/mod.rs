@@ -214,7 +214,7 @@ pub enum ExportError {
     },
 }
 
-/// The name of a directory in messages.
+/// The name of a directory in messages; `the root` if none is named.
 fn name_or_root(directory: Option<&VolumePath>) -> String {
     directory.map_or_else(|| "the root".to_owned(), VolumePath::to_string)
 }

@@ -251,8 +251,8 @@ impl Mounted {
     }
 }
 
+/// Opens the export's root, also through links, which the administrator chose.
 fn open_root(root: &Path) -> Result<OwnedFd, ExportError> {
-    // The root itself may be reached through links, which the administrator chose.
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     rustix::fs::openat(CWD, root, flags, Mode::empty())
         .map_err(|errno| operation_error("open", &root.display().to_string(), errno))

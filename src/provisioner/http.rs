@@ -109,7 +109,8 @@ fn accept_header(request: &Request<Incoming>) -> &str {
     accept.and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-/// `/readyz` is 503 with the reasons unless this replica can serve; `/healthz` is always 200.
+/// `/readyz` is 503 with the reasons unless this replica can serve; `/healthz` is always 200. Other paths than these
+/// and `/metrics` are 404, other methods than GET and HEAD 405.
 fn answer_request(method: &Method, path: &str, accept: &str, reconciler: &Reconciler) -> Response<Full<Bytes>> {
     if !matches!(*method, Method::GET | Method::HEAD) {
         let mut refusal = build_response(StatusCode::METHOD_NOT_ALLOWED, PLAIN, "GET and HEAD only\n".to_owned());
@@ -136,7 +137,7 @@ fn answer_request(method: &Method, path: &str, accept: &str, reconciler: &Reconc
     }
 }
 
-/// The content type for an `Accept` header. The text is the same for both.
+/// The content type for an `Accept` header: OpenMetrics if it is named, else Prometheus' own. The text is the same.
 fn content_type_for(accept: &str) -> &'static str {
     match accept.contains("application/openmetrics-text") {
         true => OPEN_METRICS,

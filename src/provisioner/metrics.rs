@@ -387,8 +387,8 @@ impl Watched {
     }
 }
 
-/// The reasons against readiness, given whether this replica leads, whether its watches have listed, and the last
-/// probes, of which one success is enough.
+/// The reasons against readiness, given whether this replica leads, whether its watches have listed, which only a
+/// leader needs, and the last probes, of which one success is enough.
 fn judge_readiness(leading: bool, watching: bool, probes: &BTreeMap<String, Probe>) -> Result<(), String> {
     let mut lacking = Vec::new();
     if leading && !watching {

@@ -108,7 +108,7 @@ impl Connection {
     }
 
     /// Empties `first` and removes it, unless it has no parent. Fails with `Interrupted` if the removal may not
-    /// continue; also if rounds make no progress, or an entry's name can't be sent over NFS.
+    /// continue, with `Failed` if rounds make no progress or an entry's name can't be sent over NFS.
     async fn remove_pending(
         &self,
         first: PendingDirectory,
@@ -179,8 +179,8 @@ impl Connection {
         }
     }
 
-    /// Removes an entry unless it is a directory that is not empty; fails with `Interrupted` if the removal may not
-    /// continue.
+    /// Removes an entry, and counts it in `removed`, unless it is a directory that is not empty; fails with
+    /// `Interrupted` if the removal may not continue.
     async fn remove_entry(
         &self,
         directory: &Handle,
@@ -222,7 +222,7 @@ impl Connection {
         }
     }
 
-    /// Reads the first [`CHUNK`] entries of a directory.
+    /// Reads the first [`CHUNK`] entries of a directory, without `.` and `..`.
     async fn read_some_entries(&self, directory: &Handle) -> Result<Vec<ReaddirplusEntry>, NfsError> {
         let mut listing = self.mount.readdirplus(directory.clone()).await;
         let mut entries = Vec::new();

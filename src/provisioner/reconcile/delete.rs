@@ -193,15 +193,16 @@ impl Reconciler {
             .await
     }
 
-    /// Removes, archives or keeps a PV's directory, after checking that it belongs to the PV and that no other PV is
-    /// there. Removes its marker and parents that are empty then and, with `Delete`, the record of the PV.
+    /// Moves a PV's directory to the trash (or removes it where it can't be renamed), archives or keeps it, after
+    /// checking that it belongs to the PV and that no other PV is there. Removes its marker and parents that are empty
+    /// then and, with `Delete`, the record of the PV.
     ///
     /// `Refused` if the directory was not created for the PV; `Done`, with the directory unchanged, if it belongs to
     /// another claim by now or was removed before. The PV itself is not changed. The caller must hold the volume's
-    /// lock.
+    /// lock, and all PVs must be listed.
     ///
     /// # Errors
-    /// When another PV is there, or the export can't be changed.
+    /// `DirectoryShared` when another PV is there; when the export can't be changed.
     async fn apply_on_delete(
         &self,
         deletion: &DirectoryDeletion<'_>,

@@ -128,7 +128,7 @@ impl Reconciler {
     }
 
     /// Removes, in the background, the empty directory of a claim that left the watch before an attempt led to a PV. No
-    /// effect if the claim has a PV or no attempt was begun. Waits for an attempt in flight.
+    /// effect if the claim has a PV or no attempt was begun. Waits for an attempt in flight. A standby only forgets it.
     pub(in crate::provisioner) fn clean_up_after_claim(self: &Arc<Self>, claim_uid: &str) {
         let Some(attempt) = self.lock_attempts().get(claim_uid).cloned() else {
             return;
@@ -160,7 +160,8 @@ impl Reconciler {
     }
 
     /// Removes the directory of an attempt, its marker and its empty parents, if it is empty, the claim has no PV and
-    /// this provisioner leads. If that fails, the directory stays and `volumes orphans` lists it.
+    /// this provisioner leads. If that fails, the directory stays and `volumes orphans` lists it. The caller must hold
+    /// the volume's lock.
     async fn remove_attempt(&self, claim_uid: &str, attempt: &Attempt) {
         let Attempt { served, directory } = attempt;
         let removed = async {

@@ -363,7 +363,8 @@ impl Reconciler {
     }
 
     /// The record of a PV as it is stored now, with the volume's lock; `None` if the PV needs none or the export has
-    /// it. Its hashes count as written from here on: the caller forgets them if the record is not written.
+    /// it; `Locked`, without waiting, if another holds the lock. Its hashes count as written from here on: the caller
+    /// forgets them if the record is not written.
     async fn due_record(&self, served: &Served, queue: &Queue, name: &str) -> Result<Option<Due>, Postponed> {
         // A deletion may hold the lock for long, and others wait for the locks of this batch.
         let lock = served.try_lock_volume(name).ok_or(Postponed::Locked)?;
@@ -394,7 +395,7 @@ impl Reconciler {
         }))
     }
 
-    /// Reads the claim that a PV names; `None` if it names none, or that is deleted.
+    /// Reads the claim that a PV names, without comparing uids; `None` if it names none, or that is deleted.
     async fn claim_of(&self, volume: &PersistentVolume) -> Result<Option<PersistentVolumeClaim>, ReconcileError> {
         let reference = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
         let Some((namespace, name)) =

@@ -57,8 +57,8 @@ pub enum OnExisting {
 }
 
 impl OnExisting {
-    /// Whether a claim of `namespace` gets a directory that is there: with `Adopt`, below a directory that is called as
-    /// the namespace.
+    /// Whether a claim of `namespace` gets a directory that is there: with `Adopt`, if the first component of its path
+    /// is called as the namespace, and is not the directory itself.
     pub fn adopts(self, directory: &VolumePath, namespace: &str) -> bool {
         let components = directory.components();
         self == Self::Adopt && components.len() > 1 && components[0] == namespace

@@ -117,8 +117,8 @@ pub fn holder_of(record: &LeaseSpec) -> &str {
     record.holder_identity.as_deref().unwrap_or_default()
 }
 
-/// The name of a provisioner's Lease, and of the lock of nfs-subdir-external-provisioner; `None` if no object can have
-/// it.
+/// The name of a provisioner's Lease, and of the lock of nfs-subdir-external-provisioner: its own, with dashes for
+/// slashes. `None` with an upper-case letter or `_`, which no object's name can have.
 pub fn lease_name(provisioner: &str) -> Option<String> {
     let name = provisioner.replace('/', "-");
     // Not replaced by other characters: two provisioners could then share a Lease, and one would never serve.
