@@ -145,11 +145,11 @@ fn content_type_for(accept: &str) -> &'static str {
     }
 }
 
-fn build_response(status: StatusCode, kind: &'static str, text: String) -> Response<Full<Bytes>> {
+fn build_response(status: StatusCode, content_type: &'static str, text: String) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(text)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 

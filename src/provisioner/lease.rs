@@ -49,8 +49,8 @@ impl Leadership {
     }
 
     /// Held until the time in the channel, which each renewal extends; not held while the channel has `None`.
-    pub fn held_until(told: watch::Receiver<Option<Instant>>) -> Self {
-        Self { until: Some(told) }
+    pub fn held_until(end: watch::Receiver<Option<Instant>>) -> Self {
+        Self { until: Some(end) }
     }
 
     /// Whether it is held at `now`.
@@ -307,8 +307,8 @@ impl Candidate {
 }
 
 /// Warns when nfs-subdir-external-provisioner runs under the same name. It locks an Endpoints object instead of the
-/// Lease, so both would serve the same claims. Checks every minute, and warns again only after the lock was free.
-/// Returns only if it is forbidden to read the lock.
+/// Lease, so both would serve the same claims. Checks every minute, and warns again only after a check that didn't find
+/// the lock held, be it for an error. Returns only if it is forbidden to read the lock.
 pub async fn watch_for_upstream(client: Client, namespace: String, name: String) {
     let locks: Api<Endpoints> = Api::namespaced(client, &namespace);
     let look = async || match timeout(REQUEST, locks.get_metadata_opt(&name)).await {

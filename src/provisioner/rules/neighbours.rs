@@ -147,18 +147,18 @@ impl Known {
         }
     }
 
-    /// The PVs at `place`, or with `prefix` at all places that begin with it, and how each uses it.
+    /// The PVs at `place`, or with `is_prefix` at all places that begin with it, and how each uses it.
     fn volumes_at<'a>(
         &'a self,
         export: usize,
         place: &str,
-        prefix: bool,
+        is_prefix: bool,
     ) -> impl Iterator<Item = (&'a str, &'a Use)> + use<'a> {
         let place = place.to_owned();
         self.places
             .range((export, place.clone(), String::new())..)
             .take_while(move |((number, directory, _), _)| {
-                *number == export && (*directory == place || (prefix && directory.starts_with(&place)))
+                *number == export && (*directory == place || (is_prefix && directory.starts_with(&place)))
             })
             .map(|((_, _, name), used)| (name.as_str(), used))
     }
