@@ -224,7 +224,8 @@ pub enum Format {
     Name,
 }
 
-/// The message of an error of clap on one line, its paragraphs joined by semicolons, without usage and hints.
+/// The message of an error of clap on one line, from `error:` on, its paragraphs and tips joined by semicolons. Leaves
+/// out the usage and the line that names --help.
 pub(crate) fn describe_usage_error(error: &clap::Error) -> String {
     let text = error.to_string();
     let message = text.split("\n\nUsage:").next().unwrap_or(&text);

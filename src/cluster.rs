@@ -148,8 +148,8 @@ where
 }
 
 /// Calls `add` with each object that `params` select, page by page as [`list_filtered`] does, and returns what it made
-/// of `empty`. The objects have no `managedFields`. If the list expires between two pages, it is read once more from the
-/// beginning, and as a whole, as kubectl does.
+/// of `empty`. The objects have no `managedFields`. If the list expires between two pages, what was added is dropped,
+/// and `add` gets all objects again, from `empty` on; so it must change nothing else.
 pub async fn list_folded<K, T: Clone>(
     api: &Api<K>,
     params: ListParams,
@@ -210,7 +210,8 @@ fn without_managed_fields(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The length of the rest of an array whose opening bracket was read; `None` if it is not closed.
+/// The length of the rest of an array whose opening bracket was read, up to and with the closing one; `None` if it is
+/// not closed.
 fn end_of_array(json: &[u8]) -> Option<usize> {
     let (mut depth, mut quoted, mut escaped) = (1_usize, false, false);
     for (at, byte) in json.iter().enumerate() {

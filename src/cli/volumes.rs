@@ -215,7 +215,8 @@ fn parse_size(text: &str) -> Result<u64, String> {
     amount::parse_bytes(text).ok_or_else(shape)
 }
 
-/// Parses the path of a directory relative to the export; slashes at its end are dropped.
+/// Parses the path of a directory relative to the export; slashes at its end are dropped. Refuses the export's root,
+/// absolute paths and `..`.
 fn parse_directory(text: &str) -> Result<VolumePath, String> {
     VolumePath::parse(text.trim_end_matches('/')).map_err(|error| error.to_string())
 }

@@ -16,7 +16,7 @@ const SUFFIXES: [(&str, u128); 12] = [
     ("E", 1_000_000_000_000_000_000),
 ];
 
-/// Parses a Kubernetes quantity without a sign to bytes, rounded up; `None` if it is none, or exceeds 64 bits.
+/// Parses a Kubernetes quantity to bytes, rounded up; `None` if it is no quantity, has a sign, or exceeds 64 bits.
 pub fn parse_bytes(quantity: &str) -> Option<u64> {
     let end = quantity
         .find(|c: char| !c.is_ascii_digit() && c != '.')
@@ -47,7 +47,8 @@ pub fn parse_bytes(quantity: &str) -> Option<u64> {
     u64::try_from(bytes).ok()
 }
 
-/// Formats bytes as the shortest exact quantity, such as `1536Mi`.
+/// Formats bytes exactly, with the largest of the suffixes `Ki` to `Ei` that leaves a whole number, such as `1536Mi`;
+/// without a suffix if none does.
 pub fn format_bytes(bytes: u64) -> String {
     let is_exact = |(suffix, unit): &&(&str, u128)| suffix.ends_with('i') && u128::from(bytes).is_multiple_of(*unit);
     match SUFFIXES.iter().rfind(is_exact) {

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 
 /// Waits up to `limit` until `is_reached` is true of the object `name`, or of `None` where it does not exist. Returns
-/// what was seen then; `None` if the limit passed.
+/// what was seen then, `Some(None)` for no object; `None` if the limit passed. Retries a watch that fails.
 ///
 /// # Errors
 /// When the API server refuses the watch, or could not be reached at the limit.

@@ -31,8 +31,8 @@ pub(super) fn ssh_access_for(via: &Via, quota_ssh: Option<&Target>, ssh: &Ssh) -
     Err(UsageError(why.into()).into())
 }
 
-/// The export at `location`. Where it is accessed over NFS, commands on the host `quota_ssh` limit its directories. No
-/// server is contacted yet.
+/// The export at `location`. Where it is accessed over NFS, commands on the host `quota_ssh` limit its directories;
+/// otherwise `quota_ssh` is ignored. No server is contacted yet.
 pub(super) fn export_via(via: &Via, quota_ssh: Option<&Target>, access: &Access, location: Location) -> Export {
     let over_ssh = |target: &Target| export::Ssh::new(location.clone(), target.clone(), access.clone());
     match via {

@@ -31,7 +31,7 @@ use crate::output;
 use request::CreateRequest;
 
 /// Renders the manifest, then writes it to files, applies it, or prints it. Prompts for required values that are
-/// missing. A dry run on the client comes before `--apply`. Notes go to stderr, unless `--quiet` is given.
+/// missing. With `--dry-run client` it only prints, even with `--apply`. Notes go to stderr, unless `--quiet` is given.
 pub async fn run(kind: Kind, global: &Global) -> Result<Exit> {
     let mut request = CreateRequest::from_args(kind, global).await?;
     let delivery = request.delivery.clone();
@@ -91,9 +91,9 @@ fn write_manifest_files(manifest: &Manifest, directory: &Path, overwrite: bool) 
     write_files(directory, &files, overwrite)
 }
 
-/// Applies the objects one after the other, prints a line for each, and waits until they are ready if that is asked
-/// for; an error if one is not in time. An object that is refused ends it; those before it stay applied. `on_server` is
-/// a dry run; `note` shows a warning, of a missing class or a rival provisioner, to the user.
+/// Applies the objects one after the other, prints a line for each, and with `--wait` waits until they are ready; an
+/// error if one is not in time. A new provisioner's class that exists stays as it is. An object that is refused ends it;
+/// those before it stay applied. `on_server` is a dry run; `note` shows warnings to the user.
 async fn apply_manifest(
     cluster: &Cluster,
     manifest: &Manifest,
@@ -223,8 +223,8 @@ async fn missing_class_note(cluster: &Cluster, values: &Values) -> Option<String
         .then(|| format!("note: storageclass/{class} not found: {meaning}"))
 }
 
-/// A warning if another Deployment, not scaled to 0, runs a provisioner of the same name; a note if Deployments can't
-/// be read. `None` otherwise, and for values of other kinds.
+/// A warning if another Deployment, of a known image and not scaled to 0, runs a provisioner of the same name; a note if
+/// Deployments can't be read. `None` otherwise, and for values of other kinds.
 async fn rival_provisioner_warning(cluster: &Cluster, values: &Values) -> Option<String> {
     let Values::Provisioner(ours) = values else { return None };
     let add = |facts: &mut Facts, deployment: Deployment| deployment.add_to(facts);

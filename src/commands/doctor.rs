@@ -31,7 +31,7 @@ use crate::output;
 const WIDTH: usize = 100;
 
 /// Runs one of the forms of the command: explain a code, undo the gate, diagnose a dump, write a dump, or diagnose the
-/// cluster and fix it with `--fix`.
+/// cluster and fix it with `--fix`. A cluster or dump that can't be read is printed and `Unchecked`, and no `Err`.
 pub async fn run(args: &Doctor, global: &Global) -> Result<Exit> {
     if let Some(What::Explain { code }) = &args.what {
         output::print(&render_explanation(*code))?;
@@ -159,7 +159,7 @@ fn exit_of_report(args: &Doctor, facts: &Facts, report: &Report) -> Exit {
 ///
 /// # Errors
 /// [`UsageError`] if `--gate` is refused, or a confirmation is required and stdin is no terminal; when a signal stops
-/// it.
+/// it; otherwise as [`gate::change_gate`].
 async fn fix_findings(
     args: &Doctor,
     codes: &[&'static str],
@@ -266,7 +266,8 @@ fn check_gate_option(args: &Doctor, facts: &Facts, report: &Report) -> Result<bo
     Ok(true)
 }
 
-/// Removes the gate from the hosts of `--ssh` after a confirmation, even if the API server does not answer.
+/// Removes the gate from the hosts of `--ssh` after a confirmation, even if the API server does not answer. Fails as
+/// [`gate::change_gate`], and if the kubeconfig can't be read.
 async fn undo_gate(args: &Doctor, global: &Global) -> Result<Exit> {
     let connection = cluster_options(global);
     let cluster = match connect(&connection, ClientUse::OneShot).await {
@@ -319,8 +320,8 @@ fn exit_unchecked(why: &str) -> Exit {
     Exit::Unchecked
 }
 
-/// Reports that the cluster can't be reached: as a report if the output is not a table, and as an error on stderr.
-/// Returns `Unchecked`.
+/// Prints the error on stderr, and returns `Unchecked`. If the API server does not answer and the output is not a table
+/// or a dump, also prints a report that says so.
 fn report_unreachable(args: &Doctor, global: &Global, error: &ClusterError) -> Result<Exit> {
     if let ClusterError::Unreachable { url, cause } = error
         && args.dump.is_none()

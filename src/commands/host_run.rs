@@ -35,6 +35,7 @@ pub struct Run {
 }
 
 impl Run {
+    /// Reads the sudo password file, if there is one. From now on, signals don't end the process: they stop the run.
     pub fn new(ssh: &Ssh, options: &SetupRun, global: &Global) -> Result<Self> {
         Ok(Self {
             access: ssh_access(ssh)?,
@@ -45,6 +46,7 @@ impl Run {
         })
     }
 
+    /// Whether a signal has arrived since the run began; never waits.
     pub fn is_stopped(&self) -> bool {
         self.stop.clone().now_or_never().is_some()
     }
@@ -110,7 +112,8 @@ pub fn display_name(target: &Target) -> String {
     without_user.to_string()
 }
 
-/// Logs in to a host, with a status line. The error is a sentence for the report.
+/// Logs in to a host, which may prompt, with a status line that lasts until the caller drops it. The error is a sentence
+/// for the report.
 pub async fn log_in(target: &Target, run: &Run) -> Result<(Host, StatusLine), String> {
     let line = output::status_line(&display_name(target));
     line.set_status("logging in");

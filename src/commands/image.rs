@@ -54,6 +54,8 @@ pub async fn run(action: Image, global: &Global) -> Result<Exit> {
     run.print_report(&Report { hosts }, global)
 }
 
+/// Reads an archive and finds [`IMAGE`] in it. An error if it is no regular file, exceeds [`MAX_ARCHIVE`], or lacks the
+/// image.
 fn read_archive(path: &Path) -> Result<ArchiveFile> {
     let name = path.display();
     let unread = |error: std::io::Error| anyhow!("cannot read {name}: {error}");
@@ -92,7 +94,7 @@ async fn report_on_node(target: &Target, archive: &ArchiveFile, run: &Run) -> Ho
 }
 
 /// Loads the image into the node's container runtime, if it does not have it yet; in a dry run, only says so. Returns
-/// the row's status and text, or why it failed.
+/// the row's status and text, `NotDone` if the run is stopped before the load; or why it failed.
 async fn load_image(
     host: &Host,
     name: &str,
@@ -127,7 +129,7 @@ async fn load_image(
     }
 }
 
-/// What a script prints, or why it failed.
+/// The stdout of a script. The error of a script that fails is the end of its output.
 async fn run_script(host: &Host, script: &str) -> Result<String, String> {
     match host.run(script, PATIENCE).await {
         Ok(output) if output.status == 0 => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),

@@ -154,8 +154,9 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
     Ok(exit)
 }
 
-/// The exports of `--allow-export`, without duplicates; overlapping ones are a usage error. Those on the same server
-/// are accessed and limited as the first, all others over NFS.
+/// The exports of `--allow-export`, without duplicates and without `first`; overlapping ones are a usage error. Those
+/// on the server of `first` are accessed and limited as it is, unless that is a local mount; all others are accessed
+/// over NFS, without limits.
 fn further_exports(args: &Provision, first: &Location, access: &Access) -> Result<Vec<(Location, Export)>, UsageError> {
     let mut known = vec![first.clone()];
     for (server, path) in args.allow_export.iter().cloned() {

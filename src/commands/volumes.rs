@@ -229,7 +229,8 @@ fn directories_table(rows: &[Row], subject: Subject, args: &Directories, global:
     output::format_terminal_table(colour_choice(global.color), headings, cells)
 }
 
-/// Lists the archives that exceed the limits and removes them after a confirmation; a dry run only lists them.
+/// Lists the archives that exceed the limits and removes them after a confirmation; a dry run only lists them. An error
+/// if the user declines; `Failed` if one was not removed.
 async fn expire_archives(args: &Expire, global: &Global) -> Result<Exit> {
     let connected = ConnectedExport::connect(&args.export, global).await?;
     let expired = archives_to_remove(&connected, args).await?;

@@ -78,7 +78,8 @@ impl Names {
         names
     }
 
-    /// Reads the names from the cluster; `None` if it can't be reached within [`TIME_LIMIT`].
+    /// Reads the names from the cluster; `None` if it does not answer within [`TIME_LIMIT`]. `current` only chooses the
+    /// kind of [`Names::Objects`]: the result also has names that don't begin with it.
     fn read_from_cluster(self, current: &str, options: &ClusterOptions) -> Option<Vec<String>> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

@@ -68,8 +68,8 @@ impl CreateRequest {
         }
     }
 
-    /// Adapts the values to the version that the API server reports, unless the command line names one. Returns what
-    /// the user should know about it, or None where nothing changes.
+    /// Adapts the values to the version that the API server reports, unless the command line names one. Returns a note
+    /// for the user; `None` where nothing changes. A version that can't be parsed counts as new.
     pub fn adapt_to_version(&mut self, version: &str) -> Option<String> {
         let Values::Provisioner(provisioner) = &mut self.values else {
             return None;
@@ -296,8 +296,8 @@ fn stateful_set_request(args: cli::Statefulset, global: &Global) -> Result<Creat
     })
 }
 
-/// Refuses options that upstream lacks, and several pods of a provisioner whose name no Lease can have. Reads the
-/// namespace from the kubeconfig; asks no cluster.
+/// Refuses options that upstream lacks. Refuses a name that no Lease can have, for upstream and for several pods. Reads
+/// the namespace from the kubeconfig; asks no cluster.
 async fn provisioner_request(args: cli::Provisioner, global: &Global) -> Result<CreateRequest> {
     let (flavor, name, called, image) = match args.flavor {
         Flavor::Nfsprov => (ManifestFlavor::Nfsprov, "nfsprov", DEFAULT_NAME, IMAGE),

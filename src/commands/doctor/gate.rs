@@ -180,8 +180,9 @@ async fn wait_until_ready(options: &ClusterOptions, limit: Duration) -> Result<(
     }
 }
 
-/// The edit of the ConfigMap from which `kubeadm upgrade` writes manifests; `None` if it is not needed, or the cluster
-/// is not kubeadm's or did not answer before. An error if it can't be read, or not be edited safely.
+/// The edit of the ConfigMap from which `kubeadm upgrade` writes manifests; `None` if it is not needed, there is no such
+/// ConfigMap, no node is kubeadm's, or the cluster did not answer before. An error if it can't be read, or its text
+/// can't be edited safely.
 async fn edit_kubeadm_config(job: &GateChange<'_>, nodes: &[Node]) -> Result<Option<Edit>> {
     let kubeadm = nodes.iter().any(|node| node.server.installed == Installed::Kubeadm);
     let Some((cluster, _)) = job.cluster.filter(|_| kubeadm) else {

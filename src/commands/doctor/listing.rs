@@ -73,8 +73,8 @@ pub async fn list_reached_exports(facts: &mut Facts) {
 }
 
 /// Lists the earlier volumes on an export, which the cluster has no more, and which directories of present claims that
-/// may have one are empty. Lists at most [`MOST_DIRECTORIES`] directories of claims; others count as not empty. So do
-/// those that could not be listed, of which the second result tells.
+/// may have one are empty. Directories beyond [`MOST_DIRECTORIES`], and missing ones, count as not empty. So do those
+/// that could not be listed, of which the second result tells; `Err` if the root or the records can't be read.
 async fn list_export(
     facts: &Facts,
     export: &Export,
@@ -117,8 +117,8 @@ async fn list_export(
     Ok((listing, not_listed))
 }
 
-/// The archives and default directories among the entries of an export's root, by the PV in their names, at most one of each for a PV: of
-/// several archives the one that was changed last. Other directories are dropped.
+/// The archives and default directories among the entries of an export's root, by the PV in their names; at most one of
+/// each for a PV: of several the one that was changed last. Other directories are dropped.
 fn volumes_in_root(mut entries: Vec<Entry>) -> BTreeMap<String, EarlierVolume> {
     let mut found: BTreeMap<String, EarlierVolume> = BTreeMap::new();
     entries.sort_by_key(|entry| entry.changed);

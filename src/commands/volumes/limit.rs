@@ -21,7 +21,8 @@ use crate::provisioner::volume::{ENFORCE, QUOTA};
 use crate::volumes::limit::plan_limit;
 
 /// Limits each volume of the command line and prints a line for it. Continues after one that can't be limited; `Failed`
-/// then. Pods that can't be listed end it with an error; asks nothing.
+/// then. Pods that can't be listed end it with an error, and a `--via` that can't set limits is a usage error. Asks
+/// nothing.
 pub async fn limit_volumes(args: &Limit, global: &Global) -> Result<Exit> {
     let connected = ConnectedExport::connect(&args.export, global).await?;
     if let Err(why) = connected.export.check_can_limit() {

@@ -172,7 +172,8 @@ fn split_claim(claim: &str) -> Option<(String, String)> {
 }
 
 /// Writes the records of the export's volumes, or of those named, that are missing or out of date; with `--dry-run`
-/// only prints which. `Failed` if one can't be written or a volume can't have one.
+/// only prints which. Leaves out volumes of CSI drivers; one that is named, or a name that is not on the export, is an
+/// error before anything is written. `Failed` if a record can't be written or a volume can't have one.
 pub async fn record_volumes(args: &cli::Record, global: &Global) -> Result<Exit> {
     let connected = ConnectedExport::connect(&args.export, global).await?;
     let mut volumes = gather::list_nfs_volumes(connected.client()).await?;
