@@ -1,8 +1,8 @@
 //! Masks secrets in texts that are shown: configuration of K3s and RKE2, systemd units, manifests (PURE).
 //!
 //! A text is read a line at a time, by the forms in which a value follows its name: `token: VALUE`, `--token VALUE`,
-//! `-t VALUE`, `--token=VALUE`, `K3S_TOKEN=VALUE`, a name and its value on lines of their own, and `scheme://user:VALUE@host`. A
-//! value may be a scalar of YAML over several lines.
+//! `-t VALUE`, `--token=VALUE`, `K3S_TOKEN=VALUE`, a name and its value on lines of their own, and
+//! `scheme://user:VALUE@host`. A value may be a scalar of YAML over several lines.
 //! Text that only looks like a secret is masked, too; no secret of these forms is shown.
 
 /// Replaces a secret.
@@ -25,7 +25,8 @@ const SECRETS: [&str; 11] = [
     "vpn-auth",
 ];
 
-/// Masks the secrets of the text before and after a change, so that equal secrets have equal masks.
+/// Masks the secrets of the text before and after a change. A secret that only the text after has is marked as changed;
+/// all others get the same mask.
 pub(super) fn mask_secrets(before: &str, after: &str) -> (String, String) {
     let mut known = Vec::new();
     let shown_before = mask_text(before, &mut |secret| {
@@ -244,6 +245,7 @@ impl Mask<'_> {
     }
 
     /// Notes that `text`, between brackets, is masked: the secret goes on in the next line if a bracket is still open.
+    /// `limit` is the column of the secret's key.
     fn mask_flow(&mut self, text: &str, limit: usize) {
         let mark = text.chars().next().filter(|c| matches!(c, '"' | '\''));
         self.open = match mark.filter(|mark| !quoted_length(&text[1..], *mark).1) {
@@ -276,8 +278,8 @@ impl Mask<'_> {
         }
     }
 
-    /// For a `value` that stands before its `name`: whether a secret's name comes after it: in the rest of its line, or in the lines of the same map, which are
-    /// indented as far as `column`, or between brackets go on to the next `}`.
+    /// For a `value` that stands before its `name`: whether a secret's name comes after it, in the rest of its line or
+    /// in the lines of the same map. These are indented as far as `column`, or between brackets go on to the next `}`.
     fn secret_name_follows(&self, rest: &str, column: usize) -> bool {
         let mut is_closed = self.brackets > 0 && rest.contains('}');
         let is_of_map = |line: &&str| {
@@ -302,8 +304,8 @@ impl Mask<'_> {
         length
     }
 
-    /// As [`Self::find_secret`], for a word that is a key of YAML or JSON whose value begins `start` bytes after the
-    /// word.
+    /// As [`Self::find_secret`], for the key `key` of YAML or JSON at the byte `at`, whose value begins `start` bytes
+    /// after that. The values true, false and null are no secrets.
     fn find_yaml_secret(
         &mut self,
         key: &str,
@@ -453,8 +455,8 @@ fn names_secret(text: &str) -> bool {
     })
 }
 
-/// If the first `length` bytes are a key, followed by a colon and a space: the key, and the byte where its value
-/// begins. `None` if they are none.
+/// If the first `length` bytes are a key, followed by a colon and a space, a quotation mark or the end: the key, and
+/// the byte where its value begins. `None` if they are none.
 fn after_colon(rest: &str, length: usize) -> Option<(&str, usize)> {
     let word = &rest[..length];
     let (key, colon) = match word.strip_suffix(':') {

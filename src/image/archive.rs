@@ -50,10 +50,12 @@ struct Platform {
     architecture: String,
 }
 
-/// Finds the image called `name`, such as `ghcr.io/owner/image:tag`.
+/// Finds the first image called `name`, such as `ghcr.io/owner/image:tag`, in the index. Whether the archive has the
+/// image's files is not checked.
 ///
 /// # Errors
-/// [`ArchiveError`].
+/// [`ArchiveError::NoImage`] when the index lacks it; [`ArchiveError::NotAnArchive`] without an index, as in a
+/// compressed archive.
 pub fn find_image(archive: &[u8], name: &str) -> Result<ArchivedImage, ArchiveError> {
     let no_archive = |why: &str| ArchiveError::NotAnArchive(why.to_owned());
     let text = find_file(archive, "index.json").ok_or_else(|| no_archive("it has no index.json"))?;

@@ -2,7 +2,7 @@
 
 pub use crate::cluster::quantity::parse_bytes;
 
-/// Formats bytes as a quantity of at most four digits: `512`, `1.5Ki`, `100Gi`.
+/// Formats bytes, rounded, as a quantity of at most four digits: `512`, `1.5Ki`, `100Gi`.
 pub fn format_size(bytes: u64) -> String {
     let (mut shown, mut unit) = (bytes as f64, "");
     for next in ["Ki", "Mi", "Gi", "Ti", "Pi", "Ei"] {

@@ -16,7 +16,8 @@ pub struct Archive {
 
 impl Archive {
     /// Parses the name of a directory in the export's root, `archived-` and the name that it had; `None` if it is not
-    /// the name of an archive. The name is no proof: whoever can write to the export can give it.
+    /// the name of an archive. A time after the name of a PV is dropped. The name is no proof: whoever can write to the
+    /// export can give it.
     pub fn parse(name: &str) -> Option<Self> {
         let old = name.strip_prefix(ARCHIVE_PREFIX).filter(|old| !old.is_empty())?;
         // Where the name was taken, a time was put at its end.

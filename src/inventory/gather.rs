@@ -1,4 +1,5 @@
-//! Reads the objects that the inventory consists of: once ([`list_objects`]), or by watches ([`Watched`]).
+//! Reads the objects that the inventory consists of: once ([`list_objects`]), or by watches ([`Watched`]); and measures
+//! the directories of volumes. Changes no object and no export.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -35,8 +36,8 @@ pub struct GatherError {
     source: kube::Error,
 }
 
-/// Lists the objects of a cluster, with the claims of `namespace` or of all namespaces. The second result is a sentence
-/// for each kind that could not be listed and is left out; claims and PVs are required.
+/// Lists the objects of a cluster, with the claims of `namespace` or of all namespaces; of the PVs only in-tree NFS
+/// volumes. The second result is a sentence for each kind that could not be listed and is left out.
 ///
 /// # Errors
 /// When claims or PVs can't be listed.
@@ -201,8 +202,8 @@ impl Watched {
             && self.volumes.wait_until_ready().now_or_never().is_some()
     }
 
-    /// The objects as the watches have them now; of the PVs only those of NFS, and nothing that is measured. A kind has
-    /// no objects until its first list is complete; for claims and volumes, [`Watched::is_listed`] tells.
+    /// The objects as the watches have them now; of the PVs only in-tree NFS volumes, and nothing that is measured. A
+    /// kind has no objects until its first list is complete; for claims and volumes, [`Watched::is_listed`] tells.
     pub fn current_facts(&self) -> Facts {
         let mut workloads: Vec<Workload> = objects_of(&self.deployments).map(Workload::from).collect();
         workloads.extend(objects_of(&self.sets).map(Workload::from));
@@ -290,7 +291,7 @@ pub async fn read_volume_usage(
 }
 
 /// The directory on `given` if the volume is on it, else the recorded one, else the volume's path as an export; `None`
-/// if the volume is not NFS.
+/// if the volume is not on `given` and not in-tree NFS.
 fn directory_to_measure(volume: &PersistentVolume, given: Option<&Location>) -> Option<ExportDirectory> {
     let on_given = given.and_then(|export| place::directory_on(volume, export).ok());
     on_given.or_else(|| place::recorded_directory(volume)).or_else(|| {

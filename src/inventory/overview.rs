@@ -219,8 +219,8 @@ impl Workload {
         }
     }
 
-    /// The provisioner's name and image, if the pods run one: they have a variable PROVISIONER_NAME, which is one of
-    /// `known_names`, or they mount NFS, have NFS_SERVER, or an image with `nfs` in its name.
+    /// The provisioner's name and image, if a container runs one: the first with a literal variable PROVISIONER_NAME
+    /// whose value is one of `known_names`, or that has NFS_SERVER, an NFS mount in its pod, or `nfs` in its image.
     fn provisioner_and_image(&self, known_names: &BTreeSet<&str>) -> Option<(String, String)> {
         let spec = self.template.spec.as_ref()?;
         let on_nfs = spec.volumes.iter().flatten().any(|volume| volume.nfs.is_some());

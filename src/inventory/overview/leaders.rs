@@ -22,7 +22,7 @@ struct HeldLease<'a> {
 }
 
 impl<'a> HeldLeases<'a> {
-    /// Selects the held Leases of the provisioners `names`.
+    /// Selects the Leases of the provisioners `names` that have a holder, expired ones included.
     pub(super) fn find(leases: &'a [Lease], names: impl Iterator<Item = &'a str>, now: Timestamp) -> Self {
         let names: BTreeMap<String, &str> = names
             .filter_map(|name| Some((election::lease_name(name)?, name)))
