@@ -137,7 +137,7 @@ fn print_usage_error(error: &clap::Error) -> Exit {
     }
 }
 
-/// Starts the log on stderr, with the level of `RUST_LOG` if it is set, else of -q or -v.
+/// Starts the log on stderr, with the level of `RUST_LOG` if it is set, else of -q or -v. A second call panics.
 fn start_logging(cli: &Cli) {
     let level = match (cli.global.quiet, cli.global.verbose) {
         (true, _) => "error",

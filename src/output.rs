@@ -1,4 +1,5 @@
 //! Tables, progress, prompts and logs. Results go to stdout, everything else to stderr; untrusted text is escaped.
+//! Prompts block their thread and have no time limit.
 
 use std::convert::Infallible;
 use std::io::{IsTerminal, Write};
@@ -242,7 +243,7 @@ pub fn ask_yes(question: &str) -> Option<bool> {
     can_ask().then(|| confirm(question).ok()).flatten()
 }
 
-/// Asks for a secret without echoing it. `None` without a terminal, or if the prompt was cancelled.
+/// Asks for a secret without echoing it, which may be empty. `None` without a terminal, or if the prompt was cancelled.
 pub fn ask_secret(question: &str) -> Option<String> {
     prompt_if_terminal(|| {
         Password::new()
@@ -252,7 +253,7 @@ pub fn ask_secret(question: &str) -> Option<String> {
     })
 }
 
-/// Asks for a line of text. `None` without a terminal, or if the prompt was cancelled.
+/// Asks for a line of text, which may be empty. `None` without a terminal, or if the prompt was cancelled.
 pub fn ask_text(question: &str) -> Option<String> {
     prompt_if_terminal(|| {
         Input::new()

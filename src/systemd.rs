@@ -16,7 +16,8 @@ pub enum Report {
     Stopping,
 }
 
-/// Reports a state to the service manager; does nothing outside of a service of `Type=notify`.
+/// Reports a state to the service manager; does nothing outside of a service of `Type=notify`. A failure is only
+/// logged.
 pub fn report_state(report: Report) {
     let Some(socket) = std::env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty()) else {
         return;

@@ -23,7 +23,7 @@ use crate::output;
 
 /// Checks that the PV can be released, keeps or scrubs its data as the options or an answer say, clears its claim
 /// reference, and waits until it is Available or Bound unless `--wait=false`. A PV that is Available already is left as
-/// it is, and not scrubbed.
+/// it is; with `--scrub`, it is an error.
 pub async fn run(args: Release, global: &Global) -> Result<Exit> {
     let given = match (args.keep_data, args.scrub) {
         (true, _) => Some(Data::Keep),

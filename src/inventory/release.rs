@@ -25,7 +25,7 @@ pub enum Verdict {
 }
 
 /// Decides by phase and reclaim policy whether a PV can be released, with warnings, or why it is refused. One that is
-/// Available is refused only for `Scrub`; one that is being deleted or is no NFS volume always is.
+/// Available is refused only for `Scrub`; one that is being deleted or is no in-tree NFS volume always is.
 pub fn decide_release(volume: &PersistentVolume, data: Data) -> Verdict {
     let name = volume_name(volume);
     let spec = volume.spec.clone().unwrap_or_default();

@@ -111,7 +111,7 @@ impl<'a> Scrub<'a> {
         }
     }
 
-    /// Summarizes the entries to remove; `None` if the directory is empty.
+    /// Summarizes the entries to remove; `None` if there are none. The names in it are not escaped.
     pub fn describe_entries(&self) -> Option<String> {
         if self.entries.is_empty() {
             return None;

@@ -101,7 +101,8 @@ pub async fn read_object(cluster: &Cluster, object: &DynamicObject) -> Result<Op
     })
 }
 
-/// Applies the content that `object`, which was applied, had `before`, also in fields of other field managers.
+/// Applies the fields and labels that `object`, which was applied, had `before`, also those of other field managers.
+/// Its annotations stay as they were applied.
 ///
 /// # Errors
 /// As [`apply_object`].
@@ -113,7 +114,7 @@ pub async fn restore_object(cluster: &Cluster, object: &DynamicObject, before: &
     apply_object(cluster, &former_object(object, before), options).await
 }
 
-/// The object as it was before, without what the cluster writes.
+/// `object` with the fields and labels of `before`, without the status; its annotations stay.
 fn former_object(object: &DynamicObject, before: &DynamicObject) -> DynamicObject {
     let mut former = object.clone();
     former.data.clone_from(&before.data);

@@ -1,4 +1,5 @@
-//! Waits until an applied claim is Bound, or an applied volume Available.
+//! Waits until an applied claim is Bound, or an applied volume Available, and reads the events about them. Changes
+//! nothing, and prints nothing.
 
 use std::time::Duration;
 

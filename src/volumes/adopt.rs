@@ -100,7 +100,7 @@ fn owner_of<'a>(directory: &VolumePath, claim: (&str, &str), facts: &'a Facts) -
 }
 
 /// The directory's record, of several the last; `None` without one. A record of another claim, or of a directory above
-/// or below, is an error.
+/// or below, is an error; one without a claim passes.
 fn record_of(directory: &VolumePath, claim: (&str, &str), facts: &Facts) -> Result<Option<Record>, String> {
     let mut found = None;
     for record in facts

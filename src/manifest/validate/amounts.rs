@@ -27,7 +27,7 @@ pub fn check_size(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// Permission bits in octal, as `chmod` takes them.
+/// Permission bits in octal, as `chmod` takes them: up to 7777, without a prefix.
 pub fn check_mode(text: &str) -> Result<String, String> {
     let octal = text.chars().all(|c| c.is_digit(8));
     match u32::from_str_radix(text, 8) {

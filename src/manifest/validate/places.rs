@@ -52,7 +52,7 @@ pub fn check_path(text: &str) -> Result<String, String> {
     check_components(text)
 }
 
-/// The path of the volume in a container: absolute, not `/`, without `:`.
+/// The path of the volume in a container: absolute, not `/`, without `:`. A final slash is removed.
 pub fn check_mount_path(text: &str) -> Result<String, String> {
     if !text.starts_with('/') {
         return Err("a mount path is absolute: it begins with /".to_owned());
