@@ -1,7 +1,7 @@
 //! Escapes text of tenants, clusters, hosts and exports (PURE): characters that would move a terminal's cursor, reverse
 //! a text or hide in it are written as escapes.
 
-/// Escapes every hidden character, line ends included.
+/// Escapes every hidden character as Rust does, line ends included: `\n`, `\u{1b}`. A backslash stays as it is.
 pub fn escape_line(text: &str) -> String {
     escape_hidden(text, |_| false)
 }

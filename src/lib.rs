@@ -89,6 +89,7 @@ fn parse_arguments() -> Result<Cli, clap::Error> {
     Cli::from_arg_matches(&matches)
 }
 
+/// Runs the subcommand on a runtime of its own. Does not wait for calls of the file system that still run afterwards.
 fn run_subcommand(cli: Cli) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let exit = runtime.block_on(async {

@@ -199,7 +199,7 @@ pub fn can_ask() -> bool {
 /// Held while a prompt is open, so that prompts of parallel hosts don't overlap.
 static ASKING: Mutex<()> = Mutex::new(());
 
-/// Runs a prompt while status lines are suspended and no other prompt is open.
+/// Runs a prompt while status lines are suspended and no other prompt is open. An error if it is cancelled.
 fn run_prompt<T>(question: impl FnOnce() -> dialoguer::Result<T>) -> std::io::Result<T> {
     let _prompt = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
     MOVING.suspend(question).map_err(std::io::Error::from)

@@ -128,7 +128,7 @@ pub struct SetupRun {
 }
 
 impl SetupRun {
-    /// Whether the plan is only shown, and every host stays as it is.
+    /// Whether the plan is only shown, as with `--dry-run` or `--check`, and every host stays as it is.
     pub fn is_dry_run(&self) -> bool {
         self.dry_run || self.check
     }
@@ -166,21 +166,25 @@ impl From<NfsVersion> for Versions {
     }
 }
 
+/// Accepts, unchanged, an absolute path other than `/`, which need not exist.
 fn check_export_path(text: &str) -> Result<String, String> {
     check_path(text).map_err(|error| error.to_string())?;
     Ok(text.to_owned())
 }
 
+/// Accepts, unchanged, the name of a file that exportfs reads: `/etc/exports` or `/etc/exports.d/*.exports`.
 fn check_exports_file(text: &str) -> Result<String, String> {
     check_file(text).map_err(|error| error.to_string())?;
     Ok(text.to_owned())
 }
 
+/// Accepts, unchanged, one client as exportfs reads it, `*` included; names are not looked up.
 fn check_client_spec(text: &str) -> Result<String, String> {
     check_client(text).map_err(|error| error.to_string())?;
     Ok(text.to_owned())
 }
 
+/// Accepts, unchanged, a list of options of exports(5) without parentheses and contradictions.
 fn check_export_options(text: &str) -> Result<String, String> {
     check_options(text).map_err(|error| error.to_string())?;
     Ok(text.to_owned())

@@ -1,5 +1,5 @@
 //! What an image's name tells of a provisioner: its program, whether its registry is frozen, and what replaces it
-//! (PURE). Images are compared by their names only; no registry is asked.
+//! (PURE). Images are compared by their names only, and a name may go on after the program's; no registry is asked.
 
 /// The image that is to be used instead of what fails: the last release of the successor.
 pub const CURRENT: &str = "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2";

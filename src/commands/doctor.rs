@@ -300,6 +300,7 @@ fn is_failure(args: &Doctor, finding: &Finding) -> bool {
     }
 }
 
+/// Prints the report to stdout, in the format of `--output`.
 fn print_report(args: &Doctor, global: &Global, report: &Report) -> Result<()> {
     let text = match args.output {
         ReportFormat::Table => {

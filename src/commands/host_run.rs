@@ -51,7 +51,8 @@ impl Run {
         self.stop.clone().now_or_never().is_some()
     }
 
-    /// Awaits `work`, unless the run is interrupted before.
+    /// Awaits `work`; an error if the run is interrupted before. It says that nothing was changed, so `work` must change
+    /// nothing on hosts.
     pub async fn or_stop<T>(&self, work: impl Future<Output = T>) -> Result<T> {
         let done = or_stop(&self.stop, work).await;
         done.context("interrupted before anything was changed")
@@ -96,7 +97,8 @@ pub struct HostRequest {
     pub address: Option<IpAddr>,
 }
 
-/// The requests without duplicates: of those for one host and port, the first is kept.
+/// The requests without duplicates: of those for one host and port, the first is kept. No port and port 22 count as
+/// two.
 fn without_duplicates(mut requests: Vec<HostRequest>) -> Vec<HostRequest> {
     let mut seen = BTreeSet::new();
     requests.retain(|HostRequest { target, .. }| seen.insert((target.host.clone(), target.port)));
@@ -123,7 +125,8 @@ pub async fn log_in(target: &Target, run: &Run) -> Result<(Host, StatusLine), St
     }
 }
 
-/// A request for each node of the current context, by its first internal address, to be logged in to as `user`.
+/// A request for each node of the current context, by its first internal address, to be logged in to as `user`. Fails
+/// as [`addresses_of_nodes`].
 async fn nodes_of_cluster(global: &Global, user: Option<&str>) -> Result<Vec<HostRequest>> {
     let mut asked: Vec<HostRequest> = Vec::new();
     let mut known = BTreeSet::new();

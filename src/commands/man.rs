@@ -35,6 +35,7 @@ fn collect_pages(command: Command, files: &mut Vec<File>) -> Result<()> {
     Ok(())
 }
 
+/// The file name and text of a command's page.
 fn render_page(command: Command) -> Result<File> {
     let man = Man::new(command);
     let mut text = Vec::new();

@@ -75,7 +75,7 @@ fn stop_signal() -> Result<Stop> {
     Ok(stop.boxed().shared())
 }
 
-/// Awaits `work`; `None` if the run is interrupted before, and `work` is then dropped as far as it is.
+/// Awaits `work`; `None` if the run is interrupted before: `work` is dropped unfinished then.
 async fn or_stop<T>(stop: &Stop, work: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         biased;

@@ -148,7 +148,8 @@ fn render_overview(overview: &Overview, display: &DisplayOptions, now: Timestamp
     })
 }
 
-/// The objects as `KIND/NAME`, a line each; provisioners only if they run as workloads of the cluster.
+/// The objects as `KIND/NAME`, a line each, without namespaces; provisioners only if they run as workloads of the
+/// cluster.
 fn render_names(overview: &Overview) -> String {
     let claims = overview
         .claims

@@ -51,6 +51,7 @@ enum Subject {
 }
 
 impl Subject {
+    /// Markers that belong to no directory count as orphans.
     fn includes(self, state: State) -> bool {
         match self {
             Self::All => true,
@@ -114,7 +115,8 @@ async fn measure_with_progress(export: &Export, rows: &mut [Row]) {
     bar.finish_and_clear();
 }
 
-/// Prints the export's directories that `subject` includes; with `--sizes`, measures each.
+/// Prints the export's directories that `subject` includes; with `--sizes`, measures each. For orphans, also prints
+/// limits that hold for no file.
 async fn list_directories(args: &Directories, global: &Global, subject: Subject) -> Result<Exit> {
     let connected = ConnectedExport::connect(&args.export, global).await?;
     let (mut rows, _) = connected.read_rows().await?;
@@ -177,6 +179,7 @@ async fn set_claims_of_archives(connected: &ConnectedExport, rows: &mut [Row]) -
     Ok(())
 }
 
+/// The rows as a table. Archives have an age and no state; other directories have an age only with `-o wide`.
 fn directories_table(rows: &[Row], subject: Subject, args: &Directories, global: &Global) -> String {
     let wide = args.listing.output == Format::Wide;
     let archives = subject == Subject::Archived;

@@ -257,6 +257,7 @@ impl Mask<'_> {
         };
     }
 
+    /// Counts all brackets in `text`, also those in quotation marks; closing ones never below 0.
     fn count_brackets(&mut self, text: &str) {
         for c in text.chars() {
             match c {
@@ -385,6 +386,7 @@ fn is_map(content: &str) -> bool {
     }
 }
 
+/// Whether a character ends a word.
 fn is_separator(c: char) -> bool {
     c.is_whitespace() || "'\",[]{}".contains(c)
 }
@@ -473,6 +475,7 @@ fn after_colon(rest: &str, length: usize) -> Option<(&str, usize)> {
     ends.then_some((key, colon + space))
 }
 
+/// Whether a name, without dashes at its beginning, ends in one of [`SECRETS`].
 fn is_secret(name: &str) -> bool {
     let name = name.trim_start_matches('-').to_lowercase().replace('_', "-");
     SECRETS.iter().any(|secret| name.ends_with(secret))

@@ -165,7 +165,8 @@ pub fn plan_restore(name: &str, rows: &[Row], volumes: &BTreeSet<String>) -> Res
     })
 }
 
-/// A PV name for a directory whose name contains none.
+/// A PV name for a directory whose name contains none: `restored-` and `old` in lower case, with dashes for all else,
+/// and 200 characters at most. Two directories may get the same name.
 fn restored_volume_name(old: &str) -> String {
     let word: String = old
         .to_lowercase()

@@ -384,6 +384,7 @@ fn volume_rows(facts: &Facts, claims: &[Claim]) -> Vec<Volume> {
     rows
 }
 
+/// The rows of classes, sorted by name. A class without a reclaim policy has Delete.
 fn class_rows(classes: &[&StorageClass]) -> Vec<Class> {
     let row = |class: &&StorageClass| {
         let mut marks = class.metadata.annotations.iter().flatten();
@@ -456,6 +457,7 @@ fn provisioner_rows(
     rows
 }
 
+/// The quantity; empty without one.
 fn storage_capacity(
     capacity: &Option<BTreeMap<String, k8s_openapi::apimachinery::pkg::api::resource::Quantity>>,
 ) -> String {

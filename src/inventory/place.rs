@@ -14,6 +14,7 @@ pub struct ExportDirectory {
     pub directory: Option<VolumePath>,
 }
 
+/// The PV's name; empty if it has none.
 pub fn volume_name(volume: &PersistentVolume) -> &str {
     volume.metadata.name.as_deref().unwrap_or_default()
 }

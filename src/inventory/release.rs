@@ -90,6 +90,7 @@ pub fn decide_release(volume: &PersistentVolume, data: Data) -> Verdict {
     }
 }
 
+/// The provisioner that created the PV, by its annotation; `None` for a static PV.
 fn provisioner_of(volume: &PersistentVolume) -> Option<&str> {
     volume
         .metadata
@@ -99,6 +100,7 @@ fn provisioner_of(volume: &PersistentVolume) -> Option<&str> {
         .map(String::as_str)
 }
 
+/// A space and the message in parentheses; empty without a message.
 fn in_parentheses(message: &Option<String>) -> String {
     match message.as_deref().unwrap_or_default() {
         "" => String::new(),

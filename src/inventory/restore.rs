@@ -64,6 +64,7 @@ impl Failure {
         }
     }
 
+    /// `made_claim` is the title of the claim that the run created, which stays.
     fn into_error(mut self, made_claim: Option<&str>) -> RestoreError {
         self.left
             .extend(made_claim.map(|title| format!("{title} was created and stays")));

@@ -158,7 +158,8 @@ impl<'a> Scrub<'a> {
 }
 
 impl Scrub<'_> {
-    /// Removes the entries one by one, so that the server's own directories are left alone.
+    /// Removes the entries one by one, so that the server's own directories are left alone. Ends at the first that
+    /// fails.
     async fn remove_each(&self) -> Result<(), ExportError> {
         for entry in &self.entries {
             // A name that leads nowhere was refused before.

@@ -1,4 +1,5 @@
-//! Decides whether a directory of an export may become a volume of a claim, and under which PV name (PURE).
+//! Decides whether a directory of an export may become a volume of a claim, and under which PV name (PURE). The main
+//! function is [`plan_adoption`].
 
 use k8s_openapi::api::core::v1::PersistentVolume;
 

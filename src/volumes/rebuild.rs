@@ -460,11 +460,13 @@ fn describe_creation(creation: &Creation) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
+/// `None` if the claim requests no size, or one that can't be parsed.
 fn requested_bytes(claim: &PersistentVolumeClaim) -> Option<u64> {
     let requests = claim.spec.as_ref()?.resources.as_ref()?.requests.as_ref()?;
     amount::parse_bytes(&requests.get("storage")?.0)
 }
 
+/// `None` if the PV has no capacity, or one that can't be parsed.
 fn capacity_bytes(volume: &PersistentVolume) -> Option<u64> {
     amount::parse_bytes(&volume.spec.as_ref()?.capacity.as_ref()?.get("storage")?.0)
 }

@@ -86,6 +86,7 @@ impl CreateRequest {
     }
 }
 
+/// Always an error: a [`UsageError`].
 fn usage_error<T>(why: &'static str) -> Result<T> {
     Err(UsageError(why.into()).into())
 }

@@ -192,6 +192,7 @@ pub fn print_finding(finding: &Finding) {
     ));
 }
 
+/// Prints the finding, the diffs of its edits, and the note of its fix.
 fn show_step(step: &Step<'_>, edits: &[Edit], colour: Colour) {
     let finding = step.finding;
     print_finding(finding);

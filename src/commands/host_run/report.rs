@@ -142,6 +142,7 @@ impl HostReport {
 }
 
 impl Report {
+    /// Whether a host is not [`HostReport::is_successful`].
     pub fn has_failures(&self) -> bool {
         !self.hosts.iter().all(HostReport::is_successful)
     }

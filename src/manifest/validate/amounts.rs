@@ -1,6 +1,6 @@
 //! Sizes, modes and ids (PURE). Each check returns the text unchanged, or one sentence that says what is wrong with it.
 
-/// A storage size as a Kubernetes quantity above zero: `1Gi`, `500M`, `1.5Ti`, `1e9`.
+/// A storage size as a Kubernetes quantity above zero: `1Gi`, `500M`, `1.5Ti`, `1e9`. A `+` before it passes.
 pub fn check_size(text: &str) -> Result<String, String> {
     const SUFFIXES: [&str; 16] = [
         "", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei",

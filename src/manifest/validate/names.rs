@@ -14,25 +14,27 @@ pub fn check_name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// An RFC 1123 label.
 pub fn check_pod_volume_name(text: &str) -> Result<String, String> {
     check_rfc1123_label("a volume's name in a pod", text, 63)
 }
 
+/// An RFC 1123 label.
 pub fn check_namespace(text: &str) -> Result<String, String> {
     check_rfc1123_label("a namespace's name", text, 63)
 }
 
-/// A pod's name is also its host name, and nfsprov gives it to the container.
+/// An RFC 1123 label: a pod's name is also its host name, and nfsprov gives it to the container.
 pub fn check_pod_name(text: &str) -> Result<String, String> {
     check_rfc1123_label("a pod's name", text, 63)
 }
 
-/// At most 52 characters: pods have the name in a label, followed by a dash and up to ten digits.
+/// An RFC 1123 label of 52 characters at most: pods have the name in a label, with a dash and up to ten digits after it.
 pub fn check_stateful_set_name(text: &str) -> Result<String, String> {
     check_rfc1123_label("a StatefulSet's name", text, 52)
 }
 
-/// A Service's name begins with a letter.
+/// An RFC 1123 label that begins with a letter.
 pub fn check_service_name(text: &str) -> Result<String, String> {
     if text.starts_with(|c: char| c.is_ascii_digit()) {
         return Err("a Service's name begins with a letter".to_owned());
@@ -40,10 +42,12 @@ pub fn check_service_name(text: &str) -> Result<String, String> {
     check_rfc1123_label("a Service's name", text, 63)
 }
 
+/// An RFC 1123 label.
 pub fn check_deployment_name(text: &str) -> Result<String, String> {
     check_rfc1123_label("a Deployment's name", text, 63)
 }
 
+/// A label of `max_length` characters at most; the error calls it `what`.
 fn check_rfc1123_label(what: &str, text: &str, max_length: usize) -> Result<String, String> {
     if text.len() > max_length {
         return Err(format!(
@@ -89,7 +93,7 @@ pub fn parse_claim(text: &str) -> Result<(String, String), String> {
     Ok((check_namespace(space)?, check_name(claim)?))
 }
 
-/// A label as `KEY=VALUE`.
+/// A label as `KEY=VALUE`; the value may be empty.
 pub fn parse_label(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("a label is given as KEY=VALUE")?;
     let (prefix, last) = key.split_once('/').unwrap_or(("x", key));
