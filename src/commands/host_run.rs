@@ -1,5 +1,5 @@
 //! What the commands that change hosts over SSH share: a run with its options, the hosts that it connects to, and the
-//! report.
+//! report. The main type is [`Run`]. Nothing here changes a host.
 
 mod report;
 

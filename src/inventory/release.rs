@@ -1,4 +1,4 @@
-//! Decides whether a PV can be released (PURE).
+//! Decides whether a PV can be released (PURE). The main function is [`decide_release`].
 
 use k8s_openapi::api::core::v1::PersistentVolume;
 

@@ -1,5 +1,5 @@
-//! Restores an archive for a claim, or binds an existing directory to one. The order of the steps (claim, directory,
-//! PV) lets an interrupted run be repeated.
+//! Restores an archive for a claim, or binds an existing directory to one: the main type is [`Restore`]. The order of
+//! the steps (claim, directory, PV) lets an interrupted run be repeated. Does not wait until the claim is Bound.
 
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use k8s_openapi::api::storage::v1::StorageClass;

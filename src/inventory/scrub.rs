@@ -1,4 +1,5 @@
-//! Empties the directory of one PV, and refuses if another PV uses the same directory.
+//! Empties the directory of one PV, and refuses if another PV uses the same directory. The main type is [`Scrub`]. Asks
+//! nothing, and changes no PV.
 
 use k8s_openapi::api::core::v1::PersistentVolume;
 
@@ -39,7 +40,8 @@ pub struct Scrub<'a> {
 
 impl<'a> Scrub<'a> {
     /// Checks that no other of `all` PVs of the cluster and no other owner's marker claims `place`, which must be the
-    /// directory of `volume`, and lists its entries except the server's own, which stay. Removes nothing.
+    /// directory of `volume`, and lists its entries except the server's own, which stay. Resolves the servers' names: a
+    /// PV whose server may be the same counts. Removes nothing.
     ///
     /// # Errors
     /// [`ScrubError`] that names the other owner, or the directory that can't be read or doesn't exist.

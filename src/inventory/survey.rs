@@ -1,4 +1,4 @@
-//! Reads an export's directories of volumes, their sizes, and their usage of limits.
+//! Reads an export's directories of volumes, their sizes, and their usage of limits. Changes nothing on it.
 
 use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::PersistentVolume;
@@ -12,7 +12,8 @@ use crate::provisioner::volume::provisioned_uid;
 /// How many directories are read, or measured, at once.
 const AT_ONCE: usize = 8;
 
-/// Lists the directories in an export's root, and those beside volumes, without descending into them.
+/// Lists the directories in an export's root, and those beside volumes, without descending into them; reads its owner
+/// markers, and resolves the servers' names of `volumes`.
 ///
 /// # Errors
 /// As [`Export::list_directory`].

@@ -1,4 +1,4 @@
-//! Decides which existing volumes can be limited to their size (PURE).
+//! Decides which existing volumes can be limited to their size (PURE). The main function is [`plan_limit`].
 
 use k8s_openapi::api::core::v1::{PersistentVolume, Pod};
 

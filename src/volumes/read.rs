@@ -1,4 +1,4 @@
-//! Reads the records of an export, and the objects and directories that they are compared with.
+//! Reads the records of an export, and the objects and directories that they are compared with. Changes nothing.
 
 use std::collections::BTreeSet;
 

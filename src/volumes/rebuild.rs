@@ -1,4 +1,4 @@
-//! Plans which PVs and claims of an export's records are to be created in a cluster (PURE).
+//! Plans which PVs and claims of an export's records are to be created in a cluster (PURE): [`plan_rebuild`].
 //!
 //! Existing objects are not changed: a record that differs from the cluster is a conflict.
 
