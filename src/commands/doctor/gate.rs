@@ -44,9 +44,10 @@ pub struct GateChange<'a> {
 /// edits kubeadm's configuration in the cluster, if there is one; declining that is no error.
 ///
 /// # Errors
-/// When a host can't be reached or its files can't be edited: nothing is changed then. When an API server is not ready
-/// in time, which its host then has undone, the user declines a host, or a signal stops it: hosts before that one stay
-/// changed, those after it are not changed. [`UsageError`] without a terminal and `--yes`: nothing is changed.
+/// When a host can't be reached or its files can't be edited: nothing is changed then. When the change of a host fails,
+/// which the host undoes if its API server is not ready in time, the user declines a host, or a signal stops it: hosts
+/// before that one stay changed, those after it are not changed. When the cluster does not answer afterwards: all hosts
+/// stay changed. [`UsageError`] without a terminal and `--yes`: nothing is changed.
 pub async fn change_gate(job: &GateChange<'_>, stop: &mut StopSignals, counts: &mut FixCounts) -> Result<()> {
     let limit = job.options.limit.unwrap_or(READY_WITHIN);
     let nodes = connect_all(job).await?;
