@@ -1,111 +1,122 @@
-//! The contract as rules over facts (PURE): each says what breaks it.
+//! Rules of the contract (PURE): each takes the observed state and the history, and returns its violations.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::limits::{cleared_limits, limited, listed_limits};
+use crate::limits::{limits_without_files, unlisted_limits, wrong_limits};
 use crate::plan::{Kind, NAMESPACES, TRAP};
 use crate::state::{Entry, FINALIZER, History, PROTECTION, State, Volume, WHO};
 
-/// Where the markers of owners are, on the export.
+/// Where the export holds the owner markers.
 const OWNERS: &str = ".nfsprov/owners/";
-/// Where deleted directories wait for their removal, on the export.
+/// Where the export holds deleted directories until the provisioner removes them.
 const TRASH: &str = ".nfsprov/trash/";
 
 /// When a rule must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
-    /// At any moment, whatever was killed.
+    /// At any moment, even right after a kill.
     Always,
-    /// When nothing is left to do.
+    /// When the provisioner has no work left.
     AtRest,
 }
 
-/// A rule: its name, when it holds, and what breaks it.
+/// A rule: its name, when it must hold, and the function that returns its violations.
 pub type Rule = (&'static str, When, fn(&State, &History) -> Vec<String>);
 
-/// All of them.
 pub const RULES: &[Rule] = &[
-    ("a claim has one PV at most, and its own", When::Always, one_volume),
     (
-        "no two PVs share a directory, or have one in the other's",
+        "a claim has one PV at most, and its own",
         When::Always,
-        exclusive,
+        wrong_volumes_of_claims,
     ),
     (
-        "the directory of a volume in use is there, as its class wants it",
+        "no two PVs share a directory, and none has one inside another's",
         When::Always,
-        served,
+        overlapping_directories,
     ),
-    ("the data of a volume in use is there", When::Always, data),
-    ("a claim has one directory or one archive", When::Always, one_directory),
+    (
+        "the directory of a volume in use exists with its class's owner and mode",
+        When::Always,
+        wrong_directories,
+    ),
+    ("the data of a volume in use exists", When::Always, lost_data),
+    (
+        "a claim has one directory or one archive",
+        When::Always,
+        directories_beside_archives,
+    ),
     (
         "every directory is a PV's, a live claim's, archived, retained, or unused",
         When::Always,
-        accounted,
+        unexplained_directories,
     ),
     (
-        "nothing outside the export has changed, nor the link that leads there",
+        "nothing outside the export has changed, nor the link to it",
         When::Always,
-        outside,
+        changes_outside_export,
     ),
     (
-        "every live claim is Bound, and one that asks for another's place is not",
+        "every live claim is Bound, except one whose path leads out of the export",
         When::AtRest,
-        bound,
+        wrong_claim_phases,
     ),
     (
-        "a PV without a live claim is one that is to be retained",
+        "a PV without a live claim has the policy Retain",
         When::AtRest,
-        volumes,
+        wrong_volume_phases,
     ),
     (
         "no finalizer is left behind, and none is missing",
         When::AtRest,
-        finalizers,
+        wrong_finalizers,
     ),
     (
-        "what was deleted is archived, left or removed, as its class says",
+        "deleted data is archived, retained or removed, as its class says",
         When::AtRest,
-        fates,
+        misplaced_data,
     ),
     (
         "every directory is a PV's, archived, retained, or was never a PV's",
         When::AtRest,
-        owned,
+        directories_without_owner,
     ),
     (
-        "every marker is that of a claim that lives, or never had a PV",
+        "every marker names a live claim, or one that never had a PV",
         When::AtRest,
-        markers,
+        wrong_markers,
     ),
-    ("every record is whole", When::Always, whole_records),
+    ("every record is complete", When::Always, incomplete_records),
     (
-        "every volume that is in use or retained has its record, with the claim that it has",
+        "every volume in use or retained has its record, which names its claim",
         When::AtRest,
-        recorded,
+        volumes_without_record,
     ),
     (
-        "every other record is of a volume whose data is archived or retained",
+        "every other record belongs to a volume whose data is archived or retained",
         When::AtRest,
-        records_of_data,
+        needless_records,
     ),
     (
         "the directory of a limited volume in use is limited to its size",
         When::Always,
-        limited,
+        wrong_limits,
     ),
     (
-        "`volumes orphans` lists every limit that no file has",
+        "`volumes orphans` lists every limit without files",
         When::Always,
-        listed_limits,
+        unlisted_limits,
     ),
     (
-        "while limited volumes are in use, no limit is left that no file has",
+        "while limited volumes are in use, every limit has files",
         When::AtRest,
-        cleared_limits,
+        limits_without_files,
     ),
-    ("the trash is empty", When::AtRest, trash),
-    ("pv-protection is the cluster's to take off", When::AtRest, protection),
+    ("the trash is empty", When::AtRest, trash_entries),
+    (
+        "only the cluster removes pv-protection",
+        When::AtRest,
+        removed_protections,
+    ),
 ];
 
 pub fn in_use(volume: &Volume, state: &State, history: &History) -> bool {
@@ -117,7 +128,7 @@ pub fn in_use(volume: &Volume, state: &State, history: &History) -> bool {
     live && meant && !volume.going && volume.phase != "Released"
 }
 
-fn one_volume(state: &State, _: &History) -> Vec<String> {
+fn wrong_volumes_of_claims(state: &State, _: &History) -> Vec<String> {
     let mut broken = Vec::new();
     let mut served = BTreeMap::new();
     for volume in &state.volumes {
@@ -137,9 +148,9 @@ fn one_volume(state: &State, _: &History) -> Vec<String> {
     broken
 }
 
-fn exclusive(state: &State, _: &History) -> Vec<String> {
+fn overlapping_directories(state: &State, _: &History) -> Vec<String> {
     let mut broken = Vec::new();
-    // A PV that is Released has had its directory dealt with before another got it.
+    // The provisioner archives or removes the directory of a Released PV before another PV gets that path.
     let holds = |volume: &&Volume| volume.phase != "Released" && !volume.going;
     let mut paths: Vec<_> = state.volumes.iter().filter(holds).map(|volume| &volume.path).collect();
     paths.sort();
@@ -152,7 +163,7 @@ fn exclusive(state: &State, _: &History) -> Vec<String> {
     broken
 }
 
-fn served(state: &State, history: &History) -> Vec<String> {
+fn wrong_directories(state: &State, history: &History) -> Vec<String> {
     let mut broken = Vec::new();
     for volume in state.volumes.iter().filter(|volume| in_use(volume, state, history)) {
         let Some(made) = history.made.get(&volume.claim) else {
@@ -160,7 +171,7 @@ fn served(state: &State, history: &History) -> Vec<String> {
         };
         let wanted = made.directory(&volume.claim);
         if volume.path != wanted {
-            broken.push(format!("PV {} has {}, not {wanted}", volume.name, volume.path));
+            broken.push(format!("PV {} has the path {}, not {wanted}", volume.name, volume.path));
         }
         let entry = Entry {
             kind: "d".into(),
@@ -175,13 +186,13 @@ fn served(state: &State, history: &History) -> Vec<String> {
     broken
 }
 
-/// Whether the directory holds what the test put into the volume of the claim.
+/// Whether the directory holds the data that the test wrote for this claim.
 fn holds_data(state: &State, directory: &str, uid: &str) -> bool {
     let who = state.export.get(&format!("{directory}/{WHO}"));
     who.is_some_and(|who| who.kind == "l" && who.target == uid)
 }
 
-fn data(state: &State, history: &History) -> Vec<String> {
+fn lost_data(state: &State, history: &History) -> Vec<String> {
     let used = state.volumes.iter().filter(|volume| in_use(volume, state, history));
     let lost =
         used.filter(|volume| history.filled.contains(&volume.claim) && !holds_data(state, &volume.path, &volume.claim));
@@ -193,8 +204,8 @@ fn is_directory(state: &State, path: &str) -> bool {
     state.export.get(path).is_some_and(|entry| entry.kind == "d")
 }
 
-fn one_directory(state: &State, history: &History) -> Vec<String> {
-    // A path named by a pattern may be another claim's by now, and an archive never is.
+fn directories_beside_archives(state: &State, history: &History) -> Vec<String> {
+    // A later claim can have the same path by pattern. An archive's name contains the uid, so no other claim has it.
     let named = history.made.iter().filter(|(_, made)| !made.claim.kind.has_marker());
     let both = named
         .filter(|(uid, made)| is_directory(state, &made.directory(uid)) && is_directory(state, &made.archive(uid)));
@@ -202,7 +213,7 @@ fn one_directory(state: &State, history: &History) -> Vec<String> {
         .collect()
 }
 
-/// The directories that are volumes' or archives, or nobody knows what: not the parents that patterns give them.
+/// The directories of volumes and archives, and unknown ones; without the parent directories that path patterns create.
 fn directories(state: &State) -> impl Iterator<Item = &str> {
     let parents: BTreeSet<String> = NAMESPACES
         .iter()
@@ -215,9 +226,9 @@ fn directories(state: &State) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Whose directories are: PVs', or those of claims under whose policy they are archived or retained.
+/// Directories that belong to a PV, or to a deleted claim whose policy archives or retains them.
 ///
-/// That a claim had a PV at all may be known a moment later, so it is asked for `at_rest` only.
+/// The watch can report a claim's PV after the deletion, so only `at_rest` requires that the claim had a PV.
 fn owners(state: &State, history: &History, at_rest: bool) -> BTreeSet<String> {
     let mut places: BTreeSet<String> = state.volumes.iter().map(|volume| volume.path.clone()).collect();
     for (uid, made) in history.made.iter().filter(|(_, made)| made.deleted) {
@@ -238,8 +249,8 @@ fn uid_in_marker(target: &str) -> &str {
     target.rsplit_once('/').map_or(target, |(_, uid)| uid)
 }
 
-/// The directories of claims that were deleted and of which no PV is known, if nothing is in them and they name their
-/// claim: by themselves, or by their marker. A kill between directory and PV leaves one, until somebody wants its path.
+/// Empty directories of deleted claims that have no PV, if the name or the owner marker identifies the claim. A kill
+/// between the creation of directory and PV leaves such a directory until another claim needs its path.
 fn unused(state: &State, history: &History) -> BTreeSet<String> {
     let mut unused = BTreeSet::new();
     for (uid, made) in history.made.iter().filter(|(_, made)| made.deleted) {
@@ -272,7 +283,7 @@ fn without_volume(history: &History) -> History {
     }
 }
 
-fn accounted(state: &State, history: &History) -> Vec<String> {
+fn unexplained_directories(state: &State, history: &History) -> Vec<String> {
     let is_live = |uid: &String| state.claims.iter().any(|claim| claim.uid == *uid && !claim.going);
     let made = history.made.iter().filter(|(uid, _)| is_live(uid));
     let live: BTreeSet<String> = made.map(|(uid, made)| made.directory(uid)).collect();
@@ -280,17 +291,17 @@ fn accounted(state: &State, history: &History) -> Vec<String> {
     let unused = unused(state, history);
     let lost =
         directories(state).filter(|path| !owners.contains(*path) && !live.contains(*path) && !unused.contains(*path));
-    lost.map(|path| format!("{path} is nobody's")).collect()
+    lost.map(|path| format!("{path} has no owner")).collect()
 }
 
-fn owned(state: &State, history: &History) -> Vec<String> {
+fn directories_without_owner(state: &State, history: &History) -> Vec<String> {
     let owners = owners(state, history, true);
     let unused = unused(state, &without_volume(history));
     let lost = directories(state).filter(|path| !owners.contains(*path) && !unused.contains(*path));
-    lost.map(|path| format!("{path} is nobody's")).collect()
+    lost.map(|path| format!("{path} has no owner")).collect()
 }
 
-fn whole_records(state: &State, _: &History) -> Vec<String> {
+fn incomplete_records(state: &State, _: &History) -> Vec<String> {
     let faulty = state.records.iter().filter_map(|(volume, record)| {
         let fault = record.fault.as_ref()?;
         Some(format!("the record of PV {volume}: {fault}"))
@@ -298,7 +309,7 @@ fn whole_records(state: &State, _: &History) -> Vec<String> {
     faulty.collect()
 }
 
-fn recorded(state: &State, history: &History) -> Vec<String> {
+fn volumes_without_record(state: &State, history: &History) -> Vec<String> {
     let mut broken = Vec::new();
     for volume in &state.volumes {
         let made = history.made.get(&volume.claim);
@@ -312,30 +323,30 @@ fn recorded(state: &State, history: &History) -> Vec<String> {
     broken
 }
 
-fn records_of_data(state: &State, history: &History) -> Vec<String> {
+fn needless_records(state: &State, history: &History) -> Vec<String> {
     let mut kept: BTreeSet<String> = state.volumes.iter().map(|volume| volume.name.clone()).collect();
     let deleted = history.made.iter().filter(|(_, made)| made.deleted);
     let with_data =
         deleted.filter(|(_, made)| matches!(made.claim.kind, Kind::Plain | Kind::Pattern | Kind::Left | Kind::Kept));
     kept.extend(with_data.map(|(uid, _)| format!("pvc-{uid}")));
     let left = state.records.keys().filter(|volume| !kept.contains(*volume));
-    left.map(|volume| format!("PV {volume}, which is gone, has a record"))
+    left.map(|volume| format!("the deleted PV {volume} has a record"))
         .collect()
 }
 
-fn trash(state: &State, _: &History) -> Vec<String> {
+fn trash_entries(state: &State, _: &History) -> Vec<String> {
     let left = state.export.keys().filter(|path| path.starts_with(TRASH));
     left.cloned().collect()
 }
 
-fn outside(state: &State, history: &History) -> Vec<String> {
+fn changes_outside_export(state: &State, history: &History) -> Vec<String> {
     match state.outside == history.outside {
         true => Vec::new(),
         false => vec![format!("it was\n{}\nand is\n{}", history.outside, state.outside)],
     }
 }
 
-fn bound(state: &State, history: &History) -> Vec<String> {
+fn wrong_claim_phases(state: &State, history: &History) -> Vec<String> {
     let mut broken = Vec::new();
     for (uid, made) in history.made.iter().filter(|(_, made)| !made.deleted) {
         let wanted = match made.claim.kind {
@@ -349,13 +360,13 @@ fn bound(state: &State, history: &History) -> Vec<String> {
     }
     for claim in &state.claims {
         if history.made.get(&claim.uid).is_none_or(|made| made.deleted) {
-            broken.push(format!("the claim with uid {} was deleted and is there", claim.uid));
+            broken.push(format!("the claim with uid {} was deleted and still exists", claim.uid));
         }
     }
     broken
 }
 
-fn volumes(state: &State, history: &History) -> Vec<String> {
+fn wrong_volume_phases(state: &State, history: &History) -> Vec<String> {
     let mut broken = Vec::new();
     for volume in &state.volumes {
         let deleted = history.made.get(&volume.claim).is_none_or(|made| made.deleted);
@@ -371,7 +382,7 @@ fn volumes(state: &State, history: &History) -> Vec<String> {
     broken
 }
 
-fn finalizers(state: &State, _: &History) -> Vec<String> {
+fn wrong_finalizers(state: &State, _: &History) -> Vec<String> {
     let mut broken = Vec::new();
     for volume in &state.volumes {
         let mut wanted = vec![PROTECTION];
@@ -388,7 +399,7 @@ fn finalizers(state: &State, _: &History) -> Vec<String> {
     broken
 }
 
-fn fates(state: &State, history: &History) -> Vec<String> {
+fn misplaced_data(state: &State, history: &History) -> Vec<String> {
     let mut broken = Vec::new();
     for (uid, made) in history.made.iter().filter(|(_, made)| made.deleted) {
         let (directory, archive) = (made.directory(uid), made.archive(uid));
@@ -399,21 +410,21 @@ fn fates(state: &State, history: &History) -> Vec<String> {
             Kind::Removed | Kind::Nested | Kind::Owned | Kind::Limited | Kind::Hostile => None,
         };
         match place {
-            Some(place) if had && !is_directory(state, place) => broken.push(format!("{place} is not there")),
+            Some(place) if had && !is_directory(state, place) => broken.push(format!("{place} does not exist")),
             Some(place) if filled && !holds_data(state, place, uid) => {
                 broken.push(format!("the data in {place} is gone"));
             }
             _ => {}
         }
-        // Whoever has the path now put other data there.
+        // Another claim that has this path now wrote other data there.
         if place != Some(&directory) && holds_data(state, &directory, uid) {
-            broken.push(format!("{directory} is there still"));
+            broken.push(format!("{directory} still exists"));
         }
     }
     broken
 }
 
-fn markers(state: &State, history: &History) -> Vec<String> {
+fn wrong_markers(state: &State, history: &History) -> Vec<String> {
     let mut wanted = BTreeMap::new();
     for volume in &state.volumes {
         let kind = history.made.get(&volume.claim).map(|made| made.claim.kind);
@@ -433,7 +444,7 @@ fn markers(state: &State, history: &History) -> Vec<String> {
             broken.push(format!("{path} is {:?}", state.export.get(path)));
         }
     }
-    // One that was never served has its marker for as long as it asks, or until somebody else wants the path.
+    // A claim that never had a PV keeps its marker while it exists, or until another claim needs the path.
     let never_had_volume = |uid: &str| {
         let made = history.made.get(uid);
         let asks = made.is_some_and(|made| !made.deleted && made.claim.kind == Kind::Hostile);
@@ -443,7 +454,7 @@ fn markers(state: &State, history: &History) -> Vec<String> {
     let below = || state.export.iter().filter(|(path, _)| path.starts_with(OWNERS));
     for (path, entry) in below().filter(|(_, entry)| entry.kind != "d") {
         if !wanted.contains_key(path) && !never_had_volume(uid_in_marker(&entry.target)) {
-            broken.push(format!("{path} says {}", entry.target));
+            broken.push(format!("{path} names {}", entry.target));
         }
         let mut above = path.as_str();
         while let Some((directory, _)) = above.rsplit_once('/') {
@@ -451,7 +462,7 @@ fn markers(state: &State, history: &History) -> Vec<String> {
             above = directory;
         }
     }
-    // A kill between a folder and its marker leaves the folder.
+    // A kill between creating a directory and its marker leaves the directory.
     let left = without_volume(history);
     let is_left = |path: &str| {
         let mut folders = left
@@ -468,7 +479,9 @@ fn markers(state: &State, history: &History) -> Vec<String> {
     broken
 }
 
-fn protection(state: &State, _: &History) -> Vec<String> {
+fn removed_protections(state: &State, _: &History) -> Vec<String> {
     let taken = state.unprotected.difference(&state.released);
-    taken.map(|volume| format!("PV {volume} lost it to us")).collect()
+    taken
+        .map(|volume| format!("the provisioner removed pv-protection from PV {volume}"))
+        .collect()
 }

@@ -1,4 +1,4 @@
-//! The rules, each seen to fail: a state that keeps them all, and what breaks which.
+//! Shows that each rule can fail: a state that meets all rules, and changes that violate each of them.
 
 use crate::check::RULES;
 use crate::plan::{Claim, Kind, NAMESPACES, NFS_VERSIONS};
@@ -7,10 +7,10 @@ use crate::state::{
 };
 
 /// A change that breaks a rule.
-type Doctor = fn(&mut State, &mut History);
+type Change = fn(&mut State, &mut History);
 
-/// Every rule, by a part of its name, with changes each of which breaks it; other rules may break with it.
-const DOCTORED: &[(&str, &[Doctor])] = &[
+/// Each rule, by a part of its name, with changes that violate it. A change may violate other rules too.
+const VIOLATIONS: &[(&str, &[Change])] = &[
     (
         "one PV at most",
         &[
@@ -25,14 +25,14 @@ const DOCTORED: &[(&str, &[Doctor])] = &[
         ],
     ),
     (
-        "no two PVs share",
+        "no two PVs share a directory",
         &[
             |state, _| state.volumes[0].path = state.volumes[1].path.clone(),
             |state, _| state.volumes[0].path = format!("{}/below", state.volumes[1].path),
         ],
     ),
     (
-        "volume in use is there, as",
+        "the directory of a volume in use exists",
         &[
             |state, _| _ = state.export.remove(&path(Kind::Plain, true)),
             |state, _| entry(state, &path(Kind::Owned, true)).attributes = "0:0 2750".into(),
@@ -56,9 +56,9 @@ const DOCTORED: &[(&str, &[Doctor])] = &[
         &[
             |state, _| _ = state.export.insert("stranger".into(), directory("0:0 777")),
             |state, _| _ = state.export.insert("crash-a/stranger".into(), directory("0:0 777")),
-            // Something is in it.
+            // A file is in it.
             |state, _| fill(state, &path(Kind::Removed, false), &uid(Kind::Removed, false)),
-            // It names no claim.
+            // No marker names its claim.
             |state, _| _ = state.export.insert(path(Kind::Nested, false), directory("0:0 777")),
             |state, _| {
                 _ = state.export.insert(path(Kind::Nested, false), directory("0:0 777"));
@@ -91,7 +91,7 @@ const DOCTORED: &[(&str, &[Doctor])] = &[
         &[
             |state, _| state.volumes[0].phase = "Available".into(),
             |state, history| {
-                // Released for good, though it was to be deleted.
+                // A Released PV whose policy is Delete.
                 let claim = uid(Kind::Removed, false);
                 history.provisioned.insert(claim.clone());
                 state.volumes.push(Volume {
@@ -116,7 +116,7 @@ const DOCTORED: &[(&str, &[Doctor])] = &[
         ],
     ),
     (
-        "what was deleted",
+        "deleted data",
         &[
             |state, _| _ = state.export.remove(&archive(Kind::Plain)),
             |state, _| _ = state.export.remove(&format!("{}/{WHO}", archive(Kind::Pattern))),
@@ -131,7 +131,7 @@ const DOCTORED: &[(&str, &[Doctor])] = &[
             |state, _| _ = state.export.insert("stranger".into(), directory("0:0 777")),
             // Its claim had a PV.
             |state, _| _ = state.export.insert(path(Kind::Removed, false), directory("0:0 777")),
-            // An archive of what was never a volume.
+            // An archive of a claim that never had a volume.
             |_, history| _ = history.provisioned.remove(&uid(Kind::Plain, false)),
             |_, history| _ = history.provisioned.remove(&uid(Kind::Left, false)),
         ],
@@ -140,7 +140,7 @@ const DOCTORED: &[(&str, &[Doctor])] = &[
         "every marker",
         &[
             |state, _| entry(state, &marker(Kind::Pattern, true)).target = target(Kind::Nested, true),
-            // The first format, which is only read.
+            // The provisioner reads the first format of the target, but no longer writes it.
             |state, _| entry(state, &marker(Kind::Pattern, true)).target = uid(Kind::Pattern, true),
             |state, _| _ = state.export.remove(&marker(Kind::Pattern, true)),
             // Its claim had a PV.
@@ -157,8 +157,8 @@ const DOCTORED: &[(&str, &[Doctor])] = &[
         ],
     ),
     (
-        "every record is whole",
-        &[|state, _| record(state, Kind::Plain, true).fault = Some("it is cut off".into())],
+        "every record is complete",
+        &[|state, _| record(state, Kind::Plain, true).fault = Some("the text is cut off".into())],
     ),
     (
         "has its record",
@@ -191,7 +191,7 @@ const DOCTORED: &[(&str, &[Doctor])] = &[
     ),
     ("lists every limit", &[|state, _| _ = state.projects.insert(8, UNUSED)]),
     (
-        "no limit is left that no file has",
+        "every limit has files",
         &[|state, _| {
             state.projects.insert(8, UNUSED);
             state.orphaned.insert(8);
@@ -210,40 +210,40 @@ const DOCTORED: &[(&str, &[Doctor])] = &[
     ),
 ];
 
-/// What an attempt that was interrupted before it created the directory's project id leaves.
+/// The limit that an attempt leaves if it is interrupted before it sets the directory's project id.
 const UNUSED: Project = Project {
     limit_kib: SIZE_KIB,
     files: 0,
 };
 
-/// Sees every rule hold for a good state, and break for each doctored one.
+/// Checks that a valid state meets every rule, and that each change violates its rule.
 pub fn test() -> Result<(), String> {
-    let (state, history) = good();
+    let (state, history) = valid_state();
     for (name, _, rule) in RULES {
         let broken = rule(&state, &history);
         if !broken.is_empty() {
-            return Err(format!("{name}: {broken:?} in a good state"));
+            return Err(format!("{name}: {broken:?} in the valid state"));
         }
     }
     for (name, _, rule) in RULES {
-        let doctored: Vec<_> = DOCTORED.iter().filter(|(part, _)| name.contains(part)).collect();
-        let [(_, doctors)] = doctored[..] else {
-            return Err(format!("{name} has {} entries here", doctored.len()));
+        let matching: Vec<_> = VIOLATIONS.iter().filter(|(part, _)| name.contains(part)).collect();
+        let [(_, changes)] = matching[..] else {
+            return Err(format!("{name} has {} entries in VIOLATIONS", matching.len()));
         };
-        for (number, doctor) in doctors.iter().enumerate() {
-            let (mut state, mut history) = good();
-            doctor(&mut state, &mut history);
+        for (number, change) in changes.iter().enumerate() {
+            let (mut state, mut history) = valid_state();
+            change(&mut state, &mut history);
             if rule(&state, &history).is_empty() {
-                return Err(format!("{name}: change number {number} is not found"));
+                return Err(format!("{name}: the rule misses change number {number}"));
             }
         }
     }
-    under_way()
+    test_interrupted_claims()
 }
 
-/// What a kill between directory and PV leaves of a claim that is deleted then.
-fn under_way() -> Result<(), String> {
-    let (mut state, mut history) = good();
+/// Checks what a kill between the creation of directory and PV leaves of a claim that is then deleted.
+fn test_interrupted_claims() -> Result<(), String> {
+    let (mut state, mut history) = valid_state();
     for kind in [Kind::Removed, Kind::Nested] {
         let uid = format!("u-{}-new", kind.name());
         let made = Made {
@@ -260,7 +260,7 @@ fn under_way() -> Result<(), String> {
                 name: format!("{}-2", made.claim.name),
                 ..made.claim.clone()
             };
-            // This one's marker was not created yet.
+            // This claim's marker does not exist yet.
             history.made.insert(format!("{uid}-2"), Made { claim, deleted: true });
             state
                 .export
@@ -309,7 +309,7 @@ fn marker(kind: Kind, live: bool) -> String {
     format!(".nfsprov/owners/{}/@owner", path(kind, live))
 }
 
-/// What the marker of a claim's directory points at.
+/// The target of a claim's owner marker.
 fn target(kind: Kind, live: bool) -> String {
     let claim = made(kind, live).claim;
     format!("k/{}/{}/{}", claim.namespace, claim.name, uid(kind, live))
@@ -360,8 +360,8 @@ fn volume(kind: Kind, live: bool) -> Volume {
     }
 }
 
-/// One live and one deleted claim of each kind, all as it should be.
-fn good() -> (State, History) {
+/// A valid state: one live and one deleted claim of each kind.
+fn valid_state() -> (State, History) {
     let (mut state, mut history) = (State::default(), History::default());
     for kind in Kind::ALL {
         for live in [true, false] {

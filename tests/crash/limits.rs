@@ -1,4 +1,4 @@
-//! The rules about limits of directories (PURE).
+//! Rules about the size limits of directories (PURE).
 
 use crate::check::in_use;
 use crate::plan::Kind;
@@ -13,7 +13,7 @@ fn limited_volumes(state: &State, history: &History) -> Vec<Volume> {
     state.volumes.iter().filter(is_limited).cloned().collect()
 }
 
-pub fn limited(state: &State, history: &History) -> Vec<String> {
+pub fn wrong_limits(state: &State, history: &History) -> Vec<String> {
     let mut broken = Vec::new();
     for volume in limited_volumes(state, history) {
         let id = state.project_ids.get(&volume.path);
@@ -30,7 +30,7 @@ pub fn limited(state: &State, history: &History) -> Vec<String> {
     broken
 }
 
-/// The projects that have a limit and no file.
+/// The projects that have a limit but no files.
 fn unused_projects(state: &State) -> impl Iterator<Item = &u32> {
     let unused = state
         .projects
@@ -39,13 +39,13 @@ fn unused_projects(state: &State) -> impl Iterator<Item = &u32> {
     unused.map(|(id, _)| id)
 }
 
-pub fn listed_limits(state: &State, _: &History) -> Vec<String> {
+pub fn unlisted_limits(state: &State, _: &History) -> Vec<String> {
     let unlisted = unused_projects(state).filter(|id| !state.orphaned.contains(id));
     unlisted.map(|id| format!("project {id} is not listed")).collect()
 }
 
-/// A provisioner that has no limited volumes does not look at limits.
-pub fn cleared_limits(state: &State, history: &History) -> Vec<String> {
+/// A provisioner without limited volumes does not read the limits, so it does not clear them either.
+pub fn limits_without_files(state: &State, history: &History) -> Vec<String> {
     match limited_volumes(state, history).is_empty() {
         true => Vec::new(),
         false => unused_projects(state)

@@ -1,13 +1,12 @@
-//! `make test-crash`: a provisioner that is killed at random moments, over and over, under claims and deletions.
+//! `make test-crash`: kills a provisioner at random moments, many times, while claims are created and deleted.
 //!
-//! A real API server and controller manager, a kernel NFS server, and the rules of `check.rs`, of which those that
-//! hold at any moment are looked at after every kill and all at the end. Claims are served over NFS 3, 4.0 and 4.1; the
-//! limits of those that have one are set over SSH.
-//! `cargo test` runs a few rounds of it.
+//! The test uses a real API server, a real controller manager and a kernel NFS server. After each kill it checks the
+//! rules of `check.rs` that always hold, and at the end all rules. Claims use NFS 3, 4.0 and 4.1. The provisioner sets
+//! size limits over SSH. `cargo test` runs a few rounds.
 //!
-//! `CRASH_ROUNDS` says how many, `CRASH_SEED` which: what happens when is the same again for a seed, up to what the
-//! machine makes of it. `CRASH_PAIR_SECONDS` has two provisioners serve the same claims for so long instead, without a
-//! Lease and without kills. `K8S=latest` chooses the newer Kubernetes.
+//! `CRASH_ROUNDS` sets the number of rounds. `CRASH_SEED` sets the seed: an equal seed gives the same plan, though the
+//! machine's load changes the timing. With `CRASH_PAIR_SECONDS`, two provisioners serve the same claims for that long
+//! instead, without a Lease and without kills. `K8S=latest` selects the newer Kubernetes.
 
 mod check;
 mod doctored;
@@ -32,7 +31,7 @@ const ROUNDS: usize = 5;
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // One after the other, so that what the rounds say stays in one piece.
+    // One test at a time, so that the outputs do not mix.
     arguments.test_threads = Some(1);
     match trials(&arguments) {
         Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
@@ -44,41 +43,41 @@ fn main() -> ExitCode {
 }
 
 fn trials(arguments: &Arguments) -> Result<Vec<Trial>> {
-    let (rounds, seed) = (variable("CRASH_ROUNDS")?, variable("CRASH_SEED")?);
-    let lane = variable("K8S")?.unwrap_or_default();
+    let (rounds, seed) = (read_variable("CRASH_ROUNDS")?, read_variable("CRASH_SEED")?);
+    let lane = read_variable("K8S")?.unwrap_or_default();
     let lab = match arguments.list {
         true => None,
         false => match enter_for(&[lane])? {
             Entry::Inside(lab) => Some(lab),
             Entry::Skip(why) => {
-                eprintln!("skipped: the rounds: {why}");
+                eprintln!("skipped: the crash rounds: {why}");
                 None
             }
         },
     };
-    let pair = variable("CRASH_PAIR_SECONDS")?.map(Duration::from_secs);
-    let lacking = lab.is_none();
-    let seed = seed.unwrap_or_else(moment);
+    let pair = read_variable("CRASH_PAIR_SECONDS")?.map(Duration::from_secs);
+    let is_unavailable = lab.is_none();
+    let seed = seed.unwrap_or_else(seed_from_clock);
     let rounds = rounds.unwrap_or(ROUNDS);
     let name = match pair {
         Some(_) => "two_provisioners_lose_nothing",
         None => "killed_at_random_it_continues",
     };
     let in_lab = move || {
-        let lab = lab.as_ref().ok_or("there is no lab")?;
+        let lab = lab.as_ref().ok_or("the lab is not available")?;
         let runtime = tokio::runtime::Runtime::new()?;
         let test = match pair {
             Some(duration) => crash_pair(lab, lane, seed, duration).boxed_local(),
             None => crash(lab, lane, seed, rounds).boxed_local(),
         };
-        // A whole run of many rounds, which no limit fits.
+        // The number of rounds decides how long the test takes, so it has no time limit.
         let ended = trial::run(lab, &runtime, "crash", name, Duration::MAX, test);
         ended.map_err(Failed::from)
     };
     Ok(vec![
         Trial::test("plans_are_repeatable", || plan::test().map_err(Failed::from)),
         Trial::test("every_rule_can_be_broken", || doctored::test().map_err(Failed::from)),
-        Trial::test(name, in_lab).with_ignored_flag(lacking),
+        Trial::test(name, in_lab).with_ignored_flag(is_unavailable),
     ])
 }
 
@@ -87,7 +86,7 @@ async fn crash_pair(lab: &Lab, lane: Lane, seed: u64, duration: Duration) -> Res
     println!("pair: {} passed, {} failed", tally.passed, tally.failed);
     ensure!(
         tally.failed == 0,
-        "rules were broken; the same again: CRASH_SEED={seed} CRASH_PAIR_SECONDS={}",
+        "rules were violated; repeat with: CRASH_SEED={seed} CRASH_PAIR_SECONDS={}",
         duration.as_secs()
     );
     Ok(())
@@ -98,13 +97,13 @@ async fn crash(lab: &Lab, lane: Lane, seed: u64, rounds: usize) -> Result<()> {
     println!("crash: {} passed, {} failed", tally.passed, tally.failed);
     ensure!(
         tally.failed == 0,
-        "rules were broken; the same again: CRASH_SEED={seed} CRASH_ROUNDS={rounds}"
+        "rules were violated; repeat with: CRASH_SEED={seed} CRASH_ROUNDS={rounds}"
     );
     Ok(())
 }
 
-/// A variable of the environment, if it is set.
-fn variable<T: FromStr>(name: &str) -> Result<Option<T>>
+/// Reads an environment read_variable; `None` if it is unset or empty.
+fn read_variable<T: FromStr>(name: &str) -> Result<Option<T>>
 where
     T::Err: std::fmt::Display,
 {
@@ -115,8 +114,8 @@ where
     parsed.with_context(|| format!("{name}={text}")).map(Some)
 }
 
-/// Another seed at every run.
-fn moment() -> u64 {
+/// A different seed for each run.
+fn seed_from_clock() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::from(now.subsec_nanos())
 }

@@ -1,4 +1,4 @@
-//! Where it happens, and how it is looked at: a control plane, an NFS server, what lies beside its export.
+//! The environment of the test: a control plane, an NFS server, files outside the export; and reading their state.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -21,19 +21,17 @@ use tokio::process::Command;
 use crate::plan::{Kind, NAMESPACES, NFS_VERSIONS, TRAP, class_name};
 use crate::state::{Entry, PROTECTION, Project, Recorded, State, Stored, Volume, WHO};
 
-/// The provisioner's name.
 pub const PROVISIONER: &str = "crash.test/nfs";
 
-/// The user that the provisioner is to the API server, which its audit log tells from all others.
+/// The provisioner's user name, by which the audit log distinguishes its writes.
 const USER: &str = "provisioner-under-test";
 
-/// The user of the controller that may take pv-protection off.
+/// The user name of the controller that may remove pv-protection.
 const PROTECTOR: &str = "system:serviceaccount:kube-system:pv-protection-controller";
 
-/// The export's root on the server.
 const EXPORT: &str = "/nfsdata";
 
-/// What of writes on PVs the API server is to log: all of them, with what they led to.
+/// The audit policy: the API server logs every update and patch of a PV with its response.
 const AUDIT: &str = "
 apiVersion: audit.k8s.io/v1
 kind: Policy
@@ -45,19 +43,19 @@ rules:
 - level: None
 ";
 
-/// All that lies beside the export and could be hit: names in the root, and a tree that links on the export point at.
+/// Lists what a faulty provisioner could damage outside the export: names in `/`, and a tree that links on the export
+/// target.
 const OUTSIDE: &str = "ls -1 / && find /canary -printf '%y %U:%G %m %s %T@ %C@ %p %l\\n' && cat /canary/deep/er/file";
 
-/// Which limits a look is at.
+/// Which size limits to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limits {
-    /// Those that no file has as well, held against what `volumes orphans` lists.
+    /// Also limits without files, compared with the output of `volumes orphans`.
     All,
-    /// Those of directories that are there.
+    /// Only limits of existing directories.
     OfDirectories,
 }
 
-/// The cluster, the server and the identity of the provisioner.
 pub struct Place {
     pub client: Client,
     pub plane: ControlPlane,
@@ -68,7 +66,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// Brings it all up, with the classes and the rights that the contract names.
+    /// Starts the control plane and the NFS server, and creates the classes and RBAC rules that the contract names.
     pub async fn new(lab: &Lab, lane: Lane) -> Result<Self> {
         let (policy, audit) = (lab.dir().join("audit-policy.yaml"), lab.dir().join("audit.log"));
         std::fs::write(&policy, AUDIT).with_context(|| format!("cannot write {}", policy.display()))?;
@@ -77,7 +75,7 @@ impl Place {
             api_server_args: vec![
                 format!("--audit-policy-file={}", policy.display()),
                 format!("--audit-log-path={}", audit.display()),
-                // In megabytes; not to be rotated.
+                // In megabytes: large enough that the API server never rotates the log.
                 "--audit-log-maxsize=10000".to_owned(),
             ],
             ..ControlPlaneOptions::default()
@@ -120,7 +118,7 @@ impl Place {
             }))?;
             Api::all(self.client.clone()).create(&params, &class).await?;
         }
-        // What the contract asks for, and nothing more.
+        // Only the permissions that the contract lists.
         let role: ClusterRole = serde_json::from_value(json!({"metadata": {"name": USER}, "rules": [
             {"apiGroups": [""], "resources": ["persistentvolumeclaims"], "verbs": ["get", "list", "watch"]},
             {"apiGroups": [""], "resources": ["persistentvolumes"],
@@ -144,29 +142,29 @@ impl Place {
         Ok(())
     }
 
-    /// Starts the provisioner; its log is the file called so.
+    /// Starts the provisioner; it writes its log to the file `log`.
     pub fn start(&self, log: &str) -> Result<Process> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_nfsprov"));
         command.args(["provision", "--watch", "--name", PROVISIONER, "--path", EXPORT]);
         command.arg("--server").arg(self.nfs.address().to_string());
         command.arg("--kubeconfig").arg(&self.kubeconfig);
         self.add_ssh_options(&mut command, "--quota-ssh");
-        // Limits are checked, and those that nothing has are cleared, by the second instead of every 5 minutes.
+        // Checks limits, and clears those without files, every second instead of every 5 minutes.
         command.args(["--usage-interval", "1s", "--metrics-addr", "127.0.0.1:0"]);
         Process::spawn("nfsprov provision", self.logs.join(log), command)
     }
 
-    /// Has a command of nfsprov log in to the server, by this option.
+    /// Adds the options with which a command of nfsprov logs in to the server.
     fn add_ssh_options(&self, command: &mut Command, option: &str) {
         command.arg(option).arg(format!("ssh://root@{}", self.nfs.address()));
         command.arg("-i").arg(self.nfs.ssh_key());
         command.args(["--host-key", "accept-new", "--connect-timeout", "60s"]);
-        // For known_hosts.
+        // nfsprov writes known_hosts there.
         command.env("HOME", &self.logs).env_remove("SSH_AUTH_SOCK");
     }
 
-    /// Adds the projects of the file system. `volumes orphans` is asked only if there are limits that no file has, which may
-    /// get one meanwhile: scripts on the server end after the provisioner that began them.
+    /// Adds the projects of the file system. Runs `volumes orphans` only if there are limits without files. Such a
+    /// limit can get files meanwhile: scripts on the server continue after the provisioner that started them is killed.
     async fn add_projects(&self, state: &mut State, limits: Limits) -> Result<()> {
         (state.projects, state.project_ids) = self.projects().await?;
         if limits == Limits::OfDirectories {
@@ -187,19 +185,19 @@ impl Place {
         let report = format!(
             "cd {EXPORT} && xfs_quota -x -c 'report -p -n -N -b -i' /dev/ubdb && lsattr -pd *-limited-* 2>/dev/null; true"
         );
-        let said = self.nfs.ssh(&report).await?;
+        let report = self.nfs.ssh(&report).await?;
         let (mut projects, mut project_ids) = (BTreeMap::new(), BTreeMap::new());
-        for line in said.lines() {
+        for line in report.lines() {
             let words: Vec<&str> = line.split_whitespace().collect();
             match (words.first().and_then(|word| word.strip_prefix('#')), &words[..]) {
-                // Id; blocks, soft and hard limit, warnings, grace; files.
+                // Columns: id; blocks, soft and hard limit, warnings, grace; files.
                 (Some("0"), _) | (None, []) => {}
                 (Some(id), [_, _, _, limit_kib, _, _, files, ..]) => {
                     let (limit_kib, files) = (limit_kib.parse()?, files.parse()?);
                     projects.insert(id.parse()?, Project { limit_kib, files });
                 }
                 (None, [id, _, directory]) => _ = project_ids.insert((*directory).to_owned(), id.parse()?),
-                _ => anyhow::bail!("xfs_quota and lsattr say {line:?}"),
+                _ => anyhow::bail!("unexpected line of xfs_quota or lsattr: {line:?}"),
             }
         }
         Ok((projects, project_ids))
@@ -213,15 +211,15 @@ impl Place {
         command.arg("--kubeconfig").arg(self.plane.kubeconfig());
         self.add_ssh_options(&mut command, "--via");
         let output = command.output().await?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        anyhow::ensure!(output.status.success(), "volumes orphans: {said}");
-        let ids = said
+        let listing = String::from_utf8_lossy(&output.stderr);
+        anyhow::ensure!(output.status.success(), "volumes orphans: {listing}");
+        let ids = listing
             .lines()
             .filter_map(|line| line.strip_prefix("project ")?.split(' ').next());
-        ids.map(|id| id.parse().with_context(|| said.to_string())).collect()
+        ids.map(|id| id.parse().with_context(|| listing.to_string())).collect()
     }
 
-    /// Looks at everything but the audit log.
+    /// Reads the whole state except the audit log.
     pub async fn look(&self, limits: Limits) -> Result<State> {
         let claims: Api<PersistentVolumeClaim> = Api::all(self.client.clone());
         let claims = claims.list(&Default::default()).await?;
@@ -232,7 +230,7 @@ impl Place {
         let listing = self.nfs.ssh(&list).await?;
         let line = |line: &str| {
             let [kind, attributes, path, target] = line.split('\t').collect::<Vec<_>>()[..] else {
-                return Err(anyhow::anyhow!("find says {line:?}"));
+                return Err(anyhow::anyhow!("unexpected line of find: {line:?}"));
             };
             let entry = Entry {
                 kind: kind.to_owned(),
@@ -253,9 +251,9 @@ impl Place {
         Ok(state)
     }
 
-    /// The records on the export, each read as `volumes rebuild` reads it.
+    /// Reads the records on the export with the parser of `volumes rebuild`.
     async fn records(&self) -> Result<BTreeMap<String, Recorded>> {
-        // Before each file, and an empty line in between: ==> NAME <==
+        // tail prints `==> NAME <==` before each file, and an empty line between files.
         let print = format!("cd {EXPORT}/.nfsprov/volumes 2>/dev/null && tail -v -n +1 -- *.yaml 2>/dev/null; true");
         let text = self.nfs.ssh(&print).await?;
         let location = Location {
@@ -274,14 +272,15 @@ impl Place {
         Ok(records.collect())
     }
 
-    /// Waits until something that matches a pattern on the export changes; for three seconds, since it may not.
+    /// Waits until a file that matches the pattern on the export changes, at most three seconds: there may be no
+    /// change.
     pub async fn wait_until_newer(&self, pattern: &str) -> Result<()> {
         let found = format!("[ -n \"$(find {EXPORT}/{pattern} -newer /tmp/before -print -quit 2>/dev/null)\" ]");
         let wait = format!("touch /tmp/before; timeout 3 sh -c 'until {found}; do sleep 0.01; done' || :");
         self.nfs.ssh(&wait).await.map(drop)
     }
 
-    /// What lies beside the export, and the link on it that leads there.
+    /// Lists what is outside the export, and the link on the export that leads there.
     pub async fn outside(&self) -> Result<String> {
         self.nfs
             .ssh(&format!(
@@ -290,7 +289,7 @@ impl Place {
             .await
     }
 
-    /// Puts data, a tree and links outwards into directories, each with the uid of its claim.
+    /// Writes data, a tree and links that lead out of the export into each directory, with the uid of its claim.
     pub async fn fill(&self, directories: &[(String, String)]) -> Result<()> {
         let fill = |(path, uid): &(String, String)| {
             format!(
@@ -305,13 +304,13 @@ impl Place {
         Ok(())
     }
 
-    /// Adds what the audit log tells of pv-protection.
+    /// Adds what the audit log shows about pv-protection; returns the number of the provisioner's writes.
     pub fn audited(&self, state: &mut State) -> Result<usize> {
         let log = std::fs::read_to_string(&self.audit);
         let log = log.with_context(|| format!("cannot read {}", self.audit.display()))?;
         let mut ours = 0;
         for line in log.lines() {
-            let entry: Value = serde_json::from_str(line).context("the audit log is no JSON")?;
+            let entry: Value = serde_json::from_str(line).context("the audit log is not JSON")?;
             if entry["responseStatus"]["code"] != 200 {
                 continue;
             }
@@ -334,11 +333,11 @@ impl Place {
     }
 }
 
-/// Ends the provisioner as an administrator would.
+/// Stops the provisioner with SIGTERM, as an administrator does.
 pub async fn stop(mut provisioner: Process) -> Result<()> {
     provisioner.signal("TERM")?;
     let status = tokio::time::timeout(Duration::from_secs(30), provisioner.wait()).await;
-    let status = status.context("nfsprov does not stop")??;
+    let status = status.context("nfsprov did not stop after SIGTERM")??;
     anyhow::ensure!(status.success(), "nfsprov ended with {status}");
     Ok(())
 }

@@ -1,31 +1,31 @@
-//! What a run does (PURE): a seed in; claims, deletions and the moments of the kills out.
+//! Plans a run from a seed (PURE): which claims are created and deleted when, and when the provisioner is killed.
 
 use std::time::Duration;
 
-/// How many claims live between two rounds.
+/// How many live claims each round leaves.
 pub const LIVE: usize = 50;
 
 /// The namespaces of the claims.
 pub const NAMESPACES: [&str; 2] = ["crash-a", "crash-b"];
 
-/// The versions of NFS: each claim has a class whose mount options name one of them.
+/// The NFS versions: each claim has a class whose mount options name one of them.
 pub const NFS_VERSIONS: [&str; 3] = ["3", "4.0", "4.1"];
 
-/// A link in the export's root that leads out of it, to what must not change.
+/// A link in the export's root that leads out of the export, to files that must not change.
 pub const TRAP: &str = "trap";
 
-/// The classes: the ways in which directories are named, made and left.
+/// The classes: they differ in how the provisioner names, creates and deletes directories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// No parameters: named by default, archived.
+    /// No parameters: default name, archived.
     Plain,
     /// `onDelete: delete`.
     Removed,
     /// `onDelete: retain`.
     Left,
-    /// Named by namespace and claim, archived; names come again.
+    /// Named after namespace and claim, archived; later claims reuse names.
     Pattern,
-    /// The same, one level deeper, removed; names come again.
+    /// The same one level deeper, removed; later claims reuse names.
     Nested,
     /// With owner, group and mode, removed.
     Owned,
@@ -33,11 +33,11 @@ pub enum Kind {
     Kept,
     /// `quota: enforce`, removed.
     Limited,
-    /// A path through [`TRAP`], never to be served.
+    /// A path through [`TRAP`], which the provisioner must never serve.
     Hostile,
 }
 
-/// All kinds, as often as they are chosen.
+/// All kinds, each as often as its probability requires.
 const CHOICE: [Kind; 23] = {
     use Kind::*;
     [
@@ -47,13 +47,12 @@ const CHOICE: [Kind; 23] = {
 };
 
 impl Kind {
-    /// Every kind once.
     pub const ALL: [Kind; 9] = {
         use Kind::*;
         [Plain, Removed, Left, Pattern, Nested, Owned, Kept, Limited, Hostile]
     };
 
-    /// The kind's name, which classes and claims begin with.
+    /// The kind's name, with which names of classes and claims begin.
     pub fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
@@ -68,7 +67,6 @@ impl Kind {
         }
     }
 
-    /// The class' parameters.
     pub fn parameters(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Plain | Self::Kept => &[],
@@ -90,7 +88,6 @@ impl Kind {
         }
     }
 
-    /// The class' reclaim policy.
     pub fn policy(self) -> &'static str {
         match self {
             Self::Kept => "Retain",
@@ -98,7 +95,7 @@ impl Kind {
         }
     }
 
-    /// Owner, group and mode of a directory.
+    /// Owner, group and mode that the directory must have.
     pub fn attributes(self) -> &'static str {
         match self {
             Self::Owned => "1000:2000 2750",
@@ -106,13 +103,13 @@ impl Kind {
         }
     }
 
-    /// Whether the directory's name says nothing of the volume, so that a marker says whose it is.
+    /// Whether the directory's name does not identify the volume, so that an owner marker does.
     pub fn has_marker(self) -> bool {
         matches!(self, Self::Pattern | Self::Nested)
     }
 }
 
-/// A claim, by what it is called and of what kind it is; the kind is part of the name.
+/// A claim by namespace, name and kind; the name begins with the kind.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Claim {
     pub namespace: &'static str,
@@ -122,54 +119,51 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// The name of its class.
     pub fn class(&self) -> String {
         class_name(self.kind, self.nfs_version)
     }
 }
 
-/// The name of the class of a kind over a version of NFS.
+/// The name of the class for a kind and an NFS version.
 pub fn class_name(kind: Kind, nfs_version: &str) -> String {
     format!("{}-{nfs_version}", kind.name())
 }
 
-/// Something that users and administrators do meanwhile.
+/// An action of a user or an administrator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Makes the claim, once an earlier one of its name is gone.
+    /// Creates the claim, after an earlier one of the same name is deleted.
     Create,
     /// Deletes the claim.
     Delete,
-    /// Deletes the claim's PV, which then waits for the claim to go.
+    /// Deletes the claim's PV, which then stays terminating until the claim is deleted.
     DeleteVolume,
 }
 
 /// When the provisioner is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kill {
-    /// So long after its start.
+    /// This long after its start.
     Starting(Duration),
-    /// So long after it said that it watches.
+    /// This long after it logs that it watches claims.
     Serving(Duration),
-    /// So long after the first record was begun.
+    /// This long after it starts to write the first record.
     Recording(Duration),
-    /// So long after a directory was created that is to be limited.
+    /// This long after it creates a directory that gets a size limit.
     Limiting(Duration),
 }
 
-/// What happens to a claim, in this order; each at a time since the provisioner's start, or before it is started.
+/// A claim and its steps in order, each at a time after the provisioner's start; `None`: before it starts.
 pub type Chain = (Claim, Vec<(Option<Duration>, Step)>);
 
-/// One life of the provisioner, and what happens during it and before.
+/// One run of the provisioner until its kill, and the steps before and during it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Round {
-    /// What happens to each claim.
     pub chains: Vec<Chain>,
-    /// Its end.
     pub kill: Kill,
 }
 
-/// The splitmix64 generator: numbers that depend on the seed alone, on every machine.
+/// The splitmix64 generator: its numbers depend only on the seed, on every machine.
 pub struct Random(u64);
 
 impl Random {
@@ -190,7 +184,7 @@ impl Random {
     }
 
     fn millis(&mut self, end: u64) -> Duration {
-        // In microseconds, so that no two moments need be the same.
+        // In microseconds, so that two times seldom are equal.
         Duration::from_micros(self.below(end * 1000))
     }
 
@@ -199,7 +193,6 @@ impl Random {
     }
 }
 
-/// The rounds of a run.
 pub fn rounds(seed: u64, count: usize) -> Vec<Round> {
     let mut random = Random::new(seed);
     let mut live: Vec<Claim> = Vec::new();
@@ -214,20 +207,20 @@ fn round(random: &mut Random, number: usize, live: &mut Vec<Claim>) -> Round {
         false => Kill::Serving(random.millis(700)),
     };
     let mut chains: Vec<Chain> = Vec::new();
-    // Before the start, or at any time of a life and some time after.
-    let moment = |random: &mut Random| (!random.chance(35)).then(|| random.millis(900));
+    // Before the provisioner starts, or while it runs, or shortly after its kill.
+    let choose_time = |random: &mut Random| (!random.chance(35)).then(|| random.millis(900));
     let mut again = Vec::new();
-    let goings = 5 + random.below(11) as usize;
+    let deletions = 5 + random.below(11) as usize;
     for _ in 0..goings.min(live.len()) {
         let claim = live.swap_remove(random.below(live.len() as u64) as usize);
-        let when = moment(random);
+        let when = choose_time(random);
         let mut steps = Vec::new();
-        // Some administrator takes the PV first.
+        // An administrator deletes the PV first.
         if random.chance(15) {
             steps.push((when, Step::DeleteVolume));
         }
         steps.push((when.map(|when| when + random.millis(50)), Step::Delete));
-        // And some user wants it back at once, under the same name.
+        // A user creates a claim of the same name at once.
         if claim.kind.has_marker() && random.chance(50) {
             steps.push((when.map(|when| when + random.millis(100)), Step::Create));
             again.push(claim.clone());
@@ -245,10 +238,10 @@ fn round(random: &mut Random, number: usize, live: &mut Vec<Claim>) -> Round {
             nfs_version: NFS_VERSIONS[random.below(NFS_VERSIONS.len() as u64) as usize],
         };
         made += 1;
-        let when = moment(random);
+        let when = choose_time(random);
         let mut steps = vec![(when, Step::Create)];
         match random.chance(15) {
-            // A life so short that the claim may go in any phase.
+            // So short a life that the deletion can hit any phase of provisioning.
             true => steps.push((when.map(|when| when + random.millis(150)), Step::Delete)),
             false => live.push(claim.clone()),
         }
@@ -257,7 +250,7 @@ fn round(random: &mut Random, number: usize, live: &mut Vec<Claim>) -> Round {
     Round { chains, kill }
 }
 
-/// What the plans promise: the same again for a seed, and all kinds and moments in a long run.
+/// Checks the plans: an equal seed gives an equal plan, and a long run has all kinds of claims and kills.
 pub fn test() -> Result<(), String> {
     let plan = rounds(7, 60);
     let all = || plan.iter().flat_map(|round| &round.chains);
@@ -266,11 +259,11 @@ pub fn test() -> Result<(), String> {
         ("another plan for the same seed", plan == rounds(7, 60)),
         ("the same plan for another seed", plan != rounds(8, 60)),
         (
-            "a kind never comes",
+            "a kind never occurs",
             Kind::ALL.iter().all(|kind| all().any(|(claim, _)| claim.kind == *kind)),
         ),
         (
-            "a version of NFS never comes",
+            "an NFS version never occurs",
             NFS_VERSIONS
                 .iter()
                 .all(|version| all().any(|(claim, _)| claim.nfs_version == *version)),
@@ -280,19 +273,19 @@ pub fn test() -> Result<(), String> {
             steps().any(|(_, step)| *step == Step::DeleteVolume),
         ),
         (
-            "no claim goes while the provisioner is down",
+            "no claim is deleted while the provisioner is down",
             steps().any(|step| *step == (None, Step::Delete)),
         ),
         (
-            "no name comes again",
+            "no name is reused",
             all().any(|(_, steps)| steps.len() > 1 && steps.last().is_some_and(|(_, step)| *step == Step::Create)),
         ),
         (
-            "no life is short",
+            "no claim is deleted at once",
             all().any(|(_, steps)| steps[0].1 == Step::Create && steps.len() == 2),
         ),
         (
-            "one is never killed while starting, while serving, while writing records or while setting limits",
+            "one kind of kill never occurs: while starting, serving, writing records or setting limits",
             [
                 |kill| matches!(kill, Kill::Starting(_)),
                 |kill| matches!(kill, Kill::Serving(_)),

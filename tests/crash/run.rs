@@ -1,4 +1,4 @@
-//! The run: rounds of a provisioner that is killed, and a last one that comes to rest.
+//! Runs the plan: rounds that each end with a kill, and a last round until the provisioner has no work left.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,32 +21,31 @@ use crate::place::{Limits, Place, stop};
 use crate::plan::{Claim, Kill, Kind, LIVE, Round, Step, rounds};
 use crate::state::{History, Made, SIZE, State};
 
-/// How long anything that must happen may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long one awaited event may take.
+const EVENT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long the last provisioner may take until nothing is left to do.
-const REST: Duration = Duration::from_secs(180);
+/// How long the provisioner may take until it has no work left.
+const REST_TIMEOUT: Duration = Duration::from_secs(180);
 
-/// How many rounds two provisioners get at the most.
+/// How many rounds a run with two provisioners has at most.
 const PAIR_ROUNDS: usize = 2000;
 
-/// After every how many rounds `volumes orphans` is asked, which logs in to the server for it: a limit that it does not list
+/// Every how many rounds the test runs `volumes orphans`, which logs in to the server. A limit that it does not list
 /// stays until then.
 const ORPHANS_EVERY: usize = 5;
 
-/// How many breaches are written out in full.
-const TOLD: usize = 20;
+/// How many violations are printed in full.
+const MAX_PRINTED: usize = 20;
 
-/// A run under way.
 struct Run {
     place: Place,
     history: Arc<Mutex<History>>,
-    /// The uid that a claim had last.
+    /// The uid of the last claim of each name.
     uids: Mutex<HashMap<Claim, String>>,
     tally: Tally,
 }
 
-/// What came of it.
+/// Counts of results and of what the kills interrupted.
 #[derive(Default)]
 pub struct Tally {
     pub passed: usize,
@@ -61,10 +60,10 @@ pub struct Tally {
     half_limited: usize,
     limited: usize,
     unused_limits: usize,
-    told: usize,
+    violations: usize,
 }
 
-/// Runs `count` rounds of the plan for `seed`, then one more life to its rest; says what it found.
+/// Runs `count` rounds of the plan for `seed`, then a last round without a kill; prints what it found.
 pub async fn run(lab: &Lab, lane: Lane, seed: u64, count: usize) -> Result<Tally> {
     let (mut run, watching) = Run::prepare(lab, lane).await?;
     println!(
@@ -77,12 +76,12 @@ pub async fn run(lab: &Lab, lane: Lane, seed: u64, count: usize) -> Result<Tally
             .await
             .with_context(|| format!("round {number}"))?;
     }
-    run.rest(plan.last()).await?;
-    run.end(watching).await
+    run.run_last_round(plan.last()).await?;
+    run.finish(watching).await
 }
 
-/// Has two provisioners of one name serve the same claims for so long, without a Lease and without an end; after each round
-/// of the plan for `seed` all rules must hold.
+/// Has two provisioners of one name serve the same claims for `duration`, without a Lease and without kills. All rules
+/// must hold after each round of the plan for `seed`.
 pub async fn run_pair(lab: &Lab, lane: Lane, seed: u64, duration: Duration) -> Result<Tally> {
     let (mut run, watching) = Run::prepare(lab, lane).await?;
     println!(
@@ -102,7 +101,7 @@ pub async fn run_pair(lab: &Lab, lane: Lane, seed: u64, duration: Duration) -> R
         run.steps(round, true).await?;
         let state = run.wait_for_rest(&pair).await?;
         let broken = run.broken(&state, When::AtRest);
-        run.verdict(&format!("round {number}"), broken);
+        run.count_and_print(&format!("round {number}"), broken);
         run.fill(&state).await?;
         count += 1;
     }
@@ -114,12 +113,12 @@ pub async fn run_pair(lab: &Lab, lane: Lane, seed: u64, duration: Duration) -> R
     let audited = run.place.audited(&mut state)?;
     let broken = run.broken(&state, When::AtRest);
     run.summary(&state, audited, took);
-    run.verdict("the end", broken);
-    run.end(watching).await
+    run.count_and_print("the end", broken);
+    run.finish(watching).await
 }
 
 impl Run {
-    /// Brings the scene up and begins to remember its PVs.
+    /// Starts the environment and begins to record its PVs.
     async fn prepare(lab: &Lab, lane: Lane) -> Result<(Self, tokio::task::JoinHandle<()>)> {
         let place = Place::new(lab, lane).await?;
         let history = History {
@@ -137,7 +136,7 @@ impl Run {
         Ok((run, watching))
     }
 
-    async fn end(self, watching: tokio::task::JoinHandle<()>) -> Result<Tally> {
+    async fn finish(self, watching: tokio::task::JoinHandle<()>) -> Result<Tally> {
         ensure!(!watching.is_finished(), "the watch on PVs ended");
         watching.abort();
         self.place.plane.stop().await?;
@@ -145,7 +144,7 @@ impl Run {
     }
 }
 
-/// Remembers every PV that ever was.
+/// Records the claim of every PV that ever exists.
 async fn remember(client: Client, history: Arc<Mutex<History>>) {
     let volumes: Api<PersistentVolume> = Api::all(client);
     let events = watcher(volumes, watcher::Config::default())
@@ -163,7 +162,10 @@ impl Run {
     async fn round(&mut self, number: usize, round: &Round) -> Result<()> {
         self.steps(round, false).await?;
         let provisioner = self.place.start(&format!("provision-{number}.log"))?;
-        tokio::try_join!(end(&self.place, provisioner, round.kill), self.steps(round, true))?;
+        tokio::try_join!(
+            kill_at_moment(&self.place, provisioner, round.kill),
+            self.steps(round, true)
+        )?;
         match round.kill {
             Kill::Starting(_) => self.tally.starting += 1,
             Kill::Serving(_) => self.tally.serving += 1,
@@ -175,13 +177,14 @@ impl Run {
             false => Limits::OfDirectories,
         };
         let state = self.place.look(limits).await?;
-        self.count_halves(&state);
+        self.count_interrupted(&state);
         let broken = self.broken(&state, When::Always);
-        self.verdict(&format!("round {number}"), broken);
+        self.count_and_print(&format!("round {number}"), broken);
         self.fill(&state).await
     }
 
-    /// What happens to each claim of a round, from now on; or with `is_later` false what happens before.
+    /// Executes the steps of a round at their times from now on; with `is_later` false, those before the provisioner's
+    /// start.
     async fn steps(&self, round: &Round, is_later: bool) -> Result<()> {
         let start = Instant::now();
         let chains = round.chains.iter().map(|(claim, steps)| async move {
@@ -196,7 +199,7 @@ impl Run {
         try_join_all(chains).await.map(drop)
     }
 
-    /// One thing that somebody does to a claim.
+    /// Executes one step of a user or an administrator.
     async fn step(&self, claim: &Claim, step: Step) -> Result<()> {
         let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.place.client.clone(), claim.namespace);
         let uid = self
@@ -209,9 +212,9 @@ impl Run {
             (Step::Create, earlier) => {
                 if let Some(uid) = earlier {
                     let gone = await_condition(claims.clone(), &claim.name, is_deleted(&uid));
-                    timeout(PATIENCE, gone)
+                    timeout(EVENT_TIMEOUT, gone)
                         .await
-                        .with_context(|| format!("{} does not go", claim.name))??;
+                        .with_context(|| format!("{} is not deleted", claim.name))??;
                 }
                 let object = serde_json::from_value(json!({
                     "metadata": {"name": claim.name},
@@ -219,7 +222,7 @@ impl Run {
                              "resources": {"requests": {"storage": SIZE}}},
                 }))?;
                 let made = claims.create(&Default::default(), &object).await?;
-                let uid = made.uid().context("a claim without uid")?;
+                let uid = made.uid().context("the created claim has no uid")?;
                 self.uids
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
@@ -239,12 +242,12 @@ impl Run {
             (Step::DeleteVolume, Some(uid)) => {
                 let volumes: Api<PersistentVolume> = Api::all(self.place.client.clone());
                 match volumes.delete(&format!("pvc-{uid}"), &Default::default()).await {
-                    // It has none yet.
+                    // The claim has no PV yet.
                     Err(kube::Error::Api(status)) if status.is_not_found() => {}
                     answer => _ = answer?,
                 }
             }
-            (step, None) => bail!("{step:?} of {claim:?}, which was never made"),
+            (step, None) => bail!("{step:?} of {claim:?}, which was never created"),
         }
         Ok(())
     }
@@ -253,8 +256,9 @@ impl Run {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the kill interrupted: directories that have no PV yet, PVs whose directory is dealt with already.
-    fn count_halves(&mut self, state: &State) {
+    /// Counts what the kill interrupted, such as directories without their PV and PVs whose directory is already
+    /// deleted.
+    fn count_interrupted(&mut self, state: &State) {
         let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
         let has_volume = |uid: &str| state.volumes.iter().any(|volume| volume.claim == uid);
         let made = history.made.iter().filter(|(uid, made)| {
@@ -296,20 +300,20 @@ impl Run {
             .collect()
     }
 
-    fn verdict(&mut self, what: &str, broken: Vec<String>) {
+    fn count_and_print(&mut self, what: &str, broken: Vec<String>) {
         match broken.is_empty() {
             true => self.tally.passed += 1,
             false => self.tally.failed += 1,
         }
         for breach in broken {
-            self.tally.told += 1;
-            if self.tally.told <= TOLD {
-                println!("broken after {what}: {breach}");
+            self.tally.violations += 1;
+            if self.tally.violations <= MAX_PRINTED {
+                println!("violated after {what}: {breach}");
             }
         }
     }
 
-    /// Puts data into the volumes that have none yet. Nobody else is at work.
+    /// Writes data into the volumes that have none yet. No provisioner runs meanwhile.
     async fn fill(&self, state: &State) -> Result<()> {
         let empty: Vec<(String, String)> = {
             let history = self.history();
@@ -327,9 +331,9 @@ impl Run {
         Ok(())
     }
 
-    /// One life without a kill, until all rules hold that hold at rest; or until it is clear that they never will. Then the
-    /// claims that the last round made are deleted, so that however early the kills were, volumes were deleted as well.
-    async fn rest(&mut self, last: Option<&Round>) -> Result<()> {
+    /// Runs the provisioner without a kill until all rules hold, or until a timeout. Then deletes the claims that the
+    /// last round created: so a run deletes volumes, however early its kills were.
+    async fn run_last_round(&mut self, last: Option<&Round>) -> Result<()> {
         let provisioner = [self.place.start("provision-last.log")?];
         let start = Instant::now();
         self.wait_for_rest(&provisioner).await?;
@@ -344,26 +348,26 @@ impl Run {
         stop(provisioner).await?;
         let mut state = self.place.look(Limits::All).await?;
         let audited = self.place.audited(&mut state)?;
-        ensure!(audited > 0, "the audit log has none of our writes");
+        ensure!(audited > 0, "the audit log has no write of the provisioner");
         let broken = self.broken(&state, When::AtRest);
         self.summary(&state, audited, took);
-        self.verdict("the last life", broken);
+        self.count_and_print("the last round", broken);
         Ok(())
     }
 
-    /// Waits until all rules hold, or for [`REST`]; then the last look is told.
+    /// Waits until all rules hold, or for [`REST_TIMEOUT`]; returns the last state.
     async fn wait_for_rest(&self, provisioners: &[Process]) -> Result<State> {
         let start = Instant::now();
         loop {
             for provisioner in provisioners {
                 provisioner.expect_running()?;
             }
-            // What is removed while it is listed makes a look fail, and is no rest either.
+            // Reading fails if a file is removed while it is listed; then the provisioner still has work.
             match self.place.look(Limits::All).await {
-                Ok(state) if start.elapsed() > REST || self.broken(&state, When::AtRest).is_empty() => {
+                Ok(state) if start.elapsed() > REST_TIMEOUT || self.broken(&state, When::AtRest).is_empty() => {
                     return Ok(state);
                 }
-                Err(error) if start.elapsed() > REST => return Err(error),
+                Err(error) if start.elapsed() > REST_TIMEOUT => return Err(error),
                 _ => sleep(Duration::from_millis(250)).await,
             }
         }
@@ -382,7 +386,7 @@ impl Run {
             half_limited,
             limited,
             unused_limits,
-            told,
+            violations,
             ..
         } = &self.tally;
         let live = history.made.values().filter(|made| !made.deleted).count();
@@ -413,15 +417,15 @@ impl Run {
             history.filled.len(),
         );
         println!(
-            "audited: {audited} writes of the provisioner on PVs, {} by the cluster's own protection",
+            "audited: {audited} writes of the provisioner on PVs, {} by the cluster's pv-protection controller",
             state.released.len()
         );
-        println!("rules: {} in all; {told} breaches before the end", RULES.len());
+        println!("rules: {} in all; {violations} violations before the end", RULES.len());
     }
 }
 
-/// Kills the provisioner at its moment.
-async fn end(place: &Place, mut provisioner: Process, kill: Kill) -> Result<()> {
+/// Kills the provisioner at the planned moment.
+async fn kill_at_moment(place: &Place, mut provisioner: Process, kill: Kill) -> Result<()> {
     let after = match kill {
         Kill::Starting(after) => after,
         Kill::Recording(after) => {
@@ -433,14 +437,14 @@ async fn end(place: &Place, mut provisioner: Process, kill: Kill) -> Result<()> 
             after
         }
         Kill::Serving(after) => {
-            let end = Instant::now() + PATIENCE;
+            let end = Instant::now() + EVENT_TIMEOUT;
             loop {
                 let log = std::fs::read_to_string(provisioner.log()).unwrap_or_default();
                 if log.contains("watching claims and volumes") {
                     break;
                 }
                 provisioner.expect_running()?;
-                ensure!(Instant::now() < end, "nfsprov does not watch; it says\n{log}");
+                ensure!(Instant::now() < end, "nfsprov does not watch claims; its log:\n{log}");
                 sleep(Duration::from_millis(5)).await;
             }
             after

@@ -1,13 +1,13 @@
-//! What is there (facts only): claims, volumes, the export, what lies beside it, and what the test did.
+//! The observed state (data only): claims, volumes, the export, files outside it; and the history of the test.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::{Claim, Kind};
 
-/// The finalizer of the cluster itself, which is nobody else's to take off.
+/// The cluster's own finalizer, which only the cluster may remove.
 pub const PROTECTION: &str = "kubernetes.io/pv-protection";
 
-/// The finalizer that holds a PV until its directory is dealt with.
+/// The finalizer that keeps a PV until the provisioner has archived or removed its directory.
 pub const FINALIZER: &str = "external-provisioner.volume.kubernetes.io/finalizer";
 
 /// The size that each claim requests, in KiB, and as a quantity.
@@ -17,7 +17,7 @@ pub const SIZE: &str = "1Gi";
 /// The name of the link that the test puts into a volume; its target is the claim's uid.
 pub const WHO: &str = "who";
 
-/// A claim as the cluster has it.
+/// A claim as the API server returns it.
 #[derive(Clone, Debug, Default)]
 pub struct Stored {
     pub uid: String,
@@ -26,13 +26,13 @@ pub struct Stored {
     pub going: bool,
 }
 
-/// A PV of our provisioner as the cluster has it.
+/// A PV of the tested provisioner as the API server returns it.
 #[derive(Clone, Debug, Default)]
 pub struct Volume {
     pub name: String,
-    /// The uid of the claim that it is for.
+    /// The uid of its claim.
     pub claim: String,
-    /// Its directory, below the export's root.
+    /// Its directory, relative to the export's root.
     pub path: String,
     pub phase: String,
     pub policy: String,
@@ -40,23 +40,22 @@ pub struct Volume {
     pub going: bool,
 }
 
-/// Something on the export.
+/// A file, directory or link on the export.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
-    /// `d`, `f` or `l`, as find has it.
+    /// `d`, `f` or `l`, as find prints it.
     pub kind: String,
     /// `user:group mode`.
     pub attributes: String,
-    /// What a link points at.
+    /// The target of a link.
     pub target: String,
 }
 
-/// A record on the export.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recorded {
-    /// Why `volumes rebuild` would not read it, or what is missing of it.
+    /// Why `volumes rebuild` would reject it, or what it lacks.
     pub fault: Option<String>,
-    /// Namespace and name of the claim that it has a manifest of.
+    /// Namespace and name of the claim whose manifest it holds.
     pub claim: Option<(String, String)>,
 }
 
@@ -64,43 +63,43 @@ pub struct Recorded {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Project {
     pub limit_kib: u64,
-    /// How many files and directories belong to it.
+    /// The number of its files and directories.
     pub files: u64,
 }
 
-/// A look at everything.
+/// The whole observed state.
 #[derive(Clone, Debug, Default)]
 pub struct State {
     pub claims: Vec<Stored>,
     pub volumes: Vec<Volume>,
-    /// All that is on the export, by paths below its root.
+    /// Everything on the export, by path relative to its root.
     pub export: BTreeMap<String, Entry>,
-    /// The records on the export, by the PVs that they are named after.
+    /// The records on the export, by PV name.
     pub records: BTreeMap<String, Recorded>,
-    /// The projects of the export's file system that have a limit or files, by their ids.
+    /// The projects of the export's file system that have a limit or files, by id.
     pub projects: BTreeMap<u32, Project>,
-    /// The project ids of directories that are to be limited, by paths below the export's root.
+    /// The project ids of directories of limited volumes, by path relative to the export's root.
     pub project_ids: BTreeMap<String, u32>,
-    /// Project ids whose limits `volumes orphans` lists, if there are limits that no file has.
+    /// The project ids that `volumes orphans` lists; read only if there are limits without files.
     pub orphaned: BTreeSet<u32>,
-    /// What lies beside the export, as text to be compared.
+    /// A listing of what is outside the export, to be compared.
     pub outside: String,
-    /// From the API server's audit log: PVs that had no [`PROTECTION`] after a write of the provisioner's.
+    /// From the API server's audit log: PVs without [`PROTECTION`] after a write of the provisioner.
     pub unprotected: BTreeSet<String>,
-    /// From there too: PVs whose [`PROTECTION`] the cluster itself took off.
+    /// Also from there: PVs from which the cluster itself removed [`PROTECTION`].
     pub released: BTreeSet<String>,
 }
 
-/// A claim that the test made.
+/// A claim that the test created.
 #[derive(Clone, Debug)]
 pub struct Made {
     pub claim: Claim,
-    /// Whether the test has asked for its end.
+    /// Whether the test has deleted it.
     pub deleted: bool,
 }
 
 impl Made {
-    /// The directory that the contract gives it.
+    /// The directory that the contract assigns to it.
     pub fn directory(&self, uid: &str) -> String {
         let Claim {
             namespace, name, kind, ..
@@ -113,7 +112,7 @@ impl Made {
         }
     }
 
-    /// Where that is archived.
+    /// The name of the archive of that directory.
     pub fn archive(&self, uid: &str) -> String {
         let flat = self.directory(uid).replace('/', "-");
         match self.claim.kind.has_marker() {
@@ -123,14 +122,14 @@ impl Made {
     }
 }
 
-/// What the test did and saw, by the uids of the claims.
+/// What the test did and observed, by claim uid.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     pub made: BTreeMap<String, Made>,
     /// Claims that had a PV at some time.
     pub provisioned: BTreeSet<String>,
-    /// Claims whose volumes got data.
+    /// Claims into whose volumes the test wrote data.
     pub filled: BTreeSet<String>,
-    /// What lay beside the export at the beginning.
+    /// The listing outside the export before the first round.
     pub outside: String,
 }
