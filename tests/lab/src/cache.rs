@@ -1,9 +1,9 @@
-//! What the lab builds once and keeps: each finished artifact is a directory under [`root`], named by a key that says
-//! what is in it and of which version.
+//! The cache of built artifacts: each finished artifact is a directory under [`root`], whose name (the key) identifies
+//! content and version.
 //!
-//! A build happens in `<key>.partial` under an exclusive lock and is renamed to `<key>` when it is complete, so a
-//! directory without the suffix is always whole. The partial directory outlives a failed or killed build on purpose:
-//! builders take up what they find in it.
+//! A build works in `<key>.partial` under an exclusive lock and renames the directory to `<key>` when it is complete.
+//! So a directory without the suffix is always complete. The partial directory stays after a failed or killed build:
+//! the next build continues in it.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -13,57 +13,58 @@ use anyhow::{Context, Result};
 
 use crate::step;
 
-/// The directory that holds everything the lab keeps: `${XDG_CACHE_HOME:-~/.cache}/nfsprov-lab`.
+/// The lab's cache directory: `${XDG_CACHE_HOME:-~/.cache}/nfsprov-lab`.
 pub fn root() -> PathBuf {
     base().join("nfsprov-lab")
 }
 
-/// The cache directory of the user, of which [`root`] is the lab's part.
+/// The user's cache directory, which contains [`root`].
 pub(crate) fn base() -> PathBuf {
     match std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from) {
-        // The XDG rules: a relative path is to be taken for unset.
+        // The XDG rules say that a relative path counts as unset.
         Some(path) if path.is_absolute() => path,
         _ => std::env::home_dir().unwrap_or_else(std::env::temp_dir).join(".cache"),
     }
 }
 
-/// The log file that a step called `name` appends to, in a directory that exists.
+/// The log file to which the step `name` appends; creates its directory.
 ///
 /// # Errors
-/// When the directory cannot be made.
+/// If the directory cannot be created.
 pub fn log(name: &str) -> Result<PathBuf> {
     let dir = root().join("logs");
     create_dir(&dir)?;
     Ok(dir.join(format!("{name}.log")))
 }
 
-/// The finished artifact `key`, if there is one; builds nothing.
+/// The finished artifact `key`, if it exists; builds nothing.
 pub fn find(key: &str) -> Option<PathBuf> {
     let finished = root().join(key);
     finished.is_dir().then_some(finished)
 }
 
-/// The directory of the finished artifact `key`; calls `build` with the directory to fill when there is none yet.
+/// The directory of the finished artifact `key`; if there is none, `build` fills the directory that it is given.
 ///
-/// Processes that want the same artifact at once wait for the one that builds it. `build` may find what an
-/// earlier, interrupted call left in the directory and must cope with it.
+/// Processes that need the same artifact at once wait for the one that builds it. `build` may find the files of an
+/// earlier, interrupted call in the directory and must handle them.
 ///
 /// # Errors
-/// When `build` fails or the cache directory is not writable.
+/// If `build` fails or the cache directory is not writable.
 pub fn ensure(key: &str, build: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     if let Some(finished) = find(key) {
         return Ok(finished);
     }
     let _lock = lock(key)?;
-    // Whoever held the lock before may have finished the work.
+    // The process that held the lock before may have finished the artifact.
     if let Some(finished) = find(key) {
         return Ok(finished);
     }
     let finished = root().join(key);
     let partial = partial(key);
     create_dir(&partial)?;
-    build(&partial).with_context(|| format!("cannot build {key} (what is there stays in {})", partial.display()))?;
-    // The name must not reach the disk before the contents do, or a power cut leaves a whole-looking ruin.
+    build(&partial).with_context(|| format!("cannot build {key} (unfinished files stay in {})", partial.display()))?;
+    // The contents must reach the disk before the name does; otherwise a power failure leaves an incomplete directory
+    // with a complete one's name.
     let synced = Command::new("sync").arg("-f").arg(&partial).status();
     if !synced.context("cannot run sync")?.success() {
         anyhow::bail!("cannot write {} to disk", partial.display());
@@ -73,11 +74,11 @@ pub fn ensure(key: &str, build: impl FnOnce(&Path) -> Result<()>) -> Result<Path
     Ok(finished)
 }
 
-/// Takes the exclusive lock called `name`, held until the file is dropped or the process ends in any way; says so
-/// when it has to wait for another process.
+/// Takes the exclusive lock `name`, held until the file is dropped or the process ends. Prints a message if it has to
+/// wait for another process.
 ///
 /// # Errors
-/// When the lock file cannot be made or locked.
+/// If the lock file cannot be created or locked.
 pub fn lock(name: &str) -> Result<File> {
     create_dir(&root())?;
     let path = root().join(format!("{name}.lock"));
@@ -100,12 +101,12 @@ pub fn lock(name: &str) -> Result<File> {
     Ok(file)
 }
 
-/// The directory in which the artifact `key` is being built, or was when its build broke off.
+/// The directory in which the artifact `key` is being built, or in which an interrupted build left its files.
 pub(crate) fn partial(key: &str) -> PathBuf {
     root().join(format!("{key}.partial"))
 }
 
-/// Removes a directory with all that is in it, if it is there.
+/// Removes a directory with its contents, if it exists.
 pub(crate) fn remove_dir(dir: &Path) -> Result<()> {
     match std::fs::remove_dir_all(dir) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -115,7 +116,7 @@ pub(crate) fn remove_dir(dir: &Path) -> Result<()> {
     }
 }
 
-/// Makes a directory and its parents.
+/// Creates a directory and its parents.
 pub(crate) fn create_dir(dir: &Path) -> Result<()> {
-    std::fs::create_dir_all(dir).with_context(|| format!("cannot make the directory {}", dir.display()))
+    std::fs::create_dir_all(dir).with_context(|| format!("cannot create the directory {}", dir.display()))
 }

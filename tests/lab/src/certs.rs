@@ -12,16 +12,16 @@ use rcgen::{
     KeyPair, KeyUsagePurpose,
 };
 
-/// The object identifier of a subject's organization, which Kubernetes takes for a group.
+/// The object identifier of the organization in a subject, which Kubernetes reads as a group.
 const ORGANIZATION: [u64; 4] = [2, 5, 4, 10];
 
-/// A certificate authority that signs for one control plane and is known to nobody else.
+/// A certificate authority for one control plane; no other system trusts it.
 #[derive(Debug)]
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
-/// A private key and its certificate, both as PEM.
+/// A private key and its certificate, both in PEM.
 #[derive(Clone)]
 pub struct Identity {
     certificate: String,
@@ -29,7 +29,7 @@ pub struct Identity {
 }
 
 impl Authority {
-    /// A new authority.
+    /// Generates a new authority.
     ///
     /// # Errors
     /// When no key can be generated.
@@ -43,7 +43,7 @@ impl Authority {
         Ok(Self { issuer })
     }
 
-    /// The authority's own certificate, as PEM.
+    /// The authority's own certificate in PEM.
     pub fn pem(&self) -> String {
         self.issuer.pem()
     }
@@ -51,7 +51,7 @@ impl Authority {
     /// A server's identity for `names` (DNS names and IP addresses).
     ///
     /// # Errors
-    /// When a name is none, or signing fails.
+    /// If a name is invalid, or signing fails.
     pub fn server(&self, names: &[&str]) -> Result<Identity> {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let mut params = CertificateParams::new(names).context("cannot make a server certificate")?;
@@ -59,7 +59,7 @@ impl Authority {
         self.sign(params, ExtendedKeyUsagePurpose::ServerAuth)
     }
 
-    /// A client's identity, which the API server knows as `user` in `groups`.
+    /// A client's identity; the API server authenticates it as `user` in `groups`.
     ///
     /// # Errors
     /// When there are more than two groups, or signing fails.
@@ -137,8 +137,8 @@ contexts:
     }
 }
 
-/// Writes a new key pair for service account tokens, as PEM, into `dir`; returns the paths of the private key, which
-/// signs them, and of the public one, which checks them.
+/// Writes a new key pair for service account tokens in PEM into `dir`. Returns the paths of the private key, which
+/// signs tokens, and of the public key, which verifies them.
 ///
 /// # Errors
 /// When a file cannot be written.
@@ -152,11 +152,12 @@ pub fn write_signing_key(dir: &Path) -> Result<(PathBuf, PathBuf)> {
 
 fn subject(user: &str, groups: &[&str]) -> Result<DistinguishedName> {
     let mut name = DistinguishedName::new();
-    // rcgen takes an attribute only once; the second group is told apart by spelling out the same attribute's number.
+    // rcgen accepts an attribute type only once, so the second group spells out the object identifier of the same
+    // attribute.
     let attributes = [DnType::OrganizationName, DnType::CustomDnType(ORGANIZATION.to_vec())];
     if groups.len() > attributes.len() {
         bail!(
-            "a certificate of the lab holds at most two groups, and {user} is to have {}",
+            "a certificate of the lab holds at most two groups, but {user} has {}",
             groups.join(", ")
         );
     }
@@ -167,7 +168,7 @@ fn subject(user: &str, groups: &[&str]) -> Result<DistinguishedName> {
     Ok(name)
 }
 
-/// Base64 as Kubernetes writes bytes.
+/// Base64, the encoding of bytes in Kubernetes objects.
 fn base64(text: &str) -> Result<String> {
     let value = serde_json::to_value(ByteString(text.as_bytes().to_vec())).context("cannot encode a certificate")?;
     value.as_str().map(str::to_owned).context("cannot encode a certificate")

@@ -1,4 +1,4 @@
-//! Container images made here, without a registry or a builder: for nodes, which can pull none.
+//! Container images for nodes, which cannot pull any; built without a registry or a builder.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -7,33 +7,33 @@ use anyhow::{Context, Result, bail};
 
 use crate::cache;
 
-/// Packs a directory as an image.
+/// The script that packs a directory as an image.
 pub(crate) const PACK: &str = include_str!("../node/pack.sh");
-/// Packs a program with the libraries that it is linked with.
+/// The script that packs a program with its shared libraries.
 const PROGRAM: &str = include_str!("../node/program.sh");
 
-/// An image that every node has: Debian's busybox, which stands in for that of a registry.
+/// An image that every node has: Debian's busybox, in place of the registry's.
 pub const BUSYBOX: &str = "localhost/busybox:1";
-/// Another: the same as a web server on port 80 that shows /usr/share/nginx/html, which stands in for nginx.
+/// An image that every node has: a busybox web server on port 80 that serves /usr/share/nginx/html, in place of nginx.
 pub const WEB: &str = "localhost/web:1";
 
-/// What a script begins with that is to be run in an image of [`of_script`].
+/// The first line of a script for [`of_script`].
 pub const SHELL: &str = "#!/usr/local/bin/busybox sh";
 
-/// Makes an image called `name` (`HOST/NAME:TAG`) that holds nothing but `program`, which it runs and has on PATH, and
-/// the libraries of this machine that it is linked with; returns the archive, in the directory `dir`.
-/// [`crate::Guest::import`] takes it.
+/// Builds an image called `name` (`HOST/NAME:TAG`) that holds only `program`, which it runs and has on PATH, and this
+/// machine's copies of the program's shared libraries. Returns the archive, in the directory `dir`;
+/// [`crate::Guest::import`] loads it.
 ///
 /// # Errors
-/// When `program` is none, or `dir` cannot be written to.
+/// If `program` is not executable, or `dir` is not writable.
 pub fn of_program(name: &str, program: &Path, dir: &Path) -> Result<PathBuf> {
     pack(name, program, None, dir)
 }
 
-/// The same of a shell script, with this machine's busybox, which is to be named in its first line: [`SHELL`].
+/// Like [`of_program`], for a shell script and this machine's busybox. The script's first line must be [`SHELL`].
 ///
 /// # Errors
-/// When there is no such script or no busybox, or `dir` cannot be written to.
+/// If the script or busybox does not exist, or `dir` is not writable.
 pub fn of_script(name: &str, script: &Path, dir: &Path) -> Result<PathBuf> {
     pack(name, "/bin/busybox".as_ref(), Some(script), dir)
 }

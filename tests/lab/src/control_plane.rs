@@ -20,36 +20,35 @@ use crate::ports::Ports;
 use crate::process::Process;
 use crate::{Lab, cache};
 
-/// How long a component may take to get ready on a busy machine; usually it is two seconds.
+/// How long a component may take to become ready on a busy machine; usually it takes two seconds.
 const READY_WITHIN: Duration = Duration::from_secs(120);
 /// The lab's own address on its bridge, for the `kubernetes` service: a loopback address is not allowed there.
 const ADVERTISED: &str = "10.77.0.1";
-/// The address of the `kubernetes` service, where pods look for the API server: the first of the service range.
+/// The address of the `kubernetes` service, at which pods reach the API server: the first of the service range.
 const SERVICE: &str = "10.0.0.1";
 /// The pod that empties recycled volumes.
 const RECYCLER: &str = include_str!("../node/recycler.yaml");
 
-/// What a control plane is to be like.
+/// Options of a control plane.
 #[derive(Clone, Debug, Default)]
 pub struct ControlPlaneOptions {
     /// The version of Kubernetes.
     pub lane: Lane,
     /// Further arguments of kube-apiserver, after the lab's own.
     pub api_server_args: Vec<String>,
-    /// Leaves the controller manager at its defaults. The lab's own settings are 2,000 requests a second, where the default
-    /// of 20 limits binding to about five claims a second, and a look at all claims and volumes each second, where the
-    /// default is 15 s.
+    /// Leaves the controller manager at its defaults. The lab allows it 2,000 requests a second (default: 20, which
+    /// limits binding to about five claims a second) and lets it check claims and volumes every second (default: 15 s).
     pub controller_manager_defaults: bool,
     /// Further arguments of kube-controller-manager, after the lab's own.
     pub controller_manager_args: Vec<String>,
-    /// For nodes ([`Lab::node`]): they reach the API server, and there are kube-scheduler and the controllers that watch
-    /// over nodes. The pod that recycles volumes gets an image that nodes have; it is the stock one in all else.
+    /// Supports nodes ([`Lab::node`]): they reach the API server, and kube-scheduler and the controllers for nodes run.
+    /// The pod that recycles volumes uses an image that nodes have, and is otherwise the default one.
     pub nodes: bool,
-    /// kube-scheduler also without nodes that run anything: those it schedules to are objects.
+    /// Runs kube-scheduler without nodes too; tests create the Node objects.
     pub scheduler: bool,
 }
 
-/// A running control plane; it ends when dropped.
+/// A running control plane; dropping it ends all components.
 #[derive(Debug)]
 pub struct ControlPlane {
     dir: PathBuf,
@@ -58,7 +57,7 @@ pub struct ControlPlane {
     version: String,
     authority: Authority,
     for_nodes: bool,
-    // The order is that of dropping: clients before servers.
+    // Fields are dropped in this order: clients before servers.
     scheduler: Option<Process>,
     controller_manager: Process,
     api_server: Process,
@@ -66,7 +65,7 @@ pub struct ControlPlane {
     api_server_program: PathBuf,
     api_server_args: Vec<String>,
     ports: Ports,
-    /// How many of these are the lab's own; what was asked for comes after them.
+    /// How many of these arguments are the lab's own; they come before those of the options.
     own_args: usize,
 }
 
@@ -74,7 +73,7 @@ impl Lab {
     /// Starts a control plane and waits until its API server is ready and the namespace `default` usable.
     ///
     /// # Errors
-    /// When the lane is not built yet, or a component does not start.
+    /// If the lane is not built yet, or a component does not start.
     pub async fn control_plane(&self, options: ControlPlaneOptions) -> Result<ControlPlane> {
         let lane = options.lane;
         let binaries = lane.find()?;
@@ -93,7 +92,7 @@ impl ControlPlane {
     async fn start(dir: PathBuf, binaries: &Binaries, options: ControlPlaneOptions) -> Result<Self> {
         let ports = Ports::reserve(5)?;
         let [api_port, etcd_port, peer_port, controller_port, scheduler_port] = ports.numbers()[..] else {
-            bail!("there are no five free ports");
+            bail!("fewer than five ports are free");
         };
         let url = format!("https://127.0.0.1:{api_port}");
         let authority = Authority::new()?;
@@ -126,7 +125,7 @@ impl ControlPlane {
         let (certificate, key) = authority.server(&names)?.write(&dir, "api-server")?;
         let mut api_server_args = vec![
             format!("--etcd-servers={etcd_url}"),
-            // The lab has a network of its own, whose guests may ask whether the API server is ready.
+            // The lab has its own network, whose guests may check whether the API server is ready.
             "--bind-address=0.0.0.0".to_owned(),
             format!("--advertise-address={ADVERTISED}"),
             format!("--secure-port={api_port}"),
@@ -148,7 +147,7 @@ impl ControlPlane {
                 vec![
                     "--authorization-mode=Node,RBAC".to_owned(),
                     "--enable-admission-plugins=NodeRestriction".to_owned(),
-                    // For logs and exec; the guests know each other's names, but this side does not.
+                    // For logs and exec: the API server runs outside the guests and cannot resolve their names.
                     "--kubelet-preferred-address-types=InternalIP".to_owned(),
                     format!("--kubelet-client-certificate={}", certificate.display()),
                     format!("--kubelet-client-key={}", key.display()),
@@ -159,7 +158,7 @@ impl ControlPlane {
         let own_args = api_server_args.len();
         api_server_args.extend(options.api_server_args);
         let api_server_program = binaries.kubernetes.join("kube-apiserver");
-        // It waits for etcd by itself.
+        // The API server waits for etcd itself.
         let api_server = spawn(&dir, &api_server_program, &api_server_args)?;
         let client = client(&kubeconfig).await?;
         wait_ready(&client, &[&etcd, &api_server]).await?;
@@ -173,23 +172,23 @@ impl ControlPlane {
             format!("--root-ca-file={}", ca.display()),
             "--use-service-account-credentials=true".to_owned(),
             "--leader-elect=false".to_owned(),
-            // By default a directory of the whole machine, which it makes.
+            // The default is a directory of the whole machine, which the controller manager creates.
             format!("--flex-volume-plugin-dir={}", dir.join("flex-volumes").display()),
         ];
         match options.nodes {
             true => {
                 let recycler = dir.join("recycler.yaml");
                 std::fs::write(&recycler, RECYCLER).with_context(|| format!("cannot write {}", recycler.display()))?;
-                // Nodes get the addresses of their pods from the lab.
+                // The lab assigns the pod addresses of nodes.
                 args.push("--controllers=*,-nodeipam".to_owned());
                 let option = "--pv-recycler-pod-template-filepath-nfs";
                 args.push(format!("{option}={}", recycler.display()));
             }
-            // There are no nodes whose life they could manage.
+            // Without nodes, the node lifecycle controller has no work.
             false => args.push("--controllers=*,-nodeipam,-nodelifecycle".to_owned()),
         }
         if options.lane == Lane::V1_20 {
-            // Its insecure port, on which two of them would collide.
+            // Disables the insecure port, on which two controller managers would collide.
             args.push("--port=0".to_owned());
         }
         if !options.controller_manager_defaults {
@@ -217,7 +216,7 @@ impl ControlPlane {
         let version = client
             .apiserver_version()
             .await
-            .context("cannot ask the API server for its version")?;
+            .context("cannot read the API server's version")?;
         Ok(Self {
             dir,
             url,
@@ -236,16 +235,16 @@ impl ControlPlane {
         })
     }
 
-    /// The kubeconfig of an administrator (client certificate, group `system:masters`).
+    /// An administrator's kubeconfig (client certificate, group `system:masters`).
     pub fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
     }
 
-    /// Writes a kubeconfig for another identity, signed by the same authority; it may do what RBAC rules grant to
-    /// `user` and to `groups` (two at most).
+    /// Writes a kubeconfig for another identity, signed by the same authority; RBAC rules for `user` and `groups` (two
+    /// at most) determine its permissions.
     ///
     /// # Errors
-    /// When there are more groups, or the file cannot be written.
+    /// If there are more groups, or the file cannot be written.
     pub fn kubeconfig_for(&self, user: &str, groups: &[&str]) -> Result<PathBuf> {
         let name: String = user
             .chars()
@@ -264,7 +263,7 @@ impl ControlPlane {
         Ok(path)
     }
 
-    /// The text of a kubeconfig for `user`, with which guests reach the API server.
+    /// The text of a kubeconfig for `user` with which guests reach the API server.
     pub(crate) fn kubeconfig_on_guests(&self, user: &str, groups: &[&str]) -> Result<String> {
         if !self.for_nodes {
             bail!("this control plane was not started for nodes");
@@ -274,7 +273,7 @@ impl ControlPlane {
         client.kubeconfig(&self.authority, &format!("https://{ADVERTISED}:{port}"))
     }
 
-    /// The certificate of the authority that signs for it, as PEM.
+    /// The certificate of its authority in PEM.
     pub(crate) fn authority(&self) -> String {
         self.authority.pem()
     }
@@ -282,7 +281,7 @@ impl ControlPlane {
     /// A new client with the administrator's identity.
     ///
     /// # Errors
-    /// When the kubeconfig cannot be read.
+    /// If the kubeconfig cannot be read.
     pub async fn client(&self) -> Result<Client> {
         client(&self.kubeconfig).await
     }
@@ -322,10 +321,10 @@ impl ControlPlane {
             .collect()
     }
 
-    /// Ends all components at once; their data is of no use to anybody.
+    /// Kills all components at once; their data is not needed afterwards.
     ///
     /// # Errors
-    /// When the end of one cannot be waited for.
+    /// If waiting for the end of a component fails.
     pub async fn stop(mut self) -> Result<()> {
         if let Some(scheduler) = &mut self.scheduler {
             scheduler.kill().await?;
@@ -339,7 +338,7 @@ impl ControlPlane {
 fn etcd_args(dir: &Path, client: &str, peer: &str) -> Vec<String> {
     vec![
         format!("--data-dir={}", dir.join("etcd").display()),
-        // The data need not outlive the lab.
+        // The data need not survive the lab.
         "--unsafe-no-fsync".to_owned(),
         format!("--listen-client-urls={client}"),
         format!("--advertise-client-urls={client}"),
@@ -359,9 +358,9 @@ fn spawn(dir: &Path, program: &Path, args: &[String]) -> Result<Process> {
     let log = dir.join(format!("{name}.log"));
     let mut command = Command::new(program);
     command.args(args).current_dir(dir);
-    // Garbage is collected less often: a lab has memory rather than processors.
+    // Go collects garbage less often: a lab has more free memory than processor time.
     command.env("GOGC", "300");
-    // All they talk to is in the lab, whatever proxy the caller goes through.
+    // All their peers are in the lab, so a proxy of the caller must not be used.
     for proxy in [
         "HTTP_PROXY",
         "HTTPS_PROXY",
@@ -385,7 +384,7 @@ async fn client(kubeconfig: &Path) -> Result<Client> {
     Client::try_from(config).with_context(describe)
 }
 
-/// Waits until /readyz says ok. Nothing announces that, so this asks ten times a second.
+/// Waits until /readyz returns ok. There is no event for that, so this polls ten times a second.
 async fn wait_ready(client: &Client, processes: &[&Process]) -> Result<()> {
     let deadline = Instant::now() + READY_WITHIN;
     loop {
@@ -415,7 +414,7 @@ async fn wait_ready(client: &Client, processes: &[&Process]) -> Result<()> {
     }
 }
 
-/// Waits until the controller manager has made the service account without which no pod is admitted.
+/// Waits until the controller manager has created the default service account, without which no pod is admitted.
 async fn wait_default_account(client: &Client, controller_manager: &Process) -> Result<()> {
     let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), "default");
     let condition = await_condition(accounts, "default", |found: Option<&ServiceAccount>| found.is_some());
@@ -423,12 +422,12 @@ async fn wait_default_account(client: &Client, controller_manager: &Process) -> 
     let deadline = Instant::now() + READY_WITHIN;
     while Instant::now() < deadline {
         controller_manager.expect_running()?;
-        // Short rounds, to notice it when the controller manager ends.
+        // A short timeout for each round, so that the end of the controller manager is noticed.
         match tokio::time::timeout(Duration::from_secs(1), &mut condition).await {
             Ok(done) => return done.map(drop).context("cannot watch the service account default"),
             Err(_) => continue,
         }
     }
     let log = controller_manager.log().display();
-    bail!("the service account default is not there after {READY_WITHIN:?} (controller manager's log: {log})");
+    bail!("the service account default does not exist after {READY_WITHIN:?} (controller manager's log: {log})");
 }

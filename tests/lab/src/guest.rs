@@ -1,8 +1,8 @@
-//! Guests: Debian systems in which tests install things, serve NFS and mount it.
+//! Guests: Debian systems in which tests install packages, serve NFS and mount it.
 //!
-//! Each is a Linux kernel that runs as a process of this machine (User-Mode Linux), with a disk of its own that is
-//! gone when it is: a file in memory with what it changed on the shared image. Its address is 10.77.0.10 or the next
-//! one that is free, and all guests of a lab find each other by name.
+//! Each is a Linux kernel that runs as a process of this machine (User-Mode Linux). Its disk is a file in memory with
+//! its changes to the shared image, removed with the guest. Its address is the first free one from 10.77.0.10 on, and
+//! all guests of a lab resolve each other's names.
 
 pub(crate) mod boot;
 mod container;
@@ -28,39 +28,39 @@ use crate::process::Process;
 use boot::Boot;
 use slot::{Peer, Slot};
 
-/// How long a guest may take to start; it takes 3 to 6 seconds where nothing else runs.
+/// How long a guest may take to start; on an idle machine it takes 3 to 6 seconds.
 const START_WITHIN: Duration = Duration::from_secs(120);
-/// How long a guest may take to switch itself off.
+/// How long a guest may take to shut down.
 const STOP_WITHIN: Duration = Duration::from_secs(60);
-/// How long telling another guest about a new name may take; a guest that hangs learns it never.
+/// How long adding a new name to another guest may take; a guest that hangs does not get the name.
 const TELL_WITHIN: Duration = Duration::from_secs(10);
-/// The size of a second disk; what is not written costs nothing.
+/// The size of a second disk; the file is sparse.
 const SECOND_DISK: u64 = 2 << 30;
 const SSH_PORT: u16 = 22;
 const NFS_PORT: u16 = 2049;
 
-/// What a new guest's disk holds.
+/// The contents of a new guest's disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Template {
     /// Debian with sshd, and an apt source that has the NFS packages and works without a network.
     Bare,
     /// A bare guest after `apt-get install nfs-common`.
     NfsClient,
-    /// A bare guest after `apt-get install nfs-kernel-server`: serves [`image::NFS_PATH`], mode 0777, to everybody by
-    /// NFS 3 and 4 (`rw,sync,no_subtree_check,no_root_squash`).
+    /// A bare guest after `apt-get install nfs-kernel-server`: serves [`image::NFS_PATH`], mode 0777, to all clients
+    /// over NFS 3 and 4 (`rw,sync,no_subtree_check,no_root_squash`).
     NfsServer,
-    /// Debian with containerd, the kubelet and kube-proxy, which lack a cluster; [`Lab::node`] gives them one. It has
-    /// no NFS client, and the apt source of [`Template::Bare`].
+    /// Debian with containerd, the kubelet and kube-proxy without a cluster; [`Lab::node`] makes it join one. It has no
+    /// NFS client, and the apt source of [`Template::Bare`].
     Node,
-    /// A bare guest as a container: it has an SSH server and a journal, but neither a kernel nor systemd of its own, and
-    /// starts programs as fast as this machine does. It can't hang, nor be started again.
+    /// A bare guest as a container: it has an SSH server and a journal, but no kernel or systemd of its own, and runs
+    /// programs at this machine's speed. It cannot hang or be restarted.
     Login,
-    /// A double of a Rocky Linux 9 host, without NFS: Debian's userland under that name, with real dnf and rpm instead
-    /// of apt and dpkg, and a repository that has nfs-utils and rpcbind, made from Debian's packages.
+    /// A double of a Rocky Linux 9 host without NFS: Debian's userland under that name, with real dnf and rpm instead
+    /// of apt and dpkg, and a repository with nfs-utils and rpcbind, built from Debian's packages.
     RpmDouble,
-    /// Debian with an NFS server that exports nothing, and with firewalld, ufw and pam_oath, none of which is in use.
+    /// Debian with an NFS server that exports nothing, and with firewalld, ufw and pam_oath, all inactive.
     NfsServerWithTools,
-    /// Debian with an NFS server that exports nothing, the tools of XFS and of quotas, and an empty second disk,
+    /// Debian with an NFS server that exports nothing, the tools for XFS and quotas, and an empty second disk,
     /// `/dev/ubdb`, of 2 GiB.
     NfsServerWithQuota,
 }
@@ -82,26 +82,26 @@ impl Template {
     }
 }
 
-/// A running guest; killed, and its disk forgotten, when dropped.
+/// A running guest; dropping it kills it and removes its disk.
 #[derive(Debug)]
 pub struct Guest {
-    // Dropped in this order: the connection and the process first, its place last.
+    // Fields are dropped in this order: the connection and the process first, the slot last.
     connection: Mutex<Option<Process>>,
     process: Option<Process>,
-    /// Its interface, once it has one.
+    /// Its network interface while it runs.
     tap: Option<Tap>,
     disk: Disk,
     name: String,
     template: Template,
     image: Image,
-    /// The disk that all of its template read and none writes.
+    /// The disk that all guests of its template read and none writes.
     beneath: PathBuf,
     address: Ipv4Addr,
     known_hosts: PathBuf,
     slot: Slot,
 }
 
-/// A guest's disk, removed when dropped, and the directory in memory that it is in.
+/// A guest's disk and the directory in memory that holds it; dropping it removes the disk.
 #[derive(Debug)]
 struct Disk {
     file: PathBuf,
@@ -117,19 +117,19 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // There is none when the guest never started, and few have two; and all go with the lab.
+        // A guest that never started has no disk, and few have a second one. Files that stay are removed with the lab.
         let _ = std::fs::remove_file(&self.file);
         let _ = std::fs::remove_file(self.second());
     }
 }
 
 impl Lab {
-    /// Starts a guest with the host name `name` and returns when it can be used: sshd lets its root in and, with
-    /// [`Template::NfsServer`], NFS is served.
+    /// Starts a guest with the host name `name` and returns when it is usable: root can log in over SSH and, with
+    /// [`Template::NfsServer`], the NFS server answers.
     ///
     /// # Errors
-    /// When the image is not built, the name is taken or no host name, or the guest does not start; the error then
-    /// holds the end of its console's log.
+    /// If the image is not built, the name is taken or not a host name, or the guest does not start; the error then has
+    /// the end of its console log.
     pub async fn guest(&self, name: &str, template: Template) -> Result<Guest> {
         let image = image::find().context("the guests' image is not built yet: run nfsprov-lab build")?;
         let beneath = match template {
@@ -177,7 +177,7 @@ impl Lab {
             slot,
         };
         if let Some(from) = frozen {
-            // Not by fs::copy, which would fill the holes of a file that is nearly all holes.
+            // fs::copy would write the holes of this almost empty file.
             let copied = Command::new("cp")
                 .arg("--sparse=always")
                 .arg(&from)
@@ -203,22 +203,22 @@ impl Lab {
 }
 
 impl Guest {
-    /// Its address, which stays the same for its life.
+    /// Its address, which never changes.
     pub fn address(&self) -> Ipv4Addr {
         self.address
     }
 
-    /// Its host name, which its peers can look up.
+    /// Its host name, which its peers can resolve.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The private key that it lets in as `root`, or as `ops`, who has sudo without a password.
+    /// The private key that logs in as `root`, or as `ops`, who can use sudo without a password.
     pub fn ssh_key(&self) -> PathBuf {
         self.image.ssh_key()
     }
 
-    /// A known_hosts file with its host key, under its address and its name.
+    /// A known_hosts file with its host key, for its address and its name.
     pub fn known_hosts(&self) -> &Path {
         &self.known_hosts
     }
@@ -228,18 +228,18 @@ impl Guest {
         self.slot.dir().join("console.log")
     }
 
-    /// The id of its process, as seen from inside the lab; none while it is off.
+    /// The id of its process inside the lab; `None` while it is off.
     pub fn pid(&self) -> Option<u32> {
         self.process.as_ref().map(Process::pid)
     }
 
-    /// Switches it off as its administrator would and waits until it is.
+    /// Shuts it down as an administrator does, and waits until it is off.
     ///
     /// # Errors
-    /// When it cannot be reached, or is still on after a minute.
+    /// If it cannot be reached, or is still on after a minute.
     pub async fn stop(&mut self) -> Result<()> {
         self.slot.set_ready(false)?;
-        // Not `poweroff`, which first starts a service only to ask it.
+        // `poweroff` would start a service first, only to send it a request.
         self.ssh("systemctl start --no-block poweroff.target").await?;
         let Some(process) = &mut self.process else {
             bail!("the guest {} is off", self.name)
@@ -250,10 +250,10 @@ impl Guest {
         self.kill().await
     }
 
-    /// Takes its power away: what it had not written to its disk is lost. Does nothing when it is off.
+    /// Kills it like a power failure: changes that it had not written to its disk are lost. Does nothing if it is off.
     ///
     /// # Errors
-    /// When the end of its process cannot be waited for.
+    /// If waiting for the end of its process fails.
     pub async fn kill(&mut self) -> Result<()> {
         self.slot.set_ready(false)?;
         self.connection.get_mut().unwrap_or_else(PoisonError::into_inner).take();
@@ -263,23 +263,23 @@ impl Guest {
         }
     }
 
-    /// Makes it hang: it neither works nor answers, and its connections stay open, until [`Guest::resume`].
+    /// Freezes it: it neither works nor answers, and its connections stay open, until [`Guest::resume`].
     ///
     /// # Errors
-    /// When it is off.
+    /// If it is off.
     pub fn hang(&self) -> Result<()> {
         self.signal("STOP")
     }
 
-    /// Lets it go on after [`Guest::hang`].
+    /// Continues it after [`Guest::hang`].
     ///
     /// # Errors
-    /// When it is off.
+    /// If it is off.
     pub fn resume(&self) -> Result<()> {
         self.signal("CONT")
     }
 
-    /// Starts it again with the disk that it has, after stopping it if it is on.
+    /// Starts it again with its current disk, after shutting it down if it is on.
     ///
     /// # Errors
     /// Those of [`Guest::stop`] and of starting it.
@@ -290,8 +290,8 @@ impl Guest {
         self.boot().await
     }
 
-    /// Only its main process gets the signal. The others are the guest's programs, which that one traces: they get no
-    /// further than to their next system call, and would see a signal of their own as the guest's.
+    /// Only the main process gets the signal. The others are the guest's programs, which the main process traces: they
+    /// stop at their next system call, and would treat a signal to them as one from inside the guest.
     fn signal(&self, signal: &str) -> Result<()> {
         let process = self
             .process
@@ -313,7 +313,7 @@ impl Guest {
         let tellings = others.map(|other| self.tell(other.address, &itself));
         let (started, _told) = tokio::join!(self.started(), join_all(tellings));
         started?;
-        // Guests that came meanwhile found this one not ready and leave it to it to learn their names.
+        // Guests that started meanwhile saw this one as not ready and did not send it their names, so it looks them up.
         let now = self.slot.set_ready(true)?;
         let missed: Vec<_> = now
             .into_iter()
@@ -365,7 +365,7 @@ impl Guest {
         Ok(())
     }
 
-    /// Waits until it can be used.
+    /// Waits until it is usable.
     async fn started(&self) -> Result<()> {
         let deadline = Instant::now() + START_WITHIN;
         self.answers(SSH_PORT, deadline).await?;
@@ -389,13 +389,13 @@ impl Guest {
     /// Waits until it accepts connections on `port`.
     async fn answers(&self, port: u16, deadline: Instant) -> Result<()> {
         loop {
-            // A try is short because nothing answers the first packets, and TCP repeats them seldom.
+            // An attempt is short because the first packets are lost, and TCP repeats them seldom.
             let connect = timeout(Duration::from_millis(200), TcpStream::connect((self.address, port))).await;
             if matches!(connect, Ok(Ok(_))) {
                 return Ok(());
             }
             self.still_starting(deadline)
-                .with_context(|| format!("nothing answers on port {port}"))?;
+                .with_context(|| format!("no answer on port {port}"))?;
             sleep(Duration::from_millis(20)).await;
         }
     }
@@ -412,8 +412,8 @@ impl Guest {
         Ok(())
     }
 
-    /// Adds `hosts` to those that the guest at `address` can look up. Best effort: a guest that hangs or is just
-    /// being stopped must not keep another from starting.
+    /// Adds `hosts` to the names that the guest at `address` can resolve. Ignores failures: a guest that hangs or shuts
+    /// down must not prevent the start of another.
     async fn tell(&self, address: Ipv4Addr, hosts: &[(String, Ipv4Addr)]) {
         let lines = hosts.iter().map(|(name, address)| {
             format!("grep -q '[[:space:]]{name}$' /etc/hosts || echo '{address} {name}' >>/etc/hosts\n")
@@ -433,13 +433,13 @@ impl Guest {
 impl Drop for Guest {
     fn drop(&mut self) {
         if let Some(process) = &self.process {
-            // Even when its main process has ended, by a crash, the programs it traced may be left.
+            // If its main process crashed, programs that it traced may remain.
             let _ = process.signal_group("KILL");
         }
     }
 }
 
-/// Runs all `futures` at once; there are few.
+/// Runs all `futures` concurrently; there are few.
 async fn join_all(futures: impl Iterator<Item = impl Future<Output = ()>>) {
     let mut running: Vec<_> = futures.map(Box::pin).collect();
     std::future::poll_fn(|context| {

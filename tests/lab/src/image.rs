@@ -1,10 +1,10 @@
 //! The guests' disk image with its kernels, and the frozen disks of an NFS client and an NFS server.
 //!
-//! Artifacts of the cache. The image is Debian's own userland, made by mmdebstrap from the archive that this
-//! machine's apt is configured with, with the modules of both kernels. The templates are what a guest changed on its disk while the NFS client, or the server, was
-//! installed in it: copy-on-write files, good only with the very image they were made on. A node's disk is in [`node`], that
-//! of a host with rpm packages in [`rpm_double`], that of a server with firewalls in [`tools`], that of
-//! one with quotas in [`quota`].
+//! These are artifacts of the cache. mmdebstrap builds the image from the Debian archive of this machine's apt, with
+//! the modules of both kernels. A template is a copy-on-write file: the changes on a guest's disk after the
+//! installation of the NFS client or server. It is valid only with the exact image on which it was created. Other
+//! disks: nodes ([`node`]), a host with rpm packages ([`rpm_double`]), a server with firewalls ([`tools`]), a server
+//! with quotas ([`quota`]).
 
 mod freeze;
 pub(crate) mod kernel;
@@ -27,7 +27,7 @@ use crate::{cache, packages, step};
 use freeze::{Disk, FREEZE, Setup};
 use kernel::{Kernel, Newer};
 
-/// The recipe of the image: all that decides what is in it, apart from the packages' versions.
+/// The recipe of the image: everything that determines its contents, except the versions of packages.
 const RECIPE: [(&str, &str); 7] = [
     ("build.sh", include_str!("../image/build.sh")),
     ("packages", include_str!("../image/packages")),
@@ -37,17 +37,17 @@ const RECIPE: [(&str, &str); 7] = [
     ("lab-net.service", include_str!("../image/lab-net.service")),
     ("ptrace.c", include_str!("../image/ptrace.c")),
 ];
-/// What is run in a guest to make it an NFS client.
+/// The script that makes a guest an NFS client.
 const SETUP_CLIENT: &str = include_str!("../image/setup-client.sh");
-/// What is run in an NFS client to make it an NFS server.
+/// The script that makes an NFS client an NFS server.
 const SETUP_SERVER: &str = include_str!("../image/setup-server.sh");
 
 /// The directory that the NFS server's template exports.
 pub const NFS_PATH: &str = "/nfsdata";
 
-/// Packages whose version is a reason to build the image anew.
+/// A new version of one of these packages requires a new image.
 const VERSIONED: [&str; 4] = ["user-mode-linux", "nfs-kernel-server", "openssh-server", "systemd"];
-/// Tools that building needs; `util-linux`, which has the others, is part of every Debian.
+/// The tools that the build needs. The others are in `util-linux`, which every Debian has.
 const TOOLS: [&str; 8] = [
     "mmdebstrap",
     "e2fsprogs",
@@ -62,11 +62,10 @@ const DISK: &str = "image.raw";
 const CLIENT_DISK: &str = "nfs-client.cow";
 const SERVER_DISK: &str = "nfs-server.cow";
 
-/// The image that this process found: asking apt takes longer than a process should wait for each guest, and all its
-/// guests should be of one kind.
+/// The image that this process found: asking apt takes too long to repeat for each guest, and all guests of a process
+/// must use the same image.
 static FOUND: OnceLock<Image> = OnceLock::new();
 
-/// The finished image with its kernels, keys and template.
 #[derive(Clone, Debug)]
 pub struct Image {
     newer: Option<Newer>,
@@ -75,13 +74,13 @@ pub struct Image {
 }
 
 impl Image {
-    /// The kernel that starts programs fastest.
+    /// The kernel on which programs start fastest.
     pub(crate) fn kernel(&self) -> Kernel {
         let newer = self.newer.as_ref().map(Newer::kernel);
         newer.unwrap_or_else(|| self.kernel_with_iptables())
     }
 
-    /// The kernel that has iptables.
+    /// The kernel with iptables.
     pub(crate) fn kernel_with_iptables(&self) -> Kernel {
         Kernel::Ptrace {
             program: self.dir.join("linux.uml"),
@@ -94,25 +93,25 @@ impl Image {
         self.dir.join(DISK)
     }
 
-    /// The private key whose owner may log in to every guest as `root`, or as `ops`, who has sudo.
+    /// The private key that logs in to every guest as `root`, or as `ops`, who can use sudo.
     pub fn ssh_key(&self) -> PathBuf {
         self.dir.join("id_ed25519")
     }
 
-    /// The copy-on-write file of a guest that was switched off after it became an NFS client.
+    /// The copy-on-write file of a guest that was shut down after it became an NFS client.
     pub fn nfs_client_disk(&self) -> PathBuf {
         self.template.join(CLIENT_DISK)
     }
 
-    /// The copy-on-write file of a guest that was switched off after it became an NFS server.
+    /// The copy-on-write file of a guest that was shut down after it became an NFS server.
     pub fn nfs_server_disk(&self) -> PathBuf {
         self.template.join(SERVER_DISK)
     }
 
-    /// The lines of a known_hosts file that holds for the guest with these names (or addresses) and no other host.
+    /// The lines of a known_hosts file for the guest with these names or addresses.
     ///
     /// # Errors
-    /// When the image's file of its host key cannot be read.
+    /// If the image's host key file cannot be read.
     pub fn known_hosts(&self, names: &[&str]) -> Result<String> {
         let path = self.dir.join("host_key.pub");
         let key = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -122,7 +121,7 @@ impl Image {
 
 /// The image, if it and its template are built for the versions that apt would install now; builds nothing.
 ///
-/// Where apt knows no versions (its lists were never fetched), an image of any versions will do.
+/// If apt knows no versions because its lists were never fetched, an image with any versions is accepted.
 pub fn find() -> Option<Image> {
     if let Some(found) = FOUND.get() {
         return Some(found.clone());
@@ -138,11 +137,11 @@ pub fn find() -> Option<Image> {
     Some(FOUND.get_or_init(|| image).clone())
 }
 
-/// Builds whatever is missing of the image and its template: two or three minutes for all of it. Needs root, and can
-/// be called inside a lab or outside of any.
+/// Builds the missing parts of the image and its template; all of it takes two or three minutes. Needs root. Works
+/// inside and outside a lab.
 ///
 /// # Errors
-/// When a tool or package cannot be had or a step fails; the error then shows the end of the step's log.
+/// If a tool or package is not available or a step fails; the error then shows the end of the step's log.
 pub fn build() -> Result<Image> {
     if let Some(image) = find() {
         return Ok(image);
@@ -170,7 +169,8 @@ pub fn build() -> Result<Image> {
     Ok(on(&template))
 }
 
-/// Builds the image in `dir`, from the start: what an interrupted call left cannot be told from a whole.
+/// Builds the image in `dir` from the start, because it cannot tell incomplete files of an interrupted call from
+/// complete ones.
 fn build_image(dir: &Path, newer: Option<&Newer>, log: &Path) -> Result<()> {
     let recipe = dir.join("recipe");
     cache::create_dir(&recipe)?;
@@ -215,7 +215,7 @@ fn build_image(dir: &Path, newer: Option<&Newer>, log: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Installs the NFS client in a guest on the image, then the server; leaves both disks in `dir`.
+/// Installs the NFS client in a guest on the image, then the server; saves both disks in `dir`.
 fn freeze_nfs(image: &Image, dir: &Path, log: &Path) -> Result<()> {
     let client = Setup {
         name: "nfs-client",
@@ -235,7 +235,7 @@ fn freeze_nfs(image: &Image, dir: &Path, log: &Path) -> Result<()> {
     server.run(image, dir, log)
 }
 
-/// The versions of `packages`, after a look at the archive if apt does not know them.
+/// The versions of `packages`; updates apt's package lists first if apt does not know them all.
 fn known_versions(packages: &[&str], log: &Path) -> Result<String> {
     if let Some(versions) = versions(packages) {
         return Ok(versions);
@@ -245,7 +245,7 @@ fn known_versions(packages: &[&str], log: &Path) -> Result<String> {
     versions(packages).with_context(|| format!("this machine's apt sources lack one of: {}", packages.join(", ")))
 }
 
-/// The versions of `packages`, as apt would install them now; none when it does not know them all.
+/// The versions of `packages` that apt would install now; `None` if it does not know all of them.
 fn versions(packages: &[&str]) -> Option<String> {
     let mut command = Command::new("apt-cache");
     let output = command
@@ -272,22 +272,23 @@ fn image_key(prefix: &str, versions: &str) -> String {
     format!("{prefix}{:08x}", hash(&[versions]) as u32)
 }
 
-/// The template's key: its disk is void with any other image, even one of the same recipe.
+/// The template's key. It depends on the image's identity: the disk is invalid with any other image, even of the same
+/// recipe.
 fn template_key(image: &Path) -> Result<String> {
     let parts = hash(&[&identity(image)?, FREEZE, SETUP_CLIENT, SETUP_SERVER]);
     Ok(format!("guest-nfs-{parts:016x}"))
 }
 
-/// What tells the image in a directory from all others.
+/// A text that differs between any two images.
 fn identity(image: &Path) -> Result<String> {
     let disk = image.join(DISK);
     let data = std::fs::metadata(&disk).with_context(|| format!("cannot read {}", disk.display()))?;
     Ok(format!("{} {}", image.display(), data.mtime()))
 }
 
-/// FNV-1a, chosen for being the same on each machine and with each compiler.
+/// FNV-1a, because its result is the same on each machine and with each compiler.
 pub(crate) fn hash(parts: &[&str]) -> u64 {
-    // The separator keeps parts apart: it occurs in no UTF-8 text.
+    // 0xff occurs in no UTF-8 text, so it separates the parts unambiguously.
     let bytes = parts.iter().flat_map(|part| part.bytes().chain([0xff]));
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -308,7 +309,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Removes a file or a directory with all in it, if it is there.
+/// Removes a file or a directory with its contents, if it exists.
 fn remove(path: &Path) -> Result<()> {
     let removed = if path.is_dir() {
         std::fs::remove_dir_all(path)

@@ -1,4 +1,4 @@
-//! The programs of a control plane: which versions there are, and building them from source into the cache.
+//! The programs of a control plane: their versions, and their build from source into the cache.
 
 pub(crate) mod from_debian;
 mod from_modules;
@@ -14,39 +14,38 @@ use anyhow::{Context, Result, bail};
 
 use crate::namespace;
 
-/// A version of Kubernetes that the lab can run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Lane {
-    /// 1.20.2, the release that stopped filling in `metadata.selfLink`; built from Debian's source package.
+    /// 1.20.2, the first release without `metadata.selfLink`; built from Debian's source package.
     #[default]
     V1_20,
-    /// The newest Kubernetes, built from Go modules alone: the version in `lanes/latest/go.mod`, or the one that
-    /// `KUBERNETES_LATEST` in the environment names, as in `v1.37.2`.
+    /// The newest Kubernetes, built only from Go modules: the version in `lanes/latest/go.mod`, or the one in the
+    /// environment variable `KUBERNETES_LATEST`, such as `v1.37.2`.
     Latest,
 }
 
-/// Where the programs of a control plane are.
+/// The paths of a control plane's programs.
 #[derive(Clone, Debug)]
 pub struct Binaries {
-    /// The directory of kube-apiserver, kube-controller-manager and kube-scheduler; of kubelet and kube-proxy, too, in
-    /// [`Lane::V1_20`].
+    /// The directory of kube-apiserver, kube-controller-manager and kube-scheduler; in [`Lane::V1_20`] also of kubelet
+    /// and kube-proxy.
     pub kubernetes: PathBuf,
-    /// etcd: Debian's for 1.20, else the version that this Kubernetes itself names.
+    /// etcd: Debian's for 1.20, otherwise the version that this Kubernetes names.
     pub etcd: PathBuf,
-    /// The directory that holds kubectl (always Debian's) and nothing else, for PATH.
+    /// The directory, for PATH, that holds only kubectl (always Debian's).
     pub kubectl: PathBuf,
 }
 
-/// The directory of Debian's prometheus and promtool, downloaded if they are not in the cache.
+/// The directory of Debian's prometheus and promtool; downloads them if they are not in the cache.
 ///
 /// # Errors
-/// When the package cannot be downloaded.
+/// If the package cannot be downloaded.
 pub fn prometheus() -> Result<PathBuf> {
     Ok(from_debian::unpacked("prometheus")?.join("usr/bin"))
 }
 
-/// Why a lane cannot be used here, as opposed to something that went wrong with it: one sentence without a full stop,
-/// to follow `skipped: `.
+/// Why a lane is not available here, in contrast to a failed build: one sentence without a full stop, to follow
+/// `skipped: `.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unavailable(pub String);
 
@@ -59,7 +58,7 @@ impl fmt::Display for Unavailable {
 impl std::error::Error for Unavailable {}
 
 impl Lane {
-    /// What the lane is called on command lines: `1.20` or `latest`.
+    /// The lane's name on command lines: `1.20` or `latest`.
     pub fn name(self) -> &'static str {
         match self {
             Lane::V1_20 => "1.20",
@@ -75,7 +74,7 @@ impl Lane {
     /// The version its API server reports, without the `v`.
     ///
     /// # Errors
-    /// When `KUBERNETES_LATEST` is no version.
+    /// If `KUBERNETES_LATEST` is not a version.
     pub fn version(self) -> Result<String> {
         match self {
             Lane::V1_20 => Ok(from_debian::VERSION.to_owned()),
@@ -83,11 +82,11 @@ impl Lane {
         }
     }
 
-    /// Its programs, if they are all in the cache; builds nothing.
+    /// Its programs, if all are in the cache; builds nothing.
     ///
     /// # Errors
-    /// [`Unavailable`] when they are not; then it says whether the lane can be built here, as far as that is known:
-    /// whether there is a Go new enough, and what the module proxy refused the last time.
+    /// [`Unavailable`] if they are not. It says whether the lane can be built here, as far as known: whether there is a
+    /// Go that is new enough, and which module the proxy refused at the last attempt.
     pub fn find(self) -> Result<Binaries> {
         match self {
             Lane::V1_20 => from_debian::find().with_context(|| not_built(from_debian::VERSION, "make test")),
@@ -95,11 +94,11 @@ impl Lane {
         }
     }
 
-    /// Its programs, built and downloaded into the cache as far as they are missing. Takes minutes the first time.
+    /// Its programs; builds and downloads the missing ones into the cache. The first build takes minutes.
     ///
     /// # Errors
-    /// [`Unavailable`] when there is no Go new enough for the lane, or the module proxy does not give what it is made
-    /// of; otherwise when a tool cannot be installed, or the build fails.
+    /// [`Unavailable`] if there is no Go that is new enough for the lane, or if the module proxy lacks a module;
+    /// another error if a tool cannot be installed or the build fails.
     pub fn build(self) -> Result<Binaries> {
         if let Ok(binaries) = self.find() {
             return Ok(binaries);
@@ -110,11 +109,11 @@ impl Lane {
         }
     }
 
-    /// The directory of its programs for nodes, built as far as they are missing.
+    /// The directory of its programs for nodes; builds the missing ones.
     ///
     /// # Errors
-    /// Those of [`Lane::build`], and [`Unavailable`] on [`Lane::Latest`]: Debian's containerd is older than what the
-    /// kubelet of a new Kubernetes talks to.
+    /// Those of [`Lane::build`], and [`Unavailable`] on [`Lane::Latest`]: its kubelet needs a newer containerd than
+    /// Debian's.
     pub fn build_node_programs(self) -> Result<PathBuf> {
         match self {
             Lane::V1_20 => Ok(self.build()?.kubernetes),
@@ -126,25 +125,25 @@ impl Lane {
         }
     }
 
-    /// The default lane, unless only another one is built.
+    /// The default lane, unless only the other one is built.
     pub fn built_or_default() -> Lane {
         let built = Lane::all().into_iter().find(|lane| lane.find().is_ok());
         built.unwrap_or_default()
     }
 
-    /// All lanes, each with why it cannot be used now if that is so. Builds nothing.
+    /// All lanes, each with the reason if it is not available now. Builds nothing.
     pub fn available() -> Vec<(Lane, Result<(), String>)> {
         let all = Lane::all().into_iter();
         all.map(|lane| (lane, lane.find().map(drop).map_err(|error| format!("{error:#}"))))
             .collect()
     }
 
-    /// The lanes that tests run on: those that are built. Each other one is named on stderr as `skipped: why`.
+    /// The lanes on which tests run: those that are built. Prints `skipped: why` on stderr for each other lane.
     ///
     /// # Errors
-    /// When a lane cannot be used under `CI=true`, when none can, or when `KUBERNETES_LATEST` is no version.
+    /// If a lane is not available under `CI=true`, if none is, or if `KUBERNETES_LATEST` is not a version.
     pub fn to_test() -> Result<Vec<Lane>> {
-        // Somebody's slip is not something that is missing.
+        // A mistake in `KUBERNETES_LATEST` is an error, not a reason to skip a lane.
         Lane::Latest.version()?;
         let mut built = Vec::new();
         for (lane, state) in Lane::available() {
@@ -160,7 +159,7 @@ impl Lane {
     }
 }
 
-/// That a version's programs are not in the cache, and what command changes that.
+/// The message that a version's programs are not in the cache, with the command that builds them.
 fn not_built(version: &str, command: &str) -> Unavailable {
     Unavailable(format!("Kubernetes {version} is not built yet: run {command}"))
 }
@@ -180,10 +179,10 @@ impl FromStr for Lane {
     }
 }
 
-/// This machine's architecture as Go and Debian call it.
+/// This machine's architecture in the names of Go and Debian.
 ///
 /// # Errors
-/// When the lab has no recipe for it.
+/// If the lab does not support it.
 pub fn architecture() -> Result<&'static str> {
     match std::env::consts::ARCH {
         "x86_64" => Ok("amd64"),

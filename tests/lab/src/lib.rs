@@ -1,9 +1,9 @@
 //! A real Kubernetes control plane and real NFS hosts for nfsprov's tests, on one Debian machine.
 //!
-//! All of it runs in namespaces of its own (network, processes, mounts): nothing listens where others could reach it,
-//! and when the program that opened the namespaces ends in any way, the kernel ends everything in them.
+//! Everything runs in its own namespaces (network, processes, mounts). Outside programs cannot reach it, and when the
+//! program that opened the namespaces ends, the kernel ends everything in them.
 //!
-//! A test harness calls [`namespace::enter`] first in its `main` and then uses the [`Lab`] that it gets:
+//! A test harness calls [`namespace::enter`] first in its `main`, and then uses the [`Lab`] that it returns:
 //!
 //! ```no_run
 //! use nfsprov_lab::namespace::{Entry, enter};
@@ -50,35 +50,35 @@ pub use control_plane::{ControlPlane, ControlPlaneOptions};
 pub use guest::{Guest, Template};
 pub use kubernetes::Lane;
 
-/// The variable that tells a process which lab's namespaces it runs in.
+/// The environment variable with the directory of the lab in whose namespaces a process runs.
 pub(crate) const DIR_VARIABLE: &str = "NFSPROV_LAB_DIR";
 
-/// The lab whose namespaces this process runs in.
+/// The lab in whose namespaces this process runs.
 #[derive(Clone, Debug)]
 pub struct Lab {
     dir: PathBuf,
 }
 
 impl Lab {
-    /// The lab whose namespaces this process runs in; `None` outside of any.
+    /// The lab in whose namespaces this process runs; `None` outside a lab.
     pub fn current() -> Option<Lab> {
         let dir = PathBuf::from(std::env::var_os(DIR_VARIABLE)?);
         dir.is_dir().then_some(Lab { dir })
     }
 
-    /// The directory of this lab's files and logs; it goes when the lab does.
+    /// The directory of this lab's files and logs; it is removed with the lab.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Makes a new directory `<name>-<number>` in the directory of the test that runs, or else in the lab's.
+    /// Creates a directory `<name>-<number>` in the directory of the running test, or else in the lab's.
     pub(crate) fn unique_dir(&self, name: &str) -> Result<PathBuf> {
         unique(&trial::directory(self), name, "", |path| std::fs::create_dir(path))
     }
 }
 
-/// Makes `<name>-<number><end>` in `dir` with `make`, which must refuse what exists, with the first number that is
-/// free. Processes and tasks that do so at once get different numbers.
+/// Creates `<name>-<number><end>` in `dir` with the first free number. `make` creates it, and must fail if it exists.
+/// Concurrent processes and tasks get different numbers.
 pub(crate) fn unique(
     dir: &Path,
     name: &str,

@@ -1,4 +1,4 @@
-//! `nfsprov-lab`: the lab for people. See the README beside this crate.
+//! `nfsprov-lab`: the lab's command-line tool. See the README beside this crate.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,22 +25,22 @@ struct Cli {
 enum Command {
     /// Build everything that is missing: Kubernetes, etcd, the guests' disk image
     Build {
-        /// Only this part
+        /// Build only this part
         part: Option<Part>,
     },
-    /// Build what tests need, run them, and print what took how long
+    /// Build what tests need, run them, and print how long each took
     Test {
-        /// Only these groups of tests, with what they need
+        /// Run only these groups of tests, with the jobs that they need
         groups: Vec<String>,
-        /// Which groups
+        /// Set of groups to run
         #[arg(long, value_enum, default_value_t = Set::Test)]
         set: Set,
     },
     /// Start a lab in the background (building what is missing) and print its variables
     Up(Up),
-    /// End a lab with all that runs in it, and remove its files
+    /// End a lab with all its processes, and remove its files
     Down(Name),
-    /// Show the labs that run, with their processes
+    /// Show the running labs and their processes
     Status,
     /// Run a command inside a lab, with its variables set and its kubectl first on PATH
     Exec {
@@ -66,19 +66,19 @@ enum Command {
     SshConfig(Name),
     /// Pack a program, with the libraries that it needs, as a container image for nodes: DIR/image.tar
     Image {
-        /// What the image is to be called, such as localhost/nfsprov:lab
+        /// Name of the image, such as localhost/nfsprov:lab
         name: String,
         /// The program
         program: PathBuf,
-        /// The directory
+        /// Directory for image.tar
         dir: PathBuf,
     },
-    /// What runs inside a lab that `up` started
+    /// Run a lab's components; `up` starts this inside the lab
     #[command(hide = true)]
     Hold(Up),
 }
 
-/// A part of the lab that is built by itself.
+/// A part of the lab that can be built separately.
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Part {
     /// Kubernetes 1.20.2 and the image
@@ -112,10 +112,10 @@ struct Up {
     /// How many nodes of Kubernetes to start, node1, node2 …; they run real pods
     #[arg(long, default_value_t = 0)]
     nodes: usize,
-    /// How many bare hosts to start, host1, host2 …; no part of Kubernetes, and without NFS
+    /// How many bare hosts to start, host1, host2 …: not part of Kubernetes, without NFS
     #[arg(long, default_value_t = 0)]
     hosts: usize,
-    /// Leave the host nfs as bare as they are, to be made a server
+    /// Leave the host nfs as bare as the other hosts
     #[arg(long)]
     bare: bool,
     /// The version of Kubernetes: 1.20 or latest [default: one that is built, or 1.20]
@@ -129,7 +129,7 @@ struct Up {
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
         Ok(true) => ExitCode::SUCCESS,
-        // What failed has been said.
+        // The failures are already printed.
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("nfsprov-lab: {error:#}");
@@ -138,7 +138,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs a command; whether all tests passed, where it ran any.
+/// Runs a command; returns false if it ran tests and one failed.
 fn run(command: Command) -> Result<bool> {
     match command {
         Command::Hold(options) => hold(&options)?,
@@ -146,14 +146,14 @@ fn run(command: Command) -> Result<bool> {
             let archive = container::of_program(&name, &program, &dir)?;
             println!("{}", archive.display());
         }
-        // As the caller; what needs root asks for it.
+        // Runs as the caller; jobs that need root use sudo.
         Command::Test { groups, set } => return suite::run(set, &groups),
         command => run_as_root(command)?,
     }
     Ok(true)
 }
 
-/// Runs a command that works on the files of the cache and of running labs, which are root's.
+/// Runs a command that changes the cache and running labs, whose files belong to root.
 fn run_as_root(command: Command) -> Result<()> {
     elevate()?;
     match command {
@@ -184,7 +184,7 @@ fn run_as_root(command: Command) -> Result<()> {
     }
 }
 
-/// Builds a Kubernetes and the guests' image beside one another: the image mostly waits for downloads and a guest.
+/// Builds a Kubernetes and the guests' image in parallel: the image mostly waits for downloads and a guest.
 fn build(lane: Lane) -> Result<()> {
     std::thread::scope(|scope| {
         let image = scope.spawn(image::build);
@@ -208,7 +208,7 @@ fn build_part(part: Part) -> Result<()> {
     }
 }
 
-/// Builds everything, what most tests need first.
+/// Builds everything, first the parts that most tests need.
 fn build_all() -> Result<()> {
     image::node::build()?;
     image::rpm_double::build()?;
@@ -217,7 +217,7 @@ fn build_all() -> Result<()> {
     build_latest()
 }
 
-/// Builds the newest Kubernetes. Where this machine can't, that is said, and tests leave it out.
+/// Builds the newest Kubernetes. Where this machine cannot, prints the reason, and tests skip it.
 fn build_latest() -> Result<()> {
     match build(Lane::Latest) {
         Err(error) if error.is::<Unavailable>() => skip(&format!("{error:#}")),
@@ -231,7 +231,7 @@ fn up(options: &Up) -> Result<()> {
     if held.state().is_none() {
         match options.nodes {
             0 => build(lane)?,
-            // Says why before anything else does, where the lane has none.
+            // If the lane has no nodes, this returns the reason before anything starts.
             _ => lane
                 .build_node_programs()
                 .and_then(|_| image::node::build())
@@ -289,7 +289,7 @@ fn status() -> Result<()> {
                 held.dir().join("holder.log").display()
             ),
         }
-        // A guest is many processes that share their memory: the largest is the one that counts.
+        // A guest consists of many processes that share memory, so the largest one is its size.
         let mut largest = std::collections::BTreeMap::new();
         for (_, name, rss) in held.processes() {
             let (count, most) = largest.entry(name).or_insert((0, 0));
@@ -344,7 +344,7 @@ fn ssh_config(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Keeps a control plane and guests running until it is killed.
+/// Runs a control plane and guests until it is killed.
 fn hold(options: &Up) -> Result<()> {
     let Entry::Inside(lab) = enter()? else {
         bail!("hold is what up runs inside a lab")
@@ -358,7 +358,7 @@ fn hold(options: &Up) -> Result<()> {
             nodes: options.nodes > 0,
             ..ControlPlaneOptions::default()
         };
-        // All start at once, but get their addresses in this order, so that these are the same each time.
+        // All start at once, but get addresses in this order, so that the addresses are the same each time.
         let names = (1..=options.hosts).map(|number| format!("host{number}"));
         let hosts = names.map(|name| {
             let lab = &lab;

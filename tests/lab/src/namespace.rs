@@ -1,4 +1,4 @@
-//! Entering a lab: the same program runs once more, inside new namespaces.
+//! Entering a lab: the same program runs again inside new namespaces.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -15,15 +15,16 @@ use crate::{DIR_VARIABLE, Lab, Lane, cache, image, kubernetes, network, proc, pr
 /// How long the kernel may take to end all processes of a lab; it takes a tenth of a second.
 const END_WITHIN: Duration = Duration::from_secs(30);
 
-/// What came of the wish to enter a lab.
+/// The result of entering a lab.
 pub enum Entry {
     /// This process runs in the lab.
     Inside(Lab),
-    /// There can be no lab, and this is why.
+    /// This machine cannot run a lab, for this reason.
     Skip(String),
 }
 
-/// Enters a lab for tests on the default lane of Kubernetes and on what other lanes are built, as [`enter_for`] does.
+/// Enters a lab for tests on the default lane of Kubernetes, and on the other lanes that are built, as [`enter_for`]
+/// does.
 ///
 /// # Errors
 /// Those of [`enter_for`].
@@ -31,7 +32,7 @@ pub fn enter() -> Result<Entry> {
     enter_for(&[Lane::default()])
 }
 
-/// The same for tests of which some need [`crate::Template::NfsServerWithQuota`].
+/// Like [`enter`], for tests of which some need [`crate::Template::NfsServerWithQuota`].
 ///
 /// # Errors
 /// Those of [`enter_for`].
@@ -39,23 +40,24 @@ pub fn enter_with_quota() -> Result<Entry> {
     enter_needing(&[Lane::default()], &[Extra::QUOTA])
 }
 
-/// Enters a lab; to be called first in `main`, while the process has one thread.
+/// Enters a lab. Call it first in `main`, while the process has one thread.
 ///
-/// Outside, this makes a directory and namespaces, runs the same executable with the same arguments inside, waits
-/// (SIGINT, SIGTERM, SIGHUP and SIGQUIT end it with all that it started), removes the directory (but keeps its logs
-/// when the status is not 0) and exits with that status, so it does not return. Inside, it sets the network up and returns.
+/// Outside a lab, this creates a directory and namespaces, runs the same executable with the same arguments inside, and
+/// waits. SIGINT, SIGTERM, SIGHUP and SIGQUIT end the inner process with all that it started. Then it removes the
+/// directory and exits with the inner status, so it does not return; if the status is not 0, it keeps the logs. Inside
+/// a lab, it sets the network up and returns.
 ///
-/// The lab has `lanes` and guests. With `NFSPROV_LAB=require` in the environment, what is missing of them is installed
-/// and built first, through sudo when this process is not root. Otherwise only what is there already is used, and what
-/// is missing gives a [`Entry::Skip`], which `CI=true` turns into an error.
+/// The lab has `lanes` and guests. With `NFSPROV_LAB=require` in the environment, this first installs and builds what
+/// is missing, through sudo if this process is not root. Otherwise it uses only what is already built; if something is
+/// missing it returns [`Entry::Skip`], or an error under `CI=true`.
 ///
 /// # Errors
-/// When the lab is required and cannot be had, or the namespaces cannot be made.
+/// If the lab is required and cannot be built, or the namespaces cannot be created.
 pub fn enter_for(lanes: &[Lane]) -> Result<Entry> {
     enter_needing(lanes, &[])
 }
 
-/// The same for tests with nodes ([`Lab::node`]), on the only lane that has them.
+/// Like [`enter_for`], for tests with nodes ([`Lab::node`]), on the only lane that has them.
 ///
 /// # Errors
 /// Those of [`enter_for`].
@@ -63,7 +65,7 @@ pub fn enter_with_nodes() -> Result<Entry> {
     enter_needing(&[Lane::V1_20], &[Extra::NODES])
 }
 
-/// The same for tests with hosts and no Kubernetes, among them [`crate::Template::RpmDouble`],
+/// Like [`enter_for`], for tests with hosts and without Kubernetes. The hosts include [`crate::Template::RpmDouble`],
 /// [`crate::Template::NfsServerWithTools`] and [`crate::Template::NfsServerWithQuota`].
 ///
 /// # Errors
@@ -72,12 +74,12 @@ pub fn enter_with_hosts() -> Result<Entry> {
     enter_needing(&[], &[Extra::RPM_DOUBLE, Extra::TOOLS, Extra::QUOTA])
 }
 
-/// What some tests need beyond a lane's programs and the guests' image.
+/// An artifact that some tests need besides a lane's programs and the guests' image.
 struct Extra {
-    /// Whether it is there.
+    /// Whether it is built.
     found: fn() -> bool,
     build: fn() -> Result<PathBuf>,
-    /// Why there can be no lab without it.
+    /// The message to skip with if it is not built.
     missing: &'static str,
 }
 
@@ -139,13 +141,13 @@ fn enter_needing(lanes: &[Lane], extras: &[Extra]) -> Result<Entry> {
     std::process::exit(code);
 }
 
-/// Whether this process has root's rights.
+/// Whether this process runs as root.
 pub fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
 
-/// Why there can be no lab without installing or building anything.
+/// Why a lab cannot start without installing or building something; `None` if it can.
 fn missing(lanes: &[Lane], extras: &[Extra]) -> Option<String> {
     if !is_root() {
         return Some("the lab needs root for namespaces and network interfaces: run make test, or be root".to_owned());
@@ -160,28 +162,28 @@ fn missing(lanes: &[Lane], extras: &[Extra]) -> Option<String> {
     absent.map(|extra| extra.missing.to_owned())
 }
 
-/// An error with `CI=true` in the environment, where nothing may be left out.
+/// Fails under `CI=true`, where no test may be skipped.
 fn unless_complete(why: &str) -> Result<()> {
     if std::env::var_os("CI").is_some_and(|value| value == "true") {
-        bail!("{why}; under CI=true nothing may be left out");
+        bail!("{why}; under CI=true no test may be skipped");
     }
     Ok(())
 }
 
-/// Says on stderr that something is left out, as `skipped: why`.
+/// Prints `skipped: why` on stderr.
 ///
 /// # Errors
-/// Under `CI=true`, where nothing may be left out.
+/// Under `CI=true`, where no test may be skipped.
 pub fn skip(why: &str) -> Result<()> {
     unless_complete(why)?;
     step::say(&format!("skipped: {why}"));
     Ok(())
 }
 
-/// Goes on as root: replaces this process by the same one under sudo, unless it is root already.
+/// Continues as root: unless this process is root, sudo replaces it by the same program.
 ///
 /// # Errors
-/// When there is no sudo.
+/// If sudo cannot be run.
 pub fn elevate() -> Result<()> {
     if is_root() {
         return Ok(());
@@ -190,7 +192,7 @@ pub fn elevate() -> Result<()> {
     let executable = std::env::current_exe().context("cannot tell this program's path")?;
     let mut command = Command::new("sudo");
     command.args(["--", "setpriv", "--pdeathsig", "KILL", "--", "env"]);
-    // What root's environment says instead would make another cache, or lose what the caller asked for.
+    // Root's environment has other values, with which the lab would use another cache or lose the caller's choices.
     command.arg(assignment("XDG_CACHE_HOME", cache::base().as_os_str()));
     let kept = ["HOME", "PATH", "TERM", "LANG", "CI", "K8S", "KEEP"];
     let prefixes = ["NFSPROV_", "CARGO", "RUST", "KUBERNETES_"];
@@ -212,7 +214,8 @@ fn assignment(name: &str, value: &OsStr) -> OsString {
     text
 }
 
-/// The command that runs `program` in new namespaces as the lab of `dir`. When unshare dies, so does all inside.
+/// The command that runs `program` in new namespaces as the lab of `dir`. If unshare is killed, the kernel ends all
+/// processes inside.
 pub(crate) fn inside(dir: &Path, program: &OsStr, args: &[OsString]) -> Command {
     let mut command = Command::new("unshare");
     command.args([
@@ -224,8 +227,8 @@ pub(crate) fn inside(dir: &Path, program: &OsStr, args: &[OsString]) -> Command 
         "--kill-child",
         "--",
     ]);
-    // The first process of a pid namespace has to collect orphans and gets no signal it does not handle, which no
-    // ordinary program expects; a shell does. The exit keeps it from replacing itself by its only command.
+    // The first process of a pid namespace must reap orphans, and gets only signals that it handles. A shell expects
+    // both, an ordinary program does not. The exit keeps the shell from replacing itself by its only command.
     command
         .args(["sh", "-c", "\"$@\"; exit $?", "lab"])
         .arg(program)
@@ -234,41 +237,43 @@ pub(crate) fn inside(dir: &Path, program: &OsStr, args: &[OsString]) -> Command 
     command
 }
 
-/// The first process of the namespaces that `unshare` made, as its own child; none before it is there.
+/// The first process of the namespaces that `unshare` created, which is its child; `None` before it starts or after it
+/// ends.
 pub(crate) fn first_process(unshare: u32) -> Option<u32> {
     proc::children(unshare).into_iter().next()
 }
 
-/// Ends everything in the namespaces that the process `unshare` made, and returns when nothing is left of it.
+/// Ends all processes in the namespaces that the process `unshare` created, and waits until none is left.
 ///
 /// # Errors
-/// When something in them does not end, as a process that waits for a broken disk.
+/// If a process does not end, for example because it waits for a broken disk.
 pub(crate) fn end(unshare: u32) -> Result<()> {
     let first = first_process(unshare).and_then(ProcessId::of);
-    // Its death is that of the first process inside, whose death is that of all others. It may have ended by itself.
+    // When unshare ends, the kernel ends the first process inside, and with it all others. unshare may have ended
+    // already.
     let _ = process::kill("KILL", process::Target::Process(unshare));
-    // Nobody but its parent is told when a process ends, so this has to ask. The first process counts as running
-    // until the kernel is through with all others.
+    // Only its parent is notified when a process ends, so this polls. The first process counts as running until the
+    // kernel has ended all others.
     let deadline = Instant::now() + END_WITHIN;
     while first.is_some_and(ProcessId::is_running) {
         if Instant::now() > deadline {
-            bail!("what runs in the lab does not end within {END_WITHIN:?} (its first process is {first:?})");
+            bail!("the lab's processes did not end within {END_WITHIN:?} (the first is {first:?})");
         }
         std::thread::sleep(Duration::from_millis(5));
     }
     Ok(())
 }
 
-/// Runs `command` (made by [`inside`]) to its end and returns the exit code that reports it.
+/// Runs `command` (from [`inside`]) until it ends, and returns the exit code for its status.
 fn supervise(command: Command) -> Result<i32> {
-    // SIGKILL is the one end that this process cannot pass on; the kernel does.
+    // This process cannot forward SIGKILL, so the kernel ends the child when this process is killed.
     let mut wrapped = Command::new("setpriv");
     wrapped
         .args(["--pdeathsig", "KILL", "--"])
         .arg(command.get_program())
         .args(command.get_args());
     wrapped.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    // One thread: the kernel's promise is about the thread that starts the child.
+    // One thread, because the kernel ends the child together with the thread that started it.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.context("cannot start a runtime")?.block_on(async {
         let kinds = [
@@ -300,7 +305,7 @@ fn supervise(command: Command) -> Result<i32> {
     })
 }
 
-/// A status as shells report it.
+/// The exit code by which shells report a status.
 pub(crate) fn code(status: ExitStatus) -> i32 {
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
 }

@@ -7,24 +7,24 @@ use anyhow::{Context, Result, bail};
 
 /// The bridge that all guests are connected to.
 pub const BRIDGE: &str = "br0";
-/// The address of this side of the bridge: where guests reach what runs in the lab beside them.
+/// The lab's own address on the bridge, at which guests reach programs of the lab.
 pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
-/// How many leading bits of an address all addresses on the bridge share.
+/// The prefix length of all addresses on the bridge.
 pub const PREFIX: u8 = 24;
 
-/// Sets `lo` and the bridge up; called by every process that enters, so a second call changes nothing.
+/// Sets `lo` and the bridge up. Every process that enters the lab calls this, so a second call changes nothing.
 ///
 /// # Errors
-/// When `ip` fails, as it does without root's rights.
+/// If `ip` fails, for example because this process is not root.
 pub fn up() -> Result<()> {
     ip(&["link", "set", "lo", "up"])?;
     if !exists(BRIDGE) {
-        // Of two processes that enter at once, one makes the bridge; the other's attempt fails, and the steps below
-        // say whether that mattered.
+        // If two processes enter at once, one of them fails to add the bridge; the following steps fail if there is no
+        // bridge.
         let _ = ip(&["link", "add", BRIDGE, "type", "bridge"]);
     }
     let address = format!("{GATEWAY}/{PREFIX}");
-    // Unlike `add`, `replace` accepts an address that is there.
+    // Unlike `add`, `replace` accepts an address that is already set.
     ip(&["address", "replace", &address, "dev", BRIDGE])?;
     ip(&["link", "set", BRIDGE, "up"])
 }
@@ -40,20 +40,23 @@ pub(crate) fn tap_name(number: u8) -> String {
     format!("tap{number}")
 }
 
-/// The Ethernet address of guest `number`: the same at each start, or its peers would have to learn it anew.
+/// The Ethernet address of guest `number`. It is the same at each start, so the guest's peers need not look it up
+/// again.
 pub(crate) fn mac(number: u8) -> String {
     let [a, b, c, d] = address(number).octets();
-    // 02 marks an address that nobody was assigned.
+    // 02 marks a locally administered address.
     format!("02:00:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
 }
 
-/// Leads packets to `destination` (as in 10.88.10.0/24) to the guest with the address `via`, those of other guests too.
+/// Routes packets for `destination` (such as 10.88.10.0/24) through the guest with the address `via`, also those from
+/// other guests.
 ///
 /// # Errors
-/// When `ip` fails, or this process is not inside a lab.
+/// If `ip` fails, or this process is not inside a lab.
 pub(crate) fn route(destination: &str, via: Ipv4Addr) -> Result<()> {
-    std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").context("cannot have the lab's network forward packets")?;
-    // Guests that are told to go there directly would need to be told again when a guest comes back elsewhere.
+    std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").context("cannot enable IP forwarding in the lab's network")?;
+    // Without redirects: a redirected guest would keep sending to the old address after a guest starts with another
+    // one.
     for name in ["all", BRIDGE] {
         let path = format!("/proc/sys/net/ipv4/conf/{name}/send_redirects");
         std::fs::write(&path, "0").with_context(|| format!("cannot write {path}"))?;
@@ -61,12 +64,12 @@ pub(crate) fn route(destination: &str, via: Ipv4Addr) -> Result<()> {
     ip(&["route", "replace", destination, "via", &via.to_string()])
 }
 
-/// The interface of a guest, connected to the bridge; removed when dropped.
+/// The interface of a guest on the bridge; dropping it removes the interface.
 #[derive(Debug)]
 pub(crate) struct Tap(String);
 
 impl Tap {
-    /// Makes the interface of guest `number`.
+    /// Creates the interface of guest `number`.
     pub(crate) fn add(number: u8) -> Result<Self> {
         let name = tap_name(number);
         ip(&["tuntap", "add", "dev", &name, "mode", "tap"])?;
@@ -77,8 +80,8 @@ impl Tap {
 }
 
 impl Tap {
-    /// Makes the interface of guest `number` that is a container: its other end is `eth0` in the network namespace of
-    /// the process `pid`.
+    /// Creates the interface of guest `number`, which is a container: the other end is `eth0` in the network namespace
+    /// of the process `pid`.
     pub(crate) fn pair(number: u8, pid: u32) -> Result<Self> {
         let name = tap_name(number);
         let (mac, pid) = (mac(number), pid.to_string());
@@ -93,17 +96,16 @@ impl Tap {
 
 impl Drop for Tap {
     fn drop(&mut self) {
-        // When even this fails, it goes with the namespace.
+        // If this fails, the kernel removes the interface with the namespace.
         let _ = ip(&["link", "delete", &self.0]);
     }
 }
 
 fn exists(interface: &str) -> bool {
-    // Not by /sys, which shows the interfaces of the namespace that it was mounted in.
+    // /sys is no source: it shows the interfaces of the namespace in which it was mounted.
     ip(&["link", "show", interface]).is_ok()
 }
 
-/// Runs `ip` with `args`.
 fn ip(args: &[&str]) -> Result<()> {
     let output = Command::new("ip").args(args).stdin(Stdio::null()).output();
     let output = output.context("cannot run ip (Debian package iproute2)")?;

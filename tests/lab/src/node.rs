@@ -1,7 +1,7 @@
 //! Nodes of Kubernetes: guests in which a real kubelet runs real pods.
 //!
-//! Each node's pods have addresses of their own, 10.88.N.0/24 on guest N, at which all guests and all that runs in the
-//! lab reach them; services are the work of kube-proxy. There is no name server for pods.
+//! Each node's pods have their own addresses, 10.88.N.0/24 on guest N. All guests and all programs of the lab reach
+//! them there. kube-proxy provides Services. Pods have no DNS server.
 
 use std::fmt::Write;
 use std::net::Ipv4Addr;
@@ -15,15 +15,15 @@ use kube::runtime::wait::await_condition;
 use crate::guest::{Guest, Template};
 use crate::{ControlPlane, Lab, network};
 
-/// How long a node may take from its start until it is Ready; alone on two processors it takes half a minute.
+/// How long a node may take from its start until it is Ready; a single node takes half a minute on two processors.
 const READY_WITHIN: Duration = Duration::from_secs(180);
 
 impl Lab {
-    /// Starts a guest called `name` that is a node of `plane`'s cluster, and returns when the node is Ready. The
-    /// control plane must have been started with [`crate::ControlPlaneOptions::nodes`].
+    /// Starts a guest called `name` as a node of `plane`'s cluster, and returns when the node is Ready. The control
+    /// plane must have been started with [`crate::ControlPlaneOptions::nodes`].
     ///
     /// # Errors
-    /// Those of [`Lab::guest`], and when the node is not Ready in time; the error then holds the kubelet's last words.
+    /// Those of [`Lab::guest`], or if the node is not Ready in time; the error then has the end of the kubelet's log.
     pub async fn node(&self, name: &str, plane: &ControlPlane) -> Result<Guest> {
         let user = format!("system:node:{name}");
         let kubelet = plane.kubeconfig_on_guests(&user, &["system:nodes"])?;
@@ -49,20 +49,20 @@ impl Lab {
             Err(_) => {
                 let said = guest.ssh("journalctl --unit kubelet --lines 20 --output cat").await;
                 let said = said.unwrap_or_else(|error| format!("{error:#}"));
-                bail!("the node {name} is not Ready after {READY_WITHIN:?}; its kubelet says:\n{said}");
+                bail!("the node {name} is not Ready after {READY_WITHIN:?}; its kubelet's log:\n{said}");
             }
         }
         Ok(guest)
     }
 }
 
-/// The addresses of the pods on the guest with this address.
+/// The pod addresses of the guest with this address.
 fn pods(guest: Ipv4Addr) -> String {
     format!("10.88.{}.0/24", guest.octets()[3])
 }
 
-/// How pods are connected: by a bridge of the node, with these addresses. To all others they are their node, as in most
-/// clusters: a server that lets a node in lets its pods in.
+/// The CNI configuration: a bridge on each node, with these addresses. Other hosts see the node's address as source, as
+/// in most clusters, so a server that admits a node also admits its pods.
 fn network_of(pods: &str) -> String {
     let plugin = serde_json::json!({
         "type": "bridge", "bridge": "cni0", "isGateway": true, "ipMasq": true, "hairpinMode": true,
@@ -71,7 +71,7 @@ fn network_of(pods: &str) -> String {
     serde_json::json!({"cniVersion": "0.3.1", "name": "lab", "plugins": [plugin]}).to_string()
 }
 
-/// A script that writes files, for root only, and starts what waits for them.
+/// A script that writes files, readable by root only, and starts the services that wait for them.
 fn script(files: &[(&str, &str)]) -> String {
     let mut script = "umask 077\nmkdir -p /etc/kubernetes /etc/cni/net.d\n".to_owned();
     for (path, text) in files {

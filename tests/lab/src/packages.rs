@@ -1,5 +1,5 @@
-//! Debian packages: installing what the lab needs as a tool, unpacking what it only needs the files of, and getting
-//! sources. The mirror is always the one that this machine's own apt configuration names.
+//! Debian packages: installs those that the lab uses as tools, unpacks those of which it only needs the files, and
+//! downloads sources. The mirror is always the one in this machine's own apt configuration.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -8,15 +8,15 @@ use anyhow::{Context, Result, bail};
 
 use crate::{cache, step};
 
-/// Installs those of `packages` that are missing, after saying so; does nothing when none is. Needs root.
+/// Installs the missing ones of `packages` after printing their names; does nothing if none is missing. Needs root.
 ///
 /// # Errors
-/// When apt-get fails, or this process is not root.
+/// If apt-get fails, or this process is not root.
 pub fn install(packages: &[&str]) -> Result<()> {
     if missing(packages)?.is_empty() {
         return Ok(());
     }
-    // apt's own locks make a second apt-get fail in places rather than wait.
+    // Under apt's own locks, a second apt-get fails in some steps instead of waiting.
     let _lock = cache::lock("packages")?;
     let missing = missing(packages)?;
     if missing.is_empty() {
@@ -38,11 +38,11 @@ pub fn install(packages: &[&str]) -> Result<()> {
     with_update(&log, || step::run(&title, &log, command.args(&missing)))
 }
 
-/// Downloads `packages` as `.deb` files into `dir` without installing them; files from an earlier call stay. Returns
+/// Downloads `packages` as `.deb` files into `dir` without installing them, and keeps files of an earlier call. Returns
 /// the path of each package's file, in the same order.
 ///
 /// # Errors
-/// When a package is unknown or cannot be downloaded.
+/// If a package is unknown or cannot be downloaded.
 pub fn download(packages: &[&str], dir: &Path, log: &Path) -> Result<Vec<PathBuf>> {
     cache::create_dir(dir)?;
     let absent: Vec<_> = packages.iter().filter(|package| deb(package, dir).is_none()).collect();
@@ -55,10 +55,10 @@ pub fn download(packages: &[&str], dir: &Path, log: &Path) -> Result<Vec<PathBuf
     downloaded(packages, dir)
 }
 
-/// Unpacks the files of the package file `deb` into `dir`, running none of its scripts.
+/// Unpacks the files of the package file `deb` into `dir` without running its scripts.
 ///
 /// # Errors
-/// When the file is no package, or `dir` is not writable.
+/// If the file is not a package, or `dir` is not writable.
 pub fn extract(deb: &Path, dir: &Path) -> Result<()> {
     cache::create_dir(dir)?;
     let output = Command::new("dpkg-deb")
@@ -80,11 +80,11 @@ pub fn extract(deb: &Path, dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Downloads `packages` of another release of Debian, called `suite`, as `.deb` files into `dir`, from the archive that
-/// this machine's apt has Debian from. Returns the path of each package's file, in the same order.
+/// Downloads `packages` of another Debian release, called `suite`, as `.deb` files into `dir`, from the same Debian
+/// archive that this machine's apt uses. Returns the path of each package's file, in the same order.
 ///
 /// # Errors
-/// When the machine's apt has no sources of Debian, or the archive no such release or package.
+/// If the machine's apt has no sources of Debian, or the archive lacks the release or a package.
 pub(crate) fn download_of(suite: &str, packages: &[&str], dir: &Path, log: &Path) -> Result<Vec<PathBuf>> {
     let apt = PrivateApt::new(dir)?;
     let archive = debian_archive()?;
@@ -98,7 +98,7 @@ pub(crate) fn download_of(suite: &str, packages: &[&str], dir: &Path, log: &Path
     downloaded(packages, dir)
 }
 
-/// Where this machine's apt has its Debian from, as in its sources: `[signed-by=FILE] URI`.
+/// The Debian archive of this machine's apt, as written in its sources: `[signed-by=FILE] URI`.
 fn debian_archive() -> Result<String> {
     let output = Command::new("apt-get")
         .args([
@@ -114,7 +114,7 @@ fn debian_archive() -> Result<String> {
     archive_in(&text).context("this machine's apt has no sources of Debian; run: apt-get update")
 }
 
-/// The first target that is Debian's main release: neither its updates nor those of security.
+/// The first index target of Debian's main archive, not of its updates or security updates.
 fn archive_in(targets: &str) -> Option<String> {
     targets.lines().find_map(|line| {
         let mut fields = line.split('|');
@@ -128,9 +128,9 @@ fn archive_in(targets: &str) -> Option<String> {
     })
 }
 
-/// An apt with sources of its own; the machine's configuration is read but left unchanged.
+/// An apt with its own sources; it reads the machine's configuration but does not change it.
 struct PrivateApt {
-    /// Where it downloads to.
+    /// The directory of its downloads.
     dir: PathBuf,
     /// The directory for its sources.
     sources: PathBuf,
@@ -139,7 +139,7 @@ struct PrivateApt {
 }
 
 impl PrivateApt {
-    /// Without any sources yet. Those of an earlier try may be of another machine's state.
+    /// Creates it without sources. Removes those of an earlier attempt, which may be outdated.
     fn new(dir: &Path) -> Result<Self> {
         let private = dir.join("apt");
         cache::remove_dir(&private)?;
@@ -174,11 +174,11 @@ impl PrivateApt {
     }
 }
 
-/// Downloads Debian's source package `package` into `dir` (its `.dsc` and tar files, not unpacked) and returns the
-/// path of the `.dsc`. The machine's apt configuration seldom has source entries.
+/// Downloads Debian's source package `package` into `dir` (its `.dsc` and tar files, not unpacked) and returns the path
+/// of the `.dsc`. It adds source entries, which a machine's apt configuration seldom has.
 ///
 /// # Errors
-/// When the machine's apt sources don't offer the package, or its download fails.
+/// If the machine's apt sources lack the package, or its download fails.
 pub fn source(package: &str, dir: &Path) -> Result<PathBuf> {
     if let Some(dsc) = only_dsc(dir)? {
         return Ok(dsc);
@@ -186,8 +186,8 @@ pub fn source(package: &str, dir: &Path) -> Result<PathBuf> {
     let log = cache::log("packages")?;
     let apt = PrivateApt::new(dir)?;
     write_source_entries(&apt.sources)?;
-    // Third parties in the machine's configuration often have no sources, which update reports as an error: what
-    // counts is whether the package can be had afterwards.
+    // Third-party archives in the machine's configuration often have no sources, which `apt-get update` reports as an
+    // error. So its failure counts only if the package is not available afterwards.
     let updated = step::run(
         "reading the list of Debian sources",
         &log,
@@ -204,10 +204,10 @@ pub fn source(package: &str, dir: &Path) -> Result<PathBuf> {
     only_dsc(dir)?.with_context(|| format!("apt-get source left no .dsc file of {package} in {}", dir.display()))
 }
 
-/// Which of `packages` are not installed.
+/// Those of `packages` that are not installed.
 ///
 /// # Errors
-/// When dpkg-query cannot be run.
+/// If dpkg-query cannot be run.
 pub fn missing<'a>(packages: &[&'a str]) -> Result<Vec<&'a str>> {
     let output = Command::new("dpkg-query")
         .args(["--show", "--showformat", "${Package} ${db:Status-Status}\n"])
@@ -220,8 +220,8 @@ pub fn missing<'a>(packages: &[&'a str]) -> Result<Vec<&'a str>> {
     Ok(packages.iter().copied().filter(|package| !installed(package)).collect())
 }
 
-/// `apt-get` that asks nothing. As root it keeps its privileges for downloads, for the unprivileged user that it
-/// would otherwise become cannot write into a directory of the cache.
+/// A non-interactive `apt-get`. As root it downloads as root too: apt's unprivileged user cannot write into a directory
+/// of the cache.
 fn apt_get(args: &[&str]) -> Command {
     let mut command = Command::new("apt-get");
     command
@@ -231,14 +231,14 @@ fn apt_get(args: &[&str]) -> Command {
     command
 }
 
-/// Does `work`; if it fails, refreshes apt's package lists, which may be missing or old, and does it once more.
+/// Calls `work`. If it fails, updates apt's package lists, which may be missing or old, and calls it once more.
 pub(crate) fn with_update(log: &Path, mut work: impl FnMut() -> Result<()>) -> Result<()> {
     let Err(first) = work() else { return Ok(()) };
     if !crate::namespace::is_root() {
         return Err(first);
     }
     step::say("That failed; trying again with fresh package lists.");
-    // Like above: one broken third-party entry must not stand in the way of the others.
+    // As above: one broken third-party entry must not block the others.
     let updated = step::run("apt-get update", log, &mut apt_get(&["update"]));
     work().map_err(|error| match updated {
         Ok(()) => error,
@@ -263,7 +263,7 @@ fn deb(package: &str, dir: &Path) -> Option<PathBuf> {
     })
 }
 
-/// The `.dsc` file in `dir`, once all files that it lists are there too.
+/// The `.dsc` file in `dir`, if all files that it lists exist too.
 fn only_dsc(dir: &Path) -> Result<Option<PathBuf>> {
     if !dir.is_dir() {
         return Ok(None);
@@ -275,7 +275,7 @@ fn only_dsc(dir: &Path) -> Result<Option<PathBuf>> {
         return Ok(None);
     };
     let text = std::fs::read_to_string(&dsc).with_context(|| format!("cannot read {}", dsc.display()))?;
-    // Lines of the section: checksum, size, name.
+    // Lines of the section contain checksum, size and name.
     let listed = text
         .lines()
         .skip_while(|line| !line.starts_with("Checksums-Sha256:"))
@@ -297,7 +297,7 @@ fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
     paths.collect::<Result<_, _>>().with_context(describe)
 }
 
-/// Writes the machine's apt sources into `parts`, as source entries.
+/// Writes the machine's apt sources into `parts` as source entries.
 fn write_source_entries(parts: &Path) -> Result<()> {
     let mut files = vec![configured("Dir::Etc::sourcelist/f")?];
     let dir = configured("Dir::Etc::sourceparts/d")?;
@@ -310,7 +310,7 @@ fn write_source_entries(parts: &Path) -> Result<()> {
             Some("sources") => deb822_to_source,
             _ => continue,
         };
-        // sources.list is often absent, which is fine.
+        // A missing sources.list is not an error.
         if let (Ok(text), Some(name)) = (std::fs::read_to_string(&file), file.file_name()) {
             let copy = parts.join(name);
             std::fs::write(&copy, convert(&text)).with_context(|| format!("cannot write {}", copy.display()))?;
@@ -345,7 +345,7 @@ fn list_to_source(text: &str) -> String {
         .collect()
 }
 
-/// Turns the stanzas of a deb822 `.sources` file into source stanzas, dropping those that are switched off.
+/// Turns the stanzas of a deb822 `.sources` file into source stanzas; drops disabled ones.
 fn deb822_to_source(text: &str) -> String {
     let field = |line: &str, name: &str| {
         let value = line

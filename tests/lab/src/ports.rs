@@ -1,4 +1,4 @@
-//! Free ports that stay free until their user listens on them, and while it is down for a restart.
+//! Free ports that stay reserved until their server listens on them, and while it restarts.
 
 use std::net::TcpListener;
 
@@ -6,23 +6,22 @@ use anyhow::{Context, Result};
 
 use crate::Lab;
 
-/// The kernel's list of ports that it gives to nobody who doesn't ask for them by number; one list a network
-/// namespace, so the lab has its own.
+/// The kernel's list of ports that only explicit binds can use. Each network namespace has its own list, so the lab
+/// does too.
 const RESERVED: &str = "/proc/sys/net/ipv4/ip_local_reserved_ports";
 
-/// Ports of 127.0.0.1 that no outgoing connection and no other call gets; free again when dropped.
+/// Ports of 127.0.0.1 that no outgoing connection and no other reservation gets; dropping it frees them.
 #[derive(Debug)]
 pub struct Ports {
     numbers: Vec<u16>,
 }
 
 impl Ports {
-    /// Reserves `count` free ports.
     ///
     /// # Errors
-    /// When no port is free, or this process is not inside a lab.
+    /// If no port is free, or this process is not inside a lab.
     pub fn reserve(count: usize) -> Result<Self> {
-        // All are held at once, so that they differ.
+        // All listeners exist at the same time, so their ports differ.
         let listeners = (0..count)
             .map(|_| TcpListener::bind("127.0.0.1:0"))
             .collect::<Result<Vec<_>, _>>();
@@ -32,13 +31,13 @@ impl Ports {
             .map(|listener| listener.local_addr().map(|address| address.port()));
         let numbers: Vec<u16> = numbers
             .collect::<Result<_, _>>()
-            .context("cannot tell a port's number")?;
+            .context("cannot read a listener's port number")?;
         let mine = numbers.clone();
         change(|reserved| reserved.extend(mine))?;
         Ok(Self { numbers })
     }
 
-    /// Their numbers.
+    /// The port numbers.
     pub fn numbers(&self) -> &[u16] {
         &self.numbers
     }
@@ -46,12 +45,12 @@ impl Ports {
 
 impl Drop for Ports {
     fn drop(&mut self) {
-        // A port that stays reserved only cannot be used again in this lab.
+        // If this fails, the ports stay reserved until the lab ends.
         let _ = change(|reserved| reserved.retain(|port| !self.numbers.contains(port)));
     }
 }
 
-/// Changes the list of reserved ports, one process at a time.
+/// Edits the list of reserved ports under a lock against other processes.
 fn change(edit: impl FnOnce(&mut Vec<u16>)) -> Result<()> {
     let lab = Lab::current().context("ports are reserved only inside a lab")?;
     let path = lab.dir().join("ports.lock");
@@ -64,7 +63,7 @@ fn change(edit: impl FnOnce(&mut Vec<u16>)) -> Result<()> {
     std::fs::write(RESERVED, format!("{}\n", list.join(","))).with_context(|| format!("cannot write {RESERVED}"))
 }
 
-/// The ports of a list like `5,7-9`.
+/// The ports in a list such as `5,7-9`.
 fn expand(list: &str) -> Vec<u16> {
     let ranges = list.trim().split(',').filter_map(|range| {
         let (first, last) = range.split_once('-').unwrap_or((range, range));

@@ -1,22 +1,22 @@
-//! What /proc says about processes.
+//! Reads data about processes from /proc.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-/// A process that is told from a later one with the same id by the time it started.
+/// A process, identified by id and start time, since a later process can get the same id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ProcessId {
     /// The process id.
     pub pid: u32,
-    /// When it started, in clock ticks since the machine did.
+    /// Its start time, in clock ticks since boot.
     pub started: u64,
 }
 
 impl ProcessId {
-    /// The process that has the id `pid` now, if any.
+    /// The process that has the id `pid` now, if one runs.
     pub fn of(pid: u32) -> Option<Self> {
         let (state, started) = (stat(pid, 0)?, stat(pid, 19)?);
-        // What is dead and only waits for its parent to notice is not running.
+        // A zombie has ended and only waits for its parent to read its status.
         if state == "Z" || state == "X" {
             return None;
         }
@@ -26,7 +26,7 @@ impl ProcessId {
         })
     }
 
-    /// Whether this very process still runs.
+    /// Whether this process still runs; false if another process has its id.
     pub fn is_running(self) -> bool {
         Self::of(self.pid) == Some(self)
     }
@@ -66,7 +66,7 @@ pub fn pid_namespace(pid: u32) -> Option<PathBuf> {
     std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok()
 }
 
-/// The program's file name, or that in the command line's first word.
+/// The file name of the program, or of the first word of the command line.
 pub fn name(pid: u32) -> Option<String> {
     let line = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let first = line.split(|&byte| byte == 0).next().filter(|first| !first.is_empty())?;
@@ -74,7 +74,7 @@ pub fn name(pid: u32) -> Option<String> {
     Some(path.file_name()?.to_string_lossy().into_owned())
 }
 
-/// Field `index` of /proc/PID/stat, counted from the state, which follows the name in parentheses.
+/// Field `index` of /proc/PID/stat, counted from the state, which follows the program's name in parentheses.
 fn stat(pid: u32, index: usize) -> Option<String> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, rest) = text.rsplit_once(')')?;

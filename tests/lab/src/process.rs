@@ -1,4 +1,5 @@
-//! Child processes of the lab: each has a name, a log file and a process group of its own, and ends with its owner.
+//! Child processes of the lab: each has a name, a log file and its own process group, and ends when its `Process` is
+//! dropped.
 
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
@@ -11,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::process::{Child, Command};
 
-/// A running child process, killed together with its process group when dropped.
+/// A running child process; dropping it kills the whole process group.
 #[derive(Debug)]
 pub struct Process {
     name: String,
@@ -21,11 +22,11 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command` in a process group of its own, with nothing on stdin and its output appended to `log`.
+    /// Starts `command` in its own process group, with empty stdin and its output appended to `log`.
     /// Needs a tokio runtime.
     ///
     /// # Errors
-    /// When the log cannot be opened or the program cannot be started.
+    /// If the log cannot be opened or the program cannot be started.
     pub fn spawn(name: impl Into<String>, log: impl Into<PathBuf>, mut command: Command) -> Result<Self> {
         let (name, log) = (name.into(), log.into());
         let open = || {
@@ -49,31 +50,31 @@ impl Process {
         })
     }
 
-    /// The name it was started under.
+    /// The name given to [`Process::spawn`].
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The file its output goes to.
+    /// The log file of its output.
     pub fn log(&self) -> &Path {
         &self.log
     }
 
-    /// Its process id, as seen from inside the lab; also that of its process group.
+    /// Its process id inside the lab, which is also the id of its process group.
     pub fn pid(&self) -> u32 {
         self.pid
     }
 
-    /// Whether it has not ended yet; a stopped (SIGSTOP) process is running.
+    /// Whether it has not ended yet; a stopped (SIGSTOP) process counts as running.
     pub fn is_running(&self) -> bool {
         let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
         matches!(child.try_wait(), Ok(None))
     }
 
-    /// An error with the end of its log if it is not running any more.
+    /// Fails with the end of its log if it is no longer running.
     ///
     /// # Errors
-    /// When it has ended.
+    /// If it has ended.
     pub fn expect_running(&self) -> Result<()> {
         if self.is_running() {
             return Ok(());
@@ -81,10 +82,10 @@ impl Process {
         bail!("{} has ended\n{}", self.name, crate::step::tail(&self.log));
     }
 
-    /// Waits until it ends by itself.
+    /// Waits until it ends.
     ///
     /// # Errors
-    /// When the operating system cannot say.
+    /// If the operating system cannot report its status.
     pub async fn wait(&mut self) -> Result<ExitStatus> {
         let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
         child
@@ -93,32 +94,32 @@ impl Process {
             .with_context(|| format!("cannot wait for {}", self.name))
     }
 
-    /// Asks it to end (SIGTERM), waits up to `grace`, then kills what is left of its process group.
+    /// Sends SIGTERM, waits up to `grace`, then kills the rest of its process group.
     ///
     /// # Errors
-    /// When the signal cannot be sent or its end not be waited for.
+    /// If the signal cannot be sent, or waiting for its end fails.
     pub async fn terminate(&mut self, grace: Duration) -> Result<()> {
         if self.is_running() {
             self.signal("TERM")?;
-            // Running into the deadline is what the kill below is for.
+            // After a timeout, the kill below ends the process.
             let _ = tokio::time::timeout(grace, self.wait()).await;
         }
         self.kill().await
     }
 
-    /// Kills its process group and waits for its end.
+    /// Kills its process group and waits until the process has ended.
     ///
     /// # Errors
-    /// When its end cannot be waited for.
+    /// If waiting for its end fails.
     pub async fn kill(&mut self) -> Result<()> {
         self.kill_group();
         self.wait().await.map(drop)
     }
 
-    /// Sends the signal called `signal` (`"STOP"`, `"CONT"`, `"TERM"` …) to the process, not to its group.
+    /// Sends the signal named `signal` (`"STOP"`, `"CONT"`, `"TERM"` …) to the process, not to its group.
     ///
     /// # Errors
-    /// When it has ended, or the signal's name is unknown.
+    /// If it has ended, or the signal's name is unknown.
     pub fn signal(&self, signal: &str) -> Result<()> {
         if !self.is_running() {
             bail!("cannot send SIG{signal} to {}: it has ended", self.name);
@@ -126,16 +127,16 @@ impl Process {
         kill(signal, Target::Process(self.pid)).with_context(|| format!("cannot send SIG{signal} to {}", self.name))
     }
 
-    /// Sends the signal called `signal` to every process of its group.
+    /// Sends the signal named `signal` to every process of its group.
     ///
     /// # Errors
-    /// When no process of the group is left, or the signal's name is unknown.
+    /// If no process of the group is left, or the signal's name is unknown.
     pub fn signal_group(&self, signal: &str) -> Result<()> {
         kill(signal, Target::Group(self.pid)).with_context(|| format!("cannot send SIG{signal} to {}", self.name))
     }
 
     fn kill_group(&self) {
-        // The group is usually gone already, and then this fails as it should.
+        // Usually the group has ended already; then sending the signal fails.
         let _ = self.signal_group("KILL");
     }
 }
@@ -148,7 +149,7 @@ impl Drop for Process {
     }
 }
 
-/// Whom to send a signal.
+/// The receiver of a signal.
 #[derive(Clone, Copy)]
 pub(crate) enum Target {
     /// One process.
@@ -157,9 +158,10 @@ pub(crate) enum Target {
     Group(u32),
 }
 
-/// Sends the signal called `signal`.
+/// Sends the signal named `signal`.
 ///
-/// A system call, not the kill program: Debian 12's turns some spellings of a group into -1, which is everybody.
+/// This uses the system call: the kill program of Debian 12 parses some spellings of a group as -1, which means all
+/// processes.
 pub(crate) fn kill(signal: &str, target: Target) -> Result<()> {
     let number = match signal {
         "CONT" => Signal::CONT,
@@ -174,7 +176,7 @@ pub(crate) fn kill(signal: &str, target: Target) -> Result<()> {
         other => bail!("the lab knows no signal {other}"),
     };
     let (Target::Process(id) | Target::Group(id)) = target;
-    // Neither 0 (this process's own group) nor 1 (as a group: everybody) is ever meant.
+    // The ids 0 (this process's own group) and 1 (as a group: all processes) are always mistakes.
     let id = i32::try_from(id).ok().filter(|&id| id > 1).and_then(Pid::from_raw);
     let id = id.with_context(|| format!("cannot send SIG{signal}: no child has such an id"))?;
     match target {
@@ -184,8 +186,9 @@ pub(crate) fn kill(signal: &str, target: Target) -> Result<()> {
     .with_context(|| format!("cannot send SIG{signal} to {}", id.as_raw_nonzero()))
 }
 
-/// A command that runs `program` so that it and all its descendants end when the calling thread's process does, even
-/// by SIGKILL: a build must not go on in a directory whose lock its owner's death has released. Needs root.
+/// A command that runs `program` so that the program and all its descendants end when the calling thread's process
+/// does, even after SIGKILL. Otherwise a build would continue in a directory whose lock the dead owner has released.
+/// Needs root.
 pub fn contained(program: impl AsRef<OsStr>) -> std::process::Command {
     let mut command = std::process::Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--"]);

@@ -1,5 +1,5 @@
-//! The labs that run now, each in a directory of its own under the cache: those of test programs, which own theirs,
-//! and those that the `nfsprov-lab` command started, which a holder process in the background owns.
+//! The running labs, each in its own directory in the cache. Test programs own theirs. The labs that the `nfsprov-lab`
+//! command started belong to a holder process in the background.
 
 use std::net::Ipv4Addr;
 use std::os::unix::process::CommandExt;
@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 use crate::proc::ProcessId;
 use crate::{DIR_VARIABLE, Lane, cache, namespace, proc, step, trial};
 
-/// How long a holder may take until its control plane and guests are up.
+/// How long a holder may take until its control plane and guests are ready.
 const UP_WITHIN: Duration = Duration::from_secs(300);
 const SCRATCH: &str = "test-";
 
-/// What a held lab offers, written by its holder when all of it is up.
+/// Addresses and paths of a lab, which its holder writes when all components are ready.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct State {
     /// The version of Kubernetes.
@@ -28,20 +28,20 @@ pub struct State {
     pub kubectl: PathBuf,
     /// The address of the NFS server.
     pub nfs_server: Ipv4Addr,
-    /// What it exports.
+    /// The directory that it exports.
     pub nfs_path: String,
     /// All guests.
     pub guests: Vec<GuestState>,
 }
 
-/// How to reach a guest.
+/// How to log in to a guest.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct GuestState {
     /// Its name.
     pub name: String,
     /// Its address.
     pub address: Ipv4Addr,
-    /// The private key that its root lets in.
+    /// The private key that logs in as root.
     pub ssh_key: PathBuf,
     /// The file with its host key.
     pub known_hosts: PathBuf,
@@ -58,12 +58,12 @@ pub fn dir() -> PathBuf {
     cache::root().join("run")
 }
 
-/// The directory name of the lab that the process `owner` opens; it says who has to be alive.
+/// The directory name of the lab that the process `owner` opens; the name identifies the owner.
 pub(crate) fn scratch_name(owner: ProcessId) -> String {
     format!("{SCRATCH}{}-{}", owner.pid, owner.started)
 }
 
-/// Removes what labs left behind whose owner was killed. Nothing of them runs any more: the kernel saw to that.
+/// Removes the files of labs whose owner was killed. The kernel has already ended their processes.
 pub(crate) fn remove_stale() -> Result<()> {
     for name in names()? {
         let owner = name.strip_prefix(SCRATCH).and_then(|rest| {
@@ -80,7 +80,7 @@ pub(crate) fn remove_stale() -> Result<()> {
     Ok(())
 }
 
-/// Copies the logs in `dir` to where they outlast it, in place of those of an earlier failure, and returns where.
+/// Copies the logs in `dir` to a permanent directory, replaces those of an earlier failure, and returns the directory.
 pub(crate) fn keep_logs(dir: &Path) -> Result<PathBuf> {
     let kept = cache::root().join("logs/last-failure");
     trial::copy_logs(dir, &kept)?;
@@ -106,11 +106,11 @@ impl Held {
     /// The lab called `name`.
     ///
     /// # Errors
-    /// When that is no name: letters, digits, `-` and `_`, and not what the labs of tests are called.
+    /// If the name has other characters than letters, digits, `-` and `_`, or starts like those of tests' labs.
     pub fn new(name: &str) -> Result<Self> {
         let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
         if name.is_empty() || !plain || name.starts_with(SCRATCH) {
-            bail!("{name:?} is no name for a lab: letters, digits, - and _, not starting with {SCRATCH}");
+            bail!("{name:?} is not a valid name for a lab: letters, digits, - and _, not starting with {SCRATCH}");
         }
         Ok(Self {
             name: name.to_owned(),
@@ -118,10 +118,10 @@ impl Held {
         })
     }
 
-    /// All labs that a holder runs or left behind.
+    /// All labs that have a holder or files of an earlier one.
     ///
     /// # Errors
-    /// When their directory cannot be read.
+    /// If their directory cannot be read.
     pub fn all() -> Result<Vec<Self>> {
         remove_stale()?;
         names()?
@@ -149,28 +149,28 @@ impl Held {
             .filter(|holder| holder.is_running())
     }
 
-    /// What it offers, if it runs and all of it is up.
+    /// Its addresses and paths, if it runs and all components are ready.
     pub fn state(&self) -> Option<State> {
         self.holder()?;
         serde_json::from_slice(&std::fs::read(self.dir.join("state.json")).ok()?).ok()
     }
 
-    /// Says, from inside, that all of it is up.
+    /// Publishes, from inside the lab, that all components are ready.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub fn publish(dir: &Path, state: &State) -> Result<()> {
-        let text = serde_json::to_vec_pretty(state).context("cannot write down what the lab offers")?;
+        let text = serde_json::to_vec_pretty(state).context("cannot encode the lab's state")?;
         let (unfinished, finished) = (dir.join("state.json.new"), dir.join("state.json"));
         std::fs::write(&unfinished, text).with_context(|| format!("cannot write {}", unfinished.display()))?;
         std::fs::rename(&unfinished, &finished).with_context(|| format!("cannot write {}", finished.display()))
     }
 
-    /// Starts the holder (this program, with `args`) detached from the terminal and waits until all is up. A lab that
-    /// is up already stays as it is.
+    /// Starts the holder (this program, with `args`) detached from the terminal and waits until all components are
+    /// ready. Does nothing if the lab is already up.
     ///
     /// # Errors
-    /// When the holder cannot be started or ends; the error then holds its last words.
+    /// If the holder cannot be started or ends; the error then has the end of its log.
     pub fn up(&self, args: &[String]) -> Result<State> {
         let _lock = cache::lock(&format!("run-{}", self.name))?;
         if let Some(state) = self.state() {
@@ -187,7 +187,7 @@ impl Held {
         let executable = std::env::current_exe().context("cannot tell this program's path")?;
         let args: Vec<_> = args.iter().map(Into::into).collect();
         let command = namespace::inside(&self.dir, executable.as_os_str(), &args);
-        // setsid replaces itself by unshare, so the child's id is unshare's.
+        // setsid replaces itself by unshare, so the child's id is that of unshare.
         let mut detached = Command::new("setsid");
         detached
             .arg(command.get_program())
@@ -201,8 +201,8 @@ impl Held {
             .spawn()
             .context("cannot run setsid (Debian package util-linux)")?;
         let holder = ProcessId::of(child.id()).context("the holder ended at once")?;
-        let text = serde_json::to_vec(&holder).context("cannot write down the holder's process id")?;
-        std::fs::write(self.dir.join("holder.json"), text).context("cannot write down the holder's process id")?;
+        let text = serde_json::to_vec(&holder).context("cannot write the holder's process id")?;
+        std::fs::write(self.dir.join("holder.json"), text).context("cannot write the holder's process id")?;
         let title = format!("starting the lab {}", self.name);
         let started = step::task(&title, || {
             let deadline = Instant::now() + UP_WITHIN;
@@ -226,10 +226,10 @@ impl Held {
         started
     }
 
-    /// Ends it with all that runs in it and removes its files.
+    /// Ends the lab with all its processes and removes its files.
     ///
     /// # Errors
-    /// When it does not end, or the files cannot be removed.
+    /// If it does not end, or the files cannot be removed.
     pub fn down(&self) -> Result<()> {
         let _lock = cache::lock(&format!("run-{}", self.name))?;
         self.end()
@@ -242,10 +242,11 @@ impl Held {
         cache::remove_dir(&self.dir)
     }
 
-    /// Replaces this process by `command`, run inside the lab in this process's directory, with the lab's variables.
+    /// Replaces this process by `command`, which runs inside the lab, in the current directory, with the lab's
+    /// variables.
     ///
     /// # Errors
-    /// When the lab is not up, or the command cannot be run.
+    /// If the lab is not up, or the command cannot be run.
     pub fn exec(&self, command: &[String]) -> Result<()> {
         let state = self
             .state()
@@ -259,7 +260,7 @@ impl Held {
         entered
             .arg(format!("--target={first}"))
             .args(["--net", "--pid", "--mount", "--"]);
-        // Entering the mount namespace changes the directory to its root.
+        // nsenter changes to the root directory when it enters the mount namespace.
         entered
             .arg("env")
             .arg(format!("--chdir={}", directory.display()))
@@ -278,7 +279,7 @@ impl Held {
     pub fn variables(&self, state: &State) -> [(&'static str, String); 5] {
         [
             ("KUBECONFIG", state.kubeconfig.display().to_string()),
-            // For provisioners, and for the other commands of nfsprov.
+            // The first two are for provisioners, the others for the other commands of nfsprov.
             ("NFS_SERVER", state.nfs_server.to_string()),
             ("NFS_PATH", state.nfs_path.clone()),
             ("NFSPROV_SERVER", state.nfs_server.to_string()),
@@ -286,7 +287,7 @@ impl Held {
         ]
     }
 
-    /// The processes in it, with their resident memory in bytes.
+    /// Its processes, with their resident memory in bytes.
     pub fn processes(&self) -> Vec<(u32, String, u64)> {
         let first = self.holder().and_then(|holder| namespace::first_process(holder.pid));
         let Some(namespace) = first.and_then(proc::pid_namespace) else {
@@ -301,10 +302,10 @@ impl Held {
     }
 }
 
-/// The directory of the kubectl that goes with `lane`.
+/// The directory of the kubectl for `lane`.
 ///
 /// # Errors
-/// When the lane is not built yet.
+/// If the lane is not built yet.
 pub fn kubectl(lane: Lane) -> Result<PathBuf> {
     Ok(lane.find()?.kubectl)
 }

@@ -1,7 +1,7 @@
-//! Showing what takes time: one line a step on stderr, the whole output in a log file.
+//! Progress of long steps: one line for each step on stderr, its whole output in a log file.
 //!
-//! On a terminal the line of the innermost running step is updated in place; elsewhere a line says that a step
-//! starts and another that it is done. Steps may nest and may run in several threads.
+//! On a terminal, the line of the innermost running step is updated in place. Elsewhere there is a line for each start
+//! and each end. Steps may nest and may run in several threads.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-/// How many lines of a failed step's log its error repeats.
+/// How many lines of a failed step's log its error shows.
 const TAIL_LINES: usize = 30;
 
 struct Running {
@@ -24,12 +24,12 @@ struct Running {
     since: Instant,
 }
 
-/// The steps that run now, the innermost last.
+/// The running steps, the innermost last.
 static RUNNING: Mutex<Vec<Running>> = Mutex::new(Vec::new());
 static ENDED: Condvar = Condvar::new();
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
-/// A command that [`run`] ran to a bad end; its text shows the log's last lines and the log's path.
+/// A command of [`run`] that failed; its text shows the log's last lines and the log's path.
 #[derive(Debug)]
 pub struct Failed {
     what: String,
@@ -38,7 +38,7 @@ pub struct Failed {
 }
 
 impl Failed {
-    /// The last lines that the command wrote, for whoever can tell from them what is the matter.
+    /// The last lines that the command wrote, for callers that parse them.
     pub fn lines(&self) -> &[String] {
         &self.lines
     }
@@ -52,10 +52,10 @@ impl fmt::Display for Failed {
 
 impl std::error::Error for Failed {}
 
-/// Runs `command` to its end with nothing on stdin and its output appended to `log`.
+/// Runs `command` with empty stdin and its output appended to `log`.
 ///
 /// # Errors
-/// When the command cannot be started, or fails: then the error is [`Failed`].
+/// If the command cannot be started, or fails: then the error is [`Failed`].
 pub fn run(title: &str, log: &Path, command: &mut Command) -> Result<()> {
     let start = Instant::now();
     let done = task(title, || run_logged(title, log, command));
@@ -86,7 +86,7 @@ fn run_logged(title: &str, log: &Path, command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs `work`, showing `title` and the time it takes.
+/// Runs `work` while showing `title` and the elapsed time.
 ///
 /// # Errors
 /// Those of `work`.
@@ -127,7 +127,7 @@ fn last_lines(log: &Path, start: u64) -> std::io::Result<Vec<String>> {
     Ok(last.into())
 }
 
-/// Opens `log` for appending with a heading, and says where this step's part begins.
+/// Opens `log` for appending, writes a heading, and returns the file and the offset at which this step's part begins.
 fn open_log(log: &Path, title: &str) -> Result<(File, u64)> {
     if let Some(dir) = log.parent() {
         crate::cache::create_dir(dir)?;
@@ -144,7 +144,7 @@ fn open_log(log: &Path, title: &str) -> Result<(File, u64)> {
 }
 
 fn running() -> MutexGuard<'static, Vec<Running>> {
-    // A panic in another step must not silence this one.
+    // A panic in another step must not stop the output of this one.
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -152,7 +152,7 @@ fn terminal() -> bool {
     std::io::stderr().is_terminal()
 }
 
-/// A step on display; taken off it when dropped without [`Shown::finish`], as in a panic.
+/// A step on display; dropping it without [`Shown::finish`], as a panic does, removes it.
 struct Shown {
     id: u64,
 }
@@ -198,12 +198,12 @@ impl Drop for Shown {
     }
 }
 
-/// Keeps the innermost step's line fresh until no step is left.
+/// Updates the innermost step's line until no step is left.
 fn tick() {
     let mut steps = running();
     while let Some(step) = steps.last() {
         let mut stderr = std::io::stderr().lock();
-        // Nobody to show it to is no reason to fail.
+        // A closed stderr is not a reason to fail.
         let _ = write!(
             stderr,
             "\r\x1b[K{}… {} ({})",
@@ -220,7 +220,7 @@ fn tick() {
     }
 }
 
-/// Writes a line to stderr; a closed stderr is no reason to fail.
+/// Writes a line to stderr; ignores a closed stderr.
 pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }

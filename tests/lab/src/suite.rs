@@ -1,7 +1,7 @@
-//! `nfsprov-lab test`: builds what tests need, runs the groups of tests beside one another, and says what took how long.
+//! `nfsprov-lab test`: builds what tests need, runs test groups in parallel, and prints how long each took.
 //!
-//! A job starts when the jobs that it needs have ended well, and its lane has a place. Its output goes to a file, which is
-//! shown only where it fails, and a failed job keeps none but those that need it from running.
+//! A job starts when all jobs that it needs have passed and its lane has a free place. Its output goes to a file, which
+//! is printed only if the job fails. A failed job stops only the jobs that need it.
 
 mod jobs;
 
@@ -26,7 +26,7 @@ pub use jobs::Set;
 enum End {
     Passed,
     Failed,
-    /// What it needs had failed.
+    /// A job that it needs failed.
     NotRun,
 }
 
@@ -38,7 +38,7 @@ struct Tally {
     skipped: usize,
 }
 
-/// What the jobs of a run share.
+/// State that all jobs of a run share.
 struct Run {
     workspace: PathBuf,
     lab: PathBuf,
@@ -50,18 +50,18 @@ struct Run {
 struct State {
     ended: BTreeMap<&'static str, End>,
     started: BTreeSet<&'static str>,
-    /// Test programs by the file that they begin with.
+    /// Test programs by their main source file.
     programs: BTreeMap<PathBuf, PathBuf>,
     tally: Tally,
-    /// The tests that failed, with their groups and their first words.
+    /// The failed tests, each with its group and the first line of its output.
     failed_tests: Vec<String>,
 }
 
-/// Runs the jobs of `set`, or those called `only` and what they need, in the workspace that is the current directory.
-/// Returns whether all went well.
+/// Runs the jobs of `set`, or the jobs named in `only` with the jobs that they need. The current directory must be the
+/// workspace. Returns whether all passed.
 ///
 /// # Errors
-/// When a name is no job's, or the files of a run can't be written.
+/// If no job has one of the names, or the files of a run cannot be written.
 pub fn run(set: Set, only: &[String]) -> Result<bool> {
     let jobs = chosen(set, only)?;
     let workspace = std::env::current_dir().context("cannot tell the current directory")?;
@@ -107,7 +107,7 @@ pub fn run(set: Set, only: &[String]) -> Result<bool> {
     Ok(passed)
 }
 
-/// The jobs of a set, or those that are named with all that they need.
+/// The jobs of a set, or the named jobs and all that they need.
 fn chosen(set: Set, only: &[String]) -> Result<Vec<&'static Job>> {
     let find = |name: &str| JOBS.iter().find(|job| job.name == name);
     if only.is_empty() {
@@ -128,14 +128,15 @@ fn chosen(set: Set, only: &[String]) -> Result<Vec<&'static Job>> {
     Ok(JOBS.iter().filter(|job| wanted.contains(&job.name)).collect())
 }
 
-/// The names of the jobs that one needs, of those that are run.
+/// The names of the jobs that `job` needs, as far as this run includes them.
 fn needed<'a>(job: &'a Job, jobs: &'a [&'static Job]) -> impl Iterator<Item = &'static str> + 'a {
     let needs = job.needs.iter().copied();
     needs.filter(|need| jobs.iter().any(|job| job.name == *need))
 }
 
 impl State {
-    /// Whether a job that has all that it needs can start: its lane has a place, and no earlier job of the lane waits for it.
+    /// Whether a job can start whose needed jobs have passed: its lane has a free place, and no earlier job of the lane
+    /// waits for one.
     fn has_place(&self, job: &Job, jobs: &[&'static Job]) -> bool {
         let Some(lane) = job.lane() else {
             return true;
@@ -157,7 +158,7 @@ impl State {
 }
 
 impl Run {
-    /// Waits for what a job needs, does it, and says how it ended.
+    /// Waits for the jobs that a job needs, runs it, and prints its result.
     fn job(&self, job: &'static Job, jobs: &[&'static Job], times: &Path) {
         let end = match self.may_start(job, jobs) {
             false => End::NotRun,
@@ -168,8 +169,8 @@ impl Run {
         self.changed.notify_all();
     }
 
-    /// Waits until all that it needs has ended, and until its lane has a place that no earlier job waits for. Whether all
-    /// that it needs ended well.
+    /// Waits until all needed jobs have ended and the lane has a free place that no earlier job waits for. Returns
+    /// whether all needed jobs passed.
     fn may_start(&self, job: &'static Job, jobs: &[&'static Job]) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
@@ -226,7 +227,7 @@ impl Run {
         end
     }
 
-    /// Does what the job is for, with its output in `log`. Whether it went well.
+    /// Runs the job with its output in `log`. Returns whether it passed.
     fn work(&self, job: &Job, log: &Path, times: &Path) -> Result<bool> {
         let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
         let start = |mut command: Command| -> Result<bool> {
@@ -235,7 +236,7 @@ impl Run {
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
             command.env(times::VARIABLE, times).env("RUSTDOCFLAGS", "-D warnings");
             command.envs(job.variables.iter().copied());
-            // A backtrace of a failed assertion says nothing that its message does not.
+            // A backtrace adds nothing to the message of a failed assertion.
             command.env("RUST_BACKTRACE", "0");
             let program = command.get_program().to_owned();
             let describe = || format!("cannot run {}", program.display());
@@ -257,7 +258,7 @@ impl Run {
             Ok(child.wait().with_context(describe)?.success())
         };
         let bound = |program: &Path| {
-            // It ends with this process, also by SIGKILL.
+            // The child ends with this process, even after SIGKILL.
             let mut command = Command::new("setpriv");
             command.args(["--pdeathsig", "TERM", "--"]).arg(program);
             command
@@ -302,7 +303,7 @@ impl Run {
                     let program = programs
                         .get(Path::new(target))
                         .with_context(|| format!("cargo built no test {target}"))?;
-                    // All of them, whichever fail.
+                    // Run all of them, even if one fails.
                     passed &= start(bound(program))?;
                 }
                 Ok(passed)
@@ -311,7 +312,7 @@ impl Run {
     }
 }
 
-/// What cargo says of a target that it built.
+/// cargo's message about a built target.
 #[derive(Deserialize)]
 struct Message {
     executable: Option<PathBuf>,
@@ -329,7 +330,7 @@ struct Profile {
     test: bool,
 }
 
-/// The test programs by the files that they begin with, as `tests/command/main.rs`, from cargo's messages in this workspace.
+/// The test programs by main source file, such as `tests/command/main.rs`, from cargo's messages in this workspace.
 fn programs(messages: &str, workspace: &Path) -> BTreeMap<PathBuf, PathBuf> {
     let parsed = messages
         .lines()
@@ -358,7 +359,8 @@ fn tally(output: &str) -> Tally {
     sum
 }
 
-/// The parts of a failed job's output that tell why: the failures of its test programs, or else its last lines.
+/// The lines of a failed job's output that show why it failed: the failures of its test programs, or else the last
+/// lines.
 fn failure(output: &str) -> String {
     const LAST: usize = 40;
     let lines: Vec<_> = output.lines().collect();
@@ -377,7 +379,7 @@ fn failure(output: &str) -> String {
     shown.iter().map(|line| format!("  | {line}\n")).collect()
 }
 
-/// The tests that failed, each with the first line of what it said.
+/// The failed tests, each with the first line of its output.
 fn failed_tests(output: &str) -> Vec<String> {
     let mut failed = Vec::new();
     let mut lines = output.lines();

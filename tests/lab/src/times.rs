@@ -1,4 +1,4 @@
-//! How long things take: the parts of a test run write lines of JSON to one file, and [`report`] makes a table of them.
+//! Durations: the parts of a test run write lines of JSON to one file, and [`report`] makes a table of them.
 
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
@@ -9,34 +9,35 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-/// Names the file. Without it nothing is recorded.
+/// The environment variable with the file's path. Without it, durations are not recorded.
 pub const VARIABLE: &str = "NFSPROV_TEST_TIMES";
 
 /// How many of the slowest tests the report lists.
 const SLOWEST: usize = 10;
 
-/// One thing that took time.
+/// One recorded duration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    /// What it belongs to: `compile`, `build`, `cluster 1.37.2`.
+    /// Its group: `compile`, `build`, `cluster 1.37.2`.
     pub group: String,
-    /// The test, or the artefact that was built; none for the group as a whole.
+    /// The name of a test or of a built artifact; `None` for the group as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Seconds from its start to its end.
+    /// Seconds from start to end.
     pub seconds: f64,
     /// Whether it succeeded.
     pub passed: bool,
 }
 
-/// Records what began at `start` in the file that [`VARIABLE`] names. A file that can't be written fails no test.
+/// Records a duration since `start` in the file that [`VARIABLE`] names. No test fails because the file cannot be
+/// written.
 pub fn record(group: &str, name: Option<&str>, start: Instant, passed: bool) {
     if let Some(file) = std::env::var_os(VARIABLE) {
         record_in(Path::new(&file), group, name, start, passed);
     }
 }
 
-/// The same in `file`.
+/// Like [`record`], in `file`.
 pub(crate) fn record_in(file: &Path, group: &str, name: Option<&str>, start: Instant, passed: bool) {
     let entry = Entry {
         group: group.to_owned(),
@@ -52,16 +53,16 @@ pub(crate) fn record_in(file: &Path, group: &str, name: Option<&str>, start: Ins
 fn append(file: &Path, entry: &Entry) -> Result<()> {
     let line = serde_json::to_string(entry).context("cannot write a time as JSON")?;
     let opened = OpenOptions::new().create(true).append(true).open(file);
-    // In one call, so that lines of several processes don't mix.
+    // In one call, so that lines of different processes do not mix.
     opened
         .and_then(|mut opened| opened.write_all(format!("{line}\n").as_bytes()))
         .with_context(|| format!("cannot write {}", file.display()))
 }
 
-/// The entries of a file; none where there is no file.
+/// The entries of a file; empty if there is no file.
 ///
 /// # Errors
-/// When the file can't be read, or holds something else.
+/// If the file cannot be read or parsed.
 pub fn read(file: &Path) -> Result<Vec<Entry>> {
     let text = match std::fs::read_to_string(file) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -70,10 +71,10 @@ pub fn read(file: &Path) -> Result<Vec<Entry>> {
     let entries = text.lines().map(serde_json::from_str);
     entries
         .collect::<Result<_, _>>()
-        .with_context(|| format!("{} holds something else than times", file.display()))
+        .with_context(|| format!("{} is not a valid file of durations", file.display()))
 }
 
-/// The seconds of each group, of each build, and of the slowest tests; those of `earlier` beside them.
+/// The seconds of each group, of each build, and of the slowest tests, beside those of `earlier`.
 pub fn report(entries: &[Entry], earlier: &[Entry]) -> String {
     let before = |entry: &Entry| {
         let same = |other: &&Entry| other.group == entry.group && other.name == entry.name;
@@ -109,10 +110,11 @@ pub fn report(entries: &[Entry], earlier: &[Entry]) -> String {
     text
 }
 
-/// Makes this run's file in `dir` anew; the one of the run before is kept beside it. Returns both paths, this run's first.
+/// Creates the times file of this run in `dir`, and renames the previous run's file. Returns the paths of both, this
+/// run's first.
 ///
 /// # Errors
-/// When the files can't be moved.
+/// If a file cannot be renamed.
 pub fn start_run(dir: &Path) -> Result<(PathBuf, PathBuf)> {
     let (file, earlier) = (dir.join("test-times.jsonl"), dir.join("test-times-before.jsonl"));
     if file.exists() {

@@ -1,4 +1,4 @@
-//! Running one test: with a limit, a directory for its logs, and its time written down.
+//! Runs one test: with a time limit, a directory for its logs, and a record of its duration.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use tokio::runtime::Runtime;
 
 use crate::{Lab, cache, times};
 
-/// How long a test may take: a test that hangs must end some time. The slowest took 390 s on a busy machine.
+/// How long a test may take before it counts as hanging. The slowest test took 390 s on a busy machine.
 pub const LIMIT: Duration = Duration::from_secs(1200);
 
-/// Whether this is `make test-all`, for which nothing is shortened or left out.
+/// Whether this is `make test-all`, which shortens and skips nothing.
 pub fn is_thorough() -> bool {
     std::env::var_os("NFSPROV_TESTS").is_some_and(|tests| tests == "all")
 }
@@ -22,26 +22,27 @@ thread_local! {
     static DIRECTORY: RefCell<Option<PathBuf>> = const { RefCell::new(None) };
 }
 
-/// The directory of the test that this thread runs, the lab's own where it runs none. What starts in a test keeps its logs
-/// there.
+/// The directory of the test that this thread runs, or the lab's own if it runs none. Whatever starts in a test writes
+/// its logs there.
 pub fn directory(lab: &Lab) -> PathBuf {
     let own = DIRECTORY.with_borrow(Clone::clone);
     own.unwrap_or_else(|| lab.dir().to_owned())
 }
 
-/// Shows the directory of something that outlives tests, such as a guest, among the logs of the test that started it.
+/// Links the directory of something that outlives tests, such as a guest, into the log directory of the test that
+/// started it.
 pub(crate) fn show(lab: &Lab, dir: &Path, name: &str) {
     let link = directory(lab).join(name);
     if link.parent() != Some(lab.dir()) {
-        // Another of that name is shown already.
+        // A link of that name exists already.
         let _ = std::os::unix::fs::symlink(dir, link);
     }
 }
 
-/// Runs a test of the group to its end. Its error ends with where its logs are, and with the command that runs it alone.
+/// Runs a test of the group. Its error ends with the path of its logs and the command that runs it alone.
 ///
 /// # Errors
-/// When the test fails, or has not ended within `limit`.
+/// If the test fails, or does not end within `limit`.
 pub fn run(
     lab: &Lab,
     runtime: &Runtime,
@@ -62,7 +63,7 @@ pub fn run(
     outcome.map_err(|error| {
         let alone = format!("alone: cargo test --test {group} -- --exact {name}");
         let kept = target().join("test-logs").join(group).join(&file_name);
-        // Beside the others, so that it can be read before all tests have ended.
+        // Written at once, so that people can read it before all tests have ended.
         let _ = std::fs::write(dir.join("error.log"), format!("{error:#}\n"));
         match copy_logs(&dir, &kept) {
             Ok(()) => format!("{error:#}\nlogs:  {}\n{alone}", kept.display()),
@@ -71,7 +72,7 @@ pub fn run(
     })
 }
 
-/// The directory `target` that this program was built in.
+/// The directory `target` in which this program was built.
 fn target() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
     let deps = program.ancestors().find(|dir| dir.ends_with("deps"));
@@ -80,7 +81,7 @@ fn target() -> PathBuf {
     target.unwrap_or(Path::new("target")).to_owned()
 }
 
-/// Copies all logs below `from` to the same places below `to`, in place of what is there.
+/// Copies all logs below `from` to the same paths below `to`, replacing existing files.
 pub(crate) fn copy_logs(from: &Path, to: &Path) -> Result<()> {
     cache::remove_dir(to)?;
     let mut pending = vec![from.to_owned()];

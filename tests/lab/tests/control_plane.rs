@@ -1,4 +1,4 @@
-//! The lab's own test: a control plane is what the tests of nfsprov take it for, on each lane that is built. Needs the
+//! The lab's own test: a control plane has the properties that nfsprov's tests rely on, on each built lane. Needs the
 //! lab; see its README.
 
 use std::path::Path;
@@ -11,7 +11,7 @@ use kube::api::{Api, ListParams};
 use nfsprov_lab::namespace::{Entry, enter};
 use nfsprov_lab::{ControlPlane, ControlPlaneOptions, Lab, Lane};
 
-/// The directory that a controller manager makes on the machine unless it is told another.
+/// The directory that a controller manager creates on the machine by default.
 const PLUGINS: &str = "/usr/libexec/kubernetes";
 
 fn main() -> Result<()> {
@@ -47,9 +47,9 @@ async fn test(lab: &Lab, lane: Lane) -> Result<()> {
     second.stop().await
 }
 
-/// Two control planes at once, with different arguments and data.
+/// Two control planes at the same time, with different arguments and data.
 async fn two(lab: &Lab, lane: Lane) -> Result<(ControlPlane, ControlPlane)> {
-    // An argument with an effect to be seen.
+    // An argument with an observable effect.
     let (argument, path) = match lane {
         Lane::V1_20 => ("--feature-gates=RemoveSelfLink=false", "/api/v1/namespaces/default"),
         Lane::Latest => ("--profiling=false", "/debug/pprof/symbol"),
@@ -65,7 +65,11 @@ async fn two(lab: &Lab, lane: Lane) -> Result<(ControlPlane, ControlPlane)> {
     };
     let (first, second) = tokio::try_join!(lab.control_plane(as_shipped), lab.control_plane(with_argument))?;
     let version = lane.version()?;
-    ensure!(first.version() == version, "it says that it is {}", first.version());
+    ensure!(
+        first.version() == version,
+        "the API server reports the version {}",
+        first.version()
+    );
     ensure!(first.url() != second.url(), "two control planes share {}", first.url());
 
     kubectl(lane, first.kubeconfig(), &["create", "namespace", "here"])?;
@@ -78,11 +82,11 @@ async fn two(lab: &Lab, lane: Lane) -> Result<(ControlPlane, ControlPlane)> {
     let get = |plane: &ControlPlane| kubectl(lane, plane.kubeconfig(), &["get", "--raw", path]);
     match lane {
         Lane::V1_20 => {
-            ensure!(!get(&first)?.contains("selfLink"), "1.20 fills selfLink in as shipped");
+            ensure!(!get(&first)?.contains("selfLink"), "1.20 fills selfLink in by default");
             ensure!(get(&second)?.contains("selfLink"), "the extra argument has no effect");
         }
         Lane::Latest => {
-            ensure!(get(&first)?.contains("num_symbols"), "it cannot be profiled as shipped");
+            ensure!(get(&first)?.contains("num_symbols"), "profiling is off by default");
             ensure!(get(&second).is_err(), "the extra argument has no effect");
         }
     }
@@ -94,10 +98,10 @@ async fn identities(plane: &ControlPlane, lane: Lane) -> Result<()> {
     let nobody = plane.kubeconfig_for("somebody", &["one", "two"])?;
     let refused = kubectl(lane, &nobody, &["get", "namespaces"])
         .err()
-        .context("RBAC lets anybody list namespaces")?;
+        .context("RBAC lets any user list namespaces")?;
     ensure!(
         refused.to_string().contains("\"somebody\" cannot list"),
-        "it is refused otherwise: {refused:#}"
+        "unexpected error: {refused:#}"
     );
     let grant = [
         "create",
@@ -107,7 +111,7 @@ async fn identities(plane: &ControlPlane, lane: Lane) -> Result<()> {
         "--group=two",
     ];
     kubectl(lane, plane.kubeconfig(), &grant)?;
-    // The authorizer learns of a binding through a watch.
+    // The authorizer receives a new binding through a watch.
     let granted = async {
         while kubectl(lane, &nobody, &["get", "namespaces"]).is_err() {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -116,7 +120,7 @@ async fn identities(plane: &ControlPlane, lane: Lane) -> Result<()> {
     tokio::time::timeout(Duration::from_secs(20), granted)
         .await
         .context("the group's rights have no effect")?;
-    println!("ok: {}: identities with groups, held to RBAC", plane.version());
+    println!("ok: {}: identities with groups, limited by RBAC", plane.version());
     Ok(())
 }
 
@@ -128,7 +132,7 @@ async fn interruptions(plane: &mut ControlPlane, lane: Lane) -> Result<()> {
         .context("a stopped API server answers")?;
     ensure!(
         down.to_string().contains("refused"),
-        "a stopped API server gives: {down:#}"
+        "the error of a stopped API server is: {down:#}"
     );
     plane.start_api_server().await?;
     namespaces
@@ -156,7 +160,7 @@ async fn interruptions(plane: &mut ControlPlane, lane: Lane) -> Result<()> {
     Ok(())
 }
 
-/// Runs the lane's kubectl and returns what it prints; its error holds what it says on stderr.
+/// Runs the lane's kubectl and returns its output; an error has its stderr.
 fn kubectl(lane: Lane, kubeconfig: &Path, args: &[&str]) -> Result<String> {
     let mut command = Command::new(lane.find()?.kubectl.join("kubectl"));
     let output = command

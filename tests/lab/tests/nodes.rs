@@ -1,4 +1,4 @@
-//! The lab's own test of its nodes: they are Ready, and their pods run, reach each other across nodes and are reached
+//! The lab's own test of its nodes: they are Ready, their pods run, reach each other across nodes, and are reachable
 //! through a Service. Needs the lab; see its README.
 
 use std::io::{Read, Write};
@@ -12,9 +12,9 @@ use nfsprov_lab::namespace::{Entry, enter_with_nodes};
 use nfsprov_lab::{ControlPlane, ControlPlaneOptions, Lab, run};
 use serde_json::json;
 
-/// How long pods may take to be Ready; they take four seconds.
+/// How long pods may take until they are Ready; usually it is four seconds.
 const READY_WITHIN: &str = "120s";
-/// How long kube-proxy may take to learn of a Service.
+/// How long kube-proxy may take to apply a Service.
 const LEARN_WITHIN: Duration = Duration::from_secs(60);
 const NODE_PORT: u16 = 30012;
 
@@ -32,11 +32,10 @@ fn main() -> Result<()> {
 async fn test(lab: &Lab) -> Result<()> {
     let without = lab.control_plane(ControlPlaneOptions::default()).await?;
     let refused = lab.node("early", &without).await.err();
-    let refused = refused.context("a control plane without nodes takes one")?.to_string();
-    ensure!(
-        refused.contains("not started for nodes"),
-        "it is refused otherwise: {refused}"
-    );
+    let refused = refused
+        .context("a control plane without support for nodes accepted one")?
+        .to_string();
+    ensure!(refused.contains("not started for nodes"), "unexpected error: {refused}");
     without.stop().await?;
 
     let options = ControlPlaneOptions {
@@ -57,7 +56,10 @@ async fn test(lab: &Lab) -> Result<()> {
         "jsonpath={.items[*].status.nodeInfo.kubeletVersion}",
     ];
     let versions = kubectl(&plane, &versions, "")?;
-    ensure!(versions == "v1.20.2 v1.20.2", "their kubelets are {versions}");
+    ensure!(
+        versions == "v1.20.2 v1.20.2",
+        "their kubelets have the versions {versions}"
+    );
 
     let start = Instant::now();
     kubectl(&plane, &["apply", "-f", "-"], &objects())?;
@@ -81,19 +83,19 @@ async fn test(lab: &Lab) -> Result<()> {
         &["exec", "client", "--", "wget", "-qO-", &format!("http://{address}/")],
         "",
     )?;
-    ensure!(fetched == "here", "the other node's pod says {fetched:?}");
+    ensure!(fetched == "here", "the other node's pod returned {fetched:?}");
     println!("ok: a pod reaches one on another node");
     for node in [&first, &second] {
         until_served(node.address())?;
     }
-    println!("ok: a Service's port leads to it from either node");
+    println!("ok: a Service's port reaches it from either node");
 
     let counts = [first.ssh("cat /proc/cpuinfo").await?, second.ssh("nproc").await?];
     ensure!(counts[0].contains("cpu MHz") && counts[1].trim() == "1", "{counts:?}");
     plane.stop().await
 }
 
-/// A web server on the one node, a client on the other, and a Service.
+/// A web server on one node, a client on the other, and a Service.
 fn objects() -> String {
     let pod = |name: &str, image: &str, node: &str, spec: serde_json::Value| {
         let mut container = json!({"name": name, "image": image});
@@ -119,7 +121,7 @@ fn objects() -> String {
     json!({"apiVersion": "v1", "kind": "List", "items": [pod("web", WEB, "node1", pages), client, service]}).to_string()
 }
 
-/// Asks for the page at a node until kube-proxy there knows the Service; nothing says when it does.
+/// Requests the page from a node until kube-proxy there has applied the Service, for which there is no event.
 fn until_served(node: Ipv4Addr) -> Result<()> {
     let deadline = Instant::now() + LEARN_WITHIN;
     loop {
@@ -128,7 +130,7 @@ fn until_served(node: Ipv4Addr) -> Result<()> {
             return Ok(());
         }
         if Instant::now() > deadline {
-            bail!("port {NODE_PORT} of {node} gives {page:?}");
+            bail!("port {NODE_PORT} of {node} returned {page:?}");
         }
         std::thread::sleep(Duration::from_millis(200));
     }
@@ -144,7 +146,7 @@ fn fetch(node: Ipv4Addr) -> std::io::Result<String> {
     Ok(page)
 }
 
-/// Runs kubectl with `input` on its standard input and returns what it prints; its error holds what it says on stderr.
+/// Runs kubectl with `input` on its standard input and returns its output; an error has its stderr.
 fn kubectl(plane: &ControlPlane, args: &[&str], input: &str) -> Result<String> {
     let mut command = Command::new(run::kubectl(Default::default())?.join("kubectl"));
     command.arg("--kubeconfig").arg(plane.kubeconfig()).args(args);

@@ -1,4 +1,4 @@
-//! Control planes whose parts are stopped, killed, frozen and started again.
+//! Faults of a control plane: its components are stopped, killed, frozen and started again.
 
 use std::time::Duration;
 
@@ -6,15 +6,15 @@ use anyhow::{Result, bail};
 
 use super::{ControlPlane, spawn, wait_ready};
 
-/// How long the API server may take to end by itself. It closes its port at once, then waits a minute for watches that
-/// their clients do not give up.
+/// How long the API server may take to end after SIGTERM. It closes its port at once, then waits up to a minute for
+/// clients to close their watches.
 const GRACE: Duration = Duration::from_secs(5);
 
 impl ControlPlane {
-    /// Stops the API server (SIGTERM, after five seconds SIGKILL); connections to it are refused then.
+    /// Stops the API server with SIGTERM, and with SIGKILL after five seconds. Then connections to it are refused.
     ///
     /// # Errors
-    /// When its end cannot be waited for.
+    /// If waiting for its end fails.
     pub async fn stop_api_server(&mut self) -> Result<()> {
         self.api_server.terminate(GRACE).await
     }
@@ -22,7 +22,7 @@ impl ControlPlane {
     /// Kills the API server.
     ///
     /// # Errors
-    /// When its end cannot be waited for.
+    /// If waiting for its end fails.
     pub async fn kill_api_server(&mut self) -> Result<()> {
         self.api_server.kill().await
     }
@@ -30,7 +30,7 @@ impl ControlPlane {
     /// Starts the API server again, on the same port and with the same data, and waits until it is ready.
     ///
     /// # Errors
-    /// When it is running already or does not get ready.
+    /// If it is already running or does not become ready.
     pub async fn start_api_server(&mut self) -> Result<()> {
         if self.api_server.is_running() {
             bail!("the API server of {} is running already", self.dir.display());
@@ -39,62 +39,63 @@ impl ControlPlane {
         wait_ready(&self.client().await?, &[&self.etcd, &self.api_server]).await
     }
 
-    /// Starts the API server again with other further arguments, whether it runs or not, and waits until it is ready.
+    /// Restarts the API server with the additional arguments `further`, whether it runs or not, and waits until it is
+    /// ready.
     ///
     /// # Errors
-    /// When it does not end or does not get ready, as with an argument that it refuses.
+    /// If it does not end or does not become ready, for example because it rejects an argument.
     pub async fn restart_api_server_with(&mut self, further: &[String]) -> Result<()> {
-        // Clients never give their watches up, so a graceful end would always take the whole of its time.
+        // Clients never close their watches, so a graceful stop would always take the full grace period.
         self.kill_api_server().await?;
         self.api_server_args.truncate(self.own_args);
         self.api_server_args.extend_from_slice(further);
         self.start_api_server().await
     }
 
-    /// Freezes the API server (SIGSTOP): connections are accepted by the kernel, and nothing is answered.
+    /// Freezes the API server (SIGSTOP): the kernel accepts connections, but no request is answered.
     ///
     /// # Errors
-    /// When it is not running.
+    /// If it is not running.
     pub fn hang_api_server(&self) -> Result<()> {
         self.api_server.signal("STOP")
     }
 
-    /// Lets a frozen API server go on.
+    /// Continues a frozen API server (SIGCONT).
     ///
     /// # Errors
-    /// When it is not running.
+    /// If it is not running.
     pub fn resume_api_server(&self) -> Result<()> {
         self.api_server.signal("CONT")
     }
 
-    /// Freezes the controller manager (SIGSTOP): nothing is handed over, bound or released meanwhile.
+    /// Freezes the controller manager (SIGSTOP): it binds and releases no volumes meanwhile.
     ///
     /// # Errors
-    /// When it is not running.
+    /// If it is not running.
     pub fn hang_controller_manager(&self) -> Result<()> {
         self.controller_manager.signal("STOP")
     }
 
-    /// Lets a frozen controller manager go on.
+    /// Continues a frozen controller manager (SIGCONT).
     ///
     /// # Errors
-    /// When it is not running.
+    /// If it is not running.
     pub fn resume_controller_manager(&self) -> Result<()> {
         self.controller_manager.signal("CONT")
     }
 
-    /// Freezes all of it (SIGSTOP): an idle control plane keeps a tenth of a processor busy.
+    /// Freezes all components (SIGSTOP): an idle control plane uses a tenth of a processor.
     ///
     /// # Errors
-    /// When a component is not running.
+    /// If a component is not running.
     pub fn pause(&self) -> Result<()> {
         self.signal_all("STOP")
     }
 
-    /// Lets a paused one go on.
+    /// Continues a paused control plane.
     ///
     /// # Errors
-    /// When a component is not running.
+    /// If a component is not running.
     pub fn resume(&self) -> Result<()> {
         self.signal_all("CONT")
     }

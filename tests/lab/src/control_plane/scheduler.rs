@@ -1,4 +1,4 @@
-//! kube-scheduler, which only control planes with nodes have, or that are asked for it.
+//! kube-scheduler, which runs only in control planes with nodes, or where the options ask for it.
 
 use std::path::Path;
 
@@ -30,7 +30,7 @@ pub(super) fn start(
         "--leader-elect=false".to_owned(),
     ];
     if lane == Lane::V1_20 {
-        // Its insecure port, on which two of them would collide.
+        // Disables the insecure port, on which two schedulers would collide.
         args.push("--port=0".to_owned());
     }
     spawn(dir, &binaries.kubernetes.join("kube-scheduler"), &args)

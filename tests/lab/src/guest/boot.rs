@@ -11,30 +11,30 @@ use crate::network;
 
 /// One start of a guest.
 pub(crate) struct Boot<'a> {
-    /// Decides its address, interface and processor.
+    /// Determines its address, interface and processor.
     pub(crate) number: u8,
     /// Its host name.
     pub(crate) name: &'a str,
     pub(crate) kernel: Kernel,
-    /// What it writes goes here; made when it is missing, if there is a disk beneath.
+    /// The file for its changes; created if it is missing and there is a disk beneath.
     pub(crate) disk: &'a Path,
-    /// The disk that `disk` holds the changes of; without one, `disk` is whole.
+    /// The disk on which the changes in `disk` are based; `None` if `disk` is complete.
     pub(crate) beneath: Option<&'a Path>,
-    /// A further disk, whole.
+    /// A complete second disk.
     pub(crate) second: Option<PathBuf>,
-    /// The size of its memory; what it does not use costs nothing.
+    /// The size of its memory in MiB; unused memory costs nothing.
     pub(crate) megabytes: u16,
     /// A directory in memory, which the command also needs as `TMPDIR`.
     pub(crate) memory: &'a Path,
-    /// The names it can look up.
+    /// The names that it can resolve.
     pub(crate) hosts: &'a [(String, Ipv4Addr)],
 }
 
 impl Boot<'_> {
-    /// The program and its arguments. It replaces itself by the kernel, so its process is the guest's.
+    /// The program and its arguments. The program replaces itself by the kernel, so its process is the guest's.
     pub(crate) fn command(&self) -> Result<Vec<OsString>> {
         let cpus = allowed_cpus()?;
-        // The guests of several labs don't all share the first processor.
+        // Starts at another processor in each lab, so that not all use the first one.
         let lab: usize = self
             .memory
             .as_os_str()
@@ -43,7 +43,7 @@ impl Boot<'_> {
             .map(|byte| usize::from(*byte))
             .sum();
         let cpu = cpus[(usize::from(self.number) + lab) % cpus.len()];
-        // Moving between processors makes a guest three times slower.
+        // A guest that moves between processors is three times slower.
         let mut command: Vec<OsString> = ["taskset", "--cpu-list", &cpu.to_string()].map(OsString::from).to_vec();
         match &self.kernel {
             Kernel::Seccomp(program) => command.extend([program.into(), "seccomp=on".into()]),
@@ -65,11 +65,11 @@ impl Boot<'_> {
         command.push("rw".into());
         let (tap, mac) = (network::tap_name(self.number), network::mac(self.number));
         command.push(format!("vec0:transport=tap,ifname={tap},depth=128,gro=1,mac={mac}").into());
-        // Messages go to the log, and there are no other terminals.
+        // Messages go to the log; there are no other terminals.
         command.extend(["con=null", "con0=null,fd:1", "ssl=null", "quiet", "loglevel=3"].map(OsString::from));
         command.push("systemd.show_status=0".into());
-        // Nothing uses them, and they take a second of each start: security modules, audit, and a benchmark of RAID
-        // algorithms.
+        // Guests do not use these, and they take a second of each start: security modules, audit, and a benchmark of
+        // RAID algorithms.
         command.extend(["security=none", "audit=0", "initcall_blacklist=raid6_select_algo"].map(OsString::from));
         command.push(format!("systemd.hostname={}", self.name).into());
         command.push(format!("lab.address={}/{}", network::address(self.number), network::PREFIX).into());
@@ -90,7 +90,6 @@ fn path_argument(name: &str, path: &Path) -> OsString {
     argument
 }
 
-/// The processors that this process may use.
 fn allowed_cpus() -> Result<Vec<u16>> {
     let status = std::fs::read_to_string("/proc/self/status").context("cannot read /proc/self/status")?;
     let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));

@@ -10,10 +10,11 @@ use tokio::time::{Instant, sleep};
 
 use crate::network;
 
-/// Makes the container's file systems and runs its programs.
+/// The script that mounts the container's file systems and runs its programs.
 const RUN: &str = include_str!("../../container/run.sh");
 
-/// Runs the system on `disk`, which stays as it is, with what it writes in the directory `memory`. All of it ends with
+/// Runs the system on `disk`, which stays unchanged; the directory `memory` holds its changes. All its processes end
+/// with the command's process.
 /// the command's process.
 pub(super) fn command(disk: &Path, memory: &Path, name: &str, number: u8, hosts: &[(String, Ipv4Addr)]) -> Command {
     let hosts: String = hosts
@@ -41,7 +42,7 @@ pub(super) fn command(disk: &Path, memory: &Path, name: &str, number: u8, hosts:
     command
 }
 
-/// Waits until the process is in a network namespace of its own.
+/// Waits until the process is in its own network namespace.
 pub(super) async fn wait_until_apart(pid: u32, limit: Duration) -> Result<()> {
     let ours = std::fs::read_link("/proc/self/ns/net").context("cannot tell the network namespace")?;
     let deadline = Instant::now() + limit;

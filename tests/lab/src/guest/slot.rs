@@ -1,7 +1,6 @@
-//! A guest's place in a lab: its number, from which its address follows, its name, and its files.
+//! A guest's slot in a lab: its number, which determines its address, its name, and its files.
 //!
-//! Places are directories under `guests/` in the lab's directory, so that all processes of a lab agree on who has
-//! which.
+//! Slots are directories under `guests/` in the lab's directory, so that all processes of a lab share them.
 
 use std::io::ErrorKind;
 use std::net::Ipv4Addr;
@@ -12,10 +11,10 @@ use anyhow::{Context, Result, bail};
 
 use crate::{Lab, cache, network};
 
-/// The numbers that guests get; those below are left for addresses that tests may want.
+/// The numbers of guests; tests can use the addresses of lower numbers.
 const NUMBERS: std::ops::RangeInclusive<u8> = 10..=250;
 
-/// A guest's place, given back when dropped.
+/// A guest's slot; dropping it frees it.
 #[derive(Debug)]
 pub(super) struct Slot {
     all: PathBuf,
@@ -23,23 +22,23 @@ pub(super) struct Slot {
     number: u8,
 }
 
-/// A guest as others in the lab see it.
+/// A guest as other guests of the lab see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Peer {
     pub(super) name: String,
     pub(super) address: Ipv4Addr,
-    /// Whether it has started, so that commands can be run in it.
+    /// Whether it has started, so that commands can run in it.
     pub(super) ready: bool,
 }
 
 impl Slot {
-    /// Takes the first free place for a guest called `name`.
+    /// Takes the first free slot for a guest called `name`.
     pub(super) fn take(lab: &Lab, name: &str) -> Result<Self> {
         let plain = name
             .chars()
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
         if name.is_empty() || name.len() > 63 || !plain || name.starts_with('-') || name.ends_with('-') {
-            bail!("{name:?} is no host name for a guest: lower-case letters, digits and - inside");
+            bail!("{name:?} is not a host name for a guest: lower-case letters, digits and - inside");
         }
         let all = lab.dir().join("guests");
         cache::create_dir(&all)?;
@@ -67,19 +66,19 @@ impl Slot {
         self.number
     }
 
-    /// Where the guest's log and known_hosts file are.
+    /// The directory of the guest's log and known_hosts file.
     pub(super) fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Everybody who has a place now.
+    /// All guests that have a slot now.
     pub(super) fn peers(&self) -> Result<Vec<Peer>> {
         let _lock = lock(&self.all)?;
         peers(&self.all)
     }
 
-    /// Says whether commands can be run in the guest, and returns everybody who has a place at this moment: who comes
-    /// later finds the mark.
+    /// Records whether commands can run in the guest, and returns all guests that have a slot now. Guests that start
+    /// later see the record.
     pub(super) fn set_ready(&self, ready: bool) -> Result<Vec<Peer>> {
         let _lock = lock(&self.all)?;
         let mark = self.dir.join("ready");
@@ -99,18 +98,18 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        // A log that tells why a guest failed is worth keeping for as long as the lab lives.
+        // The log may explain a failure of the guest, so it stays until the lab ends.
         let log = self.dir.join("console.log");
         let kept = self.all.with_file_name(format!("guest-{}.log", self.number));
         let _ = std::fs::rename(log, kept);
-        // What is left of it goes with the lab.
+        // If this fails, the directory is removed with the lab.
         let _ = std::fs::remove_dir_all(&self.dir);
     }
 }
 
-/// The lab's directory in memory, where the guests' disks and their memory are. It is a file system of its own,
-/// mounted in the lab's namespace only: it needs no free disk, programs can be run from it, which a guest's memory
-/// needs, and it ends with the lab.
+/// The lab's directory in memory for the guests' disks and their memory. It is a separate file system, mounted only in
+/// the lab's namespace. It needs no free disk space, ends with the lab, and programs can be executed from it, which a
+/// guest's memory requires.
 pub(super) fn memory(lab: &Lab) -> Result<PathBuf> {
     let dir = lab.dir().join("memory");
     cache::create_dir(&dir)?;
@@ -137,7 +136,7 @@ pub(super) fn memory(lab: &Lab) -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// Holds off other processes and tasks that change what is in `dir`; only for moments.
+/// Excludes other processes and tasks that change `dir`; held only briefly.
 fn lock(dir: &Path) -> Result<std::fs::File> {
     let path = dir.join("lock");
     let file = std::fs::File::options()
@@ -156,7 +155,7 @@ fn peers(all: &Path) -> Result<Vec<Peer>> {
     for entry in std::fs::read_dir(all).with_context(describe)? {
         let entry = entry.with_context(describe)?;
         let number = entry.file_name().to_str().and_then(|name| name.parse().ok());
-        // A place that is being given back has no name any more.
+        // A slot that is being freed has no name file.
         if let (Some(number), Ok(name)) = (number, std::fs::read_to_string(entry.path().join("name"))) {
             peers.push(Peer {
                 name,

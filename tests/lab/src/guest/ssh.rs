@@ -1,4 +1,4 @@
-//! Shell commands in a guest over SSH, on one connection that all of them share.
+//! Shell commands in a guest over SSH, which all share one connection.
 
 use std::io::Write;
 use std::net::Ipv4Addr;
@@ -14,16 +14,16 @@ use crate::image::Image;
 use crate::process::Process;
 
 impl Guest {
-    /// Runs a shell command in it as root and returns what it wrote to its standard output. Stops waiting and fails
-    /// when the guest has not answered for a minute.
+    /// Runs a shell command in the guest as root and returns its standard output. Fails if the guest has not answered
+    /// for a minute.
     ///
     /// # Errors
-    /// When the guest cannot be reached or the command fails; the error then holds its standard error.
+    /// If the guest cannot be reached or the command fails; the error then has its standard error.
     pub async fn ssh(&self, command: &str) -> Result<String> {
         self.ssh_with(command, Stdio::null()).await
     }
 
-    /// The same with `input` on the command's standard input.
+    /// Like [`Guest::ssh`], with `input` as the command's standard input.
     ///
     /// # Errors
     /// Those of [`Guest::ssh`].
@@ -31,21 +31,20 @@ impl Guest {
         let describe = || format!("{} (guest {})", shorten(command), self.name);
         self.keep_connection()?;
         let mut ssh = ssh_command(&self.image, &self.known_hosts);
-        // Logs in by itself where the connection is not there yet, or has ended.
+        // Without a shared connection, ssh logs in separately.
         ssh.args(["-o", "ControlMaster=no"]).arg("-S").arg(self.socket());
         run(ssh, self.address, command, input.into())
             .await
             .with_context(describe)
     }
 
-    /// Starts the connection that all commands share, unless it is there: each login of its own takes seconds of the
-    /// guest's processor.
+    /// Opens the shared connection unless it exists: each separate login takes seconds of the guest's processor time.
     fn keep_connection(&self) -> Result<()> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         if connection.as_ref().is_some_and(Process::is_running) {
             return Ok(());
         }
-        // A socket that nothing listens on keeps a new one from being made.
+        // ssh does not replace a socket on which no process listens.
         let _ = std::fs::remove_file(self.socket());
         let mut connect = ssh_command(&self.image, &self.known_hosts);
         connect.args(["-M", "-N", "-S"]).arg(self.socket());
@@ -55,37 +54,37 @@ impl Guest {
         Ok(())
     }
 
-    /// Where the shared connection is offered. The path has to be short: sockets take 108 bytes, of which ssh needs 17.
+    /// The socket of the shared connection. Its path must be short: sockets allow 108 bytes, of which ssh needs 17.
     fn socket(&self) -> PathBuf {
         self.disk.memory.join(format!("{}.ssh", self.slot.number()))
     }
 
-    /// The same with a text on the command's standard input, which is no place for others to look.
+    /// Like [`Guest::ssh`], with a text on the command's standard input, where other users cannot read it.
     ///
     /// # Errors
     /// Those of [`Guest::ssh`].
     pub async fn run(&self, command: &str, input: &str) -> Result<String> {
         let (reader, mut writer) = std::io::pipe().context("cannot make a pipe")?;
         let input = input.to_owned();
-        // More than a pipe holds is written while the command reads.
+        // A thread writes while the command reads, because a pipe holds only part of a long input.
         let writing = tokio::task::spawn_blocking(move || writer.write_all(input.as_bytes()));
         let said = self.ssh_with(command, reader).await?;
         writing
             .await
-            .context("writing was broken off")?
+            .context("writing the input was interrupted")?
             .context("the command did not read its input")?;
         Ok(said)
     }
 
-    /// Gives containerd a container image, an archive that [`crate::container`] made; only a node has containerd.
+    /// Imports a container image, an archive from [`crate::container`], into containerd; only nodes have containerd.
     ///
     /// # Errors
-    /// Those of [`Guest::ssh`], and when the archive has no directory.
+    /// Those of [`Guest::ssh`], or if the archive's path has no directory.
     pub async fn import(&self, archive: &Path) -> Result<()> {
         let (Some(directory), Some(file)) = (archive.parent(), archive.file_name()) else {
-            bail!("{} is no archive", archive.display());
+            bail!("{} has no directory", archive.display());
         };
-        // It is read where it is: over SSH it would take a quarter of a minute.
+        // The guest reads the file from the machine's disk: over SSH it would take 15 seconds.
         let script = format!(
             "set -e; at=$(mktemp -d); mount -t hostfs none \"$at\" -o '{}'
 trap 'umount \"$at\"; rmdir \"$at\"' EXIT; ctr --namespace k8s.io images import \"$at\"/'{}'",
@@ -99,7 +98,7 @@ trap 'umount \"$at\"; rmdir \"$at\"' EXIT; ctr --namespace k8s.io images import 
 /// The `ssh` command with the lab's key, without the address.
 pub(super) fn ssh_command(image: &Image, known_hosts: &Path) -> Command {
     let mut ssh = Command::new("ssh");
-    // No configuration of the person who runs this, and nothing that asks.
+    // Ignores the configuration of the user who runs this, and never prompts.
     ssh.args([
         "-F",
         "none",
@@ -124,7 +123,7 @@ pub(super) fn ssh_command(image: &Image, known_hosts: &Path) -> Command {
     ssh
 }
 
-/// Has `ssh` run a shell command as root at `address`, and returns what it wrote to its standard output.
+/// Runs a shell command with `ssh` as root at `address`, and returns its standard output.
 pub(super) async fn run(mut ssh: Command, address: Ipv4Addr, command: &str, input: Stdio) -> Result<String> {
     ssh.arg(format!("root@{address}")).arg(command);
     let output = ssh.stdin(input).kill_on_drop(true).output().await;

@@ -1,4 +1,4 @@
-//! Setting a guest up once, and keeping its disk for others to start from.
+//! Sets up a guest once and saves its disk, from which other guests start.
 
 use std::path::Path;
 
@@ -10,36 +10,36 @@ use crate::guest::boot::Boot;
 use crate::process::contained;
 use crate::{cache, network, step};
 
-/// Boots a guest, has `setup.sh` run in it, and keeps its disk.
+/// The script that boots a guest, runs `setup.sh` in it and saves its disk.
 pub(super) const FREEZE: &str = include_str!("../../image/freeze.sh");
 
-/// What the guest runs on.
+/// The disk of the guest.
 pub(super) enum Disk<'a> {
-    /// The image; what was changed on it is kept in a file of this name.
+    /// The image; the changes are saved in a file of this name.
     Changes(&'a str),
-    /// The image with the changes in a file of the first name; they and what was changed further are kept in one of the
+    /// The image with the changes in a file of the first name; these and further changes are saved in a file of the
     /// second.
     FurtherChanges(&'a str, &'a str),
-    /// A whole disk of this name, which is changed itself.
+    /// A complete disk in a file of this name, which the guest changes itself.
     Whole(&'a str),
 }
 
-/// One setting up.
+/// The setup of one guest.
 pub(super) struct Setup<'a> {
-    /// The guest's host name meanwhile.
+    /// The guest's host name during the setup.
     pub(super) name: &'a str,
-    /// What its root runs.
+    /// The script that root runs in the guest.
     pub(super) script: &'a str,
     pub(super) kernel: Kernel,
     pub(super) disk: Disk<'a>,
-    /// Shown while it takes its time.
+    /// The title shown while the setup runs.
     pub(super) title: &'a str,
 }
 
 impl Setup<'_> {
-    /// Does it in `dir`, where the disk is then.
+    /// Runs the setup in `dir`, where it saves the disk.
     ///
-    /// The guest runs in namespaces of its own, so this works anywhere, and nothing of it can stay behind.
+    /// The guest runs in its own namespaces, so this works inside and outside a lab and leaves no process behind.
     pub(super) fn run(&self, image: &Image, dir: &Path, log: &Path) -> Result<()> {
         let number = u8::MAX - 1;
         let memory = dir.join("memory");
@@ -60,7 +60,7 @@ impl Setup<'_> {
             second: None,
             megabytes: 512,
             memory: &memory,
-            // None: they would be in the /etc/hosts of every guest that starts from this disk.
+            // Empty: entries would remain in the /etc/hosts of every guest that starts from this disk.
             hosts: &[],
         };
         let mut command = contained("unshare");

@@ -1,9 +1,9 @@
-//! The guests' kernels: Linux that runs as an ordinary process, of Debian's package `user-mode-linux`.
+//! The guests' kernels: Linux that runs as an ordinary process, from Debian's package `user-mode-linux`.
 //!
-//! Most guests have the one of a newer Debian than this machine's. Since Linux 6.16 such a kernel can have its programs'
-//! system calls caught by seccomp instead of ptrace, and a guest starts a program in a third of the time. It is linked with
-//! that Debian's C library, which it gets beside it. It lacks iptables and nftables' NAT, so nodes, whose pods are reached
-//! through both, have this machine's release's own, as all guests have where the archive lacks that Debian.
+//! Most guests use the kernel of a newer Debian than this machine's. Since Linux 6.16 such a kernel can catch system
+//! calls by seccomp instead of ptrace, so a guest starts a program in a third of the time. The kernel needs that
+//! Debian's C library, which is stored beside it. It lacks iptables and the NAT of nftables, which the pods of nodes
+//! need. So nodes use the kernel of this machine's release, as do all guests if the archive lacks that newer Debian.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,23 +13,22 @@ use anyhow::{Context, Result, bail};
 use super::remove;
 use crate::{cache, packages, step};
 
-/// A kernel that can be started.
 #[derive(Clone, Debug)]
 pub(crate) enum Kernel {
     /// Catches system calls by seccomp.
     Seccomp(PathBuf),
-    /// Catches them by ptrace, and needs a library loaded into it that does what it lacks on some processors.
+    /// Catches system calls by ptrace. On some processors it needs a preloaded library for what it lacks.
     Ptrace { program: PathBuf, preload: PathBuf },
 }
 
-/// The Debian that has it.
+/// The Debian release that has the newer kernel.
 const SUITE: &str = "forky";
-/// Changes with what is done to it.
+/// Increase the number when the steps of the build change.
 const KEY: &str = "guest-kernel-forky-1";
 const PROGRAM: &str = "linux.uml";
 const LIBRARIES: &str = "lib";
 const MODULES: &str = "modules";
-/// What makes it find its own C library.
+/// The tool that makes the kernel find its own C library.
 pub(super) const TOOL: &str = "patchelf";
 
 /// The newer kernel with its modules.
@@ -41,12 +40,12 @@ impl Newer {
         Kernel::Seccomp(self.0.join(PROGRAM))
     }
 
-    /// The directory that holds its modules, in one named like its release.
+    /// The directory of its modules, which contains one directory named after the kernel's release.
     pub(super) fn modules(&self) -> PathBuf {
         self.0.join(MODULES)
     }
 
-    /// Its release, such as 7.2.7.
+    /// Its release, such as `7.2.7`.
     pub(super) fn release(&self) -> Result<String> {
         let describe = || format!("cannot list {}", self.modules().display());
         let mut entries = std::fs::read_dir(self.modules()).with_context(describe)?;
@@ -55,15 +54,15 @@ impl Newer {
     }
 }
 
-/// The newer kernel, if it is there; downloads nothing.
+/// The newer kernel, if it is in the cache; downloads nothing.
 pub(super) fn find() -> Option<Newer> {
     cache::find(KEY).map(Newer)
 }
 
-/// Downloads the newer kernel unless it is there.
+/// Downloads the newer kernel unless it is in the cache.
 ///
 /// # Errors
-/// When Debian's archive cannot be reached or does not have it; the error then shows the end of the step's log.
+/// If Debian's archive cannot be reached or lacks the package; the error then shows the end of the step's log.
 pub(super) fn build(log: &Path) -> Result<Newer> {
     cache::ensure(KEY, |dir| make(dir, log)).map(Newer)
 }
@@ -86,7 +85,7 @@ fn make(dir: &Path, log: &Path) -> Result<()> {
         let from = unpacked.join(from);
         std::fs::rename(&from, dir.join(to)).with_context(|| format!("cannot move {}", from.display()))?;
     }
-    // Where they will be: the directory gets its name when it is complete.
+    // The final path: the directory gets its name when it is complete.
     let libraries = cache::root().join(KEY).join(LIBRARIES);
     if let Some(sign) = unusable(&libraries) {
         bail!(
@@ -106,7 +105,7 @@ fn make(dir: &Path, log: &Path) -> Result<()> {
     remove(&downloads)
 }
 
-/// What its arguments, or the list of its libraries' directories, would be cut at.
+/// The first character of the path that would end a kernel argument or an entry in the list of library directories.
 fn unusable(path: &Path) -> Option<char> {
     let text = path.to_string_lossy();
     text.chars().find(|c| [',', ':', ' ', '\'', '"'].contains(c))

@@ -1,4 +1,5 @@
-//! Where the disks are that are made from the image: artifacts of the cache, void with any other image.
+//! Disks that a guest builds from the image: artifacts of the cache, valid only with the exact image they were built
+//! from.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -9,25 +10,25 @@ use super::freeze::FREEZE;
 use super::{Image, hash, identity, known_versions, newest, versions, write};
 use crate::cache;
 
-/// A disk that is made from the image in a guest.
+/// A disk that a guest builds from the image.
 pub(super) struct Made {
-    /// What its artifact and its log are called.
+    /// The name of its artifact and its log.
     pub(super) name: &'static str,
-    /// The disk's file in the artifact.
+    /// The file name of the disk in the artifact.
     pub(super) disk: &'static str,
-    /// The files that it is made with. With `setup`, all that decides what is on it, apart from the image and the
-    /// packages' versions.
+    /// The files that it is built with. Together with `setup` they determine its contents, except the image and the
+    /// versions of packages.
     pub(super) recipe: &'static [(&'static str, &'static str)],
-    /// What is run in the guest, and whatever else is no file.
+    /// The scripts that run in the guest, and other parts of the recipe that are not files.
     pub(super) setup: &'static [&'static str],
-    /// Packages whose version is a reason to make it anew.
+    /// A new version of one of these packages requires a new disk.
     pub(super) versioned: &'static [&'static str],
-    /// The disk that this process found, as with the image.
+    /// The disk that this process found, cached for the same reasons as the image.
     pub(super) found: OnceLock<PathBuf>,
 }
 
 impl Made {
-    /// The disk, if it is made from the image and with the versions that apt would install now; makes nothing.
+    /// The disk, if it is built from the current image and the versions that apt would install now; builds nothing.
     pub(super) fn find(&self) -> Option<PathBuf> {
         if let Some(found) = self.found.get() {
             return Some(found.clone());
@@ -40,11 +41,11 @@ impl Made {
         Some(self.found.get_or_init(|| dir.join(self.disk)).clone())
     }
 
-    /// Has `make` make the disk in the directory that it is given, from the start, with the image and the log there are;
-    /// builds whatever is missing of the image before.
+    /// Builds the image if parts of it are missing, then calls `make` to build the disk from the start. `make` gets the
+    /// directory, the image and the log.
     ///
     /// # Errors
-    /// When a package cannot be had or a step fails; the error then shows the end of the step's log.
+    /// If a package is not available or a step fails; the error then shows the end of the step's log.
     pub(super) fn build(&self, make: impl FnOnce(&Path, &Image, &Path) -> Result<()>) -> Result<PathBuf> {
         let image = super::build()?;
         if let Some(found) = self.find() {
@@ -56,7 +57,7 @@ impl Made {
         Ok(dir.join(self.disk))
     }
 
-    /// Makes the directory `dir` with the recipe's files in it.
+    /// Creates the directory `dir` with the recipe's files in it.
     pub(super) fn write_recipe(&self, dir: &Path) -> Result<()> {
         cache::create_dir(dir)?;
         for (name, text) in self.recipe {

@@ -1,5 +1,5 @@
-//! The disk of guests that are nodes of Kubernetes: the image, with containerd, the kubelet and the container images of
-//! pods, set up in a guest once. Nodes start from it in seconds, and lack only a cluster.
+//! The disk of guests that are nodes of Kubernetes: the image with containerd, the kubelet and container images, set up
+//! in a guest once. Nodes start from it in seconds and only need a cluster to join.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,10 +15,10 @@ use crate::kubernetes::{Lane, from_debian};
 use crate::process::contained;
 use crate::{packages, step};
 
-/// What is run in a guest to make it a node.
+/// The script that makes a guest a node.
 const SETUP: &str = include_str!("../../node/setup.sh");
 
-/// What building needs beyond the image's own tools.
+/// The tools that this build needs besides the image's.
 const TOOLS: [&str; 1] = ["binutils"];
 
 static NODE: Made = Made {
@@ -46,23 +46,22 @@ static NODE: Made = Made {
     found: OnceLock::new(),
 };
 
-/// The disk that nodes start from, if it is built for the image and for the versions that apt would install now; builds
-/// nothing.
+/// The disk from which nodes start, if it is built for the image and for the versions that apt would install now;
+/// builds nothing.
 pub fn find() -> Option<PathBuf> {
     NODE.find()
 }
 
-/// Builds whatever is missing of the disk, the image that it is made from, and the programs of Kubernetes for nodes.
-/// Needs root, and can be called inside a lab or outside of any.
+/// Builds the missing parts: the disk, the image that it is based on, and the programs of Kubernetes for nodes. Needs
+/// root. Works inside and outside a lab.
 ///
 /// # Errors
-/// When a tool or package cannot be had or a step fails; the error then shows the end of the step's log.
+/// If a tool or package is not available or a step fails; the error then shows the end of the step's log.
 pub fn build() -> Result<PathBuf> {
     let programs = Lane::V1_20.build_node_programs()?;
     NODE.build(|dir, image, log| build_disk(dir, image, &programs, log))
 }
 
-/// Builds the disk in `dir`, from the start.
 fn build_disk(dir: &Path, image: &Image, programs: &Path, log: &Path) -> Result<()> {
     packages::install(&TOOLS)?;
     NODE.write_recipe(&dir.join("recipe"))?;

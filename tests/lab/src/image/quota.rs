@@ -1,4 +1,4 @@
-//! The disk of an NFS server with the tools of XFS and of quotas.
+//! The disk of an NFS server with the tools for XFS and quotas.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -8,13 +8,13 @@ use anyhow::Result;
 use super::made::Made;
 use super::with_packages::build_disk;
 
-/// What is run in a guest to give it them.
+/// The script that installs them in a guest.
 const SETUP: &str = include_str!("../../quota/setup.sh");
 
 static QUOTA: Made = Made {
     name: "guest-quota",
     disk: "quota.cow",
-    // What downloads packages is the nodes'.
+    // The script that downloads packages is the same as for nodes.
     recipe: &[
         ("build.sh", include_str!("../../node/build.sh")),
         ("packages", include_str!("../../quota/packages")),
@@ -24,17 +24,16 @@ static QUOTA: Made = Made {
     found: OnceLock::new(),
 };
 
-/// What they changed on the image's disk, if it is built for the image and for the versions that apt would install
-/// now; builds nothing.
+/// The copy-on-write disk, if it is built for the image and for the versions that apt would install now; builds
+/// nothing.
 pub fn find() -> Option<PathBuf> {
     QUOTA.find()
 }
 
-/// Builds whatever is missing of the disk and of the image that it is made from. Needs root, and can be called inside a
-/// lab or outside of any.
+/// Builds the missing parts: the disk and the image that it is based on. Needs root. Works inside and outside a lab.
 ///
 /// # Errors
-/// When a package cannot be had or a step fails; the error then shows the end of the step's log.
+/// If a package is not available or a step fails; the error then shows the end of the step's log.
 pub fn build() -> Result<PathBuf> {
     QUOTA.build(|dir, image, log| {
         let what = ("quota-template", "the tools of quotas");

@@ -1,8 +1,8 @@
-//! The disk of the double of a host with rpm packages: the image, with Debian's own dnf and rpm instead of apt and dpkg,
-//! a repository of rpm packages made from Debian's, and the os-release of Rocky Linux 9.
+//! The disk of the double of a host with rpm packages: the image, with Debian's own dnf and rpm instead of apt and
+//! dpkg, a repository of rpm packages built from Debian's, and the os-release of Rocky Linux 9.
 //!
-//! No host of that kind can be had where there is only Debian's archive. So what finds, installs and asks for packages
-//! is real, and so are the services; only the userland below is Debian's.
+//! Debian's archive has no packages of a Red Hat system. So the package manager and the services are real, but the
+//! userland is Debian's.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -15,13 +15,13 @@ use super::{Image, remove};
 use crate::process::contained;
 use crate::{packages, step};
 
-/// What is run in a guest to make it the double.
+/// The script that makes a guest the double.
 const SETUP: &str = include_str!("../../rpm-double/setup.sh");
 
 static RPM_DOUBLE: Made = Made {
     name: "guest-rpm-double",
     disk: "rpm-double.cow",
-    // What downloads packages is the nodes'.
+    // The script that downloads packages is the same as for nodes.
     recipe: &[
         ("build.sh", include_str!("../../node/build.sh")),
         ("packages", include_str!("../../rpm-double/packages")),
@@ -34,22 +34,20 @@ static RPM_DOUBLE: Made = Made {
     found: OnceLock::new(),
 };
 
-/// What the double changed on the image's disk, if it is built for the image and for the versions that apt would install
-/// now; builds nothing.
+/// The copy-on-write disk, if it is built for the image and for the versions that apt would install now; builds
+/// nothing.
 pub fn find() -> Option<PathBuf> {
     RPM_DOUBLE.find()
 }
 
-/// Builds whatever is missing of the double and of the image that it is made from. Needs root, and can be called inside a
-/// lab or outside of any.
+/// Builds the missing parts: the disk and the image that it is based on. Needs root. Works inside and outside a lab.
 ///
 /// # Errors
-/// When a package cannot be had or a step fails; the error then shows the end of the step's log.
+/// If a package is not available or a step fails; the error then shows the end of the step's log.
 pub fn build() -> Result<PathBuf> {
     RPM_DOUBLE.build(build_disk)
 }
 
-/// Builds the disk in `dir`, from the start.
 fn build_disk(dir: &Path, image: &Image, log: &Path) -> Result<()> {
     let payload = dir.join("payload");
     remove(&payload)?;

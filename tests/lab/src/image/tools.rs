@@ -1,4 +1,4 @@
-//! The disk of an NFS server that has firewalld, ufw and PAM's one-time passwords, none of which is in use yet.
+//! The disk of an NFS server with firewalld, ufw and PAM's one-time passwords, all of them inactive.
 //!
 //! Its guests need the kernel that has iptables.
 
@@ -10,13 +10,13 @@ use anyhow::Result;
 use super::made::Made;
 use super::with_packages::build_disk;
 
-/// What is run in a guest to give it them.
+/// The script that installs them in a guest.
 const SETUP: &str = include_str!("../../tools/setup.sh");
 
 static TOOLS: Made = Made {
     name: "guest-tools",
     disk: "tools.cow",
-    // What downloads packages is the nodes'.
+    // The script that downloads packages is the same as for nodes.
     recipe: &[
         ("build.sh", include_str!("../../node/build.sh")),
         ("packages", include_str!("../../tools/packages")),
@@ -26,17 +26,16 @@ static TOOLS: Made = Made {
     found: OnceLock::new(),
 };
 
-/// What they changed on the image's disk, if it is built for the image and for the versions that apt would install
-/// now; builds nothing.
+/// The copy-on-write disk, if it is built for the image and for the versions that apt would install now; builds
+/// nothing.
 pub fn find() -> Option<PathBuf> {
     TOOLS.find()
 }
 
-/// Builds whatever is missing of the disk and of the image that it is made from. Needs root, and can be called inside a
-/// lab or outside of any.
+/// Builds the missing parts: the disk and the image that it is based on. Needs root. Works inside and outside a lab.
 ///
 /// # Errors
-/// When a package cannot be had or a step fails; the error then shows the end of the step's log.
+/// If a package is not available or a step fails; the error then shows the end of the step's log.
 pub fn build() -> Result<PathBuf> {
     TOOLS.build(|dir, image, log| {
         let what = ("tools-template", "firewalls and one-time passwords");

@@ -1,4 +1,4 @@
-//! Disks that are the image with further packages: what is downloaded, and the guest that installs it.
+//! Disks that consist of the image and further packages: downloading the packages, and installing them in a guest.
 
 use std::path::Path;
 
@@ -11,11 +11,11 @@ use super::{Image, remove};
 use crate::process::contained;
 use crate::{packages, step};
 
-/// Makes the disk in `dir`, from the start: downloads the recipe's packages and runs the setup in a guest of this host name
-/// and kernel. `what` says in the log what is installed.
+/// Builds the disk in `dir` from the start: downloads the recipe's packages, and runs the setup in a guest with this
+/// host name and kernel. `what` is the text for the log.
 ///
 /// # Errors
-/// When a package cannot be had or a step fails.
+/// If a package is not available or a step fails.
 pub(super) fn build_disk(
     made: &Made,
     (host_name, what): (&str, &str),

@@ -1,4 +1,4 @@
-//! The lane 1.20: Debian's source package of Kubernetes 1.20.2, Debian's Go, and what Debian packages beside it.
+//! The lane 1.20: Debian's source package of Kubernetes 1.20.2, built with Debian's Go, and further Debian packages.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,15 +9,15 @@ use super::{Binaries, architecture};
 use crate::process::contained;
 use crate::{cache, packages, step};
 
-/// Everything that building needs from Debian as an installed package.
+/// The packages that must be installed for the build.
 const TOOLS: [&str; 5] = ["golang-go", "jq", "rsync", "make", "dpkg-dev"];
 
-/// Debian's own Go, which the source package builds with; a newer one elsewhere in PATH does not build 1.20.
+/// Debian's own Go, for which the source package is made; newer Go versions on PATH cannot build 1.20.
 const DEBIAN_GO: &str = "/usr/lib/go-1.19/bin";
 
 /// The version that the programs report, without the `v`.
 pub(super) const VERSION: &str = "1.20.2";
-/// Counts up when what is built of it changes.
+/// Increase the last number when the steps of the build change.
 pub(crate) const KEY: &str = "kubernetes-1.20.2-programs-1";
 const PROGRAMS: [&str; 5] = [
     "kube-apiserver",
@@ -27,10 +27,10 @@ const PROGRAMS: [&str; 5] = [
     "kube-proxy",
 ];
 
-/// Leaves out what the lab has no use for: the cloud providers and the kubelet's Docker. It is a third of the build.
+/// Excludes cloud providers and the kubelet's Docker support, a third of the build, which the lab does not use.
 const GO_FLAGS: &str = "-tags=providerless,dockerless";
 
-/// The lane's programs, if they are all in the cache.
+/// The lane's programs, if all are in the cache.
 pub(super) fn find() -> Option<Binaries> {
     Some(Binaries {
         kubernetes: cache::find(KEY)?.join("bin"),
@@ -39,7 +39,7 @@ pub(super) fn find() -> Option<Binaries> {
     })
 }
 
-/// Builds and downloads what is missing of the lane's programs.
+/// Builds and downloads the lane's missing programs.
 pub(super) fn build() -> Result<Binaries> {
     packages::install(&TOOLS)?;
     Ok(Binaries {
@@ -59,14 +59,14 @@ pub(super) fn build_kubectl() -> Result<PathBuf> {
     Ok(unpacked("kubernetes-client")?.join("usr/bin"))
 }
 
-/// The cache key of a package of this Debian release that is unpacked, not installed.
+/// The cache key of a package of this Debian release that the lab unpacks and does not install.
 fn debian_key(package: &str) -> Option<String> {
     let text = std::fs::read_to_string("/etc/os-release").ok()?;
     let release = text.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="))?;
     Some(format!("{package}-{}", release.trim_matches('"')))
 }
 
-/// The files of a Debian package, without installing it: etcd's package would start a service on this machine.
+/// The unpacked files of a Debian package: an installed etcd package would start a service on this machine.
 pub(super) fn unpacked(package: &str) -> Result<PathBuf> {
     let key = debian_key(package).context("/etc/os-release names no VERSION_CODENAME (the lab works on Debian)")?;
     cache::ensure(&key, |dir| {
@@ -79,8 +79,8 @@ pub(super) fn unpacked(package: &str) -> Result<PathBuf> {
     })
 }
 
-/// Builds the programs in `dir` and leaves only `bin/`. A second call continues an interrupted one: the download, the
-/// unpacked tree and Go's build cache are all in `dir`.
+/// Builds the programs in `dir` and leaves only `bin/`. Continues an interrupted call: the download, the unpacked tree
+/// and Go's build cache are in `dir`.
 fn build_programs(dir: &Path) -> Result<()> {
     let (source, tree, output) = (dir.join("source"), dir.join("tree"), dir.join("bin"));
     let log = cache::log("kubernetes-1.20")?;
@@ -116,7 +116,8 @@ fn check_version(dsc: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Unpacks the source package to `tree`, all or nothing. Debian's patches change only its packaging's details.
+/// Unpacks the source package to `tree`, completely or not at all. Debian's patches change only details of its
+/// packaging.
 fn unpack(dsc: &Path, tree: &Path, log: &Path) -> Result<()> {
     if tree.is_dir() {
         return Ok(());
@@ -132,7 +133,7 @@ fn unpack(dsc: &Path, tree: &Path, log: &Path) -> Result<()> {
     std::fs::rename(&unfinished, tree).with_context(|| format!("cannot rename {}", unfinished.display()))
 }
 
-/// The command that builds the programs, with an environment that holds nothing of the caller's Go settings.
+/// The command that builds the programs; its environment has none of the caller's Go settings.
 fn make(tree: &Path, dir: &Path, scratch: &Path) -> Result<Command> {
     let mut path = std::ffi::OsString::from(DEBIAN_GO);
     path.push(":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
@@ -146,16 +147,16 @@ fn make(tree: &Path, dir: &Path, scratch: &Path) -> Result<Command> {
     command.arg("make").arg("-C").arg(tree);
     let what: Vec<_> = PROGRAMS.iter().map(|program| format!("cmd/{program}")).collect();
     command.arg(format!("WHAT={}", what.join(" ")));
-    // Without it the programs report a version made from Debian's tree, which is no git checkout.
+    // Without it the programs report a version derived from Debian's tree, which is not a git checkout.
     command.arg(format!("KUBE_GIT_VERSION=v{VERSION}"));
     command.arg(format!("KUBE_BUILD_PLATFORMS=linux/{}", architecture()?));
     command.arg(format!("GOFLAGS={GO_FLAGS}"));
-    // Else it is the only one that is built with cgo, and all packages are compiled a second time for it.
+    // Otherwise only the kubelet is built with cgo, and Go compiles all packages a second time for it.
     command.arg("KUBE_STATIC_OVERRIDES=kubelet");
     Ok(command)
 }
 
-/// Copies the programs to `output`, all or nothing.
+/// Copies the programs to `output`, all or none.
 fn copy(built: &Path, output: &Path) -> Result<()> {
     let unfinished = output.with_extension("copying");
     cache::create_dir(&unfinished)?;

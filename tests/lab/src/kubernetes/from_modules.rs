@@ -8,11 +8,11 @@ use super::go::{self, Toolchain};
 use super::{Binaries, Unavailable, from_debian, module_file, not_built};
 use crate::{cache, step};
 
-/// What the lane is built from, unless the environment names another version.
+/// The go.mod of the lane, unless the environment names another version.
 const GO_MOD: &str = include_str!("../../lanes/latest/go.mod");
 const GO_SUM: &str = include_str!("../../lanes/latest/go.sum");
 
-/// The packages that are built.
+/// The packages of the programs.
 const TOOLS: [&str; 4] = [
     "k8s.io/kubernetes/cmd/kube-apiserver",
     "k8s.io/kubernetes/cmd/kube-controller-manager",
@@ -20,19 +20,19 @@ const TOOLS: [&str; 4] = [
     "go.etcd.io/etcd/server/v3",
 ];
 
-/// Counts up when what is built of a version changes.
+/// Increase it when the steps of the build change.
 const RECIPE: u32 = 2;
 
-/// The first Go that knows the tool lines of a go.mod.
+/// The first Go version that supports the tool lines of a go.mod.
 const OLDEST_GO: &str = "1.24";
 
-/// Names another version, as in `v1.37.2`.
+/// The environment variable that names another version, such as `v1.37.2`.
 const CHOICE: &str = "KUBERNETES_LATEST";
 
-/// In an unfinished artifact: what was refused when it was last tried to build it.
+/// A file in an unfinished artifact: the refusal of the module proxy at the last attempt.
 const REFUSED: &str = "refused";
 
-/// The version that the lane is to have, without the `v`.
+/// The lane's version, without the `v`.
 pub(super) fn version() -> Result<String> {
     let committed = committed()?;
     let Some(choice) = std::env::var_os(CHOICE).filter(|choice| !choice.is_empty()) else {
@@ -50,7 +50,7 @@ pub(super) fn version() -> Result<String> {
     Ok(version.to_owned())
 }
 
-/// The version in our go.mod, without the `v`.
+/// The version in the committed go.mod, without the `v`.
 fn committed() -> Result<&'static str> {
     let mut lines = GO_MOD.lines().map(str::trim_start);
     let version = lines.find_map(|line| line.strip_prefix("k8s.io/kubernetes v")?.split(' ').next());
@@ -61,7 +61,7 @@ fn key(version: &str) -> String {
     format!("kubernetes-{version}-from-modules-{RECIPE}")
 }
 
-/// The newest Go, if it is new enough for what is known of Kubernetes `version`.
+/// The newest Go, if it meets the known requirement of Kubernetes `version`.
 fn toolchain(version: &str) -> Result<Toolchain> {
     let written = std::fs::read_to_string(cache::partial(&key(version)).join("module/go.mod"));
     let module = match written {
@@ -76,7 +76,7 @@ fn toolchain(version: &str) -> Result<Toolchain> {
     )?)
 }
 
-/// The lane's programs, if they are all in the cache, else why not.
+/// The lane's programs, if all are in the cache; otherwise the reason why not.
 pub(super) fn find() -> Result<Binaries> {
     let version = version()?;
     if let (Some(dir), Some(kubectl)) = (cache::find(&key(&version)), from_debian::kubectl()) {
@@ -97,7 +97,7 @@ fn binaries(dir: &Path, kubectl: PathBuf) -> Binaries {
     }
 }
 
-/// Builds what is missing of the lane's programs.
+/// Builds the lane's missing programs.
 pub(super) fn build() -> Result<Binaries> {
     let version = version()?;
     let go = toolchain(&version)?;
@@ -115,13 +115,13 @@ pub(super) fn build() -> Result<Binaries> {
         }
         built
     });
-    // What is merely not to be had is said in one sentence, without the artifact's directory around it.
+    // A refusal of the module proxy is reported in one sentence, without the artifact's directory.
     let dir = built.map_err(|error| error.downcast::<Unavailable>().map_or_else(|error| error, Into::into))?;
     Ok(binaries(&dir, kubectl))
 }
 
-/// Builds the programs in `dir` and leaves only them and the go.mod and go.sum that say what they are. An interrupted
-/// call is taken up where it was: what Go downloads and compiles is in `dir`.
+/// Builds the programs in `dir`, and leaves only them and the go.mod and go.sum that identify their contents. Continues
+/// an interrupted call: Go's downloads and its build cache are in `dir`.
 fn build_programs(dir: &Path, version: &str, go: &Toolchain) -> Result<()> {
     let (module, output) = (dir.join("module"), dir.join("bin"));
     if !output.is_dir() {
@@ -130,7 +130,7 @@ fn build_programs(dir: &Path, version: &str, go: &Toolchain) -> Result<()> {
         write_module(&module, version, go, dir, &log)?;
         compile(&module, version, go, dir, &log)?;
         let built = dir.join("built");
-        // Go names a program after its package's directory.
+        // Go names a program after the directory of its package.
         std::fs::rename(built.join("server"), built.join("etcd")).context("cannot rename etcd's program")?;
         std::fs::rename(&built, &output).with_context(|| format!("cannot rename {}", built.display()))?;
     }
@@ -142,7 +142,7 @@ fn build_programs(dir: &Path, version: &str, go: &Toolchain) -> Result<()> {
     })
 }
 
-/// Writes the module that is built into `module`: the committed one, or one made for another version.
+/// Writes the go.mod and go.sum into `module`: the committed ones, or generated ones for another version.
 fn write_module(module: &Path, version: &str, go: &Toolchain, dir: &Path, log: &Path) -> Result<()> {
     let tagged = format!("v{version}");
     if version != committed()? {
@@ -156,10 +156,10 @@ fn write_module(module: &Path, version: &str, go: &Toolchain, dir: &Path, log: &
     Ok(())
 }
 
-/// Downloads what the module needs and compiles its tools into `dir`/built.
+/// Downloads the module's dependencies and compiles its tools into `dir`/built.
 fn compile(module: &Path, version: &str, go: &Toolchain, dir: &Path, log: &Path) -> Result<()> {
-    // Listing what is compiled downloads it, and nothing but that. As a step of its own it cannot be taken for the
-    // compiler's failure.
+    // `go list` downloads the dependencies of the tools, and no others. As a separate step, its failure is not confused
+    // with one of the compiler.
     let list = [&["list", "-deps", "-f", "{{\"\"}}"][..], &TOOLS].concat();
     let title = format!("downloading the modules of Kubernetes {version}");
     let mut download = go.command(module, dir, "-mod=readonly", &list)?;
@@ -175,18 +175,18 @@ fn compile(module: &Path, version: &str, go: &Toolchain, dir: &Path, log: &Path)
     step::run(&title, log, &mut go.command(module, dir, "-mod=readonly", &build)?)
 }
 
-/// What the linker is told: the version, which Kubernetes' own build takes from git, and to leave debug information out.
+/// The linker's options: the version, which Kubernetes' own build reads from git, and no debug information.
 fn link_flags(version: &str) -> String {
     let minor = version.split('.').nth(1).unwrap_or_default();
     let mut flags = "-s -w".to_owned();
-    // What the programs report, and what their clients call themselves.
+    // The version that programs report, and the version in the user agent of their clients.
     for package in ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"] {
         let values = [
             format!("gitVersion=v{version}"),
             "gitMajor=1".to_owned(),
             format!("gitMinor={minor}"),
             "gitTreeState=clean".to_owned(),
-            // Else they report the placeholder that git archive was to fill in.
+            // Otherwise they report the placeholder that git archive should have replaced.
             "gitCommit=".to_owned(),
         ];
         for value in values {

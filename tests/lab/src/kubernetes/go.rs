@@ -1,5 +1,5 @@
-//! The machine's Go toolchains: finding the newest, running it on a module of the lab's own, and telling what a module
-//! proxy refuses from what else may go wrong.
+//! The machine's Go toolchains: finds the newest, runs it on a module of the lab, and distinguishes refusals of the
+//! module proxy from other failures.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,7 +10,7 @@ use super::{Unavailable, architecture};
 use crate::process::contained;
 use crate::step::Failed;
 
-/// What Go takes from the caller's environment: from where and through what it downloads, and nothing else.
+/// The variables that Go takes from the caller's environment: those that select the source of downloads, and no others.
 pub(crate) const INHERITED: [&str; 17] = [
     "GOPROXY",
     "GONOPROXY",
@@ -31,15 +31,16 @@ pub(crate) const INHERITED: [&str; 17] = [
     "SSL_CERT_DIR",
 ];
 
-/// Where no directory can be: Go would count its own uses in the caller's configuration, as root.
+/// A path that cannot be a directory: otherwise Go, as root, would write its usage counters into the caller's
+/// configuration.
 const NOWHERE: &str = "/dev/null";
 
-/// A release of Go, such as 1.26.8; a release candidate comes before its release.
+/// A release of Go, such as 1.26.8; a release candidate sorts before its release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Release([i32; 3]);
 
 impl Release {
-    /// Reads `1.26.8`, `1.26`, `1.27rc1`, and what `go env GOVERSION` says: `go1.26.8`, `devel go1.28-3f1b4 …`.
+    /// Parses `1.26.8`, `1.26`, `1.27rc1`, and the output of `go env GOVERSION`: `go1.26.8`, `devel go1.28-3f1b4 …`.
     fn parse(text: &str) -> Option<Self> {
         let mut words = text.split([' ', '-']).map(|word| word.trim_start_matches("go"));
         let word = words.find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
@@ -64,7 +65,7 @@ pub(super) struct Toolchain {
 }
 
 impl Toolchain {
-    /// The newest Go on PATH, in /usr/local/go or among Debian's.
+    /// The newest Go on PATH, in /usr/local/go or in Debian's directories.
     fn newest() -> Option<Self> {
         let mut programs: Vec<PathBuf> = std::env::var_os("PATH")
             .map(|path| std::env::split_paths(&path).map(|dir| dir.join("go")).collect())
@@ -73,17 +74,17 @@ impl Toolchain {
         let debian = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
         let debian = debian.filter(|entry| entry.file_name().to_string_lossy().starts_with("go-"));
         programs.extend(debian.map(|entry| entry.path().join("bin/go")));
-        // One program is often reachable by several paths.
+        // Several paths often lead to the same program.
         let mut programs: Vec<_> = programs.iter().filter_map(|path| path.canonicalize().ok()).collect();
         programs.sort();
         programs.dedup();
         programs.into_iter().filter_map(Self::ask).max_by_key(|go| go.release)
     }
 
-    /// What the program itself says it is.
+    /// Asks the program for its version.
     fn ask(program: PathBuf) -> Option<Self> {
         let mut command = Command::new(&program);
-        // In a directory without a go.mod, and with no leave to run another toolchain in its place.
+        // Runs in a directory without a go.mod, so that Go does not switch to another toolchain.
         command.args(["env", "GOVERSION"]).current_dir("/").stdin(Stdio::null());
         command
             .env("GOTOOLCHAIN", "local")
@@ -99,10 +100,10 @@ impl Toolchain {
         })
     }
 
-    /// The newest Go of this machine, when it is at least `needed` (as in a go.mod's `go` line), which `what` needs.
+    /// The newest Go of this machine, if it is at least `needed` (as in a go.mod's `go` line), which `what` requires.
     ///
     /// # Errors
-    /// [`Unavailable`] when there is none, or only older ones.
+    /// [`Unavailable`] if there is no Go, or only older ones.
     pub(super) fn at_least(needed: &str, what: &str) -> Result<Self, Unavailable> {
         let here = match Self::newest() {
             Some(go) if Release::parse(needed).is_none_or(|needed| go.release >= needed) => return Ok(go),
@@ -112,8 +113,8 @@ impl Toolchain {
         Err(Unavailable(format!("{what} needs Go {needed} or newer, and {here}")))
     }
 
-    /// A command that runs Go with `args` on the module in `module`, with `flags` for GOFLAGS; what it downloads and
-    /// compiles goes to `work`. It ends with this process.
+    /// A command that runs Go with `args` on the module in `module`, with `flags` for GOFLAGS. Downloads and compiled
+    /// files go to `work`. The command ends with this process.
     pub(super) fn command(&self, module: &Path, work: &Path, flags: &str, args: &[&str]) -> Result<Command> {
         let mut command = contained("nice");
         command.arg(&self.program).args(args).current_dir(module);
@@ -122,7 +123,7 @@ impl Toolchain {
             .filter_map(|name| Some((name, std::env::var_os(name)?)))
             .collect();
         command.env_clear().envs(inherited);
-        // The user's own settings say which proxy to use; every one that changes what is built is overruled here.
+        // The user's own settings select the proxy; the settings that change the build are overridden here.
         if let Some(file) = settings() {
             command.env("GOENV", file);
         }
@@ -158,8 +159,8 @@ fn settings() -> Option<PathBuf> {
     Some(config.join("go/env"))
 }
 
-/// Turns the failure of a command that downloads modules for `what` into one sentence, if it is that a module cannot
-/// be had; leaves any other failure as it is.
+/// Converts the failure of a download of modules for `what` into one sentence if a module is not available; returns any
+/// other failure unchanged.
 pub(super) fn explain(error: Error, what: &str) -> Error {
     let Some(failed) = error.downcast_ref::<Failed>() else {
         return error;
@@ -170,11 +171,14 @@ pub(super) fn explain(error: Error, what: &str) -> Error {
     }
 }
 
-/// The first module that could not be had, and why, in the words of the one who refused it but without addresses.
+/// The first module that is not available, and the reason in the proxy's words, without addresses.
 fn refused(lines: &[String]) -> Option<(&str, String)> {
-    // Those are not for tomorrow or another network to heal: somebody has to look.
-    let grave = ["SECURITY ERROR", "no space left", "permission denied", "go.sum"];
-    if lines.iter().any(|line| grave.iter().any(|words| line.contains(words))) {
+    // Neither time nor another network fixes these; a person must look at them.
+    let permanent = ["SECURITY ERROR", "no space left", "permission denied", "go.sum"];
+    if lines
+        .iter()
+        .any(|line| permanent.iter().any(|words| line.contains(words)))
+    {
         return None;
     }
     lines.iter().find_map(|line| {

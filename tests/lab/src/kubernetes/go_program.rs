@@ -1,4 +1,4 @@
-//! Programs for tests and benchmarks that are built from Go modules, with a go.mod and a go.sum of the lab's own.
+//! Programs for tests and benchmarks, built from Go modules with the lab's own go.mod and go.sum.
 
 use std::path::{Path, PathBuf};
 
@@ -19,9 +19,9 @@ pub const HELM: GoProgram = GoProgram {
     main: None,
 };
 
-/// A stand-in for nfs-subdir-external-provisioner, for the benchmark of peers. The module proxy does not have that program
-/// itself; this one has its controller's library, with all defaults, and makes a directory for each claim. Its arguments are a
-/// kubeconfig, the provisioner's name, and the directory to make directories in.
+/// A stand-in for nfs-subdir-external-provisioner, for the benchmark of peers. The module proxy lacks that program. The
+/// stand-in uses the same controller library with all its defaults, and creates a directory for each claim. Its
+/// arguments are a kubeconfig, the provisioner's name, and the directory in which to create directories.
 pub const PEER: GoProgram = GoProgram {
     name: "peer",
     package: ".",
@@ -31,39 +31,39 @@ pub const PEER: GoProgram = GoProgram {
     main: Some(include_str!("../../peer/main.go")),
 };
 
-/// A program and the module that it is built in.
+/// A program and the module in which it is built.
 pub struct GoProgram {
-    /// Its file's name, which begins the key in the cache.
+    /// The name of its file, with which its cache key begins.
     name: &'static str,
-    /// The package that is built.
+    /// The package of the program.
     package: &'static str,
-    /// The module whose version, as the go.mod has it, is the program's.
+    /// The module whose version in the go.mod is the program's version.
     versioned_by: &'static str,
     go_mod: &'static str,
     go_sum: &'static str,
-    /// The text of a main.go of the lab's own, where the package is not another module's.
+    /// The text of the lab's own main.go, if the package is not one of another module.
     main: Option<&'static str>,
 }
 
 impl GoProgram {
-    /// The version of its module, as `v3.1.2`.
+    /// The version of its module, such as `v3.1.2`.
     fn version(&self) -> Result<&'static str> {
         let mut lines = self.go_mod.lines().map(str::trim_start);
         let version = lines.find_map(|line| line.strip_prefix(self.versioned_by)?.trim_start().split(' ').next());
         version.with_context(|| format!("the go.mod of {} requires no {}", self.name, self.versioned_by))
     }
 
-    /// The program, built into the cache if it is not there yet; that takes some minutes.
+    /// The program; builds it into the cache if it is missing, which takes some minutes.
     ///
     /// # Errors
-    /// [`Unavailable`] when there is no Go new enough, or the module proxy does not give what it is made of; otherwise when
+    /// [`Unavailable`] if there is no Go that is new enough, or if the module proxy lacks a module; another error if
     /// the build fails.
     pub fn build(&self) -> Result<PathBuf> {
         let version = self.version()?;
         let what = format!("{} {version}", self.name);
         let oldest = self.go_mod.lines().find_map(|line| line.strip_prefix("go "));
         let go = Toolchain::at_least(oldest.unwrap_or_default(), &what)?;
-        // Ours has no version.
+        // The lab's own program has no version.
         let main = self
             .main
             .map(|text| format!("-{:08x}", hash(&[text]) as u32))
@@ -86,7 +86,7 @@ impl GoProgram {
             std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         }
         let log = cache::log(self.name)?;
-        // Listing what is compiled downloads it, so that a refusal is not taken for the compiler's failure.
+        // `go list` downloads the dependencies first, so that a refusal is not confused with a failure of the compiler.
         let list = ["list", "-deps", "-f", "{{\"\"}}", self.package];
         let title = format!("downloading the modules of {what}");
         let downloaded = step::run(&title, &log, &mut go.command(&module, dir, "-mod=readonly", &list)?);

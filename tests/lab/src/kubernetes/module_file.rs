@@ -1,4 +1,4 @@
-//! Writing the go.mod and go.sum of a lane that is built from Go modules.
+//! Writes the go.mod and go.sum of a lane that is built from Go modules.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -16,7 +16,7 @@ const HEADER: &str = "\
 module lab.invalid/control-plane
 ";
 
-/// What `go mod edit -json` says of Kubernetes' own go.mod, as far as ours takes it over.
+/// The part of Kubernetes' own go.mod that the generated one takes over, as `go mod edit -json` prints it.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Theirs {
@@ -47,11 +47,11 @@ struct Module {
     path: String,
 }
 
-/// Writes go.mod and go.sum for the `tools` of Kubernetes `version` (with the `v`) into the directory `module`, both
-/// or none; does nothing when they are there. `work` is where Go downloads to.
+/// Writes go.mod and go.sum for the `tools` of Kubernetes `version` (with the `v`) into the directory `module`, both or
+/// neither; does nothing if they exist. `work` is where Go stores its downloads.
 ///
 /// # Errors
-/// [`super::Unavailable`] when a module cannot be had or Go is too old, otherwise when Go fails.
+/// [`super::Unavailable`] if a module is not available or Go is too old, another error if Go fails.
 pub(super) fn write(
     version: &str,
     tools: &[&str],
@@ -97,16 +97,16 @@ pub(super) fn write(
     std::fs::rename(&unfinished, module).with_context(|| format!("cannot rename {}", unfinished.display()))
 }
 
-/// Our go.mod before `go mod tidy` adds what is needed indirectly.
+/// The generated go.mod before `go mod tidy` adds the indirect dependencies.
 fn text(theirs: &Theirs, version: &str, tools: &[&str]) -> String {
-    // The main module's go and godebug lines rule the build, so they have to be Kubernetes' own.
+    // The main module's go and godebug lines control the build, so they must be Kubernetes' own.
     let mut text = format!("{HEADER}\ngo {}\n\n", theirs.go);
     for Setting { key, value } in theirs.go_debug.iter().flatten() {
         let _ = writeln!(text, "godebug {key}={value}");
     }
     let _ = write!(text, "\nrequire k8s.io/kubernetes {version}\n\nreplace (\n");
-    // In its repository, Kubernetes replaces the modules that it is the home of by directories beside it. They are
-    // published as v0.X.Y for its v1.X.Y.
+    // Kubernetes' own go.mod replaces the modules that its repository contains by directories. They are published as
+    // v0.X.Y for v1.X.Y of Kubernetes.
     let staged = version.replacen("v1.", "v0.", 1);
     for Replacement { old, new } in theirs.replace.iter().flatten() {
         if new.path.starts_with("./staging/") {

@@ -1,20 +1,20 @@
-//! The jobs of a test run: what each does, what it needs, and when it is run.
+//! The jobs of a test run: the action of each, its needed jobs, and its sets.
 
-/// Which jobs there are to run.
+/// The sets of jobs
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Set {
-    /// What needs neither root nor the lab.
+    /// Jobs that need neither root nor the lab
     Check,
-    /// The same, and every behaviour once on real components.
+    /// The same, and every behaviour once on real components
     Test,
-    /// The same, and what takes too long for every day.
+    /// The same, and jobs that take too long for daily runs
     All,
 }
 
-/// Jobs of one kind, of which only a few run at once: more would make each other slow, and no test faster.
+/// Groups of jobs of which only a few run at once, because more would slow each other down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lane {
-    /// What fills processors: one at a time.
+    /// Jobs that use all processors: one at a time.
     Code,
     /// Groups of tests on real components.
     Lab,
@@ -29,12 +29,12 @@ impl Lane {
     }
 }
 
-/// What a job does.
+/// The action of a job.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Work {
     /// Runs cargo with these arguments.
     Cargo(&'static [&'static str]),
-    /// Compiles all tests, and finds out where their programs are.
+    /// Compiles all tests, and records the paths of their programs.
     Compile,
     /// Has this program build one part of the lab.
     Build(&'static str),
@@ -42,18 +42,18 @@ pub(super) enum Work {
     Tests(&'static [&'static str]),
 }
 
-/// One part of a run.
+/// One job of a run.
 pub(super) struct Job {
     pub(super) name: &'static str,
     pub(super) needs: &'static [&'static str],
     pub(super) set: Set,
     pub(super) work: Work,
-    /// Variables of its environment.
+    /// Environment variables for its command.
     pub(super) variables: &'static [(&'static str, &'static str)],
 }
 
 impl Job {
-    /// Where it takes a place while it runs; none for what others wait for.
+    /// The lane in which it occupies a place while it runs; `None` for jobs that others wait for.
     pub(super) fn lane(&self) -> Option<Lane> {
         match self.work {
             Work::Compile | Work::Build(_) => None,
@@ -63,7 +63,8 @@ impl Job {
         }
     }
 
-    /// How many places of its lane it takes: the group `cluster` uses all processors itself, and a node beside it would not be
+    /// How many places of its lane it occupies: the group `cluster` uses all processors, and a node that starts
+    /// meanwhile would not be Ready in time.
     /// Ready in time.
     pub(super) fn places(&self) -> usize {
         match self.name {
@@ -83,7 +84,7 @@ const fn job(name: &'static str, needs: &'static [&'static str], set: Set, work:
     }
 }
 
-/// The crash test as it takes too long for every day.
+/// A crash test with more rounds than a daily run has time for.
 const fn crash_job(
     name: &'static str,
     needs: &'static [&'static str],
@@ -96,7 +97,7 @@ const fn crash_job(
     }
 }
 
-/// All jobs. Those of a lane that can run are started in this order: the longest first.
+/// All jobs. Those of a lane start in this order, the longest first.
 pub(super) const JOBS: [Job; 20] = [
     job("format", &[], Set::Check, Work::Cargo(&["fmt", "--all", "--check"])),
     job("compile", &[], Set::Check, Work::Compile),
