@@ -1,4 +1,4 @@
-//! Volumes that nfs-subdir-external-provisioner made, taken over under its name.
+//! The provisioner takes over volumes of nfs-subdir-external-provisioner under its provisioner name.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ async fn upstreams(scene: &Scene, claim: &str, directory: Option<&str>) -> Resul
     upstreams_of(scene, &scene.class, claim, directory).await
 }
 
-/// The same, of another class than the scene's.
+/// Like [`upstreams`], for another class than the scene's.
 async fn upstreams_of(scene: &Scene, class: &str, claim: &str, directory: Option<&str>) -> Result<PersistentVolume> {
     let object: PersistentVolumeClaim = scene.claim(claim, json!({"storageClassName": class})).await?;
     let uid = object.uid().context("no uid")?;
@@ -82,7 +82,7 @@ async fn a_volume_of_upstream_with_a_nested_pattern_goes_whole(stage: Arc<Stage>
     let left = scene.on_server(&format!("cd {namespace} && find . -type f")).await?;
     ensure!(left == "./deep/b/b\n", "{left}");
 
-    // Once its class is gone nobody can say, so that nothing is lost.
+    // Without its class, the policy for the directory is unknown, so the provisioner keeps the directory.
     scene.classes().delete(&scene.class, &Default::default()).await?;
     scene.delete_with_volume("b", &second).await?;
     let archive = scene
@@ -105,15 +105,15 @@ async fn a_volume_of_upstream_waits_for_others_in_the_same_directory(stage: Arc<
     provisioner.says("waits until that is deleted").await?;
     let left = scene.on_server(&format!("ls {namespace}")).await?;
     ensure!(left == "a\nb\n", "{left}");
-    // With the other the directory goes, and then so does this one.
+    // After the other volume is deleted, the provisioner deletes the directory and this volume.
     scene.delete_with_volume("b", &second).await?;
     let left = scene.directories().await?;
     ensure!(left.is_empty(), "{left:?}");
     scene.gone(&first.name_any()).await
 }
 
-/// Two groups, one whose class deletes and one whose class archives: PV `outer` at `team` and a retained PV `inner` at
-/// `team/b`; PVs `one` and `other` at `shared`, of which `other` is deleted while its claim has it.
+/// Two groups, one whose class deletes and one whose class archives. Each has a PV `outer` at `team` and a retained PV
+/// `inner` at `team/b`, and PVs `one` and `other` at `shared`; the test deletes `other` while a claim uses it.
 async fn data_of_a_retained_or_mounted_volume_of_upstream_outlives_its_neighbours(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     let namespace = &scene.namespace;
@@ -167,11 +167,11 @@ async fn data_of_a_retained_or_mounted_volume_of_upstream_outlives_its_neighbour
             ("shared", "other"),
         ] {
             let file = format!("{directory}/{group}-{claim}");
-            ensure!(files.lines().any(|line| line == file), "{file} is gone: {files}");
+            ensure!(files.lines().any(|line| line == file), "{file} is missing: {files}");
         }
         ensure!(scene.volumes().get_opt(outer).await?.is_some() && scene.volumes().get_opt(one).await?.is_some());
     }
-    // Once their neighbours are to be deleted, or are gone, those that waited are deleted as well.
+    // Once their neighbours are being deleted or deleted, the provisioner deletes the waiting volumes as well.
     for (group, outer, inner, one, other) in &groups {
         scene.volumes().patch(inner, &params, &reclaim_policy("Delete")).await?;
         delete_claim(group, "other").await?;

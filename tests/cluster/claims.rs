@@ -119,7 +119,7 @@ async fn a_claim_waits_for_its_first_pod(stage: Arc<Stage>) -> Result<()> {
         let patch = Patch::Merge(json!({"metadata": {"annotations": annotations}}));
         scene.claims().patch("late", &PatchParams::default(), &patch).await
     };
-    // Handed over, but without a node: only the class holds the claim back now.
+    // The claim names the provisioner but has no node: only the class's binding mode delays it now.
     annotate(json!({"volume.beta.kubernetes.io/storage-provisioner": scene.provisioner})).await?;
     provisioner.says("waiting for the first pod").await?;
     ensure!(scene.phase("late").await? == "Pending" && scene.directories().await?.is_empty());
@@ -150,7 +150,7 @@ async fn a_claim_of_another_provisioner_is_left_alone(stage: Arc<Stage>) -> Resu
     other.class(json!({})).await?;
     let provisioner = scene.watch(&[]).await?;
     other.claim_handed_over("theirs", json!({})).await?;
-    // Ours comes later and is served; so theirs was seen before, and left.
+    // The provisioner serves a later claim, so it has already seen and ignored the other provisioner's claim.
     scene.claim("ours", json!({})).await?;
     scene.bound("ours").await?;
     ensure!(other.phase("theirs").await? == "Pending" && other.directories().await?.is_empty());
@@ -185,7 +185,7 @@ async fn what_nfs_cannot_give_is_refused_with_an_event(stage: Arc<Stage>) -> Res
     Ok(())
 }
 
-/// The words that people look for, and the class by the annotation that came before the field.
+/// The description for kubectl, and a class named by the annotation that preceded the field.
 async fn a_volume_tells_whose_it_is_and_unknown_parameters_are_told_once(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene
@@ -206,7 +206,7 @@ async fn a_volume_tells_whose_it_is_and_unknown_parameters_are_told_once(stage: 
     let name = volume.name_any();
     tokio::time::timeout(PATIENCE, await_condition(scene.volumes(), &name, only_protected))
         .await
-        .context("nothing is to be held back, once it is made: it is retained")??;
+        .context("the PV with policy Retain still has the finalizer")??;
     let spec = volume.spec.unwrap_or_default();
     ensure!(spec.storage_class_name.as_ref() == Some(&scene.class));
     ensure!(spec.persistent_volume_reclaim_policy.as_deref() == Some("Retain"));

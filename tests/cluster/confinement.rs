@@ -1,4 +1,4 @@
-//! Nothing outside the export, never its root, and no link on it is followed.
+//! The provisioner changes nothing outside the export, never changes its root, and follows no link on it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ crate::tests! {
     Newest: a_planted_link_is_not_followed_in_a_local_directory,
 }
 
-/// Something precious beside the export, on the server, that links in the export lead to.
+/// Files outside the export, on the server, to which links in the export lead; they must not change.
 async fn precious(scene: &Scene) -> Result<String> {
     let path = match &scene.export {
         Directories::Guest(_) => format!("/srv/precious-{}", scene.namespace),
@@ -29,7 +29,7 @@ async fn precious(scene: &Scene) -> Result<String> {
     Ok(path)
 }
 
-/// All that can be told of it.
+/// The state of those files: types, owners, modes, times and contents.
 async fn state(scene: &Scene, path: &str) -> Result<String> {
     scene
         .on_server(&format!("find {path} -printf '%P %y %m %U %G %s %T@\\n' | sort"))
@@ -59,7 +59,7 @@ async fn made(scene: &Scene) -> Result<()> {
     Ok(())
 }
 
-/// The command that has two names change places, with renameat2(2): no tool of Debian 12 does it.
+/// The command that exchanges two names atomically with renameat2(2), for which Debian 12 has no tool.
 fn exchange(one: &str, other: &str) -> String {
     format!("perl -e 'syscall(316, -100, $ARGV[0], -100, $ARGV[1], 2) == 0 or die \"$!\\n\"' {one} {other}")
 }
@@ -72,7 +72,7 @@ async fn gone(scene: &Scene) -> Result<()> {
         .class(json!({"parameters": {"pathPattern": "${.PVC.namespace}-top/${.PVC.name}", "onDelete": "delete"}}))
         .await?;
     let mut provisioner = scene.watch(&[]).await?;
-    // One is replaced by a link itself, another lies below one; a third holds one.
+    // One directory becomes a link, another gets a link as its parent, and a third contains a link.
     for name in ["deep", "holds"] {
         scene.claim(name, json!({})).await?;
         scene.bound(name).await?;
@@ -89,7 +89,8 @@ async fn gone(scene: &Scene) -> Result<()> {
         .await?;
     scene.claims().delete("deep", &Default::default()).await?;
     provisioner.says("deep on the export is a symbolic link").await?;
-    // At once: between two steps the directory would be missing, and a try that came then would have nothing to refuse.
+    // Atomically: between two renames the directory would be missing, and an attempt at that moment would have no link
+    // to refuse.
     let (aside, top) = (format!("{namespace}-aside"), format!("{namespace}-top"));
     scene
         .on_server(&format!("ln -s {outside} {aside} && {}", exchange(&aside, &top)))

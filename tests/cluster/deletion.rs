@@ -1,4 +1,4 @@
-//! From a deleted claim to what becomes of its data.
+//! From a deleted claim to the fate of its data: archived, retained or deleted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,7 @@ crate::tests! {
     Newest: a_volume_that_points_elsewhere_is_not_touched,
 }
 
-/// A bound claim with a file in its volume, and its directory's name.
+/// A Bound claim with a file in its volume; returns the PV and the name of its directory.
 async fn with_data(scene: &Scene) -> Result<(PersistentVolume, String)> {
     scene.claim("data", json!({})).await?;
     let volume = scene.bound("data").await?;
@@ -80,7 +80,7 @@ async fn a_retained_volume_stays_released(stage: Arc<Stage>) -> Result<()> {
     scene.claims().delete("data", &Default::default()).await?;
     let name = volume.name_any();
     scene.in_phase(&name, "Released").await?;
-    // The same provisioner deletes a volume that was released later; so this one was seen, and left.
+    // The same provisioner deletes a volume that was released later, so it has already seen and kept this one.
     scene.classes().delete(&scene.class, &Default::default()).await?;
     scene.class(json!({"parameters": {"onDelete": "delete"}})).await?;
     scene.claim("later", json!({})).await?;
@@ -107,7 +107,7 @@ async fn a_tree_however_deep_and_wide_is_removed(stage: Arc<Stage>) -> Result<()
     scene.class(json!({"parameters": {"onDelete": "delete"}})).await?;
     let _provisioner = scene.watch(&[]).await?;
     let (volume, directory) = with_data(&scene).await?;
-    // More entries than are listed at once. Removal goes by handles, so that no depth is too great for it.
+    // More entries than one listing returns. The removal uses file handles, so no depth is too great.
     let tree = "for (1 .. 1100) { open F, q(>), $_ or die } \
                 for (1 .. 150) { mkdir q(d) or die; chdir q(d) or die; open F, q(>f) or die }";
     scene.on_server(&format!("cd {directory} && perl -e '{tree}'")).await?;
@@ -130,7 +130,7 @@ async fn a_tree_however_deep_and_wide_is_removed(stage: Arc<Stage>) -> Result<()
     Ok(())
 }
 
-/// The removal takes far longer than this test waits: over NFS, some thousand files a second.
+/// The removal takes far longer than this test waits: the provisioner deletes some thousand files a second over NFS.
 async fn a_removal_ends_at_sigterm(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene.class(json!({"parameters": {"onDelete": "delete"}})).await?;
@@ -148,7 +148,7 @@ async fn a_removal_ends_at_sigterm(stage: Arc<Stage>) -> Result<()> {
     let left = scene.on_server(&format!("ls {trashed} | wc -l")).await?;
     ensure!(took < Duration::from_secs(2), "it took {took:?}");
     ensure!(left.trim() != "0", "the removal was over before");
-    // It watches once it leads, and it need not wait until the Lease of the first one expires.
+    // It watches once it leads; it must not have to wait until the first one's Lease expires.
     let next = tokio::time::timeout(Duration::from_secs(10), scene.watch(&args)).await;
     let _next = next.context("the Lease is not free")??;
     let until_removed = async {
@@ -223,7 +223,10 @@ async fn finalizers_of_others_are_left_alone(stage: Arc<Stage>) -> Result<()> {
     let (volume, directory) = with_data(&scene).await?;
     let name = volume.name_any();
     let mut finalizers = volume.finalizers().to_vec();
-    ensure!(finalizers.len() == 2, "the cluster's and ours: {finalizers:?}");
+    ensure!(
+        finalizers.len() == 2,
+        "not the cluster's and the provisioner's finalizer: {finalizers:?}"
+    );
     finalizers.push("example.com/keep".into());
     let patch = Patch::Merge(json!({"metadata": {"finalizers": finalizers}}));
     scene.volumes().patch(&name, &Default::default(), &patch).await?;
@@ -232,7 +235,7 @@ async fn finalizers_of_others_are_left_alone(stage: Arc<Stage>) -> Result<()> {
         |volume: Option<&PersistentVolume>| volume.is_some_and(|volume| volume.finalizers() == ["example.com/keep"]);
     tokio::time::timeout(PATIENCE, await_condition(scene.volumes(), &name, left))
         .await
-        .context("ours is still there, or theirs is not")??;
+        .context("the provisioner's finalizer remains, or the other one is missing")??;
     ensure!(scene.directories().await? == [format!("archived-{directory}")]);
     let patch = Patch::Merge(json!({"metadata": {"finalizers": null}}));
     scene.volumes().patch(&name, &Default::default(), &patch).await?;
@@ -245,7 +248,7 @@ async fn a_volume_deleted_before_its_claim_loses_nothing(stage: Arc<Stage>) -> R
     let _provisioner = scene.watch(&[]).await?;
     let (volume, directory) = with_data(&scene).await?;
     scene.volumes().delete(&volume.name_any(), &Default::default()).await?;
-    // Another volume comes and goes meanwhile; so this one was seen while its claim still had it.
+    // The provisioner deletes another volume meanwhile, so it has already seen this one while its claim existed.
     scene.claim("later", json!({})).await?;
     let later = scene.bound("later").await?;
     scene.delete_with_volume("later", &later).await?;
@@ -255,7 +258,7 @@ async fn a_volume_deleted_before_its_claim_loses_nothing(stage: Arc<Stage>) -> R
     Ok(())
 }
 
-/// A PV under our name that a user made, naming a directory that is not its own.
+/// A user creates a PV under the provisioner's name that points to a directory of another volume.
 async fn a_volume_that_points_elsewhere_is_not_touched(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene.class(json!({})).await?;
@@ -275,7 +278,7 @@ async fn a_volume_that_points_elsewhere_is_not_touched(stage: Arc<Stage>) -> Res
     provisioner.says("which was not created for it").await?;
     ensure!(scene.directories().await? == [directory]);
     ensure!(scene.volumes().get_opt(&name).await?.is_some());
-    // Off with the finalizer, so that the cluster can be used on.
+    // Removes the finalizer, so that the PV does not stay terminating.
     let patch = Patch::Merge(json!({"metadata": {"finalizers": null}}));
     scene.volumes().patch(&name, &Default::default(), &patch).await?;
     scene.volumes().delete(&name, &Default::default()).await?;

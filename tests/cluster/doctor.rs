@@ -1,4 +1,4 @@
-//! `doctor` on healthy clusters and on ones that it may not read; and how the fault tests use it.
+//! `doctor` on healthy clusters and on clusters that it may not read; and methods for tests of its fixes.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -25,33 +25,39 @@ crate::tests! {
     Newest: doctor_says_the_same_of_a_dump,
 }
 
-/// A claim that a provisioner is to be missed for has to wait a while first.
+/// How long a claim must be Pending before the doctor reports a missing provisioner.
 pub const LATE: std::time::Duration = std::time::Duration::from_secs(180);
 
-/// How a finding is mended.
+/// Whether `--fix` printed that it patched the provisioner's Deployment.
+pub fn is_patched(printed: &str) -> bool {
+    let is_it = |line: &str| line.starts_with("deployment/nfs-client-provisioner -n ") && line.ends_with(" patched");
+    printed.lines().any(is_it)
+}
+
+/// How a test applies the fix of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
-    /// Its fix is run as it is printed.
+    /// It runs the printed command.
     Command,
     /// `doctor --fix --yes`.
     Fix,
 }
 
-/// One run of `doctor -o json`.
+/// The report of one run of `doctor -o json`.
 pub struct Diagnosis {
     pub report: Value,
     pub code: i32,
 }
 
 impl Diagnosis {
-    /// Errors and warnings as `CODE kind/name`, in the report's order.
+    /// The errors and warnings as `CODE kind/name`, in the report's order.
     pub fn findings(&self) -> Vec<String> {
         let all = self.report["findings"].as_array().into_iter().flatten();
         let serious = all.filter(|finding| finding["severity"] != "info");
         serious.map(title).collect()
     }
 
-    /// The first of them.
+    /// The first error or warning.
     pub fn first(&self) -> Option<&Value> {
         let mut all = self.report["findings"].as_array().into_iter().flatten();
         all.find(|finding| finding["severity"] != "info")
@@ -70,15 +76,16 @@ fn title(finding: &Value) -> String {
 }
 
 impl Scene {
-    /// Runs the doctor in the scene's namespace.
+    /// Runs `doctor -o json` in the scene's namespace.
     pub async fn doctor(&self, more: &[&str]) -> Result<Diagnosis> {
         let args = [&["doctor", "-o", "json"], more].concat();
         let (stdout, stderr, code) = said(&self.nfsprov(&args).await?);
-        let report = serde_json::from_str(&stdout).with_context(|| format!("doctor says {stdout:?} and {stderr:?}"))?;
+        let report =
+            serde_json::from_str(&stdout).with_context(|| format!("doctor printed {stdout:?} and {stderr:?}"))?;
         Ok(Diagnosis { report, code })
     }
 
-    /// Waits until the doctor names `wanted` first, and gives that finding.
+    /// Waits until the doctor reports `wanted` first, and returns that finding.
     pub async fn diagnosed(&self, wanted: &str) -> Result<Value> {
         let end = Instant::now() + LATE;
         loop {
@@ -94,14 +101,14 @@ impl Scene {
             }
             ensure!(
                 Instant::now() < end,
-                "doctor never says {wanted} first, but {:?}",
+                "doctor never reports {wanted} first, but {:?}",
                 diagnosis.findings()
             );
             sleep(std::time::Duration::from_secs(1)).await;
         }
     }
 
-    /// Waits until the doctor has nothing to say.
+    /// Waits until the doctor reports no findings.
     pub async fn healthy(&self, after: &str) -> Result<()> {
         let end = Instant::now() + LATE;
         loop {
@@ -112,14 +119,14 @@ impl Scene {
             }
             ensure!(
                 Instant::now() < end,
-                "after {after}, doctor says {:?}",
+                "after {after}, doctor reports {:?}",
                 diagnosis.findings()
             );
             sleep(std::time::Duration::from_secs(1)).await;
         }
     }
 
-    /// The whole of it: the doctor names `wanted` first, its fix is run as it is printed, the doctor is content.
+    /// Waits until the doctor reports `wanted` first, runs its fix as printed, and waits until there are no findings.
     pub async fn mended(&self, wanted: &str) -> Result<String> {
         let fix = self.run_printed_fix(wanted).await?;
         self.healthy(&format!("{wanted}: {fix}")).await?;
@@ -139,8 +146,8 @@ impl Scene {
         Ok(fix)
     }
 
-    /// A fix with the scene's export and class in place of its placeholders, as administrators fill them in. With a
-    /// placeholder for the export it must be refused as it was printed.
+    /// A fix whose placeholders are replaced by the scene's export and class, as an administrator does. If the
+    /// placeholder is the export, checks first that the command fails as printed.
     pub async fn completed(&self, fix: &str) -> Result<String> {
         const PLACEHOLDERS: &str = "--server SERVER --path /EXPORT/NEW-DIRECTORY ";
         if fix.contains(PLACEHOLDERS) {
@@ -152,7 +159,8 @@ impl Scene {
         Ok(fix.replace(PLACEHOLDERS, &own).replace("class=CLASS;", &own_class))
     }
 
-    /// What is for people to do: `--fix --yes` leaves it and says why, the printed command cures it.
+    /// A finding without an automatic fix: `--fix --yes` changes nothing and prints the reason; the printed command
+    /// fixes it.
     pub async fn mended_by_hand_only(&self, wanted: &str) -> Result<String> {
         let fix = self.run_fix_by_hand(wanted).await?;
         self.healthy(&format!("{wanted}: {fix}")).await?;
@@ -172,7 +180,7 @@ impl Scene {
         self.run_printed_fix(wanted).await
     }
 
-    /// The same by the doctor's own hand: it names `wanted` first, `--fix` mends that, and is content when it looks again.
+    /// Waits until the doctor reports `wanted` first, runs `--fix`, and checks that the next run reports no findings.
     pub async fn fixed(&self, wanted: &str) -> Result<String> {
         let output = self.fix(wanted, "30s").await?;
         let (stdout, stderr, code) = said(&output);
@@ -185,7 +193,7 @@ impl Scene {
         Ok(stderr)
     }
 
-    /// Has the doctor mend what it names first, `timeout` being how long it waits for each effect.
+    /// Runs `doctor --fix` for the finding `wanted`; `timeout` is how long it waits for each effect.
     pub async fn fix(&self, wanted: &str, timeout: &str) -> Result<Output> {
         let finding = self.diagnosed(wanted).await?;
         ensure!(finding["fix"]["automatic"] == true, "{finding}");
@@ -193,7 +201,7 @@ impl Scene {
             .await
     }
 
-    /// Mends what the doctor names first, in one of the two ways.
+    /// Fixes the first finding `wanted` in one of the two ways.
     pub async fn mended_by(&self, way: By, wanted: &str) -> Result<String> {
         match way {
             By::Command => self.mended(wanted).await,
@@ -201,7 +209,7 @@ impl Scene {
         }
     }
 
-    /// A shell with kubectl, nfsprov and the cluster, as an administrator has it.
+    /// A shell command with an administrator's kubectl, nfsprov and kubeconfig.
     fn shell_command(&self, line: &str) -> Result<Command> {
         let kubectl = self.stage.lane().find()?.kubectl;
         let nfsprov = Path::new(NFSPROV).parent().context("nfsprov is nowhere")?;
@@ -217,14 +225,21 @@ impl Scene {
         Ok(command)
     }
 
-    /// Runs a command line to its end.
+    /// Runs a command line until it ends.
     pub async fn shell(&self, line: &str) -> Result<Output> {
         let mut command = self.shell_command(line)?;
         let ended = timeout(PATIENCE, command.output()).await;
         Ok(ended.with_context(|| format!("it does not end: {line}"))??)
     }
 
-    /// Runs a command line while something else is waited for.
+    /// Runs a command line that must succeed.
+    pub async fn administer(&self, line: &str) -> Result<()> {
+        let (_, stderr, code) = said(&self.shell(line).await?);
+        ensure!(code == 0, "{line}\n{stderr}");
+        Ok(())
+    }
+
+    /// Runs a command line while another future runs.
     pub async fn shell_during<T>(&self, line: &str, during: impl Future<Output = Result<T>>) -> Result<T> {
         let mut command = self.shell_command(&format!("exec {line}"))?;
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
@@ -233,7 +248,7 @@ impl Scene {
         done
     }
 
-    /// Applies objects of any kind, in the scene's namespace where they have one.
+    /// Applies objects of any kind, in the scene's namespace if they are namespaced.
     pub async fn apply(&self, objects: &[Value]) -> Result<()> {
         for object in objects {
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -262,12 +277,12 @@ impl Scene {
         Ok(())
     }
 
-    /// Writes into pods' statuses what a kubelet would, since the lab's clusters have none: that they run.
+    /// Writes into pods' statuses that they run, in place of a kubelet, which the lab's clusters lack.
     pub fn play_kubelet(&self) -> tokio::task::JoinHandle<()> {
         self.play_kubelet_that_fails("", "", "")
     }
 
-    /// The same, but for containers of one image: these wait for `reason`.
+    /// Like [`Scene::play_kubelet`], but containers of one image stay in `waiting` with `reason`.
     pub fn play_kubelet_that_fails(&self, image: &str, reason: &str, message: &str) -> tokio::task::JoinHandle<()> {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
         let (image, reason, message) = (image.to_owned(), reason.to_owned(), message.to_owned());
@@ -292,7 +307,7 @@ impl Scene {
                         "state": {"waiting": {"reason": reason, "message": message}},
                     }]}}),
                 };
-                // A pod that is gone needs no status.
+                // A pod that was deleted meanwhile needs no status.
                 _ = pods
                     .patch_status(&pod.name_any(), &PatchParams::default(), &Patch::Merge(&status))
                     .await;
@@ -329,7 +344,7 @@ async fn doctor_gives_no_false_alarm(stage: Arc<Stage>) -> Result<()> {
     for class in ["late", "local", "csi"] {
         scene.claim(class, json!({"storageClassName": class})).await?;
     }
-    // While claims are being served, at any moment.
+    // While the provisioner serves claims, at any moment.
     for number in 0..30 {
         scene.claim(&format!("a-{number}"), json!({})).await?;
     }
@@ -349,7 +364,7 @@ async fn doctor_gives_no_false_alarm(stage: Arc<Stage>) -> Result<()> {
         }
     }
     scene.event("csi", "ExternalProvisioning").await?;
-    // What is no fault is said all the same.
+    // The report also has the notes, which are not faults.
     let all = scene.doctor(&[]).await?.report["findings"].clone();
     let mut titles: Vec<_> = all.as_array().into_iter().flatten().map(title).collect();
     titles.sort();
@@ -382,7 +397,7 @@ async fn doctor_passes_nothing_it_may_not_read(stage: Arc<Stage>) -> Result<()> 
     );
     let skipped = |diagnosis: &Diagnosis| diagnosis.report["skipped"].as_array().map_or(0, Vec::len);
     ensure!(skipped(&nothing) > 40, "{}", nothing.report["skipped"]);
-    // An administrator grants what the finding prints.
+    // An administrator grants the permissions that the finding prints.
     let finding = nothing.first().context("no finding")?;
     let fix = finding["fix"]["command"].as_str().context("no fix")?.to_owned();
     scene.kubeconfig = admin;
@@ -400,7 +415,8 @@ async fn doctor_says_the_same_of_a_dump(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene_on(plane.kubeconfig()).await?;
     scene.claim("a", json!({"storageClassName": ""})).await?;
     scene.diagnosed("NFS102 PersistentVolumeClaim/a").await?;
-    // What the cluster writes meanwhile may be in the one and not in the other: it has to be the same before and after.
+    // The cluster writes objects meanwhile, which only one of the two reports may include. So the objects must be equal
+    // before and after.
     let end = Instant::now() + LATE;
     let live = loop {
         let before = scene.doctor(&[]).await?;
@@ -426,7 +442,7 @@ async fn doctor_says_the_same_of_a_dump(stage: Arc<Stage>) -> Result<()> {
             after.report
         );
     };
-    // The same from what kubectl prints, as far as it goes.
+    // The same from kubectl's output, as far as it contains the data.
     let plain = scene.stage.file("plain").display().to_string();
     let get = format!(
         "mkdir {plain} && cd {plain} && for kind in pvc pv sc po deploy sts no ev csidriver csinode lease limits; do \

@@ -1,8 +1,9 @@
-//! Faults made on real control planes: `doctor` names each first, its fix is run as printed, and `doctor` is content.
+//! Faults on real control planes: `doctor` reports each first, the test runs its fix as printed, and `doctor` reports
+//! no findings.
 //!
-//! Where the doctor may mend by itself, the fault is made twice: once the printed fix is run, once `doctor --fix`.
-//! Each test has a control plane for itself, since classes and volumes are everybody's. Pods have no kubelet here: where
-//! one has to run, its status is written by the test.
+//! If there is an automatic fix, the test causes the fault twice: once for the printed fix, once for `doctor --fix`.
+//! Each test has its own control plane, because classes and volumes are cluster-wide. Pods have no kubelet here; if one
+//! must run, the test writes its status.
 
 use std::sync::Arc;
 
@@ -32,7 +33,7 @@ crate::tests! {
     InTestAll("the tables of the checks of the cluster"): doctor_misses_the_controller_manager,
 }
 
-/// A scene whose class is its own.
+/// A scene with its own class.
 pub async fn scene(stage: &Arc<Stage>, plane: &ControlPlane) -> Result<Scene> {
     stage.scene_on(plane.kubeconfig()).await
 }
@@ -44,7 +45,7 @@ pub fn server(scene: &Scene) -> String {
     }
 }
 
-/// A PV made by hand, `change` laid over its spec.
+/// A PV created by hand, with `change` merged into its spec.
 pub fn volume(scene: &Scene, name: &str, change: Value) -> Value {
     let mut spec = json!({
         "storageClassName": scene.class, "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"],
@@ -58,7 +59,7 @@ pub fn volume(scene: &Scene, name: &str, change: Value) -> Value {
 
 async fn doctor_mends_claims_and_volumes_that_miss_each_other(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
-    // An export that is known, and that no fix proposes: it holds data.
+    // The cluster uses this export, but no fix proposes it, because it holds data.
     let first = scene(&stage, &plane).await?;
     first.apply(&[volume(&first, "known", json!({}))]).await?;
     for (code, claim, pv) in [
@@ -98,7 +99,7 @@ async fn doctor_mends_claims_and_volumes_that_miss_each_other(stage: Arc<Stage>)
             .await?;
         scene.bound("mypvc").await?;
     }
-    // A PV on its way out, which something holds.
+    // A terminating PV with a finalizer.
     let scene = scene(&stage, &plane).await?;
     let name = format!("held-{}", scene.namespace);
     let mut held = volume(&scene, &name, json!({}));
@@ -112,7 +113,7 @@ async fn doctor_mends_claims_and_volumes_that_miss_each_other(stage: Arc<Stage>)
     let (_, stderr, code) = crate::kit::said(&scene.shell(&fix).await?);
     ensure!(code == 0, "{fix}\n{stderr}");
     scene.bound("mypvc").await?;
-    // Whose finalizer it is nobody knows, so that nothing is printed that removes it.
+    // The owner of the finalizer is unknown, so the doctor prints no command that removes it.
     let finding = scene.diagnosed(&format!("NFS505 PersistentVolume/{name}")).await?;
     ensure!(finding["fix"]["command"].is_null(), "{finding}");
     ensure!(
@@ -138,7 +139,7 @@ async fn doctor_mends_volumes_that_are_somebody_elses(stage: Arc<Stage>) -> Resu
     scene.healthy("binding").await?;
     delete_claim(&scene, "mypvc").await?;
     scene.diagnosed(&format!("NFS501 PersistentVolume/{name}")).await?;
-    // Of the same name, and another claim all the same.
+    // A new claim with the same name is another claim.
     scene.claim("mypvc", json!({})).await?;
     scene.mended("NFS113 PersistentVolumeClaim/mypvc").await?;
     scene.bound("mypvc").await?;
@@ -152,7 +153,7 @@ async fn doctor_mends_volumes_that_are_somebody_elses(stage: Arc<Stage>) -> Resu
     stage.give_back(plane).await
 }
 
-/// Deletes a claim and waits until it is gone.
+/// Deletes a claim and waits until it no longer exists.
 async fn delete_claim(scene: &Scene, name: &str) -> Result<()> {
     let claims = scene.claims();
     claims.delete(name, &DeleteParams::default()).await?;
@@ -164,7 +165,7 @@ async fn delete_claim(scene: &Scene, name: &str) -> Result<()> {
 async fn doctor_mends_classes_that_lead_nowhere(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let mut scene = scene(&stage, &plane).await?;
-    // The name that fixes use where nothing else is served.
+    // The name that fixes use if no other provisioner serves the class.
     scene.provisioner = "nfsprov/nfs".to_owned();
     let class = scene.class.clone();
     scene.class(json!({})).await?;
@@ -173,7 +174,7 @@ async fn doctor_mends_classes_that_lead_nowhere(stage: Arc<Stage>) -> Result<()>
         .claim("typo", json!({"storageClassName": format!("{class}x")}))
         .await?;
     let finding = scene.diagnosed("NFS103 PersistentVolumeClaim/typo").await?;
-    // Pasted with nothing filled in, the command deletes nothing.
+    // Without values for its placeholders, the command deletes nothing.
     let uid = scene.claims().get("typo").await?.metadata.uid;
     let pasted = scene
         .shell(finding["fix"]["command"].as_str().context("no fix")?)
@@ -199,12 +200,12 @@ async fn doctor_mends_classes_that_lead_nowhere(stage: Arc<Stage>) -> Result<()>
         .await?;
     scene.bound("classless").await?;
 
-    // A default there is now; a pod's claim may be made with it.
+    // The cluster has a default class now, so a pod's claim can be created with it.
     scene.apply(&[pod("mypod", "later", json!({}))]).await?;
     scene.mended("NFS119 Pod/mypod").await?;
     scene.bound("later").await?;
 
-    // And a claim for a PV by hand gets that default.
+    // A claim for a PV created by hand gets that default class.
     let name = format!("pv-{}", scene.namespace);
     scene
         .apply(&[volume(&scene, &name, json!({"storageClassName": "byhand"}))])
@@ -285,7 +286,7 @@ async fn doctor_mends_stateful_sets_without_claims(stage: Arc<Stage>) -> Result<
     stage.give_back(plane).await
 }
 
-/// A quota counts only once its controller has looked at it.
+/// Waits until the controller has counted a quota, before which it has no effect.
 async fn wait_for_quota(scene: &Scene, what: &str) -> Result<()> {
     if what != "quota" {
         return Ok(());
@@ -337,7 +338,7 @@ async fn doctor_mends_volumes_that_can_not_go(stage: Arc<Stage>) -> Result<()> {
     let fix = finding["fix"]["command"].as_str().unwrap_or_default();
     ensure!(fix.ends_with("delete pod mypod"), "{fix}");
     ensure!(scene.shell(fix).await?.status.success(), "{fix}");
-    // The claim goes, and leaves a PV that is kept.
+    // The test deletes the claim; its PV is retained.
     scene.diagnosed(&format!("NFS501 PersistentVolume/{name}")).await?;
 
     let finalizers =
@@ -351,7 +352,7 @@ async fn doctor_mends_volumes_that_can_not_go(stage: Arc<Stage>) -> Result<()> {
     let fix = finding["fix"]["command"].as_str().context("it has no fix")?;
     let (_, stderr, code) = crate::kit::said(&scene.shell(fix).await?);
     ensure!(code == 0, "{fix}\n{stderr}");
-    // The other one stays, also when the command is run once more.
+    // A second run of the command does not delete the other one.
     ensure!(!scene.shell(fix).await?.status.success(), "{fix}");
     let left = volumes.get(&name).await?.metadata.finalizers;
     ensure!(left == Some(vec!["example.com/keep".to_owned()]), "{left:?}");
@@ -385,7 +386,7 @@ async fn doctor_mends_a_volume_whose_class_is_gone(stage: Arc<Stage>) -> Result<
     let plane = stage.cleared_control_plane().await?;
     let scene = scene(&stage, &plane).await?;
     let name = format!("pv-{}", scene.namespace);
-    // As upstream leaves it when it can't delete a volume; the event is its own, word for word.
+    // The state in which upstream leaves a volume that it cannot delete; the event's text is upstream's.
     let mut left = volume(&scene, &name, json!({"persistentVolumeReclaimPolicy": "Delete"}));
     left["metadata"]["annotations"] = json!({"pv.kubernetes.io/provisioned-by": scene.provisioner});
     scene.apply(&[left]).await?;
@@ -403,7 +404,7 @@ async fn doctor_mends_a_volume_whose_class_is_gone(stage: Arc<Stage>) -> Result<
     events
         .create(&Default::default(), &serde_json::from_value(event)?)
         .await?;
-    // Its provisioner is there, as the event shows.
+    // Its provisioner runs, as the event shows.
     let fix = scene
         .run_fix_by_hand(&format!("NFS507 PersistentVolume/{name}"))
         .await?;
@@ -437,8 +438,8 @@ async fn doctor_mends_a_lost_volume(stage: Arc<Stage>) -> Result<()> {
     stage.give_back(plane).await
 }
 
-/// The lab's does without a Lease, so it gets one that nobody has renewed for long: its silence alone shows after ten
-/// minutes, which a table proves.
+/// The lab's controller manager has no Lease, so the test creates one that was last renewed long ago. The doctor
+/// reports a missing controller manager only after ten minutes, which a table test covers.
 async fn doctor_misses_the_controller_manager(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let scene = scene(&stage, &plane).await?;

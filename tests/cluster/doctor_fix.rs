@@ -1,5 +1,5 @@
-//! `doctor --fix` beside the faults that it fixes: it asks, refuses objects that were changed meanwhile, and leaves no
-//! half change.
+//! `doctor --fix` apart from the faults that it fixes: it asks, skips objects that changed meanwhile, and never stops
+//! in the middle of a change.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ crate::tests! {
     Newest: a_fix_that_is_interrupted_leaves_a_whole_claim,
 }
 
-/// A PV that Kubernetes can't delete, and says so itself: NFS503.
+/// A PV that Kubernetes cannot delete, as its event says: NFS503.
 async fn undeletable(scene: &Scene) -> Result<String> {
     let name = format!("pv-{}", scene.namespace);
     let volume = json!({
@@ -54,7 +54,7 @@ fn asked(scene: &Scene) -> Result<PtySession> {
     Ok(terminal)
 }
 
-/// Types an answer; what follows, and the exit status.
+/// Types an answer; returns the further output and the exit status.
 fn answered(mut terminal: PtySession, answer: char) -> Result<(String, i32)> {
     match answer {
         '\u{3}' => terminal.send_control('c')?,
@@ -71,7 +71,7 @@ fn answered(mut terminal: PtySession, answer: char) -> Result<(String, i32)> {
 async fn fixes_are_asked_about(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
-    // Nothing to do.
+    // No finding has a fix.
     let (_, stderr, code) = said(&scene.nfsprov(&["doctor", "--fix"]).await?);
     ensure!(
         code == 0 && stderr.contains("no automatic fix available"),
@@ -79,7 +79,7 @@ async fn fixes_are_asked_about(stage: Arc<Stage>) -> Result<()> {
     );
 
     let name = undeletable(&scene).await?;
-    // Nobody to ask.
+    // stdin is not a terminal.
     let (stdout, stderr, code) = said(&scene.nfsprov(&["doctor", "--fix", "-o", "json"]).await?);
     ensure!(code == 2 && stdout.is_empty(), "{code}: {stdout}");
     ensure!(
@@ -89,7 +89,7 @@ async fn fixes_are_asked_about(stage: Arc<Stage>) -> Result<()> {
     ensure!(stderr.contains("pass --yes"), "{stderr}");
     ensure!(policy(&scene, &name).await? == "Delete");
 
-    // Somebody who says no, or Ctrl-C.
+    // The answer no, or Ctrl-C.
     for (answer, wanted, code) in [
         ('n', "no change was made", 1),
         ('\u{3}', "interrupted after 0 fixes", 1),
@@ -134,7 +134,7 @@ async fn a_fix_that_is_interrupted_leaves_a_whole_claim(stage: Arc<Stage>) -> Re
                      "selector": {"matchLabels": {"app": "web"}}, "volumeClaimTemplates": [template]},
         })])
         .await?;
-    // Something holds it, so that there is time between its end and its new beginning.
+    // A finalizer keeps the claim, so that there is time between its deletion and its new creation.
     let hold = |finalizers: serde_json::Value| Patch::Merge(json!({"metadata": {"finalizers": finalizers}}));
     let params = PatchParams::default();
     scene
@@ -154,9 +154,9 @@ async fn a_fix_that_is_interrupted_leaves_a_whole_claim(stage: Arc<Stage>) -> Re
         |claim: Option<&PersistentVolumeClaim>| claim.is_some_and(|claim| claim.metadata.deletion_timestamp.is_some());
     timeout(PATIENCE, await_condition(scene.claims(), claim, going)).await??;
     process.signal("INT")?;
-    // It is not that which ends it.
+    // SIGINT does not end it at once.
     let early = timeout(Duration::from_secs(1), process.wait()).await;
-    ensure!(early.is_err(), "it left a claim that was half gone");
+    ensure!(early.is_err(), "it ended while the claim was terminating");
     scene.claims().patch(claim, &params, &hold(json!(null))).await?;
     let status = timeout(PATIENCE, process.wait()).await.context("it does not end")??;
     let told = std::fs::read_to_string(&log)?;
@@ -164,7 +164,7 @@ async fn a_fix_that_is_interrupted_leaves_a_whole_claim(stage: Arc<Stage>) -> Re
         status.code() == Some(1) && told.contains("interrupted after 1 fix"),
         "{status}: {told}"
     );
-    // The pod is gone too, so that the StatefulSet makes both again.
+    // The test deletes the pod too, so that the StatefulSet controller creates both again.
     let again = |claim: Option<&PersistentVolumeClaim>| {
         let class = claim.and_then(|claim| claim.spec.as_ref()?.storage_class_name.as_deref());
         class == Some(&scene.class)

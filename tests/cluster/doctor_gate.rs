@@ -1,8 +1,9 @@
-//! RemoveSelfLink=false on a server node, over SSH: a guest has the files, the lab's own API server obeys them.
+//! RemoveSelfLink=false on a server node, over SSH: a guest has the files, and the lab's own API server uses their
+//! gates.
 //!
-//! No kubelet runs here. Its stand-in looks at the guest's manifest and starts the lab's real API server again with the
-//! gates that stand there, which is what a kubelet does with a static pod. A process of the guest carries the arguments,
-//! and the guest's `curl` tells whether the lab's API server listens: the files name that as the node's own.
+//! No kubelet runs here. Its stand-in reads the guest's manifest and restarts the lab's real API server with the gates
+//! in it, as a kubelet does with a static pod. A process of the guest has the arguments, and the guest's `curl` reports
+//! whether the lab's API server listens: the files give its address as the node's own.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -29,7 +30,7 @@ crate::tests! {
 
 const PATH: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
 
-/// kubeadm's manifest of an API server that listens where the lab's does.
+/// kubeadm's manifest of an API server at the address of the lab's.
 fn manifest_of(plane: &ControlPlane) -> Result<String> {
     let (address, port) = endpoint(plane)?;
     Ok(format!(
@@ -46,7 +47,7 @@ fn endpoint(plane: &ControlPlane) -> Result<(String, &str)> {
     Ok((network::GATEWAY.to_string(), port))
 }
 
-/// The guest's stand-ins for the API server's process and for `curl`.
+/// Installs the guest's stand-ins for the API server's process and for `curl`.
 async fn stand_ins(guest: &Guest) -> Result<()> {
     let curl = r#"#!/bin/bash
 for url; do :; done
@@ -59,7 +60,7 @@ if exec 3<>"/dev/tcp/${url%:*}/${url##*:}"; then echo 200; else echo 000; fi"#;
     guest.ssh(&install).await.map(drop)
 }
 
-/// Has the guest's stand-in of an API server run with these arguments.
+/// Starts the guest's stand-in for the API server with these arguments.
 async fn run_process(guest: &Guest, arguments: &[String]) -> Result<()> {
     let arguments = arguments.join(" ");
     let run = format!(
@@ -80,7 +81,7 @@ async fn gates(guest: &Guest) -> Result<Vec<String>> {
     Ok(gates.map(str::to_owned).collect())
 }
 
-/// Does what kubelet does with a static pod.
+/// Does the work of a kubelet with a static pod: restarts the API server when the manifest changes.
 async fn stand_in(plane: &mut ControlPlane, guest: &Guest) -> Result<Infallible> {
     let mut running = gates(guest).await?;
     loop {
@@ -94,7 +95,7 @@ async fn stand_in(plane: &mut ControlPlane, guest: &Guest) -> Result<Infallible>
     }
 }
 
-/// Runs the doctor against the guest, with a kubelet's stand-in or none.
+/// Runs the doctor against the guest, with or without the kubelet's stand-in.
 async fn doctor(
     scene: &Scene,
     guest: &Guest,
@@ -120,7 +121,7 @@ async fn doctor(
 }
 
 async fn doctor_brings_self_link_back_and_away_again(stage: Arc<Stage>) -> Result<()> {
-    // The API server of the newest is not started anew.
+    // The newest API server is not restarted.
     let mut plane = match stage.lane() {
         Lane::V1_20 => stage.another_control_plane().await?,
         Lane::Latest => stage.cleared_control_plane().await?,
@@ -153,14 +154,14 @@ async fn doctor_brings_self_link_back_and_away_again(stage: Arc<Stage>) -> Resul
     stand_ins(guest).await?;
     run_process(guest, &[]).await?;
     let manifest = async || guest.ssh(&format!("cat {PATH}")).await;
-    // Nobody says yes.
+    // Without a confirmation.
     let (stderr, code) = doctor(&scene, guest, None, &["--fix", "--gate"]).await?;
     ensure!(
         code == 2 && stderr.contains("+    - --feature-gates=RemoveSelfLink=false"),
         "{code}: {stderr}"
     );
     ensure!(manifest().await? == original);
-    // No kubelet: the API server never comes back with it.
+    // Without a kubelet, the API server never restarts with the gate.
     let (stderr, code) = doctor(&scene, guest, None, &["--fix", "--gate", "--yes", "--timeout", "2s"]).await?;
     ensure!(
         code == 1 && stderr.contains("its files are as they were before"),
@@ -183,7 +184,7 @@ async fn doctor_brings_self_link_back_and_away_again(stage: Arc<Stage>) -> Resul
     );
     let with_gate = configuration().await?;
     ensure!(with_gate.contains("    feature-gates: RemoveSelfLink=false\n"));
-    // No claim waits for it, so the policy leaves its restart to the administrator.
+    // No claim needs the gate, so by its policy the doctor leaves the restart to the administrator.
     let printed = stderr.split_once("note: run ");
     let printed = printed.and_then(|(_, rest)| rest.split_once(" once every API server has the gate: "));
     let (restart, why) = printed.with_context(|| stderr.clone())?;
@@ -198,7 +199,7 @@ async fn doctor_brings_self_link_back_and_away_again(stage: Arc<Stage>) -> Resul
         "{annotations}"
     );
     scene.diagnosed("NFS303 Cluster/kube-apiserver").await?;
-    // Nothing takes it away that was not asked to by name.
+    // The doctor removes the gate only if the administrator names it.
     let (stderr, code) = doctor(&scene, guest, None, &["--fix", "--yes"]).await?;
     ensure!(
         code == 0 && stderr.contains("no automatic fix available"),
@@ -211,7 +212,7 @@ async fn doctor_brings_self_link_back_and_away_again(stage: Arc<Stage>) -> Resul
     ensure!(manifest().await? == original && configuration().await? == CONFIGURATION);
     let (stderr, code) = doctor(&scene, guest, None, &["--undo", "--yes"]).await?;
     ensure!(code == 0 && stderr.contains("already"), "{code}: {stderr}");
-    // kubeadm's configuration alone is left to be changed, and no answer can be given.
+    // Only kubeadm's configuration remains to be changed, and stdin is not a terminal.
     let set = async |text: &str| {
         let patch = Patch::Merge(json!({"data": {"ClusterConfiguration": text}}));
         maps.patch("kubeadm-config", &PatchParams::default(), &patch).await
@@ -221,7 +222,7 @@ async fn doctor_brings_self_link_back_and_away_again(stage: Arc<Stage>) -> Resul
     ensure!(code == 2 && stderr.contains("pass --yes"), "{code}: {stderr}");
     set(CONFIGURATION).await?;
 
-    // Set by hand again, and no image needs it any more: NFS303 is mended as it says.
+    // The gate is set by hand again, and no image needs it any more: the doctor reports NFS303 with a fix.
     scene.mended("NFS301 Deployment/nfs-client-provisioner").await?;
     guest.ssh(&write.replace(&original, &with)).await?;
     plane.restart_api_server_with(&gates(guest).await?).await?;
@@ -240,12 +241,12 @@ async fn doctor_brings_self_link_back_and_away_again(stage: Arc<Stage>) -> Resul
     plane.stop().await
 }
 
-/// K3s itself is not here: a unit of its name that only sleeps, and a configuration file. Where selfLink is sent it would
-/// have to go, which a unit that sleeps can't do.
+/// K3s itself is not installed: there is a unit of its name that only sleeps, and a configuration file. A cluster that
+/// sends selfLink would have to stop sending it, which such a unit cannot do.
 async fn doctor_takes_the_gate_out_of_k3s(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
-    // With an NFS client, which --fix would install.
+    // With an NFS client, because --fix would install one otherwise.
     let guest = stage.guest("k3s", nfsprov_lab::guest::Template::NfsServer).await?;
     let (address, port) = endpoint(&plane)?;
     let before = format!(
@@ -288,7 +289,7 @@ async fn doctor_takes_the_gate_out_of_k3s(stage: Arc<Stage>) -> Result<()> {
         guest.ssh("systemctl show -p MainPID k3s").await? != pid,
         "it was not started again"
     );
-    // As K3s does when it starts.
+    // The annotation that K3s sets when it starts.
     node["metadata"]["annotations"]["k3s.io/node-args"] = json!(r#"["server"]"#);
     scene.apply(&[node]).await?;
     scene.healthy("NFS304 --gate --undo").await?;

@@ -1,5 +1,5 @@
-//! What `doctor` finds beyond the API: by NFS calls from this machine, and on hosts over SSH, where it makes fixes,
-//! too.
+//! Findings of `doctor` beyond the API: from NFS calls of this machine, and from hosts over SSH, where it also makes
+//! fixes.
 
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ async fn doctor_asks_nfs_servers_from_here(stage: Arc<Stage>) -> Result<()> {
     ensure!(finding["confidence"] == "certain", "{finding}");
     scene.volumes().delete("lost", &Default::default()).await?;
 
-    // Nobody has this address. Nobody needs it either; then a pod does.
+    // No host has this address. At first no pod uses the volume, then one does.
     let dead = volume("dead", "10.77.0.250", "/nfsdata", Some((&scene, "mypvc")));
     scene.apply(&[dead]).await?;
     scene
@@ -69,7 +69,7 @@ async fn doctor_asks_nfs_servers_from_here(stage: Arc<Stage>) -> Result<()> {
         "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "mypvc"}}],
     }});
     scene.apply(&[pod]).await?;
-    // In a kubelet's words.
+    // The text is that of a kubelet.
     let event = json!({
         "metadata": {"generateName": "mypod-"}, "reason": "FailedMount", "type": "Warning",
         "message": "Unable to attach or mount volumes: unmounted volumes=[data], unattached volumes=[data]: timed out waiting for the condition",
@@ -82,7 +82,7 @@ async fn doctor_asks_nfs_servers_from_here(stage: Arc<Stage>) -> Result<()> {
         .create(&Default::default(), &serde_json::from_value(event)?)
         .await?;
     let finding = scene.diagnosed("NFS404 PersistentVolume/dead").await?;
-    // This machine may be outside of the storage network, so that is no cause for what waits.
+    // This machine may be outside the storage network, so the finding is not the cause of a Pending pod.
     ensure!(
         finding["severity"] == "warning" && finding["explains"] == json!([]),
         "{finding}"
@@ -90,7 +90,7 @@ async fn doctor_asks_nfs_servers_from_here(stage: Arc<Stage>) -> Result<()> {
     let report = scene.doctor(&[]).await?.report;
     ensure!(report["findings"].to_string().contains("mypod"), "{report}");
 
-    // A tenant's event that clears the screen, writes to the clipboard and turns its text around.
+    // A tenant's event with codes that clear the screen, write to the clipboard and reverse the text.
     let event = json!({
         "metadata": {"generateName": "mypod-"}, "reason": "FailedMount", "type": "Warning",
         "message": "MountVolume.SetUp failed for volume \"dead\" : mount failed: exit status 32\nOutput: mount.nfs: access denied by \
@@ -117,7 +117,7 @@ async fn doctor_asks_nfs_servers_from_here(stage: Arc<Stage>) -> Result<()> {
     stage.give_back(plane).await
 }
 
-/// A node of the cluster, by the name and address of a guest.
+/// Registers a node of the cluster with the name and address of a guest.
 async fn node(scene: &Scene, guest: &Guest) -> Result<()> {
     let name = guest.ssh("uname -n").await?.trim().to_owned();
     scene
@@ -139,7 +139,7 @@ async fn doctor_looks_at_hosts_and_mends_them(stage: Arc<Stage>) -> Result<()> {
         stage.guest("exporter", Template::NfsServer),
         stage.guest("worker", Template::Bare)
     )?;
-    // As in the document, and for others than the cluster's nodes.
+    // The options of the document, for other clients than the cluster's nodes.
     let options = "(rw,sync,no_subtree_check,no_root_squash)";
     let theirs = format!("/nfsdata 10.99.0.0/16{options}");
     server
@@ -150,7 +150,7 @@ async fn doctor_looks_at_hosts_and_mends_them(stage: Arc<Stage>) -> Result<()> {
     node(&scene, &worker).await?;
     let address = server.address().to_string();
     scene.apply(&[volume("exported", &address, "/nfsdata", None)]).await?;
-    // This machine is shut out; that says nothing about nodes.
+    // The server excludes this machine, which proves nothing about nodes.
     let alone = scene.doctor(&[]).await?;
     ensure!(alone.findings().is_empty(), "{:?}", alone.findings());
     ensure!(
@@ -175,7 +175,7 @@ async fn doctor_looks_at_hosts_and_mends_them(stage: Arc<Stage>) -> Result<()> {
     let of = |findings: &[Value], code: &str| findings.iter().find(|finding| finding["code"] == code).cloned();
     let denied = of(findings, "NFS402").context("none")?;
     let command = format!("nfsprov setup-server {one} --export /nfsdata --nodes-from-cluster");
-    // What nfsprov does not export is nothing that it changes.
+    // The doctor changes only exports that nfsprov created.
     ensure!(
         denied["fix"]["command"] == command && denied["fix"]["automatic"] == false,
         "{denied}"
@@ -186,7 +186,7 @@ async fn doctor_looks_at_hosts_and_mends_them(stage: Arc<Stage>) -> Result<()> {
         "{denied}"
     );
 
-    // As somebody sets it up, and then has another node.
+    // An administrator sets the server up, and adds another node later.
     let setup = ["setup-server", &one, "--export", "/nfsdata", "--allow", "10.98.0.0/16"];
     let setup = [&setup[..], &ssh[4..]].concat();
     let (_, stderr, code) = said(&scene.nfsprov_within(4 * PATIENCE, &setup).await?);
@@ -205,7 +205,7 @@ async fn doctor_looks_at_hosts_and_mends_them(stage: Arc<Stage>) -> Result<()> {
     let line = format!("/nfsdata 10.98.0.0/16{options} {}{options}", worker.address());
     ensure!(
         stderr.contains(&format!("\n+{line}\n")),
-        "what it will change is shown: {stderr}"
+        "the planned change is missing: {stderr}"
     );
     let exports = server.ssh("cat /etc/exports; exportfs -s").await?;
     ensure!(
@@ -217,7 +217,7 @@ async fn doctor_looks_at_hosts_and_mends_them(stage: Arc<Stage>) -> Result<()> {
     ensure!(server.ssh("stat -c %a /nfsdata").await?.trim() == "777");
     worker.ssh("command -v mount.nfs").await?;
 
-    // A change that is a script of its own waits for another run on the host, too.
+    // A change with its own script also waits for another run on the host.
     let mode = async || server.ssh("stat -c %a /nfsdata").await;
     let lock = "chmod 666 /nfsdata; mkfifo /run/first
         (flock 9; : >/run/locked; read end </run/first) 9>>/run/nfsprov.lock >/dev/null 2>&1 &
@@ -237,7 +237,7 @@ async fn doctor_looks_at_hosts_and_mends_them(stage: Arc<Stage>) -> Result<()> {
     let (_, stderr, _) = said(&ran?);
     ensure!(mode().await?.trim() == "777", "{stderr}");
 
-    // A tenant names a directory of the server, under the name of the cluster's own provisioner.
+    // A tenant's class names a directory of the server and the provisioner of the cluster.
     let class = json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "shared"},
         "provisioner": "example.com/nfs"});
     let variables = [
@@ -277,7 +277,7 @@ async fn doctor_looks_at_hosts_and_mends_them(stage: Arc<Stage>) -> Result<()> {
     let after = server.ssh(state).await?;
     ensure!(after == before, "it was\n{before}\nand is\n{after}\n{stderr}");
 
-    // A host that nobody gets in to is not passed.
+    // The report does not pass over a host that admits no login.
     let shut = scene
         .doctor(&["--ssh", "root@10.77.0.250", "--connect-timeout", "1s"])
         .await?;

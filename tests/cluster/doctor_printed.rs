@@ -1,4 +1,4 @@
-//! What the doctor and `create` print or apply reaches no further than it has to: rights, and claims that somebody prepared.
+//! What the doctor and `create` print or apply is minimal: permissions, and claims that a user prepared.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,12 +21,12 @@ crate::tests! {
     Newest: doctor_leaves_claims_alone_that_somebody_prepared,
 }
 
-/// The answers of `kubectl auth can-i`, for as many questions.
+/// The answers of `kubectl auth can-i` to the questions.
 async fn can_i(scene: &Scene, questions: &[&str]) -> Result<Vec<bool>> {
     let each = questions
         .iter()
         .map(|question| async move { scene.shell(&format!("kubectl auth can-i {question}")).await });
-    // It ends with 1 where the answer is no.
+    // kubectl ends with status 1 if the answer is no.
     let said: Vec<_> = try_join_all(each).await?.iter().map(said).collect();
     for (stdout, stderr, _) in &said {
         ensure!(["yes", "no"].contains(&stdout.trim()), "{stdout}{stderr}");
@@ -45,7 +45,7 @@ async fn doctor_asks_for_the_rights_that_it_reads_by_and_no_others(stage: Arc<St
     let plane = stage.cleared_control_plane().await?;
     let mut scene = stage.scene_on(plane.kubeconfig()).await?;
     let namespace = scene.namespace.clone();
-    // A provisioner: its log, its lock and its rights are read too, which takes rights of their own.
+    // The doctor also reads a provisioner's log, Lease and permissions, for which it needs further permissions.
     let labels = json!({"app": "p"});
     let container =
         json!({"name": "p", "image": "nfsprov:1", "env": [{"name": "PROVISIONER_NAME", "value": "reader/nfs"}]});
@@ -58,7 +58,7 @@ async fn doctor_asks_for_the_rights_that_it_reads_by_and_no_others(stage: Arc<St
                      "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}}},
         })])
         .await?;
-    // Once its pod is there, so that there is a log to ask for.
+    // Waits until its pod exists, so that there is a log to read.
     let there = |deployment: Option<&Deployment>| {
         deployment.and_then(|deployment| deployment.status.as_ref()?.replicas) == Some(1)
     };
@@ -67,7 +67,7 @@ async fn doctor_asks_for_the_rights_that_it_reads_by_and_no_others(stage: Arc<St
     let admin = scene.kubeconfig.clone();
     let reader = plane.kubeconfig_for("test-reader", &[])?;
     let mut commands = BTreeSet::new();
-    // Only what may be read shows what there is to be read besides.
+    // Each grant lets the doctor read more objects, for which it may need further permissions.
     loop {
         scene.kubeconfig.clone_from(&reader);
         let diagnosis = scene.doctor(&[]).await?;
@@ -82,7 +82,7 @@ async fn doctor_asks_for_the_rights_that_it_reads_by_and_no_others(stage: Arc<St
         ensure!(commands.insert(command), "nothing came of it: {finding}");
     }
     ensure!(commands.len() > 1, "{commands:?}");
-    // The first, run once more, neither fails nor takes away what later ones granted.
+    // The first command, run again, neither fails nor removes the permissions that later ones granted.
     scene.kubeconfig = admin;
     for command in &commands {
         let (_, stderr, code) = said(&scene.shell(command).await?);
@@ -148,7 +148,7 @@ async fn doctor_asks_for_the_rights_that_it_reads_by_and_no_others(stage: Arc<St
         ],
     )
     .await?;
-    // Rights of one user, and of nobody else.
+    // Permissions for one user only.
     scene.kubeconfig = plane.kubeconfig_for("test-other", &[])?;
     allows(&scene, false, &["list persistentvolumes", &pods]).await?;
     stage.give_back(plane).await
@@ -158,7 +158,7 @@ async fn two_provisioners_of_one_name_keep_their_rights(stage: Arc<Stage>) -> Re
     let plane = stage.cleared_control_plane().await?;
     let one = stage.scene_on(plane.kubeconfig()).await?;
     let other = stage.scene_on(plane.kubeconfig()).await?;
-    // What an earlier version applied, under names without a namespace.
+    // Objects that an earlier version applied, with names that lack the namespace.
     let subject = json!([{"kind": "ServiceAccount", "name": "old", "namespace": one.namespace}]);
     let group = "rbac.authorization.k8s.io";
     one.apply(&[
@@ -203,7 +203,7 @@ async fn two_provisioners_of_one_name_keep_their_rights(stage: Arc<Stage>) -> Re
     }
     let questions: Vec<&str> = questions.iter().map(String::as_str).collect();
     allows(&one, true, &questions).await?;
-    // Each binding is one account's; what was there before is as it was.
+    // Each binding has one account, and objects that existed before are unchanged.
     let subjects = |name: &str| {
         let line = format!("kubectl get clusterrolebinding {name} -o json");
         let scene = &one;
@@ -227,7 +227,7 @@ async fn doctor_leaves_claims_alone_that_somebody_prepared(stage: Arc<Stage>) ->
     let scene = stage.scene_on(plane.kubeconfig()).await?;
     scene.class(json!({})).await?;
     let _provisioner = scene.watch(&[]).await?;
-    // As `volumes restore --create-claim` makes it before its PV.
+    // `volumes restore --create-claim` creates the claim before its PV in this form.
     let restored = format!("restored-{}", scene.namespace);
     let byhand = format!("byhand-{}", scene.namespace);
     let spec = json!({"storageClassName": byhand, "volumeName": restored});
@@ -242,7 +242,7 @@ async fn doctor_leaves_claims_alone_that_somebody_prepared(stage: Arc<Stage>) ->
                      "selector": {"matchLabels": {"app": "web"}}, "volumeClaimTemplates": [template]},
         })])
         .await?;
-    // What is true of it is said, and nothing is done to it.
+    // The doctor reports the claim's state and does not change the claim.
     scene.diagnosed("NFS112 PersistentVolumeClaim/www-web-0").await?;
     scene.nfsprov(&["doctor", "--fix", "--yes", "--timeout", "5s"]).await?;
     ensure!(scene.claims().get("www-web-0").await?.uid() == prepared.uid());

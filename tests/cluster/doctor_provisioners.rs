@@ -1,4 +1,4 @@
-//! Faults of provisioners, made on real control planes as those of claims are in [`doctor_faults`](crate::doctor_faults).
+//! Faults of provisioners on real control planes, like those of claims in [`doctor_faults`](crate::doctor_faults).
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use kube::api::DeleteParams;
 use nfsprov_lab::Lane;
 use serde_json::{Value, json};
 
-use crate::doctor::By;
+use crate::doctor::{By, is_patched};
 use crate::doctor_faults::{BOTH, scene, server};
 use crate::faults_nfs::{export, on_export};
 use crate::kit::Scene;
@@ -27,7 +27,7 @@ crate::tests! {
     InTestAll("the tables of the checks of pods"): doctor_misses_the_csi_driver,
 }
 
-/// A Deployment of a provisioner as upstream writes it, and all rights for its account.
+/// A Deployment of a provisioner as upstream's manifest has it, and all permissions for its account.
 fn deployment(scene: &Scene, image: &str, replicas: u32, serves: &str, env: bool) -> [Value; 2] {
     let mut variables = vec![json!({"name": "PROVISIONER_NAME", "value": serves})];
     if env {
@@ -81,24 +81,24 @@ async fn doctor_mends_provisioners_that_nobody_runs(stage: Arc<Stage>) -> Result
         .await?;
     ensure!(fix.contains(" create provisioner "), "{fix}");
     kubelet.abort();
-    // What runs instead of its image.
+    // This provisioner runs instead of the Deployment's image.
     let _provisioner = scene.watch(&[]).await?;
     scene.bound("a").await?;
     stage.give_back(plane).await
 }
 
-/// A provisioner that does not serve.
+/// A provisioner that does not serve its class.
 struct Fault {
     code: &'static str,
     image: &'static str,
     replicas: u32,
-    /// The name it serves; empty for the scene's.
+    /// The provisioner name that it serves; empty for the scene's.
     serves: &'static str,
-    /// Whether its export is in its environment.
+    /// Whether its environment has the export.
     env: bool,
-    /// Whether its account has its rights.
+    /// Whether its account has the permissions.
     may: bool,
-    /// What its container waits for.
+    /// Reason and message with which its container waits.
     waits: (&'static str, &'static str),
 }
 
@@ -157,7 +157,7 @@ async fn doctor_mends_provisioners_that_do_not_run(stage: Arc<Stage>) -> Result<
         },
     ];
     for fault in &rows {
-        // Names and rights are for people to give.
+        // Names and permissions are decisions for an administrator.
         let by_hand = matches!(fault.code, "NFS202" | "NFS206");
         for way in BOTH.into_iter().take(if by_hand { 1 } else { 2 }) {
             does_not_run(scene(&stage, &plane).await?, fault, way)
@@ -171,7 +171,7 @@ async fn doctor_mends_provisioners_that_do_not_run(stage: Arc<Stage>) -> Result<
 async fn does_not_run(scene: Scene, fault: &Fault, way: By) -> Result<()> {
     let image = if fault.waits.0.is_empty() { "" } else { fault.image };
     let play = || scene.play_kubelet_that_fails(image, fault.waits.0, fault.waits.1);
-    // What lacks its settings never runs.
+    // A container without its settings never runs.
     let kubelet = fault.env.then(play);
     scene.class(json!({})).await?;
     if fault.may {
@@ -191,14 +191,14 @@ async fn does_not_run(scene: Scene, fault: &Fault, way: By) -> Result<()> {
     };
     let wanted = format!("{} {object}", fault.code);
     if fault.code == "NFS202" {
-        // Which of the two names is right is an administrator's to say.
+        // An administrator decides which of the two names is right.
         let finding = scene.diagnosed(&wanted).await?;
         ensure!(finding["fix"]["command"].is_null(), "{finding}");
         let set_env = format!(
             "kubectl -n {} set env deployment/nfs-client-provisioner PROVISIONER_NAME={}",
             scene.namespace, scene.provisioner
         );
-        administer(&scene, &set_env).await?;
+        scene.administer(&set_env).await?;
     } else if fault.code == "NFS206" {
         scene.mended_by_hand_only(&wanted).await?;
     } else {
@@ -206,9 +206,9 @@ async fn does_not_run(scene: Scene, fault: &Fault, way: By) -> Result<()> {
             By::Command => {
                 let finding = scene.diagnosed(&wanted).await?;
                 let fix = finding["fix"]["command"].as_str().context("no fix")?;
-                administer(&scene, fix).await?;
+                scene.administer(fix).await?;
             }
-            // The claim waits on, since no image runs here that would serve it.
+            // The claim stays Pending, because no image runs here that would serve it.
             By::Fix => {
                 let (_, stderr, _) = crate::kit::said(&scene.fix(&wanted, "1s").await?);
                 ensure!(is_patched(&stderr), "{stderr}");
@@ -218,18 +218,12 @@ async fn does_not_run(scene: Scene, fault: &Fault, way: By) -> Result<()> {
     let kubelet = kubelet.unwrap_or_else(play);
     scene.healthy(&format!("{wanted} by {way:?}")).await?;
     kubelet.abort();
-    // A name that another class has is not one that this class' author may have meant.
+    // The doctor suggests no provisioner name that another class uses, so this class would change later findings.
     scene.classes().delete(&scene.class, &DeleteParams::default()).await?;
     remove_provisioner(&scene).await
 }
 
-/// Whether `--fix` said that it patched the provisioner's Deployment.
-pub fn is_patched(said: &str) -> bool {
-    let is_it = |line: &str| line.starts_with("deployment/nfs-client-provisioner -n ") && line.ends_with(" patched");
-    said.lines().any(is_it)
-}
-
-/// Provisioners are looked for in the whole cluster.
+/// Deletes the Deployment, because the doctor searches the whole cluster for provisioners.
 async fn remove_provisioner(scene: &Scene) -> Result<()> {
     let deployments: kube::Api<k8s_openapi::api::apps::v1::Deployment> =
         kube::Api::namespaced(scene.client.clone(), &scene.namespace);
@@ -258,7 +252,8 @@ async fn doctor_mends_images_that_need_self_link(stage: Arc<Stage>) -> Result<()
     kubelet.abort();
     remove_provisioner(&printed).await?;
 
-    // By the doctor's own hand: its name is kept. The rights that it lacks for its lock are for people to give.
+    // The automatic fix keeps the provisioner's name. The administrator must grant the missing permissions for its
+    // Lease.
     let fixed = scene(&stage, &plane).await?;
     let kubelet = fixed.play_kubelet();
     fixed.class(json!({})).await?;
@@ -288,7 +283,7 @@ async fn doctor_mends_images_that_need_self_link(stage: Arc<Stage>) -> Result<()
     stage.give_back(plane).await
 }
 
-/// All that a provisioner needs but for its lock.
+/// All permissions of a provisioner except those for its lock.
 fn rights_but_locking(scene: &Scene) -> Vec<Value> {
     let rule = |group: &str, resource: &str, verbs: &[&str]| json!({"apiGroups": [group], "resources": [resource], "verbs": verbs});
     let name = &scene.namespace;
@@ -306,12 +301,12 @@ fn rights_but_locking(scene: &Scene) -> Vec<Value> {
     vec![role, binding]
 }
 
-/// What a server of 1.19 says that it is.
+/// The version that a server of 1.19 reports.
 const BEFORE: &str = r#"{"major": "1", "minor": "19", "gitVersion": "v1.19.16", "gitCommit": "", "gitTreeState": "clean",
     "buildDate": "2021-10-27T18:22:30Z", "goVersion": "go1.15.15", "compiler": "gc", "platform": "linux/amd64"}"#;
 
-/// A server older than 1.20 can't be built here: its modules aren't whole without what its own build generates. One of
-/// 1.20 that sends selfLink, as those do, stands in for it, and a double in front says the older version.
+/// A server older than 1.20 cannot be built here, because its modules lack files that its own build generates. A server
+/// of 1.20 that sends selfLink, as older ones do, replaces it, and a proxy before it reports the older version.
 async fn doctor_mends_images_that_the_upgrade_breaks(stage: Arc<Stage>) -> Result<()> {
     let plane = stage
         .control_plane_with(&["--feature-gates=RemoveSelfLink=false"])
@@ -330,7 +325,7 @@ async fn doctor_mends_images_that_the_upgrade_breaks(stage: Arc<Stage>) -> Resul
         match way {
             By::Command => _ = scene.mended(wanted).await?,
             By::Fix => {
-                // Only what a claim waits for is changed.
+                // The doctor changes only what a claim waits for.
                 scene.claim_handed_over("a", json!({})).await?;
                 let (_, told, _) = crate::kit::said(&scene.fix(wanted, "5s").await?);
                 ensure!(is_patched(&told), "{told}");
@@ -340,7 +335,7 @@ async fn doctor_mends_images_that_the_upgrade_breaks(stage: Arc<Stage>) -> Resul
         kubelet.abort();
         remove_provisioner(&scene).await?;
     }
-    // Said to be what it is, the server has a gate that later ones refuse, and that has the old image work.
+    // Reported with its real version, the server has a gate that later ones refuse and with which the old image works.
     let scene = scene(&stage, &plane).await?;
     let kubelet = scene.play_kubelet();
     deployed(&scene, ARTICLE).await?;
@@ -372,7 +367,7 @@ async fn doctor_mends_a_stale_lock(stage: Arc<Stage>) -> Result<()> {
         match way {
             By::Command => _ = scene.mended(wanted).await?,
             By::Fix => {
-                // No image runs here that would serve the claim then.
+                // No image runs here that would serve the claim afterwards.
                 let said = crate::kit::said(&scene.fix(wanted, "1s").await?);
                 ensure!(said.2 == 0 && said.1.contains("deleted"), "{said:?}");
                 scene.healthy("--fix").await?;
@@ -384,7 +379,7 @@ async fn doctor_mends_a_stale_lock(stage: Arc<Stage>) -> Result<()> {
     stage.give_back(plane).await
 }
 
-/// Later servers don't start with it; what shows is how a node's server was started last.
+/// Later servers do not start with it; the finding is based on the last start of a node's server.
 async fn doctor_names_a_gate_that_blocks_the_upgrade(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let scene = scene(&stage, &plane).await?;
@@ -407,7 +402,7 @@ async fn doctor_names_what_refuses_a_provisioners_pod(stage: Arc<Stage>) -> Resu
         "kubectl label namespace NAMESPACE pod-security.kubernetes.io/enforce-",
     );
     let mut rules = vec![quota];
-    // The namespace's label means something from 1.25 on.
+    // The namespace's label has an effect from 1.25 on.
     if stage.lane() != Lane::V1_20 {
         rules.push(security);
     }
@@ -415,24 +410,17 @@ async fn doctor_names_what_refuses_a_provisioners_pod(stage: Arc<Stage>) -> Resu
         let scene = scene(&stage, &plane).await?;
         let kubelet = scene.play_kubelet();
         let here = |line: &str| line.replace("NAMESPACE", &scene.namespace);
-        administer(&scene, &here(rule)).await?;
+        scene.administer(&here(rule)).await?;
         deployed(&scene, CURRENT).await?;
         scene.claim_handed_over("a", json!({})).await?;
         let finding = scene.diagnosed("NFS207 Deployment/nfs-client-provisioner").await?;
         ensure!(finding["explains"][0]["name"] == "a", "{finding}");
-        administer(&scene, &here(gone)).await?;
+        scene.administer(&here(gone)).await?;
         scene.healthy(gone).await?;
         kubelet.abort();
         remove_provisioner(&scene).await?;
     }
     stage.give_back(plane).await
-}
-
-/// Runs a command line that must end well.
-async fn administer(scene: &Scene, line: &str) -> Result<()> {
-    let (_, stderr, code) = crate::kit::said(&scene.shell(line).await?);
-    ensure!(code == 0, "{line}\n{stderr}");
-    Ok(())
 }
 
 async fn doctor_mends_two_provisioners_of_one_name(stage: Arc<Stage>) -> Result<()> {
@@ -482,7 +470,7 @@ async fn doctor_misses_the_csi_driver(stage: Arc<Stage>) -> Result<()> {
     scene.apply(&[driver]).await?;
     scene.diagnosed(&format!("NFS215 StorageClass/{}", scene.class)).await?;
 
-    // A node that its DaemonSet does not reach.
+    // A node without a pod of its DaemonSet.
     let volume = json!({
         "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "made"},
         "spec": {"storageClassName": scene.class, "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"],

@@ -1,4 +1,4 @@
-//! What only a scheduler tells. No kubelet runs here: the node is an object, to which pods get bound and no further.
+//! Findings that need a scheduler. No kubelet runs here: the node is only an object, to which the scheduler binds pods.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ crate::tests! {
     Newest: doctor_names_the_other_user_of_a_claim_for_one_pod,
 }
 
-/// A pod that uses the claim `mypvc`, and puts up with a node that nobody has called ready.
+/// A pod that uses the claim `mypvc` and tolerates a node that is not ready.
 fn pod(name: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": {
         "containers": [{"name": "app", "image": "app", "volumeMounts": [{"name": "data", "mountPath": "/data"}]}],
@@ -35,7 +35,7 @@ fn is_scheduled() -> impl Condition<Pod> {
 async fn doctor_names_the_other_user_of_a_claim_for_one_pod(stage: Arc<Stage>) -> Result<()> {
     let modes = json!({"accessModes": ["ReadWriteOncePod"]});
     if stage.lane() == Lane::V1_20 {
-        // It came with 1.22: no cluster of this age can have the fault.
+        // The feature is from 1.22, so a cluster of 1.20 cannot have the fault.
         let scene = stage.scene().await?;
         let Err(refused) = scene.claim("mypvc", modes).await else {
             anyhow::bail!("1.20 takes ReadWriteOncePod");
@@ -63,7 +63,7 @@ async fn doctor_names_the_other_user_of_a_claim_for_one_pod(stage: Arc<Stage>) -
     let finding = scene.diagnosed("NFS120 Pod/second").await?;
     ensure!(finding["fix"]["automatic"] == false, "{finding}");
 
-    // As it says: the other pod is ended. There is no kubelet to end it.
+    // The fix ends the other pod. No kubelet runs that would end it.
     pods.delete("first", &DeleteParams::default().grace_period(0)).await?;
     timeout(PATIENCE, await_condition(pods, "second", is_scheduled())).await??;
     scene.healthy("NFS120: the other pod is gone").await?;

@@ -1,4 +1,4 @@
-//! What tenants write, and administrators who run `doctor --fix --yes` beside it.
+//! Objects that tenants write, while an administrator runs `doctor --fix --yes`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,8 +21,8 @@ crate::tests! {
     Newest: doctor_leaves_to_their_managers_what_others_manage,
 }
 
-/// The objects that the doctor could change, by their titles. Those of namespaces that an earlier test left terminating
-/// go meanwhile.
+/// The objects that the doctor could change, by their titles. Objects of namespaces that an earlier test deletes can
+/// disappear meanwhile.
 async fn objects(scene: &Scene) -> Result<BTreeMap<String, String>> {
     let mut found = BTreeMap::new();
     let namespaces: Api<Namespace> = Api::all(scene.client.clone());
@@ -51,7 +51,7 @@ async fn objects(scene: &Scene) -> Result<BTreeMap<String, String>> {
                 object.namespace().unwrap_or_default(),
                 object.name_any()
             );
-            // What controllers write about it is not what it is.
+            // Without the annotations and data that controllers write.
             let mut text = json!([object.metadata.labels, object.metadata.annotations, object.data]);
             text[2]["status"] = Value::Null;
             found.insert(title, text.to_string());
@@ -60,14 +60,14 @@ async fn objects(scene: &Scene) -> Result<BTreeMap<String, String>> {
     Ok(found)
 }
 
-/// A Deployment that calls itself a provisioner and never runs.
+/// A tenant's Deployment that names itself as a provisioner and never runs.
 fn pretender(name: &str, serves: &str) -> Value {
     let labels = json!({"app": name});
     let env = json!([
         {"name": "PROVISIONER_NAME", "value": serves}, {"name": "NFS_SERVER", "value": "10.66.6.6"},
         {"name": "NFS_PATH", "value": "/root"},
     ]);
-    // As nfs-subdir-external-provisioner's, so that nothing else tells them apart.
+    // The image of nfs-subdir-external-provisioner, so that the image does not distinguish the Deployments.
     let image = "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2";
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
@@ -78,7 +78,7 @@ fn pretender(name: &str, serves: &str) -> Value {
     })
 }
 
-/// Runs `doctor --fix --yes`, which is to change nothing and to pass on nothing of the tenant's.
+/// Runs `doctor --fix --yes`, which must change nothing and print nothing of the tenant's.
 async fn nothing_happens(scene: &Scene, all: &[&str], wanted: &[String]) -> Result<()> {
     let before = objects(scene).await?;
     let args = [&["doctor", "--fix", "--yes", "-o", "json"], all].concat();
@@ -115,7 +115,7 @@ async fn a_tenants_deployment_gains_nothing_from_the_doctor(stage: Arc<Stage>) -
     for scene in [&tenant, &administrator] {
         scene.service_account().await?;
     }
-    // The first of every list, a name like nfsprov's own, and a slip away from a class' provisioner.
+    // Names that sort first in every list, that resemble nfsprov's own, or that almost equal a class's provisioner.
     tenant
         .apply(&[
             pretender("a-pretender", "a"),
@@ -126,7 +126,7 @@ async fn a_tenants_deployment_gains_nothing_from_the_doctor(stage: Arc<Stage>) -
     for all in [&[][..], &["-A"]] {
         nothing_happens(&administrator, all, &[]).await?;
     }
-    // Whatever is missing, nothing of the tenant's takes its place.
+    // The doctor uses no object of the tenant in place of a missing one.
     administrator.class(json!({})).await?;
     administrator.claim("typo", json!({"storageClassName": "gold"})).await?;
     let in_tree = json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "intree"},
@@ -149,7 +149,7 @@ async fn a_tenants_deployment_gains_nothing_from_the_doctor(stage: Arc<Stage>) -
     stage.give_back(plane).await
 }
 
-/// Waits until the doctor has a finding, whichever place it has.
+/// Waits until the doctor reports a finding, at any position.
 async fn administrator_sees(scene: &Scene, wanted: &str) -> Result<()> {
     let end = tokio::time::Instant::now() + crate::doctor::LATE;
     loop {
@@ -168,7 +168,7 @@ async fn doctor_leaves_to_their_managers_what_others_manage(stage: Arc<Stage>) -
     let kubelet = scene.play_kubelet();
     deployed(&scene, ARTICLE).await?;
     let wanted = "NFS301 Deployment/nfs-client-provisioner";
-    // Nobody waits for it.
+    // No claim waits for it.
     scene.diagnosed(wanted).await?;
     left_alone(&scene, &[], "no claim waits for it").await?;
     scene.claim_handed_over("mypvc", json!({})).await?;
@@ -189,7 +189,7 @@ async fn doctor_leaves_to_their_managers_what_others_manage(stage: Arc<Stage>) -
         shell(&scene, &unmark).await?;
     }
 
-    // From another namespace it is somebody else's; whoever asks about all of them may change it.
+    // Seen from another namespace, the object belongs to another user; a run for all namespaces may change it.
     let namespace = scene.namespace.clone();
     scene.namespace = "default".to_owned();
     let (stdout, stderr, _) = said(&scene.nfsprov(&["doctor", "--fix", "--yes", "-o", "json"]).await?);
@@ -199,7 +199,7 @@ async fn doctor_leaves_to_their_managers_what_others_manage(stage: Arc<Stage>) -
     );
     let args = ["doctor", "-A", "--fix", "--yes", "-o", "json", "--timeout", "5s"];
     let (_, stderr, _) = said(&scene.nfsprov(&args).await?);
-    ensure!(crate::doctor_provisioners::is_patched(&stderr), "{stderr}");
+    ensure!(crate::doctor::is_patched(&stderr), "{stderr}");
     scene.namespace = namespace;
     scene.healthy("-A --fix").await?;
     kubelet.abort();
@@ -213,7 +213,7 @@ async fn shell(scene: &Scene, line: &str) -> Result<()> {
     Ok(())
 }
 
-/// `--fix --yes` prints the new image, says why it does not set it, and doesn't.
+/// Checks that `--fix --yes` prints the new image and the reason why it does not set it, and does not set it.
 async fn left_alone(scene: &Scene, all: &[&str], why: &str) -> Result<()> {
     let args = [&["doctor", "--fix", "--yes", "-o", "json"], all].concat();
     let (stdout, stderr, code) = said(&scene.nfsprov(&args).await?);

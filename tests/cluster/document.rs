@@ -1,4 +1,4 @@
-//! The document that this tool began with, its sections two to four, each file by one command.
+//! The document on which this tool is based, its sections two to four, each file by one command.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ crate::tests! {
     Both("the controllers for StatefulSets differ"): a_stateful_sets_claims_are_provisioned,
 }
 
-/// Runs the tool with the words of `command`, and gives its stdout.
+/// Runs the tool with the words of `command`, and returns its stdout.
 async fn ok(scene: &Scene, command: &str) -> Result<String> {
     let args: Vec<&str> = command.split_whitespace().collect();
     let (stdout, stderr, code) = said(&scene.nfsprov(&args).await?);
@@ -68,7 +68,7 @@ async fn a_static_volume_serves_one_claim_and_is_kept(stage: Arc<Stage>) -> Resu
     pods(&scene).delete("mypod", &Default::default()).await?;
     scene.claims().delete("mypvc", &Default::default()).await?;
     in_phase(&scene, &volume, "Released").await?;
-    // No other claim gets it, as the note on Retain says; that the controller manager has looked is an event.
+    // No other claim gets the PV, as the note on Retain says; an event shows that the controller manager has tried.
     ok(&scene, &claim).await?;
     scene.event("mypvc", "ProvisioningFailed").await?;
     ensure!(scene.phase("mypvc").await? == "Pending");
@@ -98,7 +98,7 @@ async fn a_stateful_sets_claims_are_provisioned(stage: Arc<Stage>) -> Result<()>
             "{}",
             nfs.path
         );
-        // The lab has no node; the next pod comes when this one is ready, so the test says what a kubelet would.
+        // The lab has no node, and the next pod is created when this one is ready, so the test writes its status.
         let pod = format!("web-{number}");
         timeout(
             PATIENCE,

@@ -35,7 +35,7 @@ async fn second_export(scene: &Scene) -> Result<String> {
     Ok(path)
 }
 
-/// Has the class of the scene name an export; a class' parameters can't be changed, so it is made anew.
+/// Replaces the scene's class by one that names an export; the parameters of a class are immutable.
 async fn name_export(scene: &Scene, parameters: Value) -> Result<()> {
     if scene.classes().get_opt(&scene.class).await?.is_some() {
         scene.classes().delete(&scene.class, &Default::default()).await?;
@@ -57,7 +57,7 @@ async fn a_class_chooses_among_the_exports_that_are_allowed(stage: Arc<Stage>) -
     ensure!(mode.trim() == "777", "{mode}");
     ensure!(scene.directories().await?.is_empty(), "nothing on the first export");
 
-    // The first one is for classes that name none, and may be named as well.
+    // Classes without an export use the first one; a class may also name it.
     for parameters in [json!({}), json!({"server": server, "path": "/nfsdata"})] {
         name_export(&scene, parameters).await?;
         let name = format!("here-{}", scene.directories().await?.len());
@@ -66,7 +66,7 @@ async fn a_class_chooses_among_the_exports_that_are_allowed(stage: Arc<Stage>) -
     }
     ensure!(scene.directories().await?.len() == 2);
 
-    // Anything else is refused: another path, another server, what lies inside.
+    // The provisioner rejects all others: another path, another server, a directory inside an export.
     for (name, parameters) in [
         ("path", json!({"path": "/etc"})),
         ("server", json!({"server": "elsewhere"})),
@@ -83,7 +83,7 @@ async fn a_class_chooses_among_the_exports_that_are_allowed(stage: Arc<Stage>) -
         );
     }
 
-    // The volume goes from where it is, whatever its class says by now.
+    // The provisioner deletes the directory where it is, whatever the class says now.
     scene.delete_with_volume("there", &there).await?;
     let left = stage.nfs().ssh(&format!("ls {second}")).await?;
     ensure!(left.is_empty(), "{left}");
@@ -134,7 +134,7 @@ async fn exports_that_lie_in_one_another_are_refused_at_the_start(stage: Arc<Sta
         args.extend(["--allow-export".to_owned(), further.clone()]);
         let (stdout, stderr, code) = said(&scene.nfsprov(&args).await?);
         ensure!(code == 2 && stdout.is_empty(), "{further}: {code}, {stdout}");
-        ensure!(stderr.contains(words), "{NFSPROV} said {stderr}");
+        ensure!(stderr.contains(words), "{NFSPROV} printed {stderr}");
     }
     Ok(())
 }
@@ -155,7 +155,7 @@ async fn an_export_that_is_missing_holds_up_its_own_claims_only(stage: Arc<Stage
     scene.claim("served", json!({})).await?;
     scene.bound("served").await?;
 
-    // It comes, and nobody has to start anything again.
+    // The export appears, and no administrator has to restart anything.
     let nfs = stage.nfs();
     nfs.ssh(&format!(
         "mkdir -m 0777 {missing} && exportfs -o rw,sync,no_subtree_check,no_root_squash '*:{missing}'"

@@ -1,4 +1,4 @@
-//! What breaks, and what must not.
+//! Failures of components, and what must survive them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,12 +30,12 @@ crate::tests! {
     Newest: what_is_wrong_at_the_start_is_said_in_one_sentence,
 }
 
-/// A user who may do all that the provisioner must, but for making PVs: it gets as far as the directory.
+/// A user with all permissions of the provisioner except to create PVs: provisioning stops after the directory.
 pub async fn without_volumes(scene: &Scene) -> Result<PathBuf> {
     with_volumes(scene, &["get", "list", "watch"]).await
 }
 
-/// A user who may do all that the provisioner must, but with PVs only this.
+/// A user with all permissions of the provisioner, but with only these verbs on PVs.
 async fn with_volumes(scene: &Scene, verbs: &[&str]) -> Result<PathBuf> {
     let user = format!("user-{}", scene.namespace);
     let kubeconfig = scene.stage.kubeconfig_for(&user)?;
@@ -80,7 +80,7 @@ async fn killed_between_directory_and_volume_it_continues(stage: Arc<Stage>) -> 
     Ok(())
 }
 
-/// Its PV can't be created, and then the claim goes.
+/// The API server refuses the PV, and then the user deletes the claim.
 async fn a_claim_deleted_between_directory_and_volume_leaves_nothing(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     let kubeconfig = without_volumes(&scene).await?;
@@ -108,7 +108,7 @@ async fn a_claim_deleted_between_directory_and_volume_leaves_nothing(stage: Arc<
     Ok(())
 }
 
-/// Nobody remembers the directory, but its marker names the claim, and the directory is empty.
+/// No provisioner knows the directory any more, but its marker names the claim, and the directory is empty.
 async fn a_path_is_taken_over_from_a_claim_that_went_after_a_kill(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     let kubeconfig = without_volumes(&scene).await?;
@@ -125,7 +125,7 @@ async fn a_path_is_taken_over_from_a_claim_that_went_after_a_kill(stage: Arc<Sta
     scene.event("b", "can't be this claim's").await?;
     provisioner.kill().await?;
 
-    // The PV goes unseen, as the finalizer is taken off by hand, and pods left nothing.
+    // The PV is deleted while no provisioner watches: the test removes the finalizer. The directory is empty.
     let volume = scene.bound("a").await?.name_any();
     let bare = json!({"metadata": {"finalizers": null}});
     let patch = kube::api::Patch::Merge(&bare);
@@ -146,7 +146,8 @@ async fn a_path_is_taken_over_from_a_claim_that_went_after_a_kill(stage: Arc<Sta
     Ok(())
 }
 
-/// The finalizer of a PV with policy Retain, the record of a directory in progress, and a marker that is a uid alone.
+/// The finalizer of a PV with policy Retain, the record of a directory in progress, and a marker that contains only a
+/// uid.
 async fn what_an_earlier_version_left_is_removed(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     let pattern = json!({"pathPattern": "${.PVC.namespace}-own/${.PVC.name}", "onDelete": "delete"});
@@ -174,7 +175,7 @@ async fn what_an_earlier_version_left_is_removed(stage: Arc<Stage>) -> Result<()
     };
     timeout(PATIENCE, await_condition(scene.volumes(), &volume, has_none))
         .await
-        .context("the finalizer is there still")??;
+        .context("the finalizer remains")??;
     let policy = json!({"spec": {"persistentVolumeReclaimPolicy": "Delete"}});
     let patch = kube::api::Patch::Merge(&policy);
     scene.volumes().patch(&volume, &Default::default(), &patch).await?;
@@ -205,7 +206,7 @@ async fn the_api_server_may_restart(stage: Arc<Stage>) -> Result<()> {
     plane.stop().await
 }
 
-/// A scene on an NFS server of its own.
+/// A scene with its own NFS server.
 async fn on_own_server(stage: &Arc<Stage>, name: &str) -> Result<(Scene, Guest)> {
     let guest = stage.guest(name, Template::NfsServer).await?;
     let mut scene = stage.scene().await?;
@@ -234,7 +235,7 @@ async fn claims_wait_for_an_nfs_server_that_hangs(stage: Arc<Stage>) -> Result<(
             "{event}"
         );
     }
-    // Down for 20 s in all: later tries fail too, and the claims go on waiting.
+    // After 20 s: the retries have failed too, and the claims stay Pending.
     tokio::time::sleep_until(hung + Duration::from_secs(20)).await;
     ensure!(scene.phase("a").await? == "Pending");
     guest.resume()?;
@@ -294,7 +295,7 @@ async fn what_is_wrong_at_the_start_is_said_in_one_sentence(stage: Arc<Stage>) -
             vec![],
             "no-such-host.invalid has no address",
         ),
-        // Nothing listens on this machine's own addresses in the lab's network.
+        // No server listens on this machine's own addresses in the lab's network.
         ("127.0.0.1", "/nfsdata", vec![], "127.0.0.1:/nfsdata does not answer"),
         (address, "/nosuch", vec![], "refuses"),
         (address, "/nfsdata", vec!["--kubeconfig", &garbage], "garbage"),

@@ -1,4 +1,4 @@
-//! An API server that fails in every way, and a provisioner that is told to stop under load.
+//! An API server that fails in every way, and a provisioner that is stopped under load.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,7 +15,7 @@ use crate::leader::one_of_each;
 use crate::proxy::{Fault, Proxy, goes_on, lists, makes};
 use crate::stage::{Stage, usual_or_thorough};
 
-/// How long the API server is away: longer than a lease lasts.
+/// How long the API server is unavailable: longer than a Lease lasts.
 fn away() -> Duration {
     usual_or_thorough(Duration::from_secs(20), Duration::from_secs(60))
 }
@@ -29,14 +29,14 @@ crate::tests! {
     Newest: a_second_signal_ends_it_at_once,
 }
 
-/// Makes claims called `name` and a number at once.
+/// Creates claims called `name` and a number, all at once.
 async fn claims(scene: &Scene, name: &str, count: usize) -> Result<()> {
     let make = (0..count).map(|number| async move { scene.claim(&format!("{name}{number}"), json!({})).await });
     try_join_all(make).await?;
     Ok(())
 }
 
-/// The same, each waited for until it is handed over.
+/// Like [`claims`], and waits until each is annotated with the provisioner.
 async fn claims_handed_over(scene: &Scene, name: &str, count: usize) -> Result<()> {
     let make =
         (0..count).map(|number| async move { scene.claim_handed_over(&format!("{name}{number}"), json!({})).await });
@@ -55,7 +55,7 @@ async fn the_api_server_may_be_away_under_load(stage: Arc<Stage>) -> Result<()> 
     for number in 0..20 {
         volumes.push(scene.bound(&format!("gone{number}")).await?.name_any());
     }
-    // In the middle of 30 volumes that come and 20 that go.
+    // While 30 volumes are created and 20 are deleted.
     let gone = (0..20).map(|number| {
         let claims = scene.claims();
         async move { claims.delete(&format!("gone{number}"), &Default::default()).await }
@@ -68,7 +68,7 @@ async fn the_api_server_may_be_away_under_load(stage: Arc<Stage>) -> Result<()> 
     sleep_until(back).await;
     plane.start_api_server().await?;
     claims(&scene, "after", 5).await?;
-    // Watches are begun anew at most half a minute after a failure, here and in the controller manager.
+    // Watches restart at most half a minute after a failure, here and in the controller manager.
     for wait in 1.. {
         let left = scene.own_volumes().await?;
         if !left.iter().any(|volume| volumes.contains(volume)) {
@@ -104,7 +104,7 @@ async fn a_busy_api_server_is_asked_again(stage: Arc<Stage>) -> Result<()> {
         proxy.inject(5, Fault::Status(429), |method, uri| {
             makes(method, uri, "persistentvolumes")
         }),
-        // A claim is read for the record of its volume, after the burst.
+        // After the burst, the provisioner reads a claim for the record of its volume.
         proxy.inject(5, Fault::Status(503), |_, uri| {
             uri.path().contains("/persistentvolumeclaims/")
         }),
@@ -139,7 +139,7 @@ async fn expired_watches_are_listed_anew_page_by_page(stage: Arc<Stage>) -> Resu
     let mut provisioner = scene.watch_as(&proxy.kubeconfig, &[]).await?;
     scene.claim("before", json!({})).await?;
     let volume = scene.bound("before").await?;
-    // Nothing that happens now is seen by a watch: each has expired, and no list is to be had.
+    // No watch sees these events: each watch has expired, and lists fail.
     let refused = [
         proxy.inject(usize::MAX, Fault::Status(503), |method, uri| {
             lists(method, uri, "persistentvolumeclaims")
@@ -152,7 +152,7 @@ async fn expired_watches_are_listed_anew_page_by_page(stage: Arc<Stage>) -> Resu
     for refused in &refused {
         let end = Instant::now() + PATIENCE;
         while refused.load(Ordering::Relaxed) == 0 {
-            ensure!(Instant::now() < end, "nothing is listed anew: {}", provisioner.log());
+            ensure!(Instant::now() < end, "nothing is listed again: {}", provisioner.log());
             sleep(Duration::from_millis(20)).await;
         }
     }
@@ -169,7 +169,7 @@ async fn expired_watches_are_listed_anew_page_by_page(stage: Arc<Stage>) -> Resu
         "{}",
         provisioner.log()
     );
-    // The watches go on from where the lists ended.
+    // The watches continue from the versions of the lists.
     proxy.expire_watches();
     scene.claim("after", json!({})).await?;
     one_of_each(&scene).await
@@ -237,7 +237,7 @@ async fn a_second_signal_ends_it_at_once(stage: Arc<Stage>) -> Result<()> {
     claims(&scene, "c", 3).await?;
     let end = Instant::now() + PATIENCE;
     while held.load(Ordering::Relaxed) < 3 {
-        ensure!(Instant::now() < end, "no PV is made: {}", provisioner.log());
+        ensure!(Instant::now() < end, "no PV is created: {}", provisioner.log());
         sleep(Duration::from_millis(20)).await;
     }
     provisioner.signal("TERM")?;
@@ -248,7 +248,7 @@ async fn a_second_signal_ends_it_at_once(stage: Arc<Stage>) -> Result<()> {
     let status = second(provisioner).await?;
     ensure!(status == Some(1), "{status:?}");
     ensure!(asked.elapsed() < Duration::from_secs(6), "after {:?}", asked.elapsed());
-    // It was stopped between directory and PV; the next one goes on from there.
+    // The provisioner stopped between directory and PV; the next one continues from there.
     ensure!(scene.directories().await?.len() == 3 && scene.own_volumes().await?.is_empty());
     let _provisioner = scene.watch(&[]).await?;
     one_of_each(&scene).await

@@ -1,4 +1,4 @@
-//! Exports that are full, read-only, closed, gone or silent, and servers that speak one version only.
+//! Exports that are full, read-only, not permitted, removed or not answering, and servers of only one NFS version.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -16,12 +16,12 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use crate::kit::{Directories, NFSPROV, PATIENCE, Scene, said};
 use crate::stage::{Stage, usual_or_thorough};
 
-/// How long a server hangs: three times as long as one call may take, or through many retries.
+/// How long a server hangs: three times the timeout of a call, or for many retries.
 fn hanging() -> Duration {
     usual_or_thorough(3 * CALL_TIMEOUT, Duration::from_secs(120))
 }
 
-/// A user without any rights, whatever it is called.
+/// The uid of a user without permissions.
 const NOBODY: &str = "65534";
 
 crate::tests! {
@@ -36,7 +36,7 @@ crate::tests! {
     Newest: without_a_privileged_port_a_secure_export_is_told_and_an_insecure_one_works,
 }
 
-/// Gives a scene an export of its own on the shared server: a new directory, prepared there by a shell command.
+/// Gives a scene its own export on the shared server: a new directory that a shell command prepares there.
 pub async fn on_export(mut scene: Scene, prepare: &str, options: &str) -> Result<Scene> {
     scene.path = format!("/srv/{}", scene.namespace);
     let make = format!("mkdir -p {0} && cd {0} && {prepare}", scene.path);
@@ -45,14 +45,14 @@ pub async fn on_export(mut scene: Scene, prepare: &str, options: &str) -> Result
     Ok(scene)
 }
 
-/// Exports the scene's directory, or exports it otherwise.
+/// Exports the scene's directory with these options, which replace earlier ones.
 pub async fn export(scene: &Scene, options: &str) -> Result<()> {
     let command = format!("exportfs -o {options},sync,no_subtree_check '*:{}'", scene.path);
     scene.stage.nfs().ssh(&command).await?;
     Ok(())
 }
 
-/// A claim that fails for this reason, until something is `mended` and it is Bound.
+/// A claim fails with these messages, until `mended` ends and it is Bound.
 async fn fails_until(scene: &Scene, why: &[&str], mended: impl Future<Output = Result<()>>) -> Result<()> {
     scene.claim("a", json!({})).await?;
     let event = scene
@@ -68,7 +68,7 @@ async fn fails_until(scene: &Scene, why: &[&str], mended: impl Future<Output = R
     Ok(())
 }
 
-/// A file system whose inodes are all taken, which to a new directory is the same as one without room.
+/// A file system without free inodes: a new directory fails as on a full one.
 async fn a_full_export_is_told_and_served_when_there_is_room(stage: Arc<Stage>) -> Result<()> {
     let full = "mount -t tmpfs -o nr_inodes=30,mode=777 full . && cd $PWD && n=0 && \
                 while touch full-$n 2>/dev/null; do n=$((n+1)); done";
@@ -113,7 +113,7 @@ async fn an_owner_that_squashed_root_may_not_give_is_told(stage: Arc<Stage>) -> 
     Ok(())
 }
 
-/// The handle of its root, which the provisioner has, is stale from then on.
+/// The file handle of the root that the provisioner holds is stale afterwards.
 async fn an_export_made_anew_is_found_again(stage: Arc<Stage>) -> Result<()> {
     let scene = on_export(stage.scene().await?, "true", "rw,no_root_squash").await?;
     scene.class(json!({})).await?;
@@ -135,7 +135,7 @@ async fn an_export_made_anew_is_found_again(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-/// More claims than turns wait for the server that hangs, so a turn that was shared would be taken by one of them.
+/// More claims than workers wait for the server that hangs: they would occupy every shared worker.
 async fn a_hung_server_holds_up_its_own_claims_only(stage: Arc<Stage>) -> Result<()> {
     let guest = stage.guest("silent", Template::NfsServer).await?;
     let scene = stage.scene().await?;
@@ -169,7 +169,7 @@ async fn a_hung_server_holds_up_its_own_claims_only(stage: Arc<Stage>) -> Result
     for number in 0..8 {
         silent.claim(&format!("silent-{number}"), json!({})).await?;
     }
-    // From the first moment to the last, none waits for even one call to the other server.
+    // From start to end, no claim waits for a call to the other server.
     let mut number = 0;
     while hung.elapsed() < hanging {
         let name = format!("other-{number}");
@@ -191,7 +191,7 @@ async fn a_hung_server_holds_up_its_own_claims_only(stage: Arc<Stage>) -> Result
     ensure!(silent.phase("silent-0").await? == "Pending");
 
     guest.resume()?;
-    // A change of the claim makes it be tried at once; the others would come in at most a minute.
+    // A change of the claim causes a retry at once; the other claims are retried within a minute.
     for number in 0..8 {
         let patch = Patch::Merge(json!({"metadata": {"labels": {"try": "again"}}}));
         let name = format!("silent-{number}");
@@ -204,17 +204,17 @@ async fn a_hung_server_holds_up_its_own_claims_only(stage: Arc<Stage>) -> Result
         }
         anyhow::Ok(())
     };
-    // Its last wait may be as long as all before.
+    // The last backoff may be as long as all earlier ones together.
     timeout(hanging + PATIENCE, gone)
         .await
-        .context("the volume never goes")?
+        .context("the volume is never deleted")?
 }
 
 fn volume_name(volume: &k8s_openapi::api::core::v1::PersistentVolume) -> String {
     kube::ResourceExt::name_any(volume)
 }
 
-/// With `fsid=0`, nodes mount `server:/data` where NFSv3 knows only `/srv/root/data`.
+/// With `fsid=0`, nodes mount `server:/data`, but NFSv3 only accepts `/srv/root/data`.
 async fn a_path_below_the_root_of_nfs_4_is_served(stage: Arc<Stage>) -> Result<()> {
     let guest = stage.guest("rooted", Template::NfsServer).await?;
     let root = "mkdir -p /srv/root/data && exportfs -o rw,no_root_squash,fsid=0,no_subtree_check '*:/srv/root' && \
@@ -229,7 +229,7 @@ async fn a_path_below_the_root_of_nfs_4_is_served(stage: Arc<Stage>) -> Result<(
     let volume = scene.bound("a").await?;
     let made = guest.ssh("ls /srv/root/data").await?;
     ensure!(made.trim().ends_with(&volume_name(&volume)), "{made}");
-    // A path that neither version serves is refused, and the one that is exported is named.
+    // If neither version serves a path, the error names the exported one.
     let mut command = Command::new(NFSPROV);
     command.args([
         "provision",
@@ -244,8 +244,8 @@ async fn a_path_below_the_root_of_nfs_4_is_served(stage: Arc<Stage>) -> Result<(
     Ok(())
 }
 
-/// Without NFSv3 there is no portmapper and no MOUNT protocol either. Over NFSv4.1 a tree of many files is removed in one
-/// attempt, though the session is lost every now and then.
+/// Without NFSv3 there is no portmapper and no MOUNT protocol. Over NFSv4.1 one attempt removes a tree of many files,
+/// though the session is lost several times.
 async fn servers_of_nfs_4_alone_are_served(stage: Arc<Stage>) -> Result<()> {
     let guest = stage.guest("modern", Template::NfsServer).await?;
     for (versions, on_delete) in [("vers3=n", "archive"), ("vers3=n\\nvers4.0=n", "delete")] {
@@ -272,7 +272,7 @@ async fn servers_of_nfs_4_alone_are_served(stage: Arc<Stage>) -> Result<()> {
         }
         let volume = scene.bound("c0").await?;
         let namespace = &scene.namespace;
-        // An archive is renamed, however many files it has.
+        // An archive is a rename, whatever the number of files.
         if on_delete == "delete" {
             let each = usual_or_thorough(500, 2500);
             let fill = format!(
@@ -301,7 +301,7 @@ async fn without_a_privileged_port_a_secure_export_is_told_and_an_insecure_one_w
     let scene = on_export(stage.scene().await?, "true", "rw,no_root_squash,secure").await?;
     scene.class(json!({})).await?;
     scene.claim_handed_over("a", json!({})).await?;
-    // What that user may read: the tool and a way to the cluster.
+    // The files that this user may read: the tool and a kubeconfig.
     let directory = tempfile::tempdir()?;
     let (tool, kubeconfig) = (directory.path().join("nfsprov"), directory.path().join("kubeconfig"));
     std::fs::copy(NFSPROV, &tool)?;
@@ -329,7 +329,7 @@ async fn without_a_privileged_port_a_secure_export_is_told_and_an_insecure_one_w
     Ok(())
 }
 
-/// One pass of the tool as a user without rights.
+/// One pass of the tool as a user without permissions.
 async fn as_nobody(tool: &Path, kubeconfig: &Path, scene: &Scene) -> Result<(String, String, i32)> {
     let mut command = Command::new("setpriv");
     command.args([

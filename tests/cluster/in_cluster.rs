@@ -1,4 +1,4 @@
-//! The provisioner where users run it: its pods, as admission of a real API server sees them, and as a service of systemd.
+//! The provisioner as users run it: its pods under the admission of a real API server, and as a systemd service.
 
 use std::collections::BTreeSet;
 use std::os::unix::net::UnixDatagram;
@@ -25,7 +25,7 @@ crate::tests! {
     Newest: systemd_hears_that_the_provisioner_is_ready_and_that_it_stops,
 }
 
-/// The pod that the Deployment of `create provisioner` would make.
+/// The pod that the Deployment of `create provisioner` creates.
 async fn pod(scene: &Scene, kubernetes: &str) -> Result<Pod> {
     let create = format!("create provisioner --server s --path /p --kubernetes {kubernetes}");
     let (yaml, stderr, code) = said(&scene.nfsprov(&create.split(' ').collect::<Vec<_>>()).await?);
@@ -35,7 +35,7 @@ async fn pod(scene: &Scene, kubernetes: &str) -> Result<Pod> {
         .find(|object| object.as_ref().is_ok_and(|object| object["kind"] == "Deployment"))
         .context("no Deployment")??;
     let mut pod = json!({"metadata": {"name": "provisioner"}, "spec": deployment["spec"]["template"]["spec"]});
-    // That account is not made here, and admission of Pod Security does not ask for it.
+    // The test does not create that account; admission of Pod Security does not depend on it.
     pod["spec"]["serviceAccountName"] = "default".into();
     Ok(serde_json::from_value(pod)?)
 }
@@ -54,7 +54,7 @@ async fn a_restricted_namespace_admits_the_provisioner(stage: Arc<Stage>) -> Res
         ..PostParams::default()
     };
     pods.create(&dry_run, &pod(&scene, "1.22").await?).await?;
-    // The level is enforced: root is refused.
+    // The namespace enforces the level: a pod that runs as root is refused.
     let refused = pods.create(&dry_run, &pod(&scene, "1.20").await?).await;
     let error = refused
         .err()
@@ -76,7 +76,7 @@ async fn an_old_cluster_gets_a_provisioner_that_it_can_run(stage: Arc<Stage>) ->
         stderr.contains("older than 1.22: the provisioner's pods run as root"),
         "{stderr}"
     );
-    // The API server knows no policy/v1.
+    // This API server does not have policy/v1.
     ensure!(!stdout.contains("poddisruptionbudget"), "{stdout}");
     Ok(())
 }
@@ -116,10 +116,10 @@ fn permissions_of(rules: Option<Vec<PolicyRule>>) -> BTreeSet<Permission> {
     permissions
 }
 
-/// What a user asked for, as an audit log has it; an error if anything was forbidden.
+/// The permissions that a user used, from an audit log; an error if a request was forbidden.
 fn permissions_used(audit_log: &str, user: &str) -> Result<BTreeSet<Permission>> {
     let mut permissions = BTreeSet::new();
-    // The last line may be half written.
+    // The last line may be incomplete.
     for event in audit_log
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
@@ -140,7 +140,7 @@ fn permissions_used(audit_log: &str, user: &str) -> Result<BTreeSet<Permission>>
     Ok(permissions)
 }
 
-/// Waits until a user has used all of these permissions; gives all that it has used.
+/// Waits until a user has used all of these permissions; returns all permissions that it used.
 async fn wait_until_used(audit_log: &Path, user: &str, wanted: &BTreeSet<Permission>) -> Result<BTreeSet<Permission>> {
     let end = Instant::now() + PATIENCE;
     loop {
@@ -159,7 +159,7 @@ async fn wait_until_used(audit_log: &Path, user: &str, wanted: &BTreeSet<Permiss
 
 async fn the_provisioner_uses_every_permission_and_needs_no_other(stage: Arc<Stage>) -> Result<()> {
     let (policy, audit_log) = (stage.file("audit-policy.yaml"), stage.file("audit.log"));
-    // At that stage nothing is decided yet.
+    // Entries of that stage have no decision yet.
     let rules = json!({
         "apiVersion": "audit.k8s.io/v1", "kind": "Policy",
         "omitStages": ["RequestReceived"], "rules": [{"level": "Metadata"}],
@@ -193,7 +193,7 @@ async fn the_provisioner_uses_every_permission_and_needs_no_other(stage: Arc<Sta
     scene.claims().patch("a", &params, &larger).await?;
     scene.event("a", "VolumeResizeSuccessful").await?;
     scene.delete_with_volume("a", &volume).await?;
-    // Watches are written down when they end.
+    // The API server logs watches when they end.
     let (watches, others) = granted.iter().cloned().partition(|(_, _, verb)| verb == "watch");
     wait_until_used(&audit_log, &user, &others).await?;
     ensure!(provisioner.stop().await?.success());

@@ -1,4 +1,4 @@
-//! What each test has for itself: a scene with its claims, and provisioners as processes.
+//! Each test's own parts: a scene with its claims, and provisioners as processes.
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -20,46 +20,45 @@ use tokio::time::{Instant, timeout};
 
 use crate::stage::Stage;
 
-/// A test under way.
+/// The future of a running test.
 pub type Running = Pin<Box<dyn Future<Output = Result<()>>>>;
 
-/// How long anything that must happen may take. Far above what it takes; a test that is slower has failed.
+/// How long a test waits for an event: far longer than it takes, so a test that reaches it has failed.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The options with which a login on a guest that shares a busy processor is waited for.
+/// SSH options for a login on a guest that shares a busy processor.
 pub const PATIENT: [&str; 2] = ["--connect-timeout", "60s"];
 
-/// How long a provisioner with nothing in flight may take to stop.
+/// How long a provisioner without work may take to stop.
 const STOPPING: Duration = Duration::from_secs(20);
 
 /// The tool under test.
 pub const NFSPROV: &str = env!("CARGO_BIN_EXE_nfsprov");
 
-/// One test's place: a namespace, a provisioner's name, a class name, an export.
+/// The environment of one test: a namespace, a provisioner name, a class name, an export.
 pub struct Scene {
     pub client: Client,
     pub namespace: String,
-    /// The provisioner's name.
     pub provisioner: String,
-    /// The name of the scene's class, once [`Scene::class`] has made it.
+    /// The name of the scene's class; [`Scene::class`] creates it.
     pub class: String,
     pub kubeconfig: PathBuf,
     pub export: Directories,
-    /// The path of an export of a guest.
+    /// The path of the export on its server.
     pub path: String,
     pub stage: Arc<Stage>,
 }
 
-/// The export of a scene, and how a test looks into it.
+/// The export of a scene, and how a test reads its files.
 pub enum Directories {
-    /// [`Scene::path`] of the stage's guest at this address, used over NFS and seen over SSH.
+    /// [`Scene::path`] on the guest at this address; nfsprov uses it over NFS, the test reads it over SSH.
     Guest(String),
     /// A directory of this machine.
     Local(PathBuf),
 }
 
 impl Scene {
-    /// Makes the scene's class, with `change` laid over it.
+    /// Creates the scene's class, with `change` merged into it.
     pub async fn class(&self, change: Value) -> Result<()> {
         let class = laid_over(
             json!({
@@ -87,7 +86,7 @@ impl Scene {
         Api::all(self.client.clone())
     }
 
-    /// Makes a claim on the scene's class, with `spec` laid over its spec.
+    /// Creates a claim of the scene's class, with `spec` merged into its spec.
     pub async fn claim(&self, name: &str, spec: Value) -> Result<PersistentVolumeClaim> {
         let plain = json!({
             "storageClassName": self.class, "accessModes": ["ReadWriteOnce"],
@@ -100,14 +99,14 @@ impl Scene {
             .await?)
     }
 
-    /// The same, waited for until the controller manager has handed it over to the provisioner.
+    /// Like [`Scene::claim`], and waits until the controller manager has annotated it with the provisioner.
     pub async fn claim_handed_over(&self, name: &str, spec: Value) -> Result<()> {
         self.claim(name, spec).await?;
         self.event(name, "ExternalProvisioning").await?;
         Ok(())
     }
 
-    /// Waits until a claim is Bound, and gives its PV.
+    /// Waits until a claim is Bound, and returns its PV.
     pub async fn bound(&self, name: &str) -> Result<PersistentVolume> {
         let bound = |claim: Option<&PersistentVolumeClaim>| phase(claim) == "Bound";
         let claim = match timeout(PATIENCE, await_condition(self.claims(), name, bound)).await {
@@ -118,7 +117,7 @@ impl Scene {
         Ok(self.volumes().get(&volume).await?)
     }
 
-    /// Waits until a claim has its volume, which the controller manager may take 15 s longer to bind.
+    /// Waits until a claim has its volume; the controller manager may take 15 s longer to bind it.
     pub async fn provisioned(&self, name: &str) -> Result<()> {
         let uid = self.claims().get(name).await?.metadata.uid.context("no uid")?;
         let made = |volume: Option<&PersistentVolume>| volume.is_some();
@@ -134,7 +133,7 @@ impl Scene {
         Ok(phase(Some(&self.claims().get(name).await?)).to_owned())
     }
 
-    /// Waits until the namespace has the account that pods run under; before, they are refused.
+    /// Waits until the namespace has the default account, without which pods are refused.
     pub async fn service_account(&self) -> Result<()> {
         let accounts: Api<ServiceAccount> = Api::namespaced(self.client.clone(), &self.namespace);
         let there = |account: Option<&ServiceAccount>| account.is_some();
@@ -144,7 +143,7 @@ impl Scene {
         Ok(())
     }
 
-    /// Deletes a claim and waits until its PV is gone.
+    /// Deletes a claim and waits until its PV no longer exists.
     pub async fn delete_with_volume(&self, name: &str, volume: &PersistentVolume) -> Result<()> {
         self.claims().delete(name, &Default::default()).await?;
         self.gone(&volume.name_any()).await
@@ -161,12 +160,12 @@ impl Scene {
         Ok(())
     }
 
-    /// Waits until a PV is gone.
+    /// Waits until a PV no longer exists.
     pub async fn gone(&self, volume: &str) -> Result<()> {
         let gone = |volume: Option<&PersistentVolume>| volume.is_none();
         match timeout(PATIENCE, await_condition(self.volumes(), volume, gone)).await {
             Ok(gone) => _ = gone?,
-            Err(_) => bail!("PV is still there: {:?}", self.volumes().get_opt(volume).await?),
+            Err(_) => bail!("PV still exists: {:?}", self.volumes().get_opt(volume).await?),
         }
         Ok(())
     }
@@ -181,7 +180,7 @@ impl Scene {
         Ok(ours.map(ResourceExt::name_any).collect())
     }
 
-    /// Events about an object of the scene's namespace as `reason: message`, oldest first.
+    /// The events about an object of the scene's namespace as `reason: message`, oldest first.
     pub async fn events(&self, name: &str) -> Result<Vec<String>> {
         let api: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
         let about = ListParams::default().fields(&format!("involvedObject.name={name}"));
@@ -197,7 +196,7 @@ impl Scene {
         Ok(events.into_iter().map(line).collect())
     }
 
-    /// Waits for an event whose line holds `text`.
+    /// Waits for an event whose line contains `text`.
     pub async fn event(&self, name: &str, text: &str) -> Result<String> {
         let end = Instant::now() + PATIENCE;
         loop {
@@ -225,12 +224,12 @@ impl Scene {
         args
     }
 
-    /// Runs the tool to its end in the scene's namespace.
+    /// Runs the tool in the scene's namespace until it ends.
     pub async fn nfsprov<S: AsRef<str>>(&self, args: &[S]) -> Result<Output> {
         self.nfsprov_within(PATIENCE, args).await
     }
 
-    /// The same, for what installs packages or starts API servers.
+    /// Like [`Scene::nfsprov`], with a longer limit for commands that install packages or start API servers.
     pub async fn nfsprov_within<S: AsRef<str>>(&self, patience: Duration, args: &[S]) -> Result<Output> {
         let mut command = Command::new(NFSPROV);
         command.arg("--kubeconfig").arg(&self.kubeconfig);
@@ -244,45 +243,45 @@ impl Scene {
             .context("nfsprov does not end")??)
     }
 
-    /// Starts `provision --watch` and waits until it watches.
+    /// Starts `provision --watch` and waits until it watches claims.
     pub async fn watch(&self, more: &[&str]) -> Result<Provisioner> {
         let kubeconfig = self.kubeconfig.clone();
         self.watch_as(&kubeconfig, more).await
     }
 
-    /// The same with another kubeconfig.
+    /// Like [`Scene::watch`], with another kubeconfig.
     pub async fn watch_as(&self, kubeconfig: &Path, more: &[&str]) -> Result<Provisioner> {
         let mut provisioner = self.start_as(kubeconfig, more)?;
         provisioner.says("watching claims and volumes").await?;
         Ok(provisioner)
     }
 
-    /// Starts `provision --watch` and waits for nothing.
+    /// Starts `provision --watch` without waiting.
     pub fn start_as(&self, kubeconfig: &Path, more: &[&str]) -> Result<Provisioner> {
         self.start_in(&[], kubeconfig, more)
     }
 
-    /// The same with further variables in its environment.
+    /// Like [`Scene::start_as`], with further environment variables.
     pub fn start_in(&self, variables: &[(&str, &str)], kubeconfig: &Path, more: &[&str]) -> Result<Provisioner> {
         let log = self.stage.file("provision.log");
         let mut command = Command::new(NFSPROV);
         command.args(self.provision_args()).arg("--watch").args(more);
         command.arg("--kubeconfig").arg(kubeconfig);
-        // Nothing of this machine's own SSH configuration, and no known_hosts of its user's.
+        // Without this machine's SSH configuration and its user's known_hosts.
         command.env("HOME", self.stage.home()).env_remove("SSH_AUTH_SOCK");
         command.envs(variables.iter().copied());
         let process = Process::spawn("nfsprov provision", &log, command)?;
         Ok(Provisioner { process, log })
     }
 
-    /// Names of directories on the export that belong to the scene.
+    /// The names of the scene's directories on the export.
     pub async fn directories(&self) -> Result<Vec<String>> {
         let listing = self.on_server("ls -A").await?;
         let ours = |name: &&str| name.contains(&format!("{}-", self.namespace));
         Ok(listing.lines().filter(ours).map(str::to_owned).collect())
     }
 
-    /// Runs a shell command in the export, on the server itself.
+    /// Runs a shell command in the export's directory on the server.
     pub async fn on_server(&self, command: &str) -> Result<String> {
         match &self.export {
             Directories::Guest(_) => {
@@ -306,14 +305,14 @@ impl Scene {
     }
 }
 
-/// A running `provision --watch`; killed when dropped.
+/// A running `provision --watch`; dropping it kills it.
 pub struct Provisioner {
     process: Process,
     log: PathBuf,
 }
 
 impl Provisioner {
-    /// Waits until the log holds `text`.
+    /// Waits until the log contains `text`.
     pub async fn says(&mut self, text: &str) -> Result<()> {
         let end = Instant::now() + PATIENCE;
         loop {
@@ -323,29 +322,29 @@ impl Provisioner {
             }
             ensure!(
                 self.process.is_running(),
-                "nfsprov ended without {text:?}; it said:\n{log}"
+                "nfsprov ended without {text:?}; its log:\n{log}"
             );
-            ensure!(Instant::now() < end, "nfsprov never says {text:?}, only:\n{log}");
+            ensure!(Instant::now() < end, "nfsprov never logs {text:?}, only:\n{log}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
-    /// The file that it logs to.
+    /// The path of its log file.
     pub fn log_file(&self) -> PathBuf {
         self.log.clone()
     }
 
-    /// What it has logged so far.
+    /// Its log so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Sends the signal called `signal`.
+    /// Sends the signal named `signal`.
     pub fn signal(&self, signal: &str) -> Result<()> {
         self.process.signal(signal)
     }
 
-    /// Sends SIGTERM, and gives the exit status.
+    /// Sends SIGTERM, and returns the exit status.
     pub async fn stop(mut self) -> Result<ExitStatus> {
         self.process.signal("TERM")?;
         timeout(STOPPING, self.process.wait())
@@ -353,14 +352,14 @@ impl Provisioner {
             .context("nfsprov does not stop")?
     }
 
-    /// Waits until it ends by itself, and gives the exit status.
+    /// Waits until it ends, and returns the exit status.
     pub async fn ended(mut self) -> Result<ExitStatus> {
         timeout(STOPPING, self.process.wait())
             .await
             .context("nfsprov does not end")?
     }
 
-    /// Ends it as a power failure would.
+    /// Kills it, as a power failure would.
     pub async fn kill(mut self) -> Result<()> {
         self.process.kill().await
     }

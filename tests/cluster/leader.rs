@@ -1,4 +1,4 @@
-//! Several replicas, one of which serves.
+//! Several replicas, of which one leads.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -28,10 +28,10 @@ crate::tests! {
     Newest: upstreams_leader_under_the_same_name_is_told,
 }
 
-/// Time from a leader's last renewal to the next leader: the lease, two looks, and a slow machine.
+/// The time from a leader's last renewal to the next leader: the Lease, two checks, and a slow machine.
 const TAKE_OVER: Duration = Duration::from_secs(15 + 2 * 2 + 30);
 
-/// A scene whose leases are in its own namespace.
+/// A scene with its Leases in its own namespace.
 async fn scene(stage: Arc<Stage>) -> Result<Scene> {
     let scene = stage.scene().await?;
     scene.class(json!({})).await?;
@@ -44,7 +44,7 @@ fn replica(scene: &Scene) -> Result<Provisioner> {
     scene.start_as(&scene.kubeconfig, &args)
 }
 
-/// A replica that leads, and another that stands by.
+/// A leader and a standby.
 async fn two(scene: &Scene) -> Result<(Provisioner, Provisioner)> {
     let mut leader = replica(scene)?;
     leader.says("watching claims and volumes").await?;
@@ -53,7 +53,7 @@ async fn two(scene: &Scene) -> Result<(Provisioner, Provisioner)> {
     Ok((leader, other))
 }
 
-/// The identity that a replica said it has.
+/// The identity that a replica logged.
 fn identity(replica: &Provisioner) -> Result<String> {
     let log = replica.log();
     let word = log.split_whitespace().find_map(|word| word.split_once("identity="));
@@ -72,7 +72,7 @@ async fn lease(scene: &Scene) -> Result<LeaseSpec> {
     Ok(leases(scene).get(&lease_name(scene)).await?.spec.unwrap_or_default())
 }
 
-/// Waits until the lease has this holder.
+/// Waits until the Lease has this holder.
 async fn held_by(scene: &Scene, holder: &str) -> Result<()> {
     let name = lease_name(scene);
     let held = |lease: Option<&Lease>| {
@@ -93,7 +93,7 @@ async fn claims(scene: &Scene, names: impl IntoIterator<Item = String>) -> Resul
     Ok(())
 }
 
-/// Waits until all claims are Bound; then each has one directory and one PV, and there are no others.
+/// Waits until all claims are Bound, and checks that each has one directory and one PV, and that there are no others.
 pub async fn one_of_each(scene: &Scene) -> Result<()> {
     let claims = scene.claims().list(&Default::default()).await?;
     ensure!(!claims.items.is_empty(), "no claims");
@@ -117,10 +117,11 @@ pub async fn one_of_each(scene: &Scene) -> Result<()> {
     Ok(())
 }
 
-/// Where Debian's libfaketime has the library that gives a process a clock of its own.
+/// The library of Debian's libfaketime, which gives a process its own clock.
 const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 
-/// A replica whose wall clock is ahead as `clock` says, a file that may change; its monotonic clock is the machine's.
+/// A replica whose wall clock is ahead by the content of the file `clock`, which may change; its monotonic clock is the
+/// machine's.
 fn replica_with(scene: &Scene, clock: &Path) -> Result<Provisioner> {
     ensure!(
         Path::new(FAKETIME).exists(),
@@ -137,7 +138,7 @@ fn replica_with(scene: &Scene, clock: &Path) -> Result<Provisioner> {
     scene.start_in(&variables, &scene.kubeconfig, &args)
 }
 
-/// Waits until the lease was renewed `times` times, by a clock that is between `from` and `to` hours ahead.
+/// Waits until the Lease was renewed `times` times, by a clock that is between `from` and `to` hours ahead.
 async fn renewed(scene: &Scene, times: usize, from: f64, to: f64) -> Result<()> {
     let end = Instant::now() + PATIENCE;
     let mut seen = HashSet::new();
@@ -158,7 +159,7 @@ async fn renewed(scene: &Scene, times: usize, from: f64, to: f64) -> Result<()> 
     Ok(())
 }
 
-/// Only wall clocks can jump; and what a record says in wall time is nothing that a candidate goes by.
+/// Only wall clocks can jump; candidates do not rely on the wall times in a Lease.
 async fn clocks_that_jump_and_differ_change_no_leader(stage: Arc<Stage>) -> Result<()> {
     let scene = scene(stage.clone()).await?;
     let (first, second) = (stage.file("first.clock"), stage.file("second.clock"));
@@ -168,7 +169,7 @@ async fn clocks_that_jump_and_differ_change_no_leader(stage: Arc<Stage>) -> Resu
     leader.says("watching claims and volumes").await?;
     let mut other = replica_with(&scene, &second)?;
     other.says(&format!("{} leads", identity(&leader)?)).await?;
-    // Ahead of both, then back again; each for longer than a lease lasts, at a renewal every two seconds.
+    // Ahead of both, then back; each for longer than a Lease lasts, with a renewal every two seconds.
     for (clock, from, to, claim) in [("+3h\n", 2.5, 3.5, "ahead"), ("+0\n", -0.5, 0.5, "back")] {
         std::fs::write(&first, clock)?;
         renewed(&scene, 9, from, to).await?;
@@ -206,7 +207,7 @@ async fn of_two_replicas_only_the_leader_serves(stage: Arc<Stage>) -> Result<()>
     );
     let spec = lease(&scene).await?;
     ensure!(spec.lease_duration_seconds == Some(15) && spec.lease_transitions == Some(0));
-    // One that never led takes nothing with it.
+    // A replica that never led does not release the Lease.
     let status = other.stop().await?;
     ensure!(status.code() == Some(0), "{status}");
     ensure!(lease(&scene).await?.holder_identity == Some(identity(&leader)?));
@@ -249,7 +250,7 @@ async fn a_leader_stopped_past_its_lease_stands_by(stage: Arc<Stage>) -> Result<
     one_of_each(&scene).await?;
     ensure!(provisioned(&leader) == before, "it serves still: {}", leader.log());
     ensure!(lease(&scene).await?.holder_identity == Some(identity(&other)?));
-    // It stands by in earnest.
+    // It still stands by after the leader's end.
     other.kill().await?;
     held_by(&scene, &identity(&leader)?).await?;
     claims(&scene, ["last".to_owned()]).await?;
@@ -266,7 +267,7 @@ async fn a_leader_that_ends_releases_its_lease(stage: Arc<Stage>) -> Result<()> 
     ensure!(status.code() == Some(0), "{status}");
     let ended = Instant::now();
     other.says("watching claims and volumes").await?;
-    // Far less than the lease's 15 s: it did not have to expire.
+    // Far less than the Lease's 15 s: the leader released it, so the standby did not wait until it expired.
     ensure!(ended.elapsed() < Duration::from_secs(12), "after {:?}", asked.elapsed());
     one_of_each(&scene).await?;
     ensure!(lease(&scene).await?.lease_transitions == Some(1));
@@ -277,7 +278,7 @@ async fn a_leader_that_ends_releases_its_lease(stage: Arc<Stage>) -> Result<()> 
     Ok(())
 }
 
-/// Somebody edits the lease: another candidate with a bad clock, or an administrator.
+/// Another client edits the Lease: a candidate with a wrong clock, or an administrator.
 async fn a_leader_whose_lease_was_taken_stands_by_and_leads_again(stage: Arc<Stage>) -> Result<()> {
     let scene = scene(stage).await?;
     let mut leader = replica(&scene)?;

@@ -1,10 +1,10 @@
 //! The tool against real Kubernetes control planes and a real NFS server.
 //!
-//! The lab's namespaces are entered before anything else. One NFS host serves all tests, and one control plane for each
-//! version of Kubernetes, each test in a namespace of its own and under a provisioner's name of its own. A test runs on
-//! the newest version, or says why it needs the oldest, or both. Tests that break something bring up their own.
+//! The process enters the lab's namespaces first. All tests share one NFS host, and one control plane for each version
+//! of Kubernetes. Each test has its own namespace and provisioner name. A test runs on the newest version, or says why
+//! it needs the oldest, or both. Tests that damage a component start their own.
 
-/// A module's tests: the versions that each needs, and the function, which is its name too.
+/// A module's tests: the versions on which each runs, and the function, whose name is the test's name.
 macro_rules! tests {
     ($($on:ident $(($why:literal))?: $function:ident),* $(,)?) => {
         pub const TESTS: &[$crate::Test] = &[$((
@@ -63,10 +63,10 @@ use nfsprov_lab::namespace::{Entry, enter_with_quota};
 
 use stage::{On, Shared, Stage};
 
-/// Every test: its name, the versions that it runs on, and itself.
+/// A test: its name, the versions on which it runs, and its function.
 type Test = (&'static str, On, fn(Arc<Stage>) -> kit::Running);
 
-/// Tests wait more than they work: more of them than there are processors run at once.
+/// Tests mostly wait, so more of them run at once than there are processors.
 const THREADS: usize = 9;
 
 fn main() -> ExitCode {
@@ -81,8 +81,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// All tests, the longest first. Those that wait for a control plane of their own alternate with those that don't, so that
-/// neither kind is left to the end.
+/// All tests, the longest first. Those that wait for their own control plane alternate with the others, so that neither
+/// kind remains at the end.
 fn all() -> Vec<Test> {
     let own_planes = [
         doctor_gate::TESTS,
@@ -134,7 +134,7 @@ fn all() -> Vec<Test> {
     tests
 }
 
-/// Runs the tests that are asked for, on the versions that they name.
+/// Runs the selected tests on the versions that they name.
 fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut planned = Vec::new();
     for (name, on, test) in all() {
@@ -157,7 +157,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut stages: Vec<Arc<Stage>> = Vec::new();
     let mut missing = None;
     if !arguments.list && !lanes.is_empty() {
-        // First of all: what follows runs inside the lab's namespaces, in a process of its own.
+        // Must come first: the rest runs inside the lab's namespaces, in another process.
         match enter_with_quota()? {
             Entry::Inside(lab) => {
                 let built = Lane::to_test()?;

@@ -14,7 +14,7 @@ crate::tests! {
     Newest: waiting_in_vain_says_why,
 }
 
-/// Runs the tool, `flags` after `command`, and gives its stdout.
+/// Runs the tool with `flags` after `command`, and returns its stdout.
 async fn ok(scene: &Scene, command: &str, flags: &str) -> Result<String> {
     let args: Vec<&str> = command.split(' ').chain(flags.split_whitespace()).collect();
     let (stdout, stderr, code) = said(&scene.nfsprov(&args).await?);
@@ -77,8 +77,8 @@ async fn waiting_in_vain_says_why(stage: Arc<Stage>) -> Result<()> {
     let args = format!("{claim} --apply --wait --timeout 17s");
     let (_, stderr, code) = said(&scene.nfsprov(&args.split(' ').collect::<Vec<_>>()).await?);
     ensure!(code == 1 && stderr.contains("is Pending after 17 s: "), "{stderr}");
-    // The doctor's first finding: that nobody serves the class' provisioner (201), or, while another test runs one
-    // of a similar name, that the class may mean that (202).
+    // The doctor's first finding: no provisioner serves the class (201), or the class's provisioner may be a
+    // misspelling (202) of one that another test runs at the moment.
     ensure!(
         stderr.contains("(NFS20") && stderr.contains(&scene.provisioner) && stderr.contains("nfsprov doctor pvc/a"),
         "{stderr}"

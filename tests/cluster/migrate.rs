@@ -1,7 +1,7 @@
-//! `nfsprov migrate`: there and back, with a claim in flight, and undone where nfsprov does not start.
+//! `nfsprov migrate`: there and back, with a claim in progress, and undone if nfsprov does not start.
 //!
-//! The cluster has no kubelets: a stand-in reports pods ready, and starts `provision --watch` under the account of
-//! nfsprov's Deployment when its first pod is there.
+//! The cluster has no kubelets. A stand-in reports pods as ready, and starts `provision --watch` with the account of
+//! nfsprov's Deployment when its first pod exists.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ crate::tests! {
 const UPSTREAM: &str = "nfs-client-provisioner";
 const OURS: &str = "nfsprov";
 
-/// Makes a Deployment of nfs-subdir-external-provisioner that serves the scene's export.
+/// Creates a Deployment of nfs-subdir-external-provisioner that serves the scene's export.
 async fn upstream(scene: &Scene) -> Result<()> {
     scene.service_account().await?;
     let labels = json!({"app": UPSTREAM});
@@ -57,8 +57,8 @@ async fn deployment(scene: &Scene, name: &str) -> Result<Option<Deployment>> {
     Ok(deployments.get_opt(name).await?)
 }
 
-/// Reports pods ready as they come, those of `nfsprov` only if it is told to. The first of them starts the provisioner,
-/// with `account`; by then no pod of the other one may be left.
+/// Reports new pods as ready, those of `nfsprov` only if `starts_ours`. The first of them starts the provisioner with
+/// `account`; by then no pod of the other provisioner may exist.
 async fn stand_in_for_kubelets(scene: &Scene, starts_ours: bool, account: &Path) -> Result<()> {
     let pods: Api<Pod> = Api::namespaced(scene.client.clone(), &scene.namespace);
     let mut seen = watcher(pods.clone(), watcher::Config::default())
@@ -88,7 +88,7 @@ async fn stand_in_for_kubelets(scene: &Scene, starts_ours: bool, account: &Path)
         let patched = pods
             .patch_status(&pod.name_any(), &PatchParams::default(), &Patch::Merge(&ready))
             .await;
-        // It may be gone meanwhile.
+        // The pod may be deleted meanwhile.
         if let Err(error) = patched
             && !matches!(&error, kube::Error::Api(status) if status.code == 404)
         {
@@ -98,7 +98,7 @@ async fn stand_in_for_kubelets(scene: &Scene, starts_ours: bool, account: &Path)
     Ok(())
 }
 
-/// Runs the tool beside the stand-in.
+/// Runs the tool and the stand-in together.
 async fn migrate(scene: &Scene, starts_ours: bool, args: &[&str]) -> Result<(String, String, i32)> {
     let account = scene
         .stage
@@ -113,7 +113,8 @@ async fn migrate(scene: &Scene, starts_ours: bool, args: &[&str]) -> Result<(Str
     }
 }
 
-/// Starts the tool without a stand-in, interrupts it once `is_waiting`, and gives what it printed; its status must be 1.
+/// Starts the tool without a stand-in, interrupts it once `is_waiting` ends, and returns its output; its status must be
+/// 1.
 async fn interrupt<W: Future<Output = Result<()>>>(scene: &Scene, args: &[&str], is_waiting: W) -> Result<String> {
     let log = scene.stage.file("migrate.log");
     let mut command = tokio::process::Command::new(NFSPROV);
@@ -135,7 +136,7 @@ async fn interrupt<W: Future<Output = Result<()>>>(scene: &Scene, args: &[&str],
     Ok(printed)
 }
 
-/// nfsprov runs already, and upstream is at 0: runs that fail or are interrupted leave both so.
+/// nfsprov already runs, and upstream has 0 replicas: runs that fail or are interrupted do not change that.
 async fn repeat_without_success(scene: &Scene) -> Result<()> {
     let replicas_and_image = async |name: &str| -> Result<(Value, Value)> {
         let deployment = deployment(scene, name).await?.context("no Deployment")?;
@@ -201,7 +202,7 @@ async fn a_migration_goes_there_and_back_with_a_claim_in_flight(stage: Arc<Stage
     ensure!(deployment(&scene, OURS).await?.is_some());
     repeat_without_success(&scene).await?;
 
-    // Interrupted on the way back, the rest is left to the next run.
+    // An interrupted way back leaves the rest to the next run.
     let is_scaled = |deployment: Option<&Deployment>| {
         let spec = deployment.and_then(|deployment| deployment.spec.as_ref());
         spec.is_some_and(|spec| spec.replicas == Some(1))
@@ -214,7 +215,7 @@ async fn a_migration_goes_there_and_back_with_a_claim_in_flight(stage: Arc<Stage
     let printed = interrupt(&scene, &["--back"], is_waiting).await?;
     ensure!(printed.contains("run migrate with --back again"), "{printed}");
 
-    // Nobody serves the class afterwards here, so no claim can show that somebody does.
+    // No provisioner runs for the class afterwards, so no test claim could be Bound.
     scene.classes().delete(&scene.class, &Default::default()).await?;
     let (stdout, stderr, code) = migrate(&scene, true, &["--back", "--yes"]).await?;
     ensure!(

@@ -1,6 +1,7 @@
-//! What `create` makes, as real API servers see it: taken under strict checks, re-read equal, owned, refused.
+//! The objects of `create` on real API servers: accepted under strict validation, unchanged when read again, owned,
+//! refused.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
@@ -42,14 +43,15 @@ fn objects(yaml: &str) -> Result<Vec<Value>> {
     documents.map(|document| Ok(Value::deserialize(document)?)).collect()
 }
 
-/// Where `wanted` says something that `found` does not. To a pod's volumes the account's token is added.
+/// The first difference where `found` lacks a value of `wanted`. Ignores the volume with the account's token, which the
+/// API server adds to a pod.
 fn difference(wanted: &Value, found: &Value, path: &str) -> Option<String> {
     match (wanted, found) {
         (Value::Object(wanted), Value::Object(found)) => wanted.iter().find_map(|(key, wanted)| {
             let path = format!("{path}.{key}");
             match found.get(key) {
                 Some(found) => difference(wanted, found, &path),
-                // A PV without a class and one whose class is empty are the same to the API.
+                // A PV without a class and one whose class is empty are equal for the API.
                 None if wanted == "" => None,
                 None => Some(format!("{path} is gone")),
             }
@@ -80,20 +82,11 @@ async fn stored(scene: &Scene, object: &Value) -> Result<Value> {
     Ok(serde_json::to_value(api.get(&object.name_any()).await?)?)
 }
 
-/// What `kubectl apply --dry-run=server` makes of YAML.
-async fn kubectl(scene: &Scene, yaml: &str) -> Result<Vec<Value>> {
+/// Runs `kubectl apply` with YAML on its standard input, and returns its stdout.
+pub async fn kubectl_apply(scene: &Scene, kubeconfig: &Path, options: &[&str], yaml: &str) -> Result<String> {
     let mut command = Command::new(scene.stage.kubectl()?);
-    command.arg("--kubeconfig").arg(&scene.kubeconfig);
-    command.args([
-        "-n",
-        &scene.namespace,
-        "apply",
-        "--dry-run=server",
-        "-o",
-        "json",
-        "-f",
-        "-",
-    ]);
+    command.arg("--kubeconfig").arg(kubeconfig);
+    command.args(["apply", "-f", "-"]).args(options);
     command.env("HOME", scene.stage.file("kubectl"));
     command
         .stdin(Stdio::piped())
@@ -104,7 +97,14 @@ async fn kubectl(scene: &Scene, yaml: &str) -> Result<Vec<Value>> {
     stdin.write_all(yaml.as_bytes()).await?;
     drop(stdin);
     let (stdout, stderr, code) = said(&tokio::time::timeout(PATIENCE, child.wait_with_output()).await??);
-    ensure!(code == 0, "kubectl: {stderr}\n{yaml}");
+    ensure!(code == 0, "kubectl: {stdout} {stderr}\n{yaml}");
+    Ok(stdout)
+}
+
+/// The objects that `kubectl apply --dry-run=server` returns for YAML.
+async fn kubectl(scene: &Scene, yaml: &str) -> Result<Vec<Value>> {
+    let options = ["-n", &scene.namespace, "--dry-run=server", "-o", "json"];
+    let stdout = kubectl_apply(scene, &scene.kubeconfig, &options, yaml).await?;
     let answer: Value = serde_json::from_str(&stdout)?;
     Ok(match answer["items"].as_array() {
         Some(items) => items.clone(),
@@ -112,7 +112,7 @@ async fn kubectl(scene: &Scene, yaml: &str) -> Result<Vec<Value>> {
     })
 }
 
-/// Every kind, with the values that are hardest on YAML among those that the API takes.
+/// Every kind, with the values that are hardest to quote in YAML among those that the API accepts.
 fn commands(scene: &Scene, version: &str) -> Vec<Vec<String>> {
     let name = &scene.namespace;
     let commands: [&[&str]; 9] = [
@@ -247,7 +247,8 @@ fn commands(scene: &Scene, version: &str) -> Vec<Vec<String>> {
             "provisioner" => {
                 let (class, provisioner) = (format!("c{number}-{name}"), scene.provisioner.clone());
                 words.extend(["--class".to_owned(), class, "--provisioner".to_owned(), provisioner]);
-                // What is printed is for a version; what is applied is for the cluster's.
+                // `--kubernetes` selects the version for printed objects; applied objects are for the cluster's
+                // version.
                 words.extend(["--kubernetes".to_owned(), version.to_owned()]);
             }
             _ => {}
@@ -257,7 +258,7 @@ fn commands(scene: &Scene, version: &str) -> Vec<Vec<String>> {
     commands.iter().enumerate().map(unique).collect()
 }
 
-/// The words of a command with flags before those that a container is to run.
+/// The words of a command with flags inserted before the command of its container.
 fn with(words: &[String], flags: &[&str]) -> Vec<String> {
     let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
     let flags = flags.iter().map(|flag| (*flag).to_owned());
@@ -271,7 +272,7 @@ fn with(words: &[String], flags: &[&str]) -> Vec<String> {
 
 async fn every_manifest_is_taken_and_read_back_as_it_was_written(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
-    // A pod is refused until the namespace has it.
+    // The namespace must have the account before it accepts a pod.
     scene.service_account().await?;
     for words in commands(&scene, &stage.lane().version()?) {
         let yaml = yaml(&scene, &words).await?;
@@ -361,7 +362,7 @@ async fn a_misspelt_field_of_a_users_template_never_gets_there(stage: Arc<Stage>
         "{stderr}"
     );
     ensure!(scene.claims().get_opt("c").await?.is_none());
-    // What slips through offline is caught by the API server, which applies strictly on every version.
+    // The API server finds mistakes that offline validation misses: it applies strictly on every version.
     let claim: DynamicObject = serde_json::from_value(json!({
         "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "c"},
         "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}, "volumNmae": "x"},
@@ -395,7 +396,7 @@ async fn what_the_cluster_refuses_is_one_sentence(stage: Arc<Stage>) -> Result<(
         stderr.starts_with(&format!("error: cannot apply storageclass/{class}: ")),
         "{stderr}"
     );
-    // Classes that do not exist are noted.
+    // The tool notes classes that do not exist.
     let lonely = format!("lonely-{}", scene.namespace);
     let volume = format!("create pv {lonely} --server s --path /p --size 1Gi --class {lonely} --dry-run server");
     let (_, stderr) = done(&scene, &volume.split(' ').collect::<Vec<_>>()).await?;
@@ -423,7 +424,7 @@ async fn another_provisioner_of_the_name_is_warned_of(stage: Arc<Stage>) -> Resu
     };
     let (_, stderr) = done(&scene, &create("nfsprov").split(' ').collect::<Vec<_>>()).await?;
     ensure!(stderr.is_empty(), "{stderr}");
-    // The Deployment alone, so that a cluster of a user's keeps no rights of it.
+    // Only the Deployment, because the test would leave the cluster-wide permissions behind.
     let directory = stage.file("deployment");
     std::fs::create_dir(&directory)?;
     let built_in = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("templates/provisioner-upstream.yaml");

@@ -1,4 +1,4 @@
-//! What an operator sees of it: numbers, probes, logs.
+//! What an operator sees of the provisioner: metrics, probes, logs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use tokio::time::{Duration, Instant, timeout};
 use crate::kit::{Directories, PATIENCE, Provisioner, Scene, said};
 use crate::stage::Stage;
 
-/// Any free port of this machine, and logs that say which.
+/// Any free port of this machine, and JSON logs, which contain it.
 pub(crate) const SERVED: [&str; 4] = ["--metrics-addr", "127.0.0.1:0", "--log-format", "json"];
 
-/// What an answer may take that waits for no export: less than the 8 s that an export has for its own.
+/// The limit for an answer that waits for no export: less than the 8 s in which an export must answer.
 const AT_ONCE: Duration = Duration::from_secs(6);
 
 crate::tests! {
@@ -30,7 +30,7 @@ crate::tests! {
     Newest: a_port_in_use_is_one_sentence,
 }
 
-/// Where a provisioner with [`SERVED`] is served.
+/// The address of the HTTP server of a provisioner with [`SERVED`].
 pub(crate) async fn address(provisioner: &mut Provisioner) -> Result<String> {
     provisioner.says("serving /metrics").await?;
     let lines = objects(&provisioner.log())?;
@@ -38,7 +38,7 @@ pub(crate) async fn address(provisioner: &mut Provisioner) -> Result<String> {
     Ok(address.context("no address in the log")?.to_owned())
 }
 
-/// Asks for a page, and gives its status and text.
+/// Requests a page, and returns its status and text.
 pub(crate) async fn get(address: &str, path: &str) -> Result<(u16, String)> {
     let asked = async {
         let mut stream = TcpStream::connect(address).await?;
@@ -56,7 +56,7 @@ pub(crate) async fn get(address: &str, path: &str) -> Result<(u16, String)> {
     Ok((status, text.to_owned()))
 }
 
-/// Waits until a page has this status and holds these words.
+/// Waits until a page has this status and contains these words.
 pub(crate) async fn becomes(address: &str, path: &str, status: u16, words: &str) -> Result<()> {
     let end = Instant::now() + PATIENCE;
     loop {
@@ -98,7 +98,7 @@ fn objects(log: &str) -> Result<Vec<Value>> {
 async fn metrics_count_what_happened_and_logs_are_json(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene.class(json!({"parameters": {"archiveOnDelete": "false"}})).await?;
-    // Colours asked for make no difference to JSON.
+    // `--color` does not change JSON.
     let mut provisioner = scene.watch(&[&SERVED[..], &["--color", "always"]].concat()).await?;
     let address = address(&mut provisioner).await?;
     scene.claim("a", json!({})).await?;
@@ -112,7 +112,7 @@ async fn metrics_count_what_happened_and_logs_are_json(stage: Arc<Stage>) -> Res
         .event("refused", "ProvisioningFailed: failed to provision volume")
         .await?;
     scene.delete_with_volume("a", &volume).await?;
-    // The volume is gone before the provisioner has counted that.
+    // The PV can be deleted before the provisioner has counted it.
     let class = &scene.class;
     let deleted = format!("controller_persistentvolume_delete_total{{class=\"{class}\"}} 1");
     becomes(&address, "/metrics", 200, &deleted).await?;
@@ -190,7 +190,7 @@ async fn provisioner_log_at_the_end(provisioner: Provisioner) -> Result<String> 
     Ok(std::fs::read_to_string(file)?)
 }
 
-/// Without the right to read claims it watches classes only, until somebody gives it the right.
+/// Without the permission to read claims it watches only classes, until the test grants it.
 async fn ready_once_everything_is_watched(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     let user = format!("user-{}", scene.namespace);
@@ -244,7 +244,7 @@ async fn unready_while_the_export_does_not_answer(stage: Arc<Stage>) -> Result<(
     let address = address(&mut provisioner).await?;
     becomes(&address, "/readyz", 200, "ok").await?;
     guest.hang()?;
-    // Every answer on the way comes at once, which `get` sees to.
+    // `get` limits the time of every answer.
     becomes(&address, "/readyz", 503, "does not answer").await?;
     let samples = scrape(&address).await?;
     let export = format!("{{export=\"{}:/nfsdata\"}}", guest.address());

@@ -1,4 +1,4 @@
-//! Directories named by a class' pathPattern, and whose they are.
+//! Directories named by a class's pathPattern, and their owner markers.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ async fn path(scene: &Scene, claim: &str) -> Result<String> {
     Ok(spec.nfs.map(|nfs| nfs.path).unwrap_or_default())
 }
 
-/// Whether a path is on the server, in the export.
+/// Whether a path exists in the export on the server.
 async fn there(scene: &Scene, path: &str) -> Result<bool> {
     let answer = scene
         .on_server(&format!("test -d '{path}' && echo yes || echo no"))
@@ -53,7 +53,7 @@ async fn a_pattern_names_the_directory_and_its_end(stage: Arc<Stage>) -> Result<
         .on_server(&format!("ls archived-{namespace}-a-pvc-*/file"))
         .await?;
     ensure!(archive.trim().ends_with("/file"), "{archive}");
-    // The path is free again, and its archive stays when it is archived once more.
+    // The path is free again, and a second archive does not replace the first.
     scene.claim("a", json!({})).await?;
     let volume = scene.bound("a").await?;
     scene.delete_with_volume("a", &volume).await?;
@@ -76,7 +76,7 @@ async fn a_directory_of_another_claim_is_refused_until_it_is_free(stage: Arc<Sta
     ensure!(event.contains(&words), "{event}");
     ensure!(scene.phase("second").await? == "Pending");
     scene.delete_with_volume("first", &volume).await?;
-    // Tried again by itself, as often as what was not answered.
+    // The provisioner retries it as often as a call without an answer.
     scene.bound("second").await?;
     Ok(())
 }
@@ -100,7 +100,7 @@ async fn a_value_that_leads_out_of_the_export_is_refused(stage: Arc<Stage>) -> R
             .await?;
         ensure!(event.contains("pathPattern"), "{event}");
     }
-    ensure!(!there(&scene, &scene.namespace).await?, "nothing was made");
+    ensure!(!there(&scene, &scene.namespace).await?, "a directory was created");
     Ok(())
 }
 
@@ -134,7 +134,7 @@ async fn a_directory_made_by_hand_is_not_given_away(stage: Arc<Stage>) -> Result
     Ok(())
 }
 
-/// In the lab only: root there may give files away, and a user running the tests may not.
+/// In the lab only, where the test is root: other users may not change the owner of a file.
 async fn a_directory_has_the_owner_group_and_mode_of_its_class(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     let parameters = json!({

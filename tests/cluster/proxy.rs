@@ -1,5 +1,5 @@
-//! A double between nfsprov and the real API server: it forwards everything as it is, but for the faults that a test
-//! asks for.
+//! A proxy between nfsprov and the real API server: it forwards everything unchanged, except for the faults that a test
+//! injects.
 
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -28,20 +28,20 @@ use crate::kit::Scene;
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 type Answer = Response<UnsyncBoxBody<Bytes, Failure>>;
 
-/// What goes wrong with an answer.
+/// The fault of an answer.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
-    /// Refused with this status; the real server never hears of it.
+    /// A refusal with this status; the request does not reach the real server.
     Status(u16),
-    /// This, of JSON, in place of what the real server would say; it never hears of it.
+    /// This JSON as the answer; the request does not reach the real server.
     Instead(&'static str),
-    /// So many bytes of the real answer, and then the connection's end.
+    /// The first bytes of the real answer, after which the connection is closed.
     Cut(usize),
-    /// None, for as long as the client waits.
+    /// No answer, for as long as the client waits.
     Silence,
 }
 
-/// Which requests a fault is for, and how many of them.
+/// The requests that a fault applies to, and how many of them.
 struct Rule {
     hits: fn(&Method, &Uri) -> bool,
     fault: Fault,
@@ -49,9 +49,9 @@ struct Rule {
     done: Arc<AtomicUsize>,
 }
 
-/// The proxy; it ends when dropped.
+/// The proxy; dropping it ends it.
 pub struct Proxy {
-    /// Leads to it.
+    /// A kubeconfig with the proxy's address.
     pub kubeconfig: PathBuf,
     shared: Arc<Shared>,
     serving: JoinHandle<()>,
@@ -60,11 +60,11 @@ pub struct Proxy {
 struct Shared {
     client: Client,
     rules: Mutex<Vec<Rule>>,
-    /// How many objects a page of a list holds instead of what was asked for.
+    /// The size of a list's pages, in place of the requested one.
     page: Option<usize>,
-    /// Lists that went on from an earlier page.
+    /// The number of requests for a further page of a list.
     pages: AtomicUsize,
-    /// Counts how often all watches were to expire.
+    /// How often a test has expired all watches.
     expiries: watch::Sender<usize>,
 }
 
@@ -75,11 +75,11 @@ impl Drop for Proxy {
 }
 
 impl Proxy {
-    /// A proxy to the scene's API server; with `page`, lists come in pages of so many.
+    /// A proxy to the scene's API server; with `page`, lists have pages of that size.
     pub async fn before(scene: &Scene, page: Option<usize>) -> Result<Self> {
         let file = kube::config::Kubeconfig::read_from(&scene.kubeconfig)?;
         let mut config = Config::from_custom_kubeconfig(file, &Default::default()).await?;
-        // What the real server answers is for the client to see.
+        // The client must see the real server's answers.
         config.default_retry = false;
         let shared = Arc::new(Shared {
             client: Client::try_from(config)?,
@@ -107,7 +107,7 @@ impl Proxy {
         })
     }
 
-    /// Has the next `times` requests that are `hits` go wrong; the number counts those that did.
+    /// Makes the next `times` requests that match `hits` fail; the returned number counts them.
     pub fn inject(&self, times: usize, fault: Fault, hits: fn(&Method, &Uri) -> bool) -> Arc<AtomicUsize> {
         let done = Arc::new(AtomicUsize::new(0));
         let rule = Rule {
@@ -120,17 +120,17 @@ impl Proxy {
         done
     }
 
-    /// Takes all faults back.
+    /// Removes all faults.
     pub fn heal(&self) {
         self.shared.rules().clear();
     }
 
-    /// Ends every watch that runs, each with the server's word for a version that is too old (410).
+    /// Ends every running watch with the server's status for a version that is too old (410).
     pub fn expire_watches(&self) {
         self.shared.expiries.send_modify(|count| *count += 1);
     }
 
-    /// How many pages after the first were asked for.
+    /// How many further pages clients requested.
     pub fn further_pages(&self) -> usize {
         self.shared.pages.load(Ordering::Relaxed)
     }
@@ -157,7 +157,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
         let shared = shared.clone();
         tokio::spawn(async move {
             let answer = service_fn(move |request| answer(request, shared.clone()));
-            // A connection that was cut on purpose ends with an error, which is no news.
+            // A connection that the proxy closes on purpose ends with an error, which is expected.
             _ = http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), answer)
                 .await;
@@ -182,7 +182,7 @@ async fn forward(request: Request<Incoming>, shared: &Shared) -> Result<Answer> 
         Some(Fault::Silence) => std::future::pending().await,
         Some(Fault::Cut(_)) | None => {}
     }
-    // The real server's name is for the client to say.
+    // The client inside sets the real server's name.
     parts.headers.remove(http::header::HOST);
     if let Some(page) = shared.page {
         let text = parts.uri.to_string();
@@ -192,7 +192,7 @@ async fn forward(request: Request<Incoming>, shared: &Shared) -> Result<Answer> 
     let body = body.collect().await?.to_bytes();
     let answer = shared.client.send(Request::from_parts(parts, Body::from(body))).await?;
     let (mut parts, body) = answer.into_parts();
-    // Whatever it was, it is sent in chunks from here.
+    // The proxy sends the body in chunks, so its length no longer applies.
     parts.headers.remove(http::header::CONTENT_LENGTH);
     parts.headers.remove(http::header::TRANSFER_ENCODING);
     let chunks = body.into_data_stream().map(|chunk| chunk.map_err(Failure::from));
@@ -209,10 +209,10 @@ async fn forward(request: Request<Incoming>, shared: &Shared) -> Result<Answer> 
             let expired = Arc::new(AtomicBool::new(false));
             let told = expired.clone();
             let expires = async move {
-                // An error means that the proxy is gone, and all its connections.
+                // An error means that the proxy and all its connections have ended.
                 told.store(expiries.changed().await.is_ok(), Ordering::Relaxed);
             };
-            // A watch that the server itself ends has no such last word.
+            // A watch that the server itself ends has no such last event.
             let last = async move { expired.load(Ordering::Relaxed).then(|| Ok(expiry())) };
             let last = stream::once(last).filter_map(std::future::ready);
             chunks.take_until(expires).chain(last).boxed()
@@ -223,7 +223,7 @@ async fn forward(request: Request<Incoming>, shared: &Shared) -> Result<Answer> 
     Ok(Response::from_parts(parts, StreamBody::new(frames).boxed_unsync()))
 }
 
-/// The end of a watch from a version that the server doesn't have any more.
+/// The last event of a watch from a version that the server no longer has.
 fn expiry() -> Bytes {
     let object = refusal(410, "Expired", "too old resource version");
     format!("{}\n", json!({"type": "ERROR", "object": object})).into()
@@ -239,7 +239,7 @@ fn status(code: u16, message: &str) -> Answer {
     own(status, refusal(code, reason, message).to_string())
 }
 
-/// An answer of the double's own, of JSON.
+/// An answer of the proxy itself, in JSON.
 fn own(status: StatusCode, text: String) -> Answer {
     let body = Full::new(Bytes::from(text)).map_err(|never| match never {});
     let mut answer = Response::new(body.boxed_unsync());
@@ -264,17 +264,17 @@ fn is_watch(uri: &Uri) -> bool {
     query(uri).contains("watch=")
 }
 
-/// Whether a request lists these objects, in whatever page.
+/// Whether a request lists these objects, on any page.
 pub fn lists(method: &Method, uri: &Uri, objects: &str) -> bool {
     method == Method::GET && !is_watch(uri) && uri.path().ends_with(&format!("/{objects}"))
 }
 
-/// Whether a request makes one of these objects.
+/// Whether a request creates one of these objects.
 pub fn makes(method: &Method, uri: &Uri, objects: &str) -> bool {
     method == Method::POST && uri.path().ends_with(&format!("/{objects}"))
 }
 
-/// Whether a request goes on with a list of these objects.
+/// Whether a request continues a list of these objects.
 pub fn goes_on(method: &Method, uri: &Uri, objects: &str) -> bool {
     lists(method, uri, objects) && query(uri).contains("continue=")
 }

@@ -1,4 +1,4 @@
-//! `quota: enforce` on real file systems: claims are bound once their directories are limited, and expanded.
+//! `quota: enforce` on real file systems: claims are Bound once their directories are limited, and expanded.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ crate::tests! {
 
 const PATH: &str = "/srv/limited";
 
-/// A server whose second disk was made by `mkfs`, mounted with `options` and exported with `export`.
+/// A server whose second disk is formatted by `mkfs`, mounted with `options` and exported with `export`.
 async fn server(stage: &Arc<Stage>, name: &str, mkfs: &str, options: &str, export: &str) -> Result<Guest> {
     let guest = stage.guest(name, Template::NfsServerWithQuota).await?;
     let script = format!(
@@ -40,7 +40,7 @@ async fn server(stage: &Arc<Stage>, name: &str, mkfs: &str, options: &str, expor
     Ok(guest)
 }
 
-/// A shell command that exports the directory with these options alone.
+/// A shell command that exports the directory with only these options.
 fn exported(options: &str) -> String {
     format!("echo '{PATH} *(rw,sync,no_subtree_check,{options})' >/etc/exports && exportfs -ra")
 }
@@ -61,8 +61,8 @@ fn size(size: &str) -> Value {
     json!({"resources": {"requests": {"storage": size}}})
 }
 
-/// Mounts a volume's directory over NFS on the server itself, with `version`, and checks that FSSTAT reports `kib`. The
-/// client rounds it up to its own blocks.
+/// Mounts a volume's directory over NFS on the server itself, with `version`, and checks that FSSTAT reports `kib`,
+/// which the client rounds up to its own blocks.
 async fn mounted(guest: &Guest, directory: &str, version: &str, kib: u64) -> Result<()> {
     let script = format!(
         "umount -q /mnt; mount -t nfs -o vers={version},nolock localhost:{PATH}/{directory} /mnt && stat -f -c '%b %S' /mnt"
@@ -77,7 +77,7 @@ async fn mounted(guest: &Guest, directory: &str, version: &str, kib: u64) -> Res
     Ok(())
 }
 
-/// Writes so many MiB into a file of the mounted directory, as the user `uid`, and gives what dd said if it failed.
+/// Writes `mib` MiB into a file of the mounted directory as the user `uid`; returns dd's error message if it failed.
 async fn written(guest: &Guest, file: &str, mib: u32, uid: u32) -> Result<Option<String>> {
     let script = format!(
         "if said=$(LC_ALL=C setpriv --reuid={uid} --regid={uid} --clear-groups \
@@ -102,8 +102,8 @@ async fn on_xfs_a_claim_is_bound_once_its_size_is_enforced(stage: Arc<Stage>) ->
     scene.event("a", "is mounted without prjquota").await?;
     ensure!(scene.phase("a").await? == "Pending" && scene.own_volumes().await?.is_empty());
 
-    // The administrator does what the event says, and the claim is retried.
-    // The provisioner's scripts may be in it at that moment.
+    // The administrator does what the event says, and the claim is retried. A script of the provisioner may use the
+    // directory at that moment.
     let unmount = format!("exportfs -ua && until umount {PATH}; do sleep 0.1; done");
     let remount = format!("{unmount} && mount -o prjquota /dev/ubdb {PATH} && exportfs -ra");
     guest.ssh(&remount).await?;
@@ -125,13 +125,13 @@ async fn on_xfs_a_claim_is_bound_once_its_size_is_enforced(stage: Arc<Stage>) ->
         }
     }
 
-    // A second claim has a limit of its own.
+    // A second claim has its own limit.
     scene.claim("b", size("20Mi")).await?;
     let volume = scene.bound("b").await?;
     let directory = format!("{}-b-{}", scene.namespace, volume.name_any());
     mounted(&guest, &directory, "4.2", 20_480).await?;
 
-    // A full volume is written on as soon as its claim is expanded, without mounting it again.
+    // Writes to a full volume succeed once its claim is expanded, without a new mount.
     ensure!(written(&guest, "full", 21, 1000).await?.is_some());
     guest.ssh("rm /mnt/full").await?;
     expand(&scene, "b", "30Mi").await?;
@@ -153,7 +153,7 @@ async fn on_xfs_a_claim_is_bound_once_its_size_is_enforced(stage: Arc<Stage>) ->
     };
     becomes(&metrics, "/metrics", 200, &enforced(1)).await?;
 
-    // What can't be enforced any more is not expanded, and says so.
+    // A limit that cannot be enforced any more is not expanded, and an event says so.
     guest.ssh("umount /mnt").await?;
     guest.ssh(&remount.replace("-o prjquota", "")).await?;
     request(&scene, "b", "40Mi").await?;
@@ -167,7 +167,7 @@ async fn on_xfs_a_claim_is_bound_once_its_size_is_enforced(stage: Arc<Stage>) ->
     guest.ssh("umount /mnt").await?;
     becomes(&metrics, "/metrics", 200, &enforced(1)).await?;
 
-    // A limit goes when the volume's directory is gone.
+    // The provisioner clears a limit after it has removed the volume's directory.
     let report = "xfs_quota -x -c 'report -p -n -N -b' /dev/ubdb";
     ensure!(guest.ssh(report).await?.contains(&project));
     scene.delete_with_volume("a", &first).await?;
@@ -175,7 +175,7 @@ async fn on_xfs_a_claim_is_bound_once_its_size_is_enforced(stage: Arc<Stage>) ->
     let left = guest.ssh(report).await?;
     ensure!(!left.contains(&project) && left.contains("40960"), "{left}");
 
-    // One that an attempt left is listed.
+    // `volumes orphans` lists a limit that an attempt left.
     provisioner.stop().await?;
     guest
         .ssh("xfs_quota -x -c 'limit -p bhard=40k 1073741830' /dev/ubdb")
@@ -207,7 +207,7 @@ async fn on_ext4_sizes_are_enforced_only_where_root_is_squashed(stage: Arc<Stage
     guest.ssh(&exported("root_squash")).await?;
     let volume = scene.bound("a").await?;
     let directory = format!("{}-a-{}", scene.namespace, volume.name_any());
-    // The directory itself takes 4 KiB of it.
+    // The directory itself uses 4 KiB of it.
     mounted(&guest, &directory, "4.2", 10_244).await?;
     for uid in [0, 1000] {
         let failed = written(&guest, &format!("full-{uid}"), 11, uid).await?;
@@ -219,7 +219,7 @@ async fn on_ext4_sizes_are_enforced_only_where_root_is_squashed(stage: Arc<Stage
     Ok(())
 }
 
-/// Has a claim request another size.
+/// Changes the requested size of a claim.
 async fn request(scene: &Scene, claim: &str, size: &str) -> Result<()> {
     let patch = json!({"spec": {"resources": {"requests": {"storage": size}}}});
     let (params, patch) = (PatchParams::default(), Patch::Merge(&patch));
@@ -227,7 +227,7 @@ async fn request(scene: &Scene, claim: &str, size: &str) -> Result<()> {
     Ok(())
 }
 
-/// The sizes of a claim, and of its PV.
+/// The capacities of a claim and of its PV.
 async fn capacity(scene: &Scene, claim: &str) -> Result<(String, String)> {
     let claim = scene.claims().get(claim).await?;
     let storage = |capacity: Option<&BTreeMap<String, Quantity>>| {
@@ -354,7 +354,7 @@ async fn limits_over_ssh_hold_for_new_existing_restored_and_released_volumes(sta
     ensure!(code == 0, "{stdout}{stderr}");
     mounted(&guest, &directory, "4.2", 30_720).await?;
 
-    // A released volume keeps its limit, the PV's size. The claim that takes it gets that size, whatever it requests.
+    // A released volume keeps its limit, the PV's size. A claim that binds it gets that size, whatever it requests.
     let retain = json!({"spec": {"persistentVolumeReclaimPolicy": "Retain"}});
     let patch = Patch::Merge(&retain);
     scene.volumes().patch(&first, &PatchParams::default(), &patch).await?;

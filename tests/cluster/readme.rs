@@ -1,4 +1,4 @@
-//! README's commands for one's own cluster, pasted into a shell.
+//! The commands that README gives for a user's own cluster, pasted into a shell.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ crate::tests! {
     Newest: the_commands_for_ones_own_cluster_end_with_a_bound_claim,
 }
 
-/// The block of commands below a line that begins so.
+/// The block of commands after the line that begins with this text.
 fn block_below(line: &str) -> Result<String> {
     let page = include_str!("../../README.md");
     let (_, rest) = page.split_once(line).context("README.md has no such line")?;
@@ -24,7 +24,7 @@ fn block_below(line: &str) -> Result<String> {
 }
 
 async fn the_commands_for_ones_own_cluster_end_with_a_bound_claim(stage: Arc<Stage>) -> Result<()> {
-    // They name a class and use the namespace `default`.
+    // The commands name a class and use the namespace `default`.
     let plane = stage.another_control_plane().await?;
     let block = block_below("On your own cluster")?;
     ensure!(block.lines().count() == 3 && block.contains("--server NFS "), "{block}");

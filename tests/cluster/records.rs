@@ -1,7 +1,6 @@
 //! Volumes that outlive their cluster: docs/disaster-recovery.md, with a control plane that is lost.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +10,11 @@ use k8s_openapi::api::core::v1::{Namespace, PersistentVolume, PersistentVolumeCl
 use kube::runtime::wait::await_condition;
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::kit::{NFSPROV, PATIENCE, Scene, said};
+use crate::objects::kubectl_apply;
 use crate::stage::Stage;
 
 crate::tests! {
@@ -26,10 +25,9 @@ crate::tests! {
     Newest: the_doctor_names_the_command_that_brings_earlier_data_back,
 }
 
-/// The page whose commands are run here.
 const PAGE: &str = include_str!("../../docs/disaster-recovery.md");
 
-/// Its commands without `nfsprov volumes` and the export.
+/// The commands of that page, without `nfsprov volumes` and the export.
 const COMMANDS: [&str; 5] = [
     "rebuild",
     "rebuild --apply",
@@ -38,21 +36,21 @@ const COMMANDS: [&str; 5] = [
     "adopt old/data --claim team/data --create-claim --size 10Gi",
 ];
 
-/// How many claims of each class there are in each namespace: default names and patterns, Delete and Retain. With the one
-/// that is made by hand they are forty.
+/// How many claims of each class each namespace has: default names and patterns, Delete and Retain. With one created by
+/// hand there are forty.
 const CLAIMS: [usize; 4] = [4, 4, 4, 1];
 
-/// How many volumes kubectl brings back from the files alone.
+/// How many volumes the test restores with kubectl from the files alone.
 const BY_KUBECTL: usize = 20;
 
-/// A scene whose export is a directory of its own below the shared one: nobody else's records are there.
+/// A scene whose export is its own directory below the shared one, without records of other tests.
 async fn with_own_export(mut scene: Scene, directory: &str) -> Result<Scene> {
     scene.on_server(&format!("mkdir -p {directory}")).await?;
     scene.path = format!("{}/{directory}", scene.path);
     Ok(scene)
 }
 
-/// The tool with the options of the scene's export, in no namespace of its own.
+/// Runs the tool with the options of the scene's export, without a default namespace.
 async fn volumes(scene: &Scene, args: &str) -> Result<(String, String, i32)> {
     let mut command = Command::new(NFSPROV);
     command
@@ -72,24 +70,6 @@ async fn volumes(scene: &Scene, args: &str) -> Result<(String, String, i32)> {
     ))
 }
 
-async fn kubectl_apply(scene: &Scene, kubeconfig: &Path, yaml: &str) -> Result<()> {
-    let mut command = Command::new(scene.stage.kubectl()?);
-    command.arg("--kubeconfig").arg(kubeconfig).args(["apply", "-f", "-"]);
-    command.env("HOME", scene.stage.file("kubectl"));
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command.kill_on_drop(true).spawn()?;
-    let mut stdin = child.stdin.take().context("no stdin")?;
-    stdin.write_all(yaml.as_bytes()).await?;
-    drop(stdin);
-    let (stdout, stderr, code) = said(&timeout(PATIENCE, child.wait_with_output()).await??);
-    ensure!(code == 0, "kubectl: {stdout} {stderr}");
-    Ok(())
-}
-
-/// The items of a list in JSON.
 fn items(stdout: &str) -> Result<Vec<Value>> {
     let list: Value = serde_json::from_str(stdout)?;
     ensure!(
@@ -99,7 +79,7 @@ fn items(stdout: &str) -> Result<Vec<Value>> {
     Ok(list["items"].as_array().cloned().unwrap_or_default())
 }
 
-/// Waits until a shell command in the export says `wanted`.
+/// Waits until a shell command in the export prints `wanted`.
 async fn until(scene: &Scene, command: &str, wanted: &str) -> Result<()> {
     let end = Instant::now() + PATIENCE;
     loop {
@@ -122,7 +102,7 @@ async fn bound(claims: &Api<PersistentVolumeClaim>, name: &str) -> Result<Persis
         .context("it went")
 }
 
-/// The directory below the export that each claim of some namespaces has, by namespace and name.
+/// The directory of each claim in some namespaces, by namespace and name.
 async fn directories(scene: &Scene, namespaces: &[String]) -> Result<BTreeMap<(String, String), String>> {
     let mut found = BTreeMap::new();
     for namespace in namespaces {
@@ -138,7 +118,7 @@ async fn directories(scene: &Scene, namespaces: &[String]) -> Result<BTreeMap<(S
     Ok(found)
 }
 
-/// What the file in each directory holds, in the order of the directories.
+/// The contents of the file in each directory, in the order of the directories.
 async fn contents(scene: &Scene, directories: &BTreeMap<(String, String), String>) -> Result<String> {
     let files: Vec<String> = directories
         .values()
@@ -147,7 +127,6 @@ async fn contents(scene: &Scene, directories: &BTreeMap<(String, String), String
     scene.on_server(&format!("cat {}", files.join(" "))).await
 }
 
-/// The commands of the page, as in [`COMMANDS`].
 fn documented() -> Vec<String> {
     let lines = PAGE
         .lines()
@@ -198,7 +177,7 @@ async fn volumes_of_a_lost_cluster_are_rebuilt_in_a_new_one(stage: Arc<Stage>) -
     let provisioner = scene.watch(&[]).await?;
     for namespace in &namespaces {
         let object: Namespace = serde_json::from_value(json!({"metadata": {"name": namespace}}))?;
-        // The first one is the scene's own.
+        // The first namespace is the scene's own.
         _ = Api::all(scene.client.clone())
             .create(&Default::default(), &object)
             .await;
@@ -221,7 +200,6 @@ async fn volumes_of_a_lost_cluster_are_rebuilt_in_a_new_one(stage: Arc<Stage>) -
             }
         }
     }
-    // One made by hand.
     scene.on_server("mkdir by-hand").await?;
     let hand = format!("hand-{}", scene.namespace);
     let (server, path) = (stage.nfs().address().to_string(), format!("{}/by-hand", scene.path));
@@ -269,7 +247,7 @@ async fn volumes_of_a_lost_cluster_are_rebuilt_in_a_new_one(stage: Arc<Stage>) -
         rows.len() == total && rows.iter().all(|row| row["action"] == "conflict"),
         "the namespaces are missing: {stdout}"
     );
-    // Half of them by kubectl, from the files alone.
+    // Half of them with kubectl, from the files alone.
     for namespace in &namespaces {
         let object: Namespace = serde_json::from_value(json!({"metadata": {"name": namespace}}))?;
         if namespace != &namespaces[2] {
@@ -282,7 +260,7 @@ async fn volumes_of_a_lost_cluster_are_rebuilt_in_a_new_one(stage: Arc<Stage>) -
         "cd .nfsprov/volumes && for file in $(grep -L {} * | head -n {BY_KUBECTL}); do cat $file; echo ---; done",
         namespaces[2]
     );
-    kubectl_apply(&scene, plane.kubeconfig(), &scene.on_server(&some).await?).await?;
+    kubectl_apply(&scene, plane.kubeconfig(), &[], &scene.on_server(&some).await?).await?;
     let by_kubectl = directories(&scene, &namespaces).await?;
     ensure!(by_kubectl.len() == BY_KUBECTL, "{by_kubectl:?}");
     for (namespace, name) in by_kubectl.keys() {
@@ -312,7 +290,7 @@ async fn volumes_of_a_lost_cluster_are_rebuilt_in_a_new_one(stage: Arc<Stage>) -
         "{code} {stdout} {stderr}"
     );
 
-    // Whoever can write to the export can write records; the others are read nonetheless.
+    // Any client that can write to the export can write records; the tool still reads the others.
     scene
         .on_server(
             "cd .nfsprov/volumes && ln -s /etc/passwd link.yaml && mkdir directory.yaml && \
@@ -349,7 +327,7 @@ async fn a_record_follows_its_volume_and_goes_with_the_data(stage: Arc<Stage>) -
         let labels = kube::api::Patch::Merge(json!({"metadata": {"labels": {"tier": "gold"}}}));
         scene.claims().patch("a", &Default::default(), &labels).await?;
         until(&scene, &count("gold"), "1").await?;
-        // What is lost while no provisioner runs is written by the next.
+        // Records that are lost while no provisioner runs are written by the next one.
         ensure!(provisioner.stop().await?.success());
         scene.on_server(&format!("echo half > {file}")).await?;
         let provisioner = scene.watch(&[]).await?;
@@ -406,7 +384,7 @@ async fn a_directory_is_adopted_by_a_claim(stage: Arc<Stage>) -> Result<()> {
         rows[0]["action"] == "refused" && why.contains("--former-server"),
         "{stdout}"
     );
-    // The record is another claim's, and its name for the server says no more of the directory than before.
+    // The record belongs to another claim, so its server name is no evidence for this directory.
     let other = format!("adopt old/data --claim {}/d --create-claim --size 1Gi", scene.namespace);
     let (_, stderr, code) = volumes(&scene, &format!("{other} --former-server nfs")).await?;
     ensure!(
@@ -476,7 +454,7 @@ async fn an_archive_comes_back_as_its_record_says(stage: Arc<Stage>) -> Result<(
 }
 
 async fn the_doctor_names_the_command_that_brings_earlier_data_back(stage: Arc<Stage>) -> Result<()> {
-    // Of many exports, the doctor asks those alone that something waits for.
+    // Of many exports, the doctor contacts only those that a claim or pod waits for.
     let plane = stage.cleared_control_plane().await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
     let export = format!("{}-export", scene.namespace);
@@ -499,7 +477,7 @@ async fn the_doctor_names_the_command_that_brings_earlier_data_back(stage: Arc<S
         command.contains(&format!("volumes restore archived-{directory}")),
         "{command}"
     );
-    // The note says that the claim with the empty directory must go first.
+    // The note says that the claim with the empty directory must be deleted first.
     scene.delete_with_volume("data", &empty).await?;
     let (stdout, stderr, code) = said(&scene.shell(command).await?);
     ensure!(code == 0, "{command}: {stdout} {stderr}");

@@ -1,4 +1,4 @@
-//! What becomes of a volume that its claim has left: `release`, and what `status` says meanwhile.
+//! A volume whose claim is deleted: `release`, and the output of `status` meanwhile.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub fn on_export(scene: &Scene) -> Vec<String> {
     args[3..].to_vec()
 }
 
-/// A PV made by hand, as the document's `mypv`, with a directory of its own and a file in it.
+/// A PV created by hand like the document's `mypv`, with its own directory and a file in it.
 async fn static_volume(scene: &Scene, name: &str, directory: &str) -> Result<String> {
     scene
         .on_server(&format!("mkdir -p {directory}/sub && echo kept > {directory}/sub/file"))
@@ -72,14 +72,14 @@ pub async fn in_phase(scene: &Scene, volume: &str, phase: &str) -> Result<()> {
     Ok(())
 }
 
-/// `release` with more arguments: what it says, and its status.
+/// Runs `release` with more arguments; returns its output and its status.
 async fn release(scene: &Scene, volume: &str, more: &[&str]) -> Result<(String, String, i32)> {
     let mut args = vec!["release".to_owned(), volume.to_owned()];
     args.extend(more.iter().map(|&arg| arg.to_owned()));
     Ok(said(&scene.nfsprov(&args).await?))
 }
 
-/// The same with `--scrub`, on the scene's export.
+/// Like [`release`], with `--scrub` and the scene's export.
 async fn scrub(scene: &Scene, volume: &str, more: &[&str]) -> Result<(String, String, i32)> {
     let on_export = on_export(scene);
     let mut args = vec!["--scrub"];
@@ -101,7 +101,7 @@ async fn a_retained_volume_is_released_with_its_data(stage: Arc<Stage>) -> Resul
     ensure!(code == 1 && stderr.contains("delete pvc/first"), "{code} {stderr}");
 
     given_up(&scene, "first", &mypv).await?;
-    // A claim that waits doesn't get it, before or after, until it is released.
+    // A Pending claim does not get the volume, before or after, until it is released.
     scene.claim("second", json!({})).await?;
     let (_, stderr, code) = release(&scene, &mypv, &[]).await?;
     ensure!(
@@ -154,7 +154,7 @@ async fn a_retained_volume_is_scrubbed_and_released(stage: Arc<Stage>) -> Result
     Ok(())
 }
 
-/// `release --scrub` on a terminal of its own.
+/// Starts `release --scrub` on its own terminal.
 fn on_a_terminal(scene: &Scene, volume: &str, scrub: bool) -> Result<PtySession> {
     let mut command = Command::new(NFSPROV);
     command.arg("--kubeconfig").arg(&scene.kubeconfig);
@@ -230,7 +230,7 @@ async fn what_is_not_the_volumes_alone_is_not_scrubbed(stage: Arc<Stage>) -> Res
     }
     let after = scene.on_server(&format!("find {top} | sort")).await?;
     ensure!(before == after, "{before} {after}");
-    // A link in its place leads nowhere.
+    // A link in place of the directory, to a path that does not exist.
     scene
         .on_server(&format!(
             "mkdir {top}/precious && mv {top}/mine/sub {top}/precious/ && rmdir {top}/mine && ln -s precious {top}/mine"
@@ -256,7 +256,7 @@ async fn a_provisioners_volume_is_scrubbed_where_it_was_recorded_to_be(stage: Ar
         .on_server(&format!("mkdir -p {directory}/a/b && ln -s / {directory}/link"))
         .await?;
     given_up(&scene, "data", &volume).await?;
-    // Where it is need not be said, but for a directory of this machine.
+    // The export needs no option, except for a directory of this machine.
     let local = matches!(scene.export, Directories::Local(_));
     let (stdout, stderr, code) = match local {
         true => scrub(&scene, &volume, &["--yes"]).await?,
@@ -327,7 +327,7 @@ async fn status_tells_what_there_is(stage: Arc<Stage>) -> Result<()> {
         .await?
         .trim()
         .parse()?;
-    // du counts the directory itself too.
+    // du also counts the directory itself.
     ensure!(bytes > 100_000 && bytes <= real, "{bytes} of {real}");
     ensure!(
         named("classes", &scene.class)["provisioner"] == json!(scene.provisioner),

@@ -1,8 +1,8 @@
-//! What a release consists of, on clusters: the deb on a host of its own with the provisioner as a service of systemd, the
-//! static program in an empty root, the Helm chart, and Prometheus reading the provisioner's metrics.
+//! The artifacts of a release on clusters: the deb on its own host with the provisioner as a systemd service, the
+//! static program in an empty root, the Helm chart, and Prometheus with the provisioner's metrics.
 //!
-//! `make test-released` and `make test-all` run these: they need dist/, and Helm and Prometheus in the lab's cache, where
-//! the tests in tests/dist put them. In here there is no network to load them from.
+//! `make test-released` and `make test-all` run these. They need dist/, and Helm and Prometheus in the lab's cache,
+//! where the tests in tests/dist store them, because the lab has no network for downloads.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -38,7 +38,7 @@ crate::tests! {
     InTestAll("needs Prometheus"): every_query_of_the_dashboard_returns_data,
 }
 
-/// The only file of dist/ whose name begins and ends so.
+/// The only file of dist/ whose name begins with `start` and ends with `end`.
 fn artifact(start: &str, end: &str) -> Result<PathBuf> {
     let dist = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("dist");
     let files = std::fs::read_dir(dist).context("dist/ is missing: make dist")?;
@@ -67,7 +67,7 @@ async fn until_succeeds(guest: &Guest, command: &str) -> Result<String> {
 }
 
 async fn the_deb_sets_a_server_up_and_serves_claims_as_a_service(stage: Arc<Stage>) -> Result<()> {
-    // The doctor would report what other tests have in a cluster that they share.
+    // In a shared cluster, the doctor would report objects of other tests.
     let plane = stage.cleared_control_plane().await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
     scene.class(json!({})).await?;
@@ -81,7 +81,7 @@ async fn the_deb_sets_a_server_up_and_serves_claims_as_a_service(stage: Arc<Stag
         .ssh_with("cat >/tmp/nfsprov.deb && dpkg --install /tmp/nfsprov.deb", deb)
         .await?;
 
-    // From nothing but the deb: the host makes itself an NFS server over SSH.
+    // Starts with only the deb: the host makes itself an NFS server over SSH.
     let key = std::fs::read_to_string(guest.ssh_key())?;
     guest.run("umask 077 && cat >/root/key", &key).await?;
     let own = guest.address().to_string();
@@ -90,12 +90,12 @@ async fn the_deb_sets_a_server_up_and_serves_claims_as_a_service(stage: Arc<Stag
     );
     guest.ssh(&set_up).await?;
 
-    // Loopback addresses lead to the guest itself.
+    // On the guest, loopback addresses lead to the guest itself.
     let kubeconfig = std::fs::read_to_string(&scene.kubeconfig)?.replace("127.0.0.1", "10.77.0.1");
     guest
         .run("umask 077 && cat >/etc/nfsprov/default.kubeconfig", &kubeconfig)
         .await?;
-    // Guests leave documentation out, and the example with it.
+    // Guests install no documentation, so they lack the example.
     let example = include_str!("../../packaging/systemd/example.env");
     let settings = example
         .replace("NFS_SERVER=10.128.1.117", &format!("NFS_SERVER={own}"))
@@ -115,7 +115,7 @@ async fn the_deb_sets_a_server_up_and_serves_claims_as_a_service(stage: Arc<Stag
     let doctor = guest.ssh(&doctor.replace("NAMESPACE", &scene.namespace)).await?;
     ensure!(doctor.contains("no problems found"), "{doctor}");
 
-    // It comes back after a crash, but not with a wrong option.
+    // systemd restarts the service after a crash, but not after an invalid option.
     guest.ssh("systemctl kill --signal KILL nfsprov@default").await?;
     until_succeeds(
         &guest,
@@ -145,7 +145,7 @@ async fn the_deb_sets_a_server_up_and_serves_claims_as_a_service(stage: Arc<Stag
     stage.give_back(plane).await
 }
 
-/// The program of a root, started in it.
+/// A command that runs the program in this root.
 fn command_in_root(root: &Path, args: &[&str]) -> Command {
     let mut command = Command::new("chroot");
     command.arg(root).arg("/nfsprov").args(args);
@@ -154,9 +154,9 @@ fn command_in_root(root: &Path, args: &[&str]) -> Command {
     command
 }
 
-/// Runs it to its end, which must be a success; what it prints.
+/// Runs the program until it ends successfully, and returns its output.
 async fn done_in_root(root: &Path, args: &[&str]) -> Result<String> {
-    // Packages are installed meanwhile.
+    // The program installs packages meanwhile.
     let output = timeout(3 * PATIENCE, command_in_root(root, args).output()).await;
     let output = output.context("nfsprov does not end")??;
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -165,14 +165,14 @@ async fn done_in_root(root: &Path, args: &[&str]) -> Result<String> {
 }
 
 async fn the_static_program_does_all_of_it_in_an_empty_root(stage: Arc<Stage>) -> Result<()> {
-    // The doctor would report what other tests have in a cluster that they share.
+    // In a shared cluster, the doctor would report objects of other tests.
     let plane = stage.cleared_control_plane().await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
     scene.class(json!({})).await?;
     let guest = stage.guest("unrooted", Template::Bare).await?;
     let server = guest.address().to_string();
 
-    // Neither a library nor a shell, a directory for temporary files, /dev or a file of users.
+    // Without libraries, a shell, a directory for temporary files, /dev and a file of users.
     let root = tempfile::tempdir()?;
     let program = artifact(
         "nfsprov-",
@@ -213,7 +213,7 @@ async fn the_static_program_does_all_of_it_in_an_empty_root(stage: Arc<Stage>) -
     stage.give_back(plane).await
 }
 
-/// Runs Helm in the scene's namespace with a value for each of `values`.
+/// Runs Helm in the scene's namespace with an option `--set` for each of `values`.
 async fn run_helm(scene: &Scene, args: &[&str], values: &[String]) -> Result<()> {
     let mut command = Command::new(HELM.build()?);
     command.args(args).arg("--namespace").arg(&scene.namespace);
@@ -242,7 +242,7 @@ async fn the_chart_is_installed_upgraded_and_uninstalled(stage: Arc<Stage>) -> R
     let deployments: Api<Deployment> = Api::namespaced(scene.client.clone(), &scene.namespace);
     let replicas = async || anyhow::Ok(deployments.get("nfsprov").await?.spec.and_then(|spec| spec.replicas));
     ensure!(replicas().await? == Some(2));
-    // No kubelet is there to run the pods: the test runs what they would run, with the rights of their account.
+    // No kubelet runs the pods: the test runs their program with the permissions of their account.
     let account = stage.kubeconfig_for(&format!("system:serviceaccount:{}:nfsprov", scene.namespace))?;
     let lease = ["--leader-elect", "--lease-namespace", &scene.namespace];
     let provisioner = scene.watch_as(&account, &lease).await?;
@@ -250,7 +250,7 @@ async fn the_chart_is_installed_upgraded_and_uninstalled(stage: Arc<Stage>) -> R
     let volume = scene.bound("a").await?.name_any();
     ensure!(provisioner.stop().await?.success());
 
-    // A lone replica has no Lease, and a strategy of its own; expanding needs further rights.
+    // A single replica has no Lease and another update strategy; expansion needs further permissions.
     values.extend(["replicas=1", "allowExpansion=true"].map(str::to_owned));
     run_helm(&scene, &["upgrade", "nfsprov", chart], &values).await?;
     ensure!(replicas().await? == Some(1));
@@ -272,11 +272,11 @@ async fn the_chart_is_installed_upgraded_and_uninstalled(stage: Arc<Stage>) -> R
         scene.classes().get_opt(&scene.class).await?.is_none(),
         "the class is left"
     );
-    // Volumes outlive the release that provisioned them.
+    // Volumes survive the removal of the release that provisioned them.
     scene.in_phase(&volume, "Bound").await
 }
 
-/// The queries of the dashboard, with what Grafana puts in place of its variables.
+/// The queries of the dashboard, with the values that Grafana inserts for its variables.
 fn queries_of_the_dashboard() -> Result<Vec<String>> {
     fn collect(value: &Value, found: &mut Vec<String>) {
         match value {
@@ -344,7 +344,7 @@ async fn every_query_of_the_dashboard_returns_data(stage: Arc<Stage>) -> Result<
     command.arg(format!("--web.listen-address={listen}"));
     let _prometheus = Process::spawn("prometheus", &log, command)?;
 
-    // Of each kind two, one after the other: a rate is more than 0 only once Prometheus has seen a number grow.
+    // Two of each kind, one after the other: a rate is above 0 only after Prometheus has seen a counter grow.
     let seen = async |counter: &str| until_it_has_data(&listen, counter).await;
     let mut volumes = Vec::new();
     for claim in ["a", "b", "stays"] {
@@ -358,7 +358,7 @@ async fn every_query_of_the_dashboard_returns_data(stage: Arc<Stage>) -> Result<
         scene.delete_with_volume(claim, volume).await?;
         seen("controller_persistentvolume_delete_total").await?;
     }
-    // A directory that can't be renamed can't be archived.
+    // A directory that cannot be renamed cannot be archived.
     let (claim, volume) = &volumes[2];
     let directory = format!("{}/{}-{claim}-{}", scene.path, scene.namespace, volume.name_any());
     scene.claim("measured", json!({})).await?;

@@ -18,7 +18,7 @@ crate::tests! {
 }
 
 async fn nodes_of_the_cluster_are_prepared_and_let_in(stage: Arc<Stage>) -> Result<()> {
-    // Node objects are registered by hand, for no kubelet runs in these guests; their addresses are real.
+    // The test registers the Node objects, because no kubelet runs in these guests; their addresses are real.
     let plane = stage.cleared_control_plane().await?;
     let mut scene = stage.scene_on(plane.kubeconfig()).await?;
     let (server, node) = tokio::try_join!(
@@ -57,12 +57,12 @@ async fn nodes_of_the_cluster_are_prepared_and_let_in(stage: Arc<Stage>) -> Resu
     let listing = server.ssh("exportfs -s").await?;
     ensure!(listing.contains(&format!("/nfsdata  {from}(")), "{listing}");
 
-    // A kubelet's word for an address lets nobody in, unless somebody agrees.
+    // setup-server does not admit an address that only a kubelet reports, unless the administrator confirms it.
     register("down", "10.77.0.250").await?;
     let unseen = scene.nfsprov_within(5 * PATIENCE, &setup(&logging_in)).await?;
     ensure!(
         unseen.status.code() == Some(1),
-        "the node that is down is told: {unseen:?}"
+        "the node that is down is not reported: {unseen:?}"
     );
     let listing = server.ssh("exportfs -s").await?;
     ensure!(listing.contains(&from) && !listing.contains("10.77.0.250"), "{listing}");
@@ -75,7 +75,7 @@ async fn nodes_of_the_cluster_are_prepared_and_let_in(stage: Arc<Stage>) -> Resu
     ensure!(confirmed.status.code() == Some(0), "{confirmed:?}");
     let listing = server.ssh("exportfs -s").await?;
     ensure!(listing.contains(&from) && listing.contains("10.77.0.250"), "{listing}");
-    // Once it is let in, that it is down does not lock it out; who left is not named any more.
+    // A node that was admitted before stays admitted while it is down; a removed node is no longer named.
     scene.nfsprov_within(5 * PATIENCE, &setup(&logging_in)).await?;
     let listing = server.ssh("exportfs -s").await?;
     ensure!(listing.contains(&from) && listing.contains("10.77.0.250"), "{listing}");
@@ -86,7 +86,8 @@ async fn nodes_of_the_cluster_are_prepared_and_let_in(stage: Arc<Stage>) -> Resu
     let why = report.to_string();
     ensure!(why.contains("dropped 10.77.0.250"), "{why}");
 
-    // Where root of clients is squashed, the provisioner makes directories over SSH, and a pod of any user writes to its own.
+    // Where root of clients is squashed, the provisioner creates directories over SSH, and a pod of any user writes to
+    // its own.
     let squashed = setup(&["--allow", &from, "--root-squash", "--mode", "0711", "--yes"]);
     let squashed = scene.nfsprov_within(5 * PATIENCE, &squashed).await?;
     ensure!(squashed.status.code() == Some(0), "{squashed:?}");

@@ -1,4 +1,4 @@
-//! `--via ssh://`: the export's directories made by its server's own shell.
+//! `--via ssh://`: the export's directories created by a shell on its server.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ async fn scene_on(stage: &Arc<Stage>, guest: &Guest) -> Result<Scene> {
     Ok(scene)
 }
 
-/// The options that log in to a guest, which takes seconds on one that shares a busy processor.
+/// The options for a login to a guest, which takes seconds on one that shares a busy processor.
 pub fn over_ssh(guest: &Guest, user: &str) -> Vec<String> {
     over_ssh_within(guest, user, "60s")
 }
@@ -71,7 +71,7 @@ async fn claims_are_served_over_ssh_where_root_is_squashed(stage: Arc<Stage>) ->
     scene
         .class(json!({"parameters": {"dirMode": "2750", "dirUid": "1234", "dirGid": "4321"}}))
         .await?;
-    // Over NFS it can't be done.
+    // Over NFS this is not possible.
     let provisioner = scene.watch(&[]).await?;
     scene.claim("a", json!({})).await?;
     scene.event("a", "permission denied").await?;
@@ -136,7 +136,7 @@ async fn over_ssh_a_planted_link_is_refused(stage: Arc<Stage>) -> Result<()> {
 
 async fn over_ssh_a_sudo_user_serves_too(stage: Arc<Stage>) -> Result<()> {
     let guest = stage.squashing_server().await?;
-    // A directory of its own: what others' provisioners made for themselves in theirs is root's.
+    // Another directory: in its own, other users' provisioners left directories that belong to root.
     let mut scene = scene_on(&stage, guest).await?;
     scene.path = "/nfsdata/sudo".to_owned();
     scene.class(json!({})).await?;
@@ -155,7 +155,7 @@ async fn over_ssh_a_sudo_user_serves_too(stage: Arc<Stage>) -> Result<()> {
         [over_ssh(guest, "ops"), password.to_vec()].concat(),
     );
     scene.claim_handed_over("a", json!({})).await?;
-    // As ops itself it has no rights there.
+    // As the user ops itself, without sudo, it has no permissions there.
     let pass = |options: &[String]| [scene.provision_args(), options.to_vec()].concat();
     let (stdout, stderr, code) = said(&scene.nfsprov(&pass(&plain)).await?);
     ensure!(code == 1 && stdout.contains("Permission denied"), "{stdout}{stderr}");
@@ -174,8 +174,7 @@ async fn a_lost_ssh_connection_is_made_again(stage: Arc<Stage>) -> Result<()> {
     for name in ["a", "b", "c"] {
         scene.claim(name, json!({})).await?;
         let volume = scene.bound(name).await?;
-        // Each session's process, but for the one that this runs in, once the record is written: a login that is cut is a
-        // failure.
+        // Kills each session's process except this one, once the record is written: cutting a login would be an error.
         let killed = guest
             .ssh(&format!(
                 "until [ -e /nfsdata/.nfsprov/volumes/{}.yaml ]; do sleep 0.1; done
@@ -185,7 +184,7 @@ async fn a_lost_ssh_connection_is_made_again(stage: Arc<Stage>) -> Result<()> {
                 volume.name_any()
             ))
             .await?;
-        ensure!(!killed.trim().is_empty(), "there was no connection to be cut");
+        ensure!(!killed.trim().is_empty(), "there was no connection to cut");
         let events = scene.events(name).await?;
         let failures = events
             .iter()
@@ -193,7 +192,7 @@ async fn a_lost_ssh_connection_is_made_again(stage: Arc<Stage>) -> Result<()> {
         ensure!(failures.count() == 0, "{events:?}");
     }
     provisioner.stop().await?;
-    // The whole server goes and comes back.
+    // The whole server stops and starts again.
     let _provisioner = scene.watch(&words(&over_ssh_within(&guest, "root", "20s"))).await?;
     scene.claim("before", json!({})).await?;
     scene.bound("before").await?;

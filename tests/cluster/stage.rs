@@ -1,4 +1,4 @@
-//! What the tests on one version of Kubernetes share: a control plane, and the NFS server of all.
+//! What the tests on one version of Kubernetes share: a control plane, and the NFS server of all versions.
 
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ use tokio::time::Instant;
 
 use crate::kit::{Directories, PATIENCE, Running, Scene};
 
-/// How long or how large something is to be: `usual`, or `thorough` in `make test-all`.
+/// A duration or size: `usual`, or `thorough` in `make test-all`.
 pub fn usual_or_thorough<T>(usual: T, thorough: T) -> T {
     if trial::is_thorough() { thorough } else { usual }
 }
@@ -33,15 +33,15 @@ pub fn usual_or_thorough<T>(usual: T, thorough: T) -> T {
 /// The versions of Kubernetes that a test runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum On {
-    /// The newest: what the test proves is the same on every version.
+    /// The newest: every version behaves equally.
     Newest,
-    /// The oldest, and why.
+    /// The oldest, for this reason.
     Oldest(&'static str),
-    /// The newest alone, and why.
+    /// Only the newest, for this reason.
     OnlyNewest(&'static str),
-    /// Both, and why.
+    /// Both, for this reason.
     Both(&'static str),
-    /// Both in `make test-all`, none in `make test`, where this proves the same.
+    /// Both in `make test-all`, none in `make test`, where the named tests prove the same.
     InTestAll(&'static str),
 }
 
@@ -58,7 +58,7 @@ impl On {
     }
 }
 
-/// A control plane of one test's own.
+/// A control plane that one test has for itself.
 pub struct Own {
     plane: ControlPlane,
     _place: OwnedSemaphorePermit,
@@ -85,8 +85,8 @@ impl DerefMut for Own {
     }
 }
 
-/// How many tests have a control plane of their own at a time. Starting one keeps a processor busy for
-/// seconds, and each takes half a gigabyte.
+/// How many tests have their own control plane at a time. Starting one uses a processor for seconds, and each takes
+/// half a gigabyte.
 const OWN_PLANES: usize = 3;
 
 /// What the tests on all versions share.
@@ -94,7 +94,7 @@ pub struct Shared {
     runtime: tokio::runtime::Runtime,
     lab: Lab,
     nfs: Guest,
-    /// The one that squashes root, once it is wanted.
+    /// The server that squashes root; started when a test first needs it.
     squashing: OnceCell<Guest>,
     /// Numbers the namespaces and files of tests.
     count: AtomicUsize,
@@ -117,13 +117,13 @@ impl Shared {
     }
 }
 
-/// One cluster, and what the tests on it share.
+/// A cluster and what the tests on it share.
 pub struct Stage {
     shared: Arc<Shared>,
     lane: Lane,
     plane: Mutex<Option<ControlPlane>>,
     kubeconfig: PathBuf,
-    /// Cleared control planes for the next tests that want one.
+    /// Cleared control planes for later tests.
     spares: Mutex<Vec<ControlPlane>>,
 }
 
@@ -151,34 +151,33 @@ impl Stage {
         Ok(stages.collect())
     }
 
-    /// A guest for one test, whose name may be used once more on the other version.
+    /// A guest for one test; the test may use the same name on the other version.
     pub async fn guest(&self, name: &str, template: Template) -> Result<Guest> {
         let lane = self.lane.name().replace('.', "-");
         self.shared.lab.guest(&format!("{name}-{lane}"), template).await
     }
 
-    /// The version of Kubernetes.
     pub fn lane(&self) -> Lane {
         self.lane
     }
 
-    /// Runs a test to its end, with its time and its logs.
+    /// Runs a test; records its duration and its logs.
     pub fn run(self: &Arc<Self>, group: &str, name: &str, test: fn(Arc<Self>) -> Running) -> Result<(), Failed> {
         let Shared { lab, runtime, .. } = &*self.shared;
         trial::run(lab, runtime, group, name, trial::LIMIT, test(self.clone())).map_err(Failed::from)
     }
 
-    /// A new file's path in the directory of the test that runs.
+    /// The path of a new file in the directory of the running test.
     pub fn file(&self, name: &str) -> PathBuf {
         self.home().join(format!("{}-{name}", self.next()))
     }
 
-    /// The home directory of those who are tested: the directory of the test that runs.
+    /// The home directory for tested programs: the directory of the running test.
     pub fn home(&self) -> PathBuf {
         trial::directory(&self.shared.lab)
     }
 
-    /// Stops what was brought up.
+    /// Stops all components.
     pub fn close(&self) {
         let own = self.plane.lock().ok().and_then(|mut plane| plane.take());
         let spares = self.spares.lock().map(|mut spares| std::mem::take(&mut *spares));
@@ -189,17 +188,16 @@ impl Stage {
         }
     }
 
-    /// The lab.
     pub fn lab(&self) -> &Lab {
         &self.shared.lab
     }
 
-    /// Another control plane of the stage's version, for a test that will break it.
+    /// Another control plane of the stage's version, for a test that damages it.
     pub async fn another_control_plane(&self) -> Result<Own> {
         self.control_plane_with(&[]).await
     }
 
-    /// One that a test has for itself and gives back as it was: starting one costs more than clearing it up.
+    /// A control plane for one test, which returns it unchanged: clearing one costs less than starting one.
     pub async fn cleared_control_plane(&self) -> Result<Own> {
         // The semaphore is never closed.
         let place = self.shared.places.clone().acquire_owned().await?;
@@ -214,7 +212,7 @@ impl Stage {
         Ok(Own { plane, _place: place })
     }
 
-    /// Takes back what [`Stage::cleared_control_plane`] gave, without what was made on it.
+    /// Returns a control plane of [`Stage::cleared_control_plane`]; removes the objects that tests created on it.
     pub async fn give_back(&self, own: Own) -> Result<()> {
         clear(own.plane.kubeconfig()).await?;
         own.plane.pause()?;
@@ -253,7 +251,7 @@ impl Stage {
         self.lab().control_plane(ControlPlaneOptions { lane, ..options }).await
     }
 
-    /// The kubectl that goes with the cluster.
+    /// The kubectl of the cluster's version.
     pub fn kubectl(&self) -> Result<PathBuf> {
         Ok(nfsprov_lab::run::kubectl(self.lane)?.join("kubectl"))
     }
@@ -305,7 +303,7 @@ impl Stage {
     }
 }
 
-/// Removes all that tests make for all to see, and waits until it is gone; what is in their namespaces goes with these.
+/// Removes the cluster-wide objects that tests create and their namespaces, and waits until they are deleted.
 async fn clear(kubeconfig: &Path) -> Result<()> {
     let client = client(kubeconfig).await?;
     let params = DeleteParams::default();
@@ -313,7 +311,7 @@ async fn clear(kubeconfig: &Path) -> Result<()> {
     let namespaces: Api<Namespace> = Api::all(client.clone());
     for namespace in namespaces.list(&all).await? {
         let name = namespace.name_any();
-        // One that an earlier test left may be going still.
+        // A namespace of an earlier test may still be terminating.
         if name.starts_with("test-") && namespace.metadata.deletion_timestamp.is_none() {
             let deployments: Api<Deployment> = Api::namespaced(client.clone(), &name);
             deployments.delete_collection(&params, &all).await?;
@@ -327,10 +325,10 @@ async fn clear(kubeconfig: &Path) -> Result<()> {
     }
     let volumes: Api<PersistentVolume> = Api::all(client.clone());
     for volume in volumes.list(&all).await? {
-        // Nobody is left who would take them off.
+        // No controller runs that would remove them.
         let patch = Patch::Merge(json!({"metadata": {"finalizers": null}}));
         let name = volume.name_any();
-        // It may be gone already, and one that was being deleted is gone by that.
+        // The PV may no longer exist; a terminating one is deleted once its finalizers are removed.
         _ = volumes.patch(&name, &PatchParams::default(), &patch).await;
         _ = volumes.delete(&name, &params).await;
     }
@@ -338,7 +336,7 @@ async fn clear(kubeconfig: &Path) -> Result<()> {
     delete_all::<CSIDriver>(&client, &all).await?;
     delete_all::<CSINode>(&client, &all).await?;
     delete_all::<Node>(&client, &all).await?;
-    // All but Kubernetes' own.
+    // All except Kubernetes' own.
     let made = ListParams::default().labels("!kubernetes.io/bootstrapping");
     delete_all::<ClusterRole>(&client, &made).await?;
     delete_all::<ClusterRoleBinding>(&client, &made).await?;
@@ -374,7 +372,7 @@ async fn clear(kubeconfig: &Path) -> Result<()> {
     }
 }
 
-/// Deletes all objects of a kind that are selected.
+/// Deletes all selected objects of a kind.
 async fn delete_all<K>(client: &Client, selected: &ListParams) -> Result<()>
 where
     K: kube::Resource<Scope = ClusterResourceScope, DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,

@@ -1,4 +1,4 @@
-//! The directories of an export against the PVs: `volumes`.
+//! The directories of an export compared with the PVs: `volumes`.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ crate::tests! {
 
 const UID: &str = "0b510b51-0b51-0b51-0b51-0b510b510b5";
 
-/// `volumes` with its arguments, on the scene's export.
+/// Runs `volumes` with its arguments on the scene's export.
 async fn volumes(scene: &Scene, args: &str) -> Result<(String, String, i32)> {
     volumes_on(scene, args, on_export(scene)).await
 }
@@ -36,7 +36,7 @@ async fn volumes_on(scene: &Scene, args: &str, export: Vec<String>) -> Result<(S
     Ok(said(&scene.nfsprov(&all).await?))
 }
 
-/// An export of the scene's own, below the shared one: nobody else's archives are there.
+/// The scene's own export below the shared one, without archives of other tests.
 async fn own_export(scene: &Scene) -> Result<(String, Vec<String>)> {
     let directory = format!("{}-export", scene.namespace);
     scene.on_server(&format!("mkdir {directory}")).await?;
@@ -49,7 +49,7 @@ async fn own_export(scene: &Scene) -> Result<(String, Vec<String>)> {
     Ok((directory, args))
 }
 
-/// The rows of a listing whose directories `belong`.
+/// The rows of a listing whose directory contains `belong`.
 fn rows(listing: &str, belong: &str) -> Result<Vec<Value>> {
     let list: Value = serde_json::from_str(listing)?;
     ensure!(list["kind"] == "DirectoryList", "{listing}");
@@ -62,7 +62,7 @@ fn rows(listing: &str, belong: &str) -> Result<Vec<Value>> {
     Ok(rows.filter(|row| ours(row)).cloned().collect())
 }
 
-/// A volume with a file in it that its claim has left: the archive's name.
+/// Deletes a claim whose volume has a file; returns the names of the archive and of the PV.
 async fn archived(scene: &Scene, claim: &str) -> Result<(String, String)> {
     scene.claim(claim, json!({})).await?;
     let volume = scene.bound(claim).await?;
@@ -77,7 +77,7 @@ async fn archived(scene: &Scene, claim: &str) -> Result<(String, String)> {
 async fn an_archive_comes_back_with_its_data(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene.class(json!({"mountOptions": ["nfsvers=3"]})).await?;
-    // It runs on, and must not serve the claim that the archive comes back for.
+    // It runs meanwhile, and must not provision the claim for which the archive is restored.
     let _provisioner = scene.watch(&[]).await?;
     let (archive, volume) = archived(&scene, "data").await?;
     let directory = archive.trim_start_matches("archived-").to_owned();
@@ -123,7 +123,8 @@ async fn an_archive_comes_back_with_its_data(stage: Arc<Stage>) -> Result<()> {
 
 async fn an_archive_comes_back_for_a_claim_that_waits(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
-    // As nfs-subdir-external-provisioner leaves it after a pathPattern; and its old name was taken.
+    // The name that nfs-subdir-external-provisioner gives an archive after a pathPattern; and another directory has the
+    // old name.
     let (old, archive) = (
         format!("{}-team", scene.namespace),
         format!("archived-{}-team", scene.namespace),
@@ -149,7 +150,7 @@ async fn an_archive_comes_back_for_a_claim_that_waits(stage: Arc<Stage>) -> Resu
         .await?;
     ensure!(
         Some(marker.trim()) == claim.uid().as_deref(),
-        "the marker says whose it is"
+        "the marker does not name the owner"
     );
     let (stdout, _, _) = volumes(&scene, "list -o json").await?;
     let told: Vec<_> = rows(&stdout, &old)?.iter().map(|row| row["state"].clone()).collect();
