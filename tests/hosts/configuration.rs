@@ -1,4 +1,4 @@
-//! ssh's configuration files: ssh itself is the judge of what they mean. Each is given to both, and they agree.
+//! ssh's configuration files: each test gives a file to ssh and to nfsprov, and both must interpret it equally.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -17,14 +17,14 @@ crate::tests! {
     a_proxy_command_leads_to_the_host,
 }
 
-/// A home directory for nfsprov and for ssh, and a host called `nfs` in it.
+/// A home directory for nfsprov and ssh, with a host `nfs` in its configuration.
 struct Home {
     path: PathBuf,
     ip: String,
     port: u16,
-    /// The host's key, as lines of known_hosts end.
+    /// The host's key, in the format of known_hosts.
     key: String,
-    /// Another host's.
+    /// The key of another host.
     other: String,
 }
 
@@ -44,7 +44,7 @@ impl Home {
         })
     }
 
-    /// A text with its words in braces filled in.
+    /// A text with its placeholders in braces replaced.
     fn filled(&self, stage: &Stage, text: &str) -> String {
         let identity = stage.guest.ssh_key().display().to_string();
         let words = [
@@ -68,7 +68,7 @@ impl Home {
         Ok(())
     }
 
-    /// Whether ssh gets in; else why not. It has this home's files instead of its own user's.
+    /// Whether ssh can log in, or its error. It uses this home's files instead of its user's.
     async fn judge(&self, host: &str, agent: Option<&Path>) -> Result<Result<(), String>> {
         let home = self.path.display();
         let file = format!(
@@ -94,17 +94,17 @@ impl Home {
     }
 }
 
-/// What all configurations begin with, unless they say otherwise before.
+/// The lines that end every configuration; ssh uses the first value of each option.
 const HOST: &str =
     "Host nfs\n HostName {ip}\n Port {port}\n User root\n IdentityFile {identity}\n IdentitiesOnly yes\n";
 
 struct Case {
     about: &'static str,
-    /// Before [`HOST`].
+    /// The lines before [`HOST`].
     config: &'static str,
     /// Other files, with their names.
     files: &'static [(&'static str, &'static str)],
-    /// What is wrong; empty where nothing is.
+    /// A part of the expected error; empty if the login succeeds.
     words: &'static str,
 }
 
@@ -280,14 +280,14 @@ async fn every_configuration_is_treated_as_ssh_treats_it(stage: Arc<Stage>) -> R
             std::fs::rename(format!("{list}.new"), list)?;
         }
         home.write(&stage, ".ssh/config", &format!("{}{HOST}", case.config))?;
-        // A comment in another encoding is a comment.
+        // A comment may have another encoding.
         let mut config = std::fs::read(home.path.join(".ssh/config"))?;
         config.extend(b"# \xe4\xf6\xfc\n");
         std::fs::write(home.path.join(".ssh/config"), config)?;
         let mut access = stage.access_of(&home.path)?;
         access.identities.clear();
         access.host_keys = match case.config.contains("StrictHostKeyChecking yes") {
-            // Which the configuration is stricter than.
+            // The configuration is stricter, and takes precedence.
             true => HostKeys::AcceptNew,
             false => HostKeys::Ask,
         };
@@ -328,7 +328,7 @@ async fn agents(stage: &Stage, port: u16) -> Result<()> {
         ("IdentityAgent SSH_AUTH_SOCK\n", true, true),
         ("IdentityAgent none\n", true, false),
         ("IdentityAgent {home}/nowhere\n", true, false),
-        // The agent's key is not one that was named.
+        // The agent's key is not one of the configured keys.
         ("IdentitiesOnly yes\nIdentityFile {home}/nothing\n", true, false),
     ] {
         home.write(stage, ".ssh/config", &format!("{lines}{host}"))?;
@@ -399,7 +399,7 @@ async fn new_keys_are_recorded_where_the_configuration_says(stage: Arc<Stage>) -
         .await?
         .map_err(anyhow::Error::msg)
         .context("ssh takes it, too")?;
-    // Without the host's name; for ssh the key has to be there already.
+    // The record has no host name. The second login, with `yes`, needs the key that the first one recorded.
     for checking in ["accept-new", "yes"] {
         let config =
             format!("HashKnownHosts yes\nUserKnownHostsFile {{home}}/hashed\nStrictHostKeyChecking {checking}\n");

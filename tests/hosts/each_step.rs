@@ -1,8 +1,7 @@
-//! `setup-server` ended from outside in the middle of each of its steps: what was there before stays, or the next run
-//! finishes.
+//! `setup-server` interrupted in the middle of each of its steps: the earlier state remains, or the next run finishes.
 //!
-//! A program that the step runs on the host has a stand-in, found first on the path, which waits at the moment that is
-//! meant, until it is let go; so every step is hit, and none by luck.
+//! A stand-in, found first on PATH, replaces a program that the step runs on the host. It waits at the chosen moment
+//! until the test releases it, so every step is hit reliably.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,11 +23,11 @@ crate::tests! {
 #[derive(Clone, Copy)]
 struct Moment {
     step: &'static str,
-    /// Whether the program waits before it does its work, or after.
+    /// Whether the stand-in waits before or after the program's work.
     when: &'static str,
-    /// The program with its arguments, as a pattern of the shell's.
+    /// The program and its arguments, as a shell pattern.
     program: &'static str,
-    /// What must be so, too.
+    /// A further condition, as a shell command.
     given: &'static str,
 }
 
@@ -41,21 +40,21 @@ const fn moment(step: &'static str, when: &'static str, program: &'static str) -
     }
 }
 
-/// The first needs a host without packages, and so comes first.
+/// The first needs a host without packages, so it comes first.
 const MOMENTS: [Moment; 10] = [
     moment("packages", "before", "apt-get*install*"),
-    // One directory is made, and has not its mode yet.
+    // The directory exists, but its mode is not set yet.
     moment("directory", "before", "chmod*777*/srv/held/claims"),
     moment("nfs-server", "before", "mv*/etc/nfs.conf"),
     moment("nfs-server", "after", "mv*/etc/nfs.conf"),
     moment("rpcbind", "after", "systemctl*start*rpcbind.service"),
     moment("nfs-server", "before", "systemctl*start*nfs-server.service"),
-    // The new file lies beside the old one.
+    // The new file exists beside the old one.
     moment("exports", "before", "mv*/etc/exports"),
-    // It has taken its place, and exportfs has not read it.
+    // The new file has replaced the old one, but exportfs has not read it.
     moment("exports", "before", "exportfs*-ra"),
     moment("exports", "after", "exportfs*-ra"),
-    // All is well, and nobody is left to say so.
+    // The work is done, but nfsprov can no longer report it.
     Moment {
         step: "exports",
         when: "after",
@@ -64,14 +63,15 @@ const MOMENTS: [Moment; 10] = [
     },
 ];
 
-/// Where most can be lost, and the end that a run has there: the new file lies beside the old one, or in its place and
-/// unread.
+/// The moments with the greatest possible loss, and how the run is ended there: the new file is beside the old one, or
+/// has replaced it and is unread.
 fn worst_moments() -> [(Moment, End); 2] {
     [(MOMENTS[6], End::Killed), (MOMENTS[7], End::Cut)]
 }
 
-/// The stand-in, under all the names that it has. What it waits for is in /run/hold, and once only; that it waits, in
-/// /run/held, with the process at this end of the connection. What only tries a file does so in a namespace of its own.
+/// The stand-in under all its names. It waits once, at the moment in /run/hold, and writes the id of the connection's
+/// sshd process to /run/held; it continues when that file is removed. Calls that only test a file run in their own mount
+/// namespace and do not wait.
 const STAND_IN: &str = r#"cat >/usr/local/lib/stand-in <<'END'
 #!/bin/sh
 name=${0##*/}
@@ -100,18 +100,19 @@ for name in apt-get chmod mv systemctl exportfs; do ln -s ../lib/stand-in /usr/l
 mkdir -p /srv; printf '/srv 10.9.0.1(ro,no_subtree_check)' >/etc/exports; cp -a /etc/exports /root/exports
 [ ! -x /usr/sbin/exportfs ] || /usr/sbin/exportfs -ra"#;
 
-/// Back to a host that has the packages, and nothing else of nfsprov's.
+/// Resets the host: the packages stay installed, all other changes of nfsprov are removed.
 const RESET: &str = "systemctl stop nfs-server rpcbind.socket rpcbind.service
 systemctl --quiet disable nfs-server rpcbind.socket rpcbind.service 2>/dev/null
 cp -a /root/exports /etc/exports; cp -a /root/nfs.conf /etc/nfs.conf
 rmdir /srv/held/claims /srv/held";
 
-/// Waits until nothing of a run is left on the host; then which file of exports there is, and how many temporary ones.
+/// Waits until no process of a run is left on the host; prints which exports file exists and the number of temporary
+/// files.
 const SETTLED: &str = "while pgrep -f '^sh -s$' >/dev/null; do sleep 0.5; done
 [ -e /root/nfs.conf ] || cp -a /etc/nfs.conf /root/
 cksum </etc/exports; ls -A /etc | grep -c -e '^[.]exports' -e '^[.]nfs.conf'; true";
 
-/// All that a whole run leaves.
+/// Prints the state that a complete run leaves.
 const WHOLE: &str = "cksum </etc/exports; cksum </etc/nfs.conf; ls -A /etc | grep -e exports -e nfs[.]conf
 stat -c '%n %a %u %g' /etc/exports /etc/nfs.conf /srv/held /srv/held/claims; exportfs -s; cat /proc/fs/nfsd/versions
 for unit in rpcbind nfs-server; do systemctl is-active $unit; systemctl is-enabled $unit; done";
@@ -119,12 +120,12 @@ for unit in rpcbind nfs-server; do systemctl is-active $unit; systemctl is-enabl
 /// How long a step may take on a host that shares a busy processor: it may install packages.
 pub const STEP_WITHIN: Duration = Duration::from_secs(600);
 
-/// How a run is ended.
+/// How the test ends a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    /// nfsprov is killed.
+    /// The test kills nfsprov.
     Killed,
-    /// The host's end of its connection is.
+    /// The test closes the host's end of the connection.
     Cut,
 }
 
@@ -159,7 +160,7 @@ async fn ended_in_steps(
         "--allow",
         "10.77.0.0/16",
     ];
-    // Not both versions, so that nfs.conf has something to say.
+    // Not both versions, so that the step changes nfs.conf.
     let setup = [&setup[..], &["--nfs-version", "3"]].concat();
     let before = guest.ssh("cksum </etc/exports").await?;
     let mut whole: Option<[String; 2]> = None;
@@ -171,7 +172,7 @@ async fn ended_in_steps(
         let ran = ended(stage, &guest, &setup, &moment, end)
             .await
             .with_context(|| at.clone())?;
-        // Of what it said, the last is the step that it was in: it was no other that was hit.
+        // The last line of its output names the current step: the test hit the intended one.
         let begun = format!("{}: ", guest.address());
         let last = ran
             .stderr
@@ -181,7 +182,7 @@ async fn ended_in_steps(
         ensure!(last.is_some_and(|line| line.starts_with(&step)), "{at}: {}", ran.stderr);
 
         let settled = timeout(STEP_WITHIN, guest.ssh(SETTLED)).await;
-        let settled = settled.with_context(|| format!("{at}: a step goes on for ever"))??;
+        let settled = settled.with_context(|| format!("{at}: a step does not end"))??;
         let (file, rest) = settled.split_once('\n').context("no state")?;
         let after = whole.as_ref().map(|[exports, _]| exports.trim());
         ensure!(
@@ -213,12 +214,12 @@ async fn ended_in_steps(
     Ok(())
 }
 
-/// Starts a run, waits until it is at the moment, and ends it there; then the host goes on by itself.
+/// Starts a run, waits until it reaches the moment, and ends it; then releases the stand-in on the host.
 async fn ended(stage: &Stage, guest: &Guest, setup: &[&str], moment: &Moment, end: End) -> Result<Ran> {
     let Moment {
         when, program, given, ..
     } = moment;
-    // Blanks would end a pattern, and are as good as anything.
+    // The patterns have `*` in place of blanks, which would end a pattern.
     let hold = format!("case \"$name $*\" in {program}) if {given}; then when={when}; fi ;; esac");
     guest.ssh(&format!("cat >/run/hold <<'END'\n{hold}\nEND")).await?;
     let started = Instant::now();

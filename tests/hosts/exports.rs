@@ -1,7 +1,7 @@
-//! Files of exports on the real exportfs: what it makes of traps, and of nfsprov's edits.
+//! Exports files on the real exportfs: how it interprets mistakes, and nfsprov's edits.
 //!
-//! Trials have a mount namespace of their own, and each begins with an empty /etc/exports and an empty table, on a
-//! guest that serves NFS.
+//! Each trial has its own mount namespace and begins with an empty /etc/exports and an empty table, on a guest that
+//! serves NFS.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -24,10 +24,10 @@ crate::tests! {
     edits_that_nothing_stops_are_exported_as_meant,
 }
 
-/// The files of one trial: their names, `exports` or below `d/`, and what they hold.
+/// The files of one trial: their names, `exports` or below `d/`, and their contents.
 type Files = Vec<(&'static str, Vec<u8>)>;
 
-/// What exportfs made of a trial.
+/// The result of exportfs for a trial.
 #[derive(Debug)]
 struct Outcome {
     status: String,
@@ -35,8 +35,8 @@ struct Outcome {
     listed: Vec<ActiveExport>,
 }
 
-/// Has `exportfs -ra` read each trial's files, and lists what it then exports. A guest takes its time to start
-/// programs, so a trial is little else than the two of exportfs.
+/// Has `exportfs -ra` read each trial's files, and lists the exports. A guest starts programs slowly, so a trial
+/// consists mainly of two calls of exportfs.
 async fn trials(stage: &Stage, trials: &[Files]) -> Result<Vec<Outcome>> {
     let mut script = String::from(
         "mkdir -p /etc/exports.d
@@ -98,7 +98,7 @@ fn exports(text: impl AsRef<[u8]>) -> Files {
     vec![("exports", text.as_ref().to_owned())]
 }
 
-/// What is exported, as `/path client ro`.
+/// The exports, as `/path client ro`.
 fn shown(outcome: &Outcome) -> Vec<String> {
     let shown = outcome.listed.iter().map(|entry| {
         let access = if entry.options.contains(",rw,") { "rw" } else { "ro" };
@@ -109,7 +109,7 @@ fn shown(outcome: &Outcome) -> Vec<String> {
     shown
 }
 
-/// The table of traps: what exportfs makes of each is why nfsprov refuses it.
+/// The table of mistakes: what exportfs does with each is the reason why nfsprov refuses it.
 async fn exportfs_lets_through_what_is_refused(stage: Arc<Stage>) -> Result<()> {
     let after = "\n/srv 10.0.0.9(rw)\n";
     let d = |name: &'static str| -> Files { vec![(name, b"/nfsdata 10.0.0.1(rw)\n".to_vec())] };
@@ -126,7 +126,7 @@ async fn exportfs_lets_through_what_is_refused(stage: Arc<Stage>) -> Result<()> 
             &["/nfsdata * ro"],
             with_export(b"", &wanted(&[])).is_err(),
         ),
-        // Whether a name can be looked up is seen afterwards.
+        // exportfs resolves names later.
         (exports("/nfsdata nosuch.invalid(rw)\n"), "0", &[], true),
         (
             exports("/nfsdata 10.0.0.*(rw)\n"),
@@ -189,7 +189,7 @@ async fn exportfs_lets_through_what_is_refused(stage: Arc<Stage>) -> Result<()> 
             &["/nfsdata 10.0.0.1(rw)\n/srv 10.0.0.9(rw)\n * ro"],
             check_path("\"/nfsdata").is_err(),
         ),
-        // An absent directory is made before it is exported.
+        // The test creates an absent directory before the export.
         (
             exports(format!("/nosuch 10.0.0.1(rw){after}")),
             "1",
@@ -208,8 +208,8 @@ async fn exportfs_lets_through_what_is_refused(stage: Arc<Stage>) -> Result<()> 
             &["/srv 10.0.0.9 rw", "\u{feff}/nfsdata 10.0.0.1 rw"],
             check_path("\u{feff}/nfsdata").is_err(),
         ),
-        // Three that no page warns of: the end of the file at an empty line with a carriage return, an address that is
-        // taken for another one, and a range that is a name.
+        // Three undocumented cases: an empty line with a carriage return ends the file, an address is read as another
+        // one, and a range is read as a name.
         (
             exports("/nfsdata 10.0.0.1(rw)\r\n\r\n/srv 10.0.0.9(rw)\r\n"),
             "0",
@@ -241,7 +241,7 @@ async fn exportfs_lets_through_what_is_refused(stage: Arc<Stage>) -> Result<()> 
     Ok(())
 }
 
-/// Files as administrators have them, with what else they export.
+/// Files of administrators, with the exports that they define besides nfsprov's.
 const FILES: [&str; 12] = [
     "",
     "# See exports(5).\n#\n# /srv/homes hostname1(rw,sync,no_subtree_check)\n#\n",
@@ -303,7 +303,7 @@ async fn edits_of_all_kinds_of_files_are_exported_as_meant(stage: Arc<Stage>) ->
     Ok(())
 }
 
-/// Each of exportfs's silent failures, when it happens to a line of ours.
+/// Each silent failure of exportfs, when it affects a line of nfsprov.
 async fn what_exportfs_does_otherwise_is_seen(stage: Arc<Stage>) -> Result<()> {
     let one = wanted(&["10.9.0.7"]);
     let line = "/nfsdata 10.9.0.7(rw,sync,no_subtree_check,no_root_squash)\n";
@@ -315,7 +315,7 @@ async fn what_exportfs_does_otherwise_is_seen(stage: Arc<Stage>) -> Result<()> {
             wanted(&["10.9.0.7", "nosuch.invalid"]),
             &["/nfsdata is not exported to nosuch.invalid: exportfs leaves out a host"],
         ),
-        // Two names of one host.
+        // Two names of the same host.
         (
             exports(with_export(b"", &wanted(&["server", "localhost"]))?),
             wanted(&["server", "localhost"]),
@@ -335,7 +335,7 @@ async fn what_exportfs_does_otherwise_is_seen(stage: Arc<Stage>) -> Result<()> {
             one.clone(),
             &["/nfsdata is not exported to 10.9.0.7", "/nfsdata is exported to *, too"],
         ),
-        // Another's line comes first.
+        // Another line for the path comes first.
         (
             other("/nfsdata 10.9.0.7(ro,sync)\n"),
             one.clone(),
@@ -349,7 +349,7 @@ async fn what_exportfs_does_otherwise_is_seen(stage: Arc<Stage>) -> Result<()> {
             one.clone(),
             &["/nfsdata for 10.9.0.7: async is in force instead of sync"],
         ),
-        // The rest of a file is not read.
+        // exportfs does not read the rest of the file.
         (
             exports(format!("/srv 10.0.0.1(wr)\n{line}")),
             one.clone(),
@@ -370,7 +370,7 @@ async fn what_exportfs_does_otherwise_is_seen(stage: Arc<Stage>) -> Result<()> {
             one.clone(),
             &["/nfsdata is not exported to 10.9.0.7"],
         ),
-        // One more than was meant, and another's that came with it.
+        // An unintended further client of the path, and an unintended further path.
         (
             exports(format!("{line}/nfsdata 10.9.0.8(ro)\n")),
             one.clone(),
@@ -397,7 +397,7 @@ async fn what_exportfs_does_otherwise_is_seen(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-/// Text that has much of what matters in a file of exports.
+/// Random text with many of the syntax elements of an exports file.
 fn anything() -> impl Strategy<Value = Vec<u8>> {
     let line = prop::sample::select(vec![
         "/nfsdata 10.0.0.1(rw)\n",
@@ -441,10 +441,11 @@ fn anything() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
 }
 
-/// How many files are tried; each costs exportfs twice.
+/// The number of files; each needs two calls of exportfs.
 const TRIED: usize = 150;
 
-/// The judgement is right both ways: what nothing stops is exported as meant, and what is said not to be read isn't.
+/// The check is right in both directions: exportfs exports accepted lines as intended, and does not read the lines
+/// reported as unread.
 async fn edits_that_nothing_stops_are_exported_as_meant(stage: Arc<Stage>) -> Result<()> {
     let wanted = wanted(&["10.9.0.7", "10.8.0.0/16"]);
     let mut runner = TestRunner::deterministic();
@@ -482,7 +483,7 @@ async fn edits_that_nothing_stops_are_exported_as_meant(stage: Arc<Stage>) -> Re
             hidden += 1;
         }
     }
-    // Neither judgement comes from there being nothing to judge.
+    // The random files contain both accepted and rejected lines.
     ensure!(
         right > TRIED / 5 && hidden > TRIED / 10,
         "{right} read as meant, {hidden} not read"

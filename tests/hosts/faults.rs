@@ -1,4 +1,4 @@
-//! What fails in the middle of `setup-server`: files and exports are as before, or the next run finishes them.
+//! Failures in the middle of `setup-server`: files and exports are as before, or the next run finishes them.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -24,7 +24,7 @@ async fn run(stage: &Stage, arguments: &[String], more: &[&str]) -> Result<Ran> 
     nfsprov(stage, &own.chain(more.iter().copied()).collect::<Vec<_>>()).await
 }
 
-/// Has it fail with these words, and leave everything as it was.
+/// Runs it, and checks that it fails with this message and changes nothing.
 async fn fails(stage: &Stage, guest: &Guest, arguments: &[String], more: &[&str], words: &str) -> Result<()> {
     let before = guest.ssh(STATE).await?;
     let ran = run(stage, arguments, more).await?.ended(1)?;
@@ -37,8 +37,8 @@ async fn fails(stage: &Stage, guest: &Guest, arguments: &[String], more: &[&str]
     Ok(())
 }
 
-/// Stands in for exportfs where it would be found first. What it does is in /run/exportfs; a namespace of its own, in
-/// which a file is only tried, sees the real one.
+/// A stand-in for exportfs, found first on PATH. /run/exportfs has its commands. A run in its own mount namespace,
+/// which only tests a file, calls the real program.
 const STAND_IN: &str = r#"cat >/usr/local/sbin/exportfs <<'END'
 #!/bin/sh
 if [ -e /run/exportfs ] && [ "$(readlink /proc/self/ns/mnt)" = "$(readlink /proc/1/ns/mnt)" ]; then . /run/exportfs; fi
@@ -51,26 +51,26 @@ async fn what_cannot_be_exported_is_taken_back(stage: Arc<Stage>) -> Result<()> 
     guest.ssh(STAND_IN).await?;
     let ours = "grep -q /srv/k8s /etc/exports";
     for (stand_in, words) in [
-        // It refuses, as for a file that it can't read.
+        // It refuses, as for an invalid file.
         (
             format!("[ $1 = -s ] || {{ {ours} && {{ echo 'exportfs: no' >&2; exit 1; }}; }}"),
             "exportfs: no",
         ),
-        // It says nothing, and leaves the line out.
+        // It drops the line silently.
         (
             format!(
                 "if [ $1 = -ra ] && {ours}; then /usr/sbin/exportfs -ra; exec /usr/sbin/exportfs -u 10.77.0.0/16:/srv/k8s; fi"
             ),
             "/srv/k8s is not exported to 10.77.0.0/16",
         ),
-        // It exports to everybody, too.
+        // It also exports the path to all clients.
         (
             format!(
                 "if [ $1 = -ra ] && {ours}; then /usr/sbin/exportfs -ra; exec /usr/sbin/exportfs -o rw '*:/srv/k8s' 2>/dev/null; fi"
             ),
             "/srv/k8s is exported to *, too",
         ),
-        // It drops another's.
+        // It removes another export.
         (
             format!(
                 "if [ $1 = -ra ] && {ours}; then /usr/sbin/exportfs -ra; exec /usr/sbin/exportfs -u '*:/nfsdata'; fi"
@@ -84,7 +84,7 @@ async fn what_cannot_be_exported_is_taken_back(stage: Arc<Stage>) -> Result<()> 
         fails(&stage, &guest, &arguments, &[], words).await?;
     }
     guest.ssh("rm /run/exportfs").await?;
-    // Nor without a stand-in: a file system that can't be exported as it is, and a name that nobody has.
+    // Without a stand-in: a file system that cannot be exported without further options, and an unknown host name.
     guest
         .ssh("mkdir -p /srv/memory && mount -t ramfs ramfs /srv/memory")
         .await?;
@@ -108,7 +108,7 @@ async fn what_cannot_be_exported_is_taken_back(stage: Arc<Stage>) -> Result<()> 
     )
     .await?;
     run(&stage, &arguments, &[]).await?.ended(0)?;
-    // What was ours stays when its change fails.
+    // An existing export of nfsprov stays when changing it fails.
     fails(
         &stage,
         &guest,
@@ -136,7 +136,7 @@ dd if=/dev/zero of=/etc/exports.d/ballast bs=4k count=9 2>/dev/null; true";
         "No space left",
     )
     .await?;
-    // A directory that can't be made; on its file system, an export needs a number.
+    // A directory that cannot be created; on its file system, an export needs an fsid.
     guest
         .ssh("mkdir -p /srv/small && mount -t tmpfs -o nr_inodes=2 tmpfs /srv/small && mkdir /srv/small/a; true")
         .await?;
@@ -158,7 +158,7 @@ dd if=/dev/zero of=/etc/exports.d/ballast bs=4k count=9 2>/dev/null; true";
     Ok(())
 }
 
-/// Hosts that serve already have lines that exportfs has something to say of, every time.
+/// Serving hosts have lines for which exportfs prints a warning each time.
 async fn a_service_that_fails_is_named_and_not_left_running(stage: Arc<Stage>) -> Result<()> {
     let (guest, arguments) = serving(&stage, "unwilling").await?;
     for unit in ["rpcbind", "nfs-server"] {
@@ -219,9 +219,9 @@ exportfs -ra 2>&1; exportfs -s 2>/dev/null | grep -c /srv; cp -a /etc/exports /r
     let said = guest.ssh(theirs).await?;
     ensure!(
         said.contains("subtree_check") && said.contains("gone"),
-        "exportfs complains: {said}"
+        "exportfs printed a warning: {said}"
     );
-    // The document's own options, of which exportfs has something to say, too.
+    // The document's own options, for which exportfs also prints a warning.
     let document = ["--options", "rw,no_root_squash,no_all_squash,sync"];
     let ran = run(&stage, &arguments, &document).await?.ended(0)?;
     ensure!(
@@ -238,7 +238,7 @@ exportfs -ra 2>&1; exportfs -s 2>/dev/null | grep -c /srv; cp -a /etc/exports /r
     let down = ["teardown-server", &arguments[1], "--export", "/srv/k8s", "--yes"].map(str::to_owned);
     run(&stage, &down, &[]).await?.ended(0)?;
     guest.ssh("cmp /etc/exports /root/exports").await?;
-    // A complaint that comes with ours is one.
+    // A new warning that comes with nfsprov's line counts as a failure.
     fails(
         &stage,
         &guest,
@@ -250,31 +250,31 @@ exportfs -ra 2>&1; exportfs -s 2>/dev/null | grep -c /srv; cp -a /etc/exports /r
     Ok(())
 }
 
-/// Waits until nothing of a run is left on the host, and tells what is exported, and by which file.
+/// Waits until no process of a run is left on the host, and prints the exports and the file that defines them.
 const SETTLED: &str = "while pgrep -x exportfs >/dev/null || pgrep -f '^sh -s$' >/dev/null; do sleep 0.5; done
 cksum </etc/exports; exportfs -s 2>/dev/null | grep -c /srv/k8s; ls -A /etc | grep exports";
 
 const CUT: &str = "for pid in $(pgrep -f '^sshd: root@notty'); do [ $pid = $PPID ] || kill -9 $pid; done";
 
-/// How a run is ended from outside.
+/// How the test ends a run.
 #[derive(Clone, Copy, Debug)]
 enum End {
-    /// nfsprov is killed.
+    /// The test kills nfsprov.
     Killed,
-    /// The host's end of the connection is.
+    /// The test closes the host's end of the connection.
     Cut,
 }
 
-/// How many runs are ended early.
+/// The number of runs that the test ends early.
 const ROUNDS: u32 = 8;
 
-/// Ends runs at moments spread over all that one takes. After each, the exports file is one of the two that it may be,
-/// and the next run finishes what is left; what was there before comes back byte for byte.
+/// Ends runs at moments spread over the duration of a run. After each, the exports file is the old or the new one, and
+/// the next run finishes. Removing the export restores the original file byte for byte.
 async fn ended_early(stage: &Stage, name: &str, end: End) -> Result<()> {
     let (guest, arguments) = serving(stage, name).await?;
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let down = ["teardown-server", words[1], "--export", "/srv/k8s", "--yes"].map(str::to_owned);
-    // Another's last line has no end, which is to come back, too.
+    // The last line has no line end, which must be restored too.
     guest
         .ssh("printf '/srv 10.9.0.1(ro,no_subtree_check)' >>/etc/exports; exportfs -ra")
         .await?;
@@ -285,7 +285,7 @@ async fn ended_early(stage: &Stage, name: &str, end: End) -> Result<()> {
     run(stage, &down, &[]).await?.ended(0)?;
     ensure!(
         guest.ssh("cksum </etc/exports").await? == before,
-        "what was there came back otherwise"
+        "the original file is not restored"
     );
     let (mut early, mut late) = (0, 0);
     for round in 1..=ROUNDS {
@@ -295,12 +295,12 @@ async fn ended_early(stage: &Stage, name: &str, end: End) -> Result<()> {
         tokio::time::sleep(moment).await;
         match end {
             End::Killed => child.start_kill()?,
-            // All connections but the one that this comes by.
+            // All connections except this one.
             End::Cut => drop(guest.ssh(CUT).await?),
         }
         let ran = finish(child, started).await?;
         let settled = tokio::time::timeout(STEP_WITHIN, guest.ssh(SETTLED)).await;
-        let state = settled.context("a step goes on for ever")??;
+        let state = settled.context("a step does not end")??;
         let lines: Vec<&str> = state.lines().collect();
         let [sum, exported, ..] = lines[..] else {
             bail!("{state}")
@@ -335,14 +335,14 @@ async fn a_cut_connection_is_finished_by_the_next(stage: Arc<Stage>) -> Result<(
     ended_early(&stage, "cut", End::Cut).await
 }
 
-/// A kernel that serves no NFS, as in a container: unit files say nothing of it.
+/// A kernel without an NFS server, as in a container; unit files do not show that.
 async fn a_kernel_without_nfs_server_is_named(stage: Arc<Stage>) -> Result<()> {
     let (guest, arguments) = serving(&stage, "kernelless").await?;
     let gone =
         "systemctl stop nfs-server; for i in 1 2 3 4 5; do umount /proc/fs/nfsd 2>/dev/null && break; sleep 0.2; done
 modprobe -r nfsd; ! grep -qw nfsd /proc/filesystems || { echo 'nfsd is built in' >&2; exit 1; }";
     guest.ssh(gone).await?;
-    // A module that is there and doesn't load, and none at all.
+    // A module that exists but cannot be loaded, and no module.
     for (module, words) in [
         (
             "for file in $(find /lib/modules -name 'nfsd.ko*'); do : >$file; done",

@@ -1,4 +1,4 @@
-//! Servers with a real firewall: each client is let in by rules of its own, which go with it, and nobody else is.
+//! Servers with a real firewall: each client has its own rules, removed with the client, and all others are blocked.
 
 use std::sync::Arc;
 
@@ -10,21 +10,21 @@ use crate::runs::nfsprov;
 
 crate::tests! {
     firewalld_lets_each_client_in_by_its_zone_while_it_is_a_client;
-    // Differs in its commands, which the tables have; a guest with the older kernel takes minutes.
+    // ufw differs only in its commands, which the tables cover; a guest with the older kernel takes minutes.
     test_all: ufw_lets_each_client_in_while_it_is_a_client,
 }
 
-/// A firewall, as its administrator handles it.
+/// A firewall's commands.
 struct Tool {
-    /// Starts it, with ssh let in, and a rule of somebody else's for port 2049.
+    /// Starts it with a rule for ssh, and an administrator's rule for port 2049.
     start: &'static str,
-    /// Prints all of its rules.
+    /// Prints all its rules.
     list: &'static str,
-    /// How many lines of that are nfsprov's for one client.
+    /// How many of these lines nfsprov has for one client.
     rules_of_client: usize,
-    /// What they have in common.
+    /// The text that these lines contain.
     mark: &'static str,
-    /// Reads its configuration anew, as after a restart.
+    /// Reloads its configuration, as a restart does.
     reload: &'static str,
 }
 
@@ -44,7 +44,7 @@ zone
 systemctl start firewalld
 firewall-cmd --get-zone-of-interface="$interface" | grep -qx internal"#,
     list: "firewall-cmd --list-all-zones; firewall-cmd --permanent --list-all-zones",
-    // In force and permanent.
+    // Runtime and permanent rules.
     rules_of_client: 2 * 7,
     mark: "priority=\"2049\"",
     reload: "firewall-cmd --quiet --reload",
@@ -75,7 +75,7 @@ async fn lets_clients_in(stage: &Stage, name: &str, tool: &Tool) -> Result<()> {
     server.ssh(tool.start).await?;
     let before = server.ssh(tool.list).await?;
     ensure!(!reaches(&client, &server).await?, "the firewall lets all hosts in");
-    // This machine is a client, too: it proves that the export can be used from here.
+    // This machine is also a client: its mount verifies that the export is usable from here.
     let here = server.ssh("echo \"$SSH_CLIENT\" | cut -d' ' -f1").await?;
     let (target, node) = (
         format!("root@{}", server.address()),
@@ -84,7 +84,7 @@ async fn lets_clients_in(stage: &Stage, name: &str, tool: &Tool) -> Result<()> {
     let without_node = ["setup-server", &target, "--export", "/srv/k8s", "--allow", here.trim()];
     let with_node = [&without_node[..], &["--node", &node]].concat();
 
-    // The proof mounts by NFS 4 and 3, and takes locks.
+    // The verification mounts over NFS 4 and 3, and takes locks.
     let first = nfsprov(stage, &with_node).await?.ended(0)?;
     let rules = server.ssh(tool.list).await?;
     let marked = |rules: &str| rules.lines().filter(|line| line.contains(tool.mark)).count();
@@ -106,7 +106,7 @@ async fn lets_clients_in(stage: &Stage, name: &str, tool: &Tool) -> Result<()> {
     server.ssh(tool.reload).await?;
     ensure!(reaches(&client, &server).await?, "the rules are forgotten at a restart");
 
-    // A client that goes.
+    // Removes a client.
     nfsprov(stage, &[&without_node[..], &["--yes"]].concat())
         .await?
         .ended(0)?;
@@ -115,7 +115,7 @@ async fn lets_clients_in(stage: &Stage, name: &str, tool: &Tool) -> Result<()> {
         marked(&rules) == tool.rules_of_client && !rules.contains(&address),
         "{rules}"
     );
-    ensure!(!reaches(&client, &server).await?, "a client that is gone is let in");
+    ensure!(!reaches(&client, &server).await?, "a removed client can still connect");
     let teardown = ["teardown-server", &target, "--export", "/srv/k8s", "--yes"];
     nfsprov(stage, &teardown).await?.ended(0)?;
     let after = server.ssh(tool.list).await?;
@@ -123,7 +123,7 @@ async fn lets_clients_in(stage: &Stage, name: &str, tool: &Tool) -> Result<()> {
     Ok(())
 }
 
-/// Whether a host gets a connection to the NFS server.
+/// Whether a host can connect to the NFS server.
 async fn reaches(from: &Guest, server: &Guest) -> Result<bool> {
     let connect = format!(
         "if timeout 3 bash -c '</dev/tcp/{}/2049' 2>/dev/null; then echo yes; else echo no; fi",

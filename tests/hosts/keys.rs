@@ -1,4 +1,4 @@
-//! Host keys: which are known, which are new, and which stop everything.
+//! Host keys: which are known, which are new, and which prevent every login.
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ async fn host_keys_of_every_type_are_recorded_and_known(stage: Arc<Stage>) -> Re
         ensure!(key.starts_with(name), "{key}");
         access.host_keys = HostKeys::Strict;
         connect("root", &stage.guest, port, &access).await.context(kind)?;
-        // ssh itself takes the line for what it is.
+        // ssh itself accepts the line.
         let host = format!("[{}]:{port}", stage.guest.address());
         let file = home.join(".ssh/known_hosts").display().to_string();
         ensure!(tool("ssh-keygen", &["-F", &host, "-f", &file]).await?.contains(&key));
@@ -82,7 +82,7 @@ async fn known_hosts_are_read_as_ssh_reads_them(stage: Arc<Stage>) -> Result<()>
             access.host_keys = HostKeys::Strict;
             let file = access.home.clone().context("no home")?.join(".ssh/known_hosts");
             std::fs::write(&file, &lines)?;
-            // ssh-keygen refuses files with lines that it can't read, and leaves marked lines and wildcards plain.
+            // ssh-keygen rejects files with invalid lines, and does not hash marked lines and wildcards.
             if hashed && !lines.is_empty() && !lines.contains("nonsense") {
                 tool("ssh-keygen", &["-H", "-f", &file.display().to_string()]).await?;
             }
@@ -126,7 +126,7 @@ async fn a_changed_key_stops_under_every_policy(stage: Arc<Stage>) -> Result<()>
                     error.contains("known_hosts:1") && error.contains("ssh-keygen -R"),
                     "{error}"
                 );
-                ensure!(answers.questions().is_empty(), "there is nothing to ask");
+                ensure!(answers.questions().is_empty(), "a question was asked");
                 ensure!(std::fs::read_to_string(&file)? == recorded);
             }
         }
@@ -253,7 +253,7 @@ async fn a_key_that_does_not_fit_on_the_disk_leaves_known_hosts_unchanged(stage:
     let directory = access.home.clone().context("no home")?.join(".ssh");
     let (file, at) = (directory.join("known_hosts"), directory.display().to_string());
     tool("mount", &["-t", "tmpfs", "-o", "size=4k,mode=700", "tmpfs", &at]).await?;
-    // Six bytes fit.
+    // Leaves six bytes free in the file system.
     let before = format!("# {}\n", "x".repeat(4087));
     std::fs::write(&file, &before)?;
     let connected = connect("root", &stage.guest, port, &access).await;

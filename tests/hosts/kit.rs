@@ -1,4 +1,4 @@
-//! What the tests share: guests, an sshd with settings of its own, a home directory, and somebody who answers.
+//! What the tests share: guests, sshds with particular settings, a home directory, and prepared answers to prompts.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -14,24 +14,24 @@ use nfsprov_lab::{Lab, trial};
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
-/// How long a script may be silent in these tests.
+/// How long a host may send nothing while a script runs.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The types of host keys that the guests have, with the names that known_hosts has for them.
+/// The types of the guests' host keys, with their names in known_hosts.
 pub const KINDS: [(&str, &str); 3] = [
     ("ed25519", "ssh-ed25519"),
     ("ecdsa", "ecdsa-sha2-nistp256"),
     ("rsa", "ssh-rsa"),
 ];
 
-/// A user with this password, who may use sudo with it.
+/// A user with this password who may use sudo with it.
 pub const ADMIN: &str = "admin";
-/// A user with the same password, who may not.
+/// A user with the same password who may not use sudo.
 pub const NOBODY: &str = "plain";
-/// Their password, unlike any other text.
+/// Their password, which differs from any other text.
 pub const PASSWORD: &str = "correct-horse-7f3a9";
 
-/// Run once in every guest. A wrong password costs no time there.
+/// Commands that run once in every guest. A wrong password causes no delay there.
 const SETTINGS: &str = "sed -i '/pam_unix.so/ s/$/ nodelay/' /etc/pam.d/common-auth
 mkdir -p /etc/ssh/test /run/sshd
 for kind in ed25519 ecdsa rsa; do
@@ -47,15 +47,14 @@ for user in admin plain nologin; do
 done
 printf 'admin:%s\\nplain:%s\\n' \"$1\" \"$1\" | chpasswd -c SHA512 -s 1000";
 
-/// What all tests share.
 pub struct Stage {
     runtime: tokio::runtime::Runtime,
     pub lab: Lab,
-    /// Where most happens.
+    /// The guest that most tests use.
     pub guest: Guest,
-    /// Another, on the way or behind it.
+    /// Another guest, as a jump host or behind one.
     pub second: Guest,
-    /// The one that serves NFS, once it is wanted.
+    /// The guest that serves NFS; started when a test first needs it.
     server: OnceCell<Guest>,
     directory: tempfile::TempDir,
     count: AtomicU16,
@@ -84,12 +83,12 @@ impl Stage {
         })
     }
 
-    /// Runs a test to its end, with its time and its logs.
+    /// Runs a test; records its duration and its logs.
     pub fn run(&self, name: &str, test: impl Future<Output = Result<()>>) -> Result<(), Failed> {
         trial::run(&self.lab, &self.runtime, "hosts", name, trial::LIMIT, test).map_err(Failed::from)
     }
 
-    /// A guest that serves NFS. Several tests share it, so none changes what it serves.
+    /// A guest that serves NFS. Several tests share it, so none changes its exports.
     pub async fn server(&self) -> Result<&Guest> {
         let start = || self.lab.guest("server", Template::NfsServer);
         self.server.get_or_try_init(start).await
@@ -99,14 +98,15 @@ impl Stage {
         self.count.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Starts another sshd in a guest, with host keys of these kinds and these lines of configuration; its port.
+    /// Starts another sshd in a guest, with host keys of these types and these lines of configuration; returns its
+    /// port.
     pub async fn sshd(&self, guest: &Guest, kinds: &[&str], lines: &str) -> Result<u16> {
         let port = 2200 + self.next();
         let keys: String = kinds
             .iter()
             .map(|kind| format!("HostKey /etc/ssh/test/{kind}\n"))
             .collect();
-        // Guests that are being set up meanwhile make a login slow, and what comes first counts.
+        // Other guests that are being set up make logins slow, hence no time limit. sshd uses the first value in `lines`.
         guest
             .ssh(&format!(
                 "cat >/etc/ssh/test/{port}.conf <<'END'\nPort {port}\nPidFile /run/sshd-{port}.pid\nUsePAM yes\n\
@@ -118,7 +118,7 @@ impl Stage {
         Ok(port)
     }
 
-    /// A home directory of somebody whose ssh records hosts by name: Debian's own configuration hashes them.
+    /// A home directory in which ssh records hosts by name; Debian's own configuration hashes the names.
     pub fn home(&self) -> Result<PathBuf> {
         let home = self.directory.path().join(format!("home-{}", self.next()));
         std::fs::create_dir_all(home.join(".ssh"))?;
@@ -126,12 +126,12 @@ impl Stage {
         Ok(home)
     }
 
-    /// Access with the lab's key, to hosts whose keys are taken as they come, and nobody to ask.
+    /// Access with the lab's key, which accepts new host keys and cannot prompt.
     pub fn access(&self) -> Result<Access> {
         self.access_of(&self.home()?)
     }
 
-    /// The same with this home directory.
+    /// Like [`Stage::access`], with this home directory.
     pub fn access_of(&self, home: &Path) -> Result<Access> {
         Ok(Access {
             home: Some(home.to_owned()),
@@ -141,7 +141,7 @@ impl Stage {
             jump: Vec::new(),
             host_keys: HostKeys::AcceptNew,
             fingerprints: Vec::new(),
-            // Guests that are being set up meanwhile make others slow to answer.
+            // Guests that are being set up meanwhile make other guests slow.
             connect_timeout: 4 * PATIENCE,
             sudo: Sudo::No,
             ask: Answers::none().into(),
@@ -149,13 +149,13 @@ impl Stage {
         })
     }
 
-    /// What a guest's file holds.
+    /// The contents of a guest's file.
     pub async fn file(&self, guest: &Guest, path: &str) -> Result<String> {
         Ok(guest.ssh(&format!("cat {path}")).await?.trim().to_owned())
     }
 }
 
-/// Somebody with answers ready, who notes the questions; without answers, nobody.
+/// Prepared answers to prompts, which also records the questions; without answers it cannot prompt.
 #[derive(Clone, Default)]
 pub struct Answers {
     answers: Arc<Mutex<VecDeque<String>>>,
@@ -210,12 +210,11 @@ pub async fn connect(user: &str, guest: &Guest, port: u16, access: &Access) -> R
     Host::connect(&target, access).await
 }
 
-/// Runs a script.
 pub async fn run(host: &Host, script: &str) -> Result<Output, RunError> {
     host.run(script, PATIENCE).await
 }
 
-/// What a script says, if it ends well.
+/// The output of a script that must succeed.
 pub async fn says(host: &Host, script: &str) -> Result<String> {
     let output = run(host, script).await?;
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -223,7 +222,6 @@ pub async fn says(host: &Host, script: &str) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
-/// Runs a tool of this machine.
 pub async fn tool(program: &str, arguments: &[&str]) -> Result<String> {
     let output = Command::new(program).args(arguments).output().await;
     let output = output.with_context(|| format!("cannot run {program}"))?;
@@ -232,7 +230,7 @@ pub async fn tool(program: &str, arguments: &[&str]) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
-/// The error of what should have failed, in words.
+/// The text of the error; fails if there is none.
 pub fn refused<T, E: std::fmt::Display>(result: Result<T, E>) -> Result<String> {
     match result {
         Ok(_) => anyhow::bail!("it went well"),

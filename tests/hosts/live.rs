@@ -1,5 +1,5 @@
-//! What a server serves while `setup-server` changes something on it, or finds that it can't: the exports of others, the
-//! exports file, nfs.conf and the running NFS server.
+//! What a server serves while `setup-server` changes it or refuses to: other exports, the exports file, nfs.conf and
+//! the running NFS server.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,7 +18,7 @@ crate::tests! {
     a_second_run_waits_for_the_first,
 }
 
-/// Calls of exportfs that change what is exported, outside of a mount namespace of their own, are noted.
+/// Records calls of exportfs that change the exports, except those in their own mount namespace.
 const NOTE_CALLS: &str = r#"cat >/usr/local/sbin/exportfs <<'END'
 #!/bin/sh
 if [ "$1" != -s ] && [ "$(readlink /proc/self/ns/mnt)" = "$(readlink /proc/1/ns/mnt)" ]; then
@@ -36,7 +36,7 @@ fn with<'a>(arguments: &'a [String], more: &[&'a str]) -> Vec<&'a str> {
         .collect()
 }
 
-/// Which exports others made, apart from any file.
+/// Lists exports that an administrator added without a file.
 const OTHERS: &str = "exportfs -s 2>/dev/null | grep /srv/other";
 
 async fn exports_that_stand_in_no_file_are_named_and_survive(stage: Arc<Stage>) -> Result<()> {
@@ -45,7 +45,7 @@ async fn exports_that_stand_in_no_file_are_named_and_survive(stage: Arc<Stage>) 
     nfsprov(&stage, &set_up).await?.ended(0)?;
     guest.ssh("exportfs -o ro,no_subtree_check 10.9.0.1:/srv/other").await?;
     let others = guest.ssh(OTHERS).await?;
-    // Where nothing has to be changed, they are no obstacle.
+    // Such exports are not an obstacle if nothing has to be changed.
     let again = nfsprov(&stage, &set_up).await?.ended(0)?;
     ensure!(again.stderr.contains("nothing had to be changed"), "{again:?}");
     let more = with(&arguments, &["--allow", "10.78.0.0/16"]);
@@ -83,8 +83,8 @@ fn with_dry_run<'a>(words: &[&'a str]) -> Vec<&'a str> {
 async fn a_wrong_outcome_is_predicted_and_nothing_is_touched(stage: Arc<Stage>) -> Result<()> {
     let (guest, arguments) = serving(&stage, "predicted").await?;
     guest.ssh(NOTE_CALLS).await?;
-    // Another's line that exportfs has not read yet and says nothing of; a name that nobody has; and a file system that
-    // can't be exported.
+    // A line of an administrator that exportfs has not read yet and accepts, an unknown host name, and a file system
+    // that cannot be exported.
     guest
         .ssh(
             "cp -a /etc/exports /root/; echo '/srv/other 10.9.0.9(ro,no_subtree_check)' >>/etc/exports
@@ -100,7 +100,7 @@ async fn a_wrong_outcome_is_predicted_and_nothing_is_touched(stage: Arc<Stage>) 
         "--allow",
         "10.77.0.0/16",
     ];
-    // exportfs would list what it leads to.
+    // exportfs would list the link's target.
     let link = [
         "setup-server",
         target,
@@ -134,7 +134,7 @@ async fn a_wrong_outcome_is_predicted_and_nothing_is_touched(stage: Arc<Stage>) 
             ran.stderr
         );
         let after = guest.ssh(STATE).await?;
-        // With a file that was not there before, its directory is touched.
+        // Testing a file that did not exist changes the time of its directory.
         let same = match words == new_file {
             true => lasting(&after) == lasting(&before),
             false => after == before,
@@ -142,7 +142,7 @@ async fn a_wrong_outcome_is_predicted_and_nothing_is_touched(stage: Arc<Stage>) 
         ensure!(same, "{said}: it was\n{before}\nand is\n{after}");
     }
     let calls = guest.ssh("cat /run/exportfs-calls 2>/dev/null; true").await?;
-    ensure!(calls.is_empty(), "what is exported was changed: {calls}");
+    ensure!(calls.is_empty(), "the exports were changed: {calls}");
     guest.ssh("mv /root/exports /etc/exports").await?;
     nfsprov(&stage, &with(&arguments, &[])).await?.ended(0)?;
     let calls = guest.ssh("cat /run/exportfs-calls").await?;
@@ -155,9 +155,9 @@ async fn a_failed_restart_leaves_the_old_server_running_with_the_old_file(stage:
     nfsprov(&stage, &with(&arguments, &[])).await?.ended(0)?;
     let drop_in = "/run/systemd/system/nfs-server.service.d/fail.conf";
     for (fault, said) in [
-        // It could not be started again with any file, which is seen before it is stopped.
+        // The server could not be restarted with any file; nfsprov detects that before it stops the server.
         ("echo out of order; false", "out of order"),
-        // It can't be started with the new file, which is seen when the old server is gone.
+        // The server cannot start with the new file; nfsprov detects that after the old server has stopped.
         (
             "[ $(cat /proc/fs/nfsd/threads) != 0 ] || ! grep -q vers3=n /etc/nfs.conf || { echo too late; false; }",
             "too late",
@@ -198,7 +198,7 @@ async fn a_failed_restart_leaves_the_old_server_running_with_the_old_file(stage:
     Ok(())
 }
 
-/// What stands in line for the lock of nfsprov's steps.
+/// Waits until a process waits for the lock of nfsprov's steps.
 const WAITING: &str = "until grep -q -e '-> FLOCK' /proc/locks; do sleep 0.2; done";
 
 async fn a_second_run_waits_for_the_first(stage: Arc<Stage>) -> Result<()> {
@@ -213,7 +213,7 @@ async fn a_second_run_waits_for_the_first(stage: Arc<Stage>) -> Result<()> {
     let started = Instant::now();
     let child = start(&stage, &stage.home()?, &with(&arguments, &[]))?;
     let waits = timeout(STEP_WITHIN, guest.ssh(WAITING)).await;
-    waits.context("it waits for nobody")??;
+    waits.context("it does not wait for the lock")??;
     ensure!(guest.ssh("cksum /etc/exports").await? == before);
     guest.ssh("echo >/run/first").await?;
     finish(child, started).await?.ended(0)?;

@@ -19,7 +19,7 @@ crate::tests! {
     questions_of_the_server_are_passed_on,
 }
 
-/// An agent of the test's own.
+/// The test's own ssh-agent.
 pub struct Agent {
     pub socket: PathBuf,
     _process: Process,
@@ -53,7 +53,7 @@ impl Agent {
     }
 }
 
-/// Makes a key.
+/// Generates a key.
 async fn key(path: &Path, more: &[&str]) -> Result<()> {
     let path = path.display().to_string();
     let plain = ["-q", "-f", &path, "-C", "test"];
@@ -61,7 +61,7 @@ async fn key(path: &Path, more: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Lets root in with this key too.
+/// Adds the key to root's authorized keys.
 async fn allow(stage: &Stage, key: &Path) -> Result<()> {
     let public = std::fs::read_to_string(format!("{}.pub", key.display()))?;
     stage
@@ -74,7 +74,7 @@ async fn allow(stage: &Stage, key: &Path) -> Result<()> {
 async fn every_key_of_an_agent_is_tried_within_the_servers_patience(stage: Arc<Stage>) -> Result<()> {
     let home = stage.home()?;
     let agent = agent(&home).await?;
-    // More than any server's patience, and the right one last.
+    // More keys than any server accepts attempts for, with the right one last.
     for number in 0..13 {
         let path = home.join(format!("wrong-{number}"));
         key(&path, &["-t", "ed25519", "-N", ""]).await?;
@@ -115,7 +115,7 @@ async fn a_named_key_is_taken_from_the_agent(stage: Arc<Stage>) -> Result<()> {
     access.agent = Some(agent.socket.clone());
     connect("root", &stage.guest, 22, &access)
         .await
-        .context("nobody needs to be asked")?;
+        .context("a prompt was needed")?;
     Ok(())
 }
 
@@ -171,7 +171,7 @@ async fn a_passphrase_is_asked_for_and_told_from_a_wrong_one(stage: Arc<Stage>) 
                 );
             }
         }
-        // Nobody is asked for root's password, which the guests' sshd takes from nobody.
+        // There is no prompt for root's password, because the guests' sshd accepts none for root.
         let questions = ask.questions();
         let passphrases = questions.iter().filter(|question| question.contains("Passphrase of"));
         ensure!(passphrases.count() == asked, "{questions:?}");

@@ -1,4 +1,4 @@
-//! Logins that take several steps, or go through several hosts.
+//! Logins with several steps, or through several hosts.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ async fn a_login_of_several_steps_takes_them_all(stage: Arc<Stage>) -> Result<()
         );
         let port = stage.sshd(&stage.guest, &["ed25519"], &lines).await?;
         let mut access = stage.access()?;
-        // Keys that are refused come before the right one.
+        // Rejected keys come before the right one.
         let home = access.home.clone().context("no home")?;
         for name in ["a", "b"] {
             let key = home.join(name);
@@ -89,7 +89,8 @@ async fn a_fingerprint_holds_for_every_host_on_the_way(stage: Arc<Stage>) -> Res
     Ok(())
 }
 
-/// Has sshd ask for a one-time password of pam_oath after the key, and for the user's own; the codes that come.
+/// Makes sshd require a one-time password of pam_oath after the key, and the user's own password; prints the next
+/// codes.
 const ONE_TIME_PASSWORDS: &str = r#"secret=3132333435363738393031323334353637383930
 useradd --create-home --shell /bin/bash admin
 echo "admin:$1" | chpasswd -c SHA512 -s 1000
@@ -110,7 +111,7 @@ async fn a_one_time_password_is_asked_for_at_each_login(stage: Arc<Stage>) -> Re
     let port = stage.sshd(&guest, &["ed25519"], lines).await?;
     let target = format!("{ADMIN}@{}:{port}", guest.address()).parse()?;
     let mut access = stage.access()?;
-    // A code that was used is no code; the password is the same for each login, and asked for once, until a login with it
+    // A used code is invalid. The password is the same for each login; nfsprov asks for it once, until a login with it
     // fails.
     let ask = Answers::some(&[codes[0], PASSWORD, codes[1], "000000", codes[2], PASSWORD]);
     access.ask = ask.clone().into();
@@ -133,14 +134,14 @@ async fn a_one_time_password_is_asked_for_at_each_login(stage: Arc<Stage>) -> Re
     Ok(())
 }
 
-/// The public key of an Ed25519 key in a FIDO token, as agents and files hold it.
+/// The public key of an Ed25519 key on a FIDO token, in the format of agents and files.
 fn token_key() -> Vec<u8> {
     let parts: [&[u8]; 3] = [b"sk-ssh-ed25519@openssh.com", &[7; 32], b"ssh:"];
     let part = |part: &&[u8]| [&u32::try_from(part.len()).unwrap_or_default().to_be_bytes(), *part].concat();
     parts.iter().flat_map(part).collect()
 }
 
-/// An agent that has that key and nothing else, and signs nothing.
+/// An agent that has only that key, and signs nothing.
 async fn serve_token_key(listener: UnixListener) -> Result<()> {
     const REQUEST_IDENTITIES: u8 = 11;
     const IDENTITIES: u8 = 12;
@@ -174,7 +175,7 @@ async fn a_key_in_a_token_is_named_and_not_tried(stage: Arc<Stage>) -> Result<()
     let target = format!("root@{}", stage.guest.address()).parse()?;
     let error = refused(Host::connect(&target, &access).await)?;
     ensure!(error.contains("\"my token\" is a FIDO key"), "{error}");
-    // Beside a key that can be used, it is no obstacle.
+    // Beside a usable key, it does not matter.
     access.identities = vec![stage.guest.ssh_key()];
     Host::connect(&target, &access).await?;
     agent.abort();

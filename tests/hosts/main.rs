@@ -1,8 +1,8 @@
 //! Hosts over SSH: nfsprov's own connections to a real sshd, in guests of the lab.
 //!
-//! Two guests serve all tests; a test that wants an sshd of its own settings starts one there, on a port of its own.
+//! Two guests serve all tests. A test that needs an sshd with particular settings starts one there, on its own port.
 
-/// A module's tests: each is a function, which is its name too. Those after `test_all:` run in `make test-all` only.
+/// A module's tests: functions, whose names are the tests' names. Those after `test_all:` only run in `make test-all`.
 macro_rules! tests {
     ($($function:ident),* $(,)? $(; test_all: $($thorough:ident),* $(,)?)?) => {
         pub const TESTS: &[$crate::Test] = &[
@@ -46,14 +46,14 @@ use nfsprov_lab::trial;
 
 use kit::Stage;
 
-/// A test: its name, whether it runs in `make test-all` only, and itself.
+/// A test: its name, whether it only runs in `make test-all`, and its function.
 type Test = (
     &'static str,
     bool,
     fn(Arc<Stage>) -> Pin<Box<dyn Future<Output = Result<()>>>>,
 );
 
-/// Tests wait, but the guests that some of them set up work: not many more at once than there are processors.
+/// Tests mostly wait, but guests that some of them set up use processors: few more at once than there are processors.
 const THREADS: usize = 3;
 
 fn main() -> ExitCode {
@@ -97,7 +97,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         Some(filter) => name.contains(filter.as_str()),
         None => true,
     };
-    // First of all: what follows runs inside the lab's namespaces, in a process of its own.
+    // Must come first: the rest runs inside the lab's namespaces, in another process.
     let stage = match arguments.list || !tests.iter().any(|(name, ..)| wanted(name)) {
         true => None,
         false => match enter_with_hosts()? {

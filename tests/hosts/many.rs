@@ -1,4 +1,4 @@
-//! Many hosts at once, which take their time, and one that is not there.
+//! Many slow hosts at once, and one that is unreachable.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -14,11 +14,11 @@ crate::tests! {
     eight_hosts_take_as_long_as_one_and_a_dead_one_is_named,
 }
 
-/// How many hosts there are: as many sshds, on two guests.
+/// How many hosts there are: one sshd each, on two guests.
 const HOSTS: usize = 8;
 
-/// How long each host takes before it does what it is told, in seconds: as a slow one does, and without making the
-/// others slower, as it would by work on the same processor.
+/// How long each host waits before it runs a command, in seconds. It sleeps, so it does not slow the other hosts on the
+/// same processor down.
 const SLOW: u32 = 4;
 
 async fn eight_hosts_take_as_long_as_one_and_a_dead_one_is_named(stage: Arc<Stage>) -> Result<()> {
@@ -39,7 +39,7 @@ async fn eight_hosts_take_as_long_as_one_and_a_dead_one_is_named(stage: Arc<Stag
         writeln!(config, "Host {name}\n HostName {}\n Port {port}", guest.address())?;
         names.push(name);
     }
-    // An address in the same network that nobody has.
+    // An address in the same network without a host.
     config.push_str("Host dead\n HostName 10.77.0.199\nHost *\n User root\n");
     std::fs::write(home.join(".ssh/config"), config)?;
     let setup = async |hosts: &[&str]| -> Result<Ran> {
@@ -48,7 +48,7 @@ async fn eight_hosts_take_as_long_as_one_and_a_dead_one_is_named(stage: Arc<Stag
     };
 
     let all: Vec<&str> = names.iter().map(String::as_str).collect();
-    // What is done only the first time is not to be compared.
+    // Steps that only the first run makes are not compared.
     let mixed = [&all[..], &["dead"]].concat();
     let ran = setup(&mixed).await?.ended(1)?;
     let steps = ran.steps()?;
@@ -81,7 +81,7 @@ async fn eight_hosts_take_as_long_as_one_and_a_dead_one_is_named(stage: Arc<Stag
         eight.took.as_secs_f64(),
         single.took.as_secs_f64()
     );
-    // The goal is 1.5, which a machine that runs other tests meanwhile misses; one after the other is eight.
+    // The goal is 1.5, which a busy machine misses; one host after the other takes eight times as long.
     ensure!(ratio < 5.0, "eight hosts take {ratio:.2} times as long as one");
     Ok(())
 }

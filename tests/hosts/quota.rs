@@ -1,4 +1,4 @@
-//! `setup-server --quota` on the states that file systems are found in.
+//! `setup-server --quota` on file systems in different states.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ crate::tests! {
     the_file_system_of_an_export_is_made_to_enforce_limits,
 }
 
-/// Sets the server up with these further options, and gives the report of a run that ended with `status`.
+/// Sets the server up with further options, and returns the report of a run that must end with `status`.
 async fn set_up(stage: &Stage, guest: &Guest, more: &[&str], status: i32) -> Result<Value> {
     let host = format!("root@{}", guest.address());
     let setup = [
@@ -31,7 +31,7 @@ async fn set_up(stage: &Stage, guest: &Guest, more: &[&str], status: i32) -> Res
     report(&output, status)
 }
 
-/// Checks that a step with this status says `part`.
+/// Checks that a step with this status has a text that contains `part`.
 fn says(report: &Value, guest: &Guest, status: &str, part: &str) -> Result<()> {
     let found = steps(report, &guest.address().to_string(), status);
     ensure!(
@@ -43,7 +43,7 @@ fn says(report: &Value, guest: &Guest, status: &str, part: &str) -> Result<()> {
     Ok(())
 }
 
-/// Mounts the second disk anew, made by `mkfs` unless that is empty.
+/// Mounts the second disk again; formats it first with `mkfs` unless that is empty.
 async fn mount(guest: &Guest, mkfs: &str, options: &str) -> Result<()> {
     let make = if mkfs.is_empty() {
         String::new()
@@ -58,7 +58,7 @@ async fn mount(guest: &Guest, mkfs: &str, options: &str) -> Result<()> {
     Ok(())
 }
 
-/// A second run has nothing to do.
+/// Checks that a second run makes no changes.
 async fn is_settled(stage: &Stage, guest: &Guest, more: &[&str], part: &str) -> Result<()> {
     let again = set_up(stage, guest, more, 0).await?;
     says(&again, guest, "ok", part)?;

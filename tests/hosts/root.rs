@@ -20,7 +20,7 @@ async fn root_is_root_with_and_without_sudo(stage: Arc<Stage>) -> Result<()> {
         ("root", Sudo::No, "root"),
         ("root", Sudo::Ask, "root"),
         ("ops", Sudo::No, "ops"),
-        // Without a password, as the guests' sudoers say.
+        // Without a password, as the guests' sudoers allows.
         ("ops", Sudo::Ask, "root"),
         (ADMIN, Sudo::Password(Secret::new(PASSWORD.into())), "root"),
     ] {
@@ -79,7 +79,7 @@ async fn sudo_asks_for_a_password_only_where_it_must(stage: Arc<Stage>) -> Resul
             }
         }
     }
-    // sudo that has been told to trust a login for a while asks nothing: the password must not become a command.
+    // With a sudo that trusts a login for a while, there is no prompt: the password must not run as a command.
     let guest = stage.lab.guest("trusting", Template::Login).await?;
     guest
         .ssh(
@@ -120,10 +120,10 @@ async fn who_may_not_become_root_is_told_so(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-/// Looks through every process' arguments and environment, on the side that it runs on.
+/// Searches the arguments and environment of every process on one side.
 const LOOK: &str = r#"printf '%s\n' "$needle" | grep -laF -f - /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null"#;
 
-/// Not the password of the other tests: they run at the same time, and some give theirs to programs.
+/// Not the password of other tests: they run at the same time, and some pass theirs to programs.
 const SECRET: &str = "quietly-horse-9d41b";
 
 async fn a_password_is_nowhere_but_in_memory(stage: Arc<Stage>) -> Result<()> {
@@ -138,7 +138,7 @@ async fn a_password_is_nowhere_but_in_memory(stage: Arc<Stage>) -> Result<()> {
     access.sudo = Sudo::Password(Secret::new(SECRET.into()));
     let home = access.home.clone().context("no home")?;
     let host = connect("quiet", &stage.guest, 22, &access).await?;
-    // The needle is put together where it is looked for, so that the search doesn't find itself.
+    // The shell joins the parts of the text, so that the search does not find itself.
     let (head, tail) = SECRET.split_at(8);
     let running = run(
         &host,

@@ -1,6 +1,6 @@
-//! The way by rpm packages, on doubles: guests with real dnf, rpm and a repository, which say that they are Rocky Linux 9
-//! and have Debian's userland below. What such a host says and does beyond packages and services (its own exportfs,
-//! SELinux, firewalld) they don't show.
+//! Setup with rpm packages, on doubles: guests with real dnf, rpm and a repository, whose os-release is that of Rocky
+//! Linux 9 and whose userland is Debian's. They show only the parts about packages and services, not such a host's own
+//! exportfs, SELinux or firewalld.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ async fn the_rpm_double_becomes_a_server_with_dnf(stage: Arc<Stage>) -> Result<(
         stage.lab.guest("rpm-double-server", Template::RpmDouble),
         stage.lab.guest("rpm-double-client", Template::RpmDouble)
     )?;
-    // Nothing here that could have been used by mistake, and nothing of NFS.
+    // The double has neither Debian's package tools nor NFS.
     let nothing = "for name in apt-get dpkg-query exportfs rpcbind; do command -v $name; done
 rpm --query nfs-utils rpcbind; ls -d /nfsdata /etc/exports 2>&1; true";
     let before = server.ssh(nothing).await?;
@@ -72,7 +72,7 @@ rpm --query nfs-utils rpcbind; ls -d /nfsdata /etc/exports 2>&1; true";
         let words = format!("proof: mounted {at}:/nfsdata with NFS {version}, written to, read back");
         ensure!(steps(&first, &from, "ok").contains(&words), "{first}");
     }
-    // dnf did it, and the names are those of such a host.
+    // dnf installed the packages, with the names of such a host.
     let history = server
         .ssh("dnf --quiet history; rpm --query nfs-utils rpcbind; systemctl is-enabled nfs-server; systemctl cat nfs.service nfs-kernel-server.service 2>&1; true")
         .await?;

@@ -1,4 +1,4 @@
-//! Runs of the program itself, and what a host is like before and after.
+//! Runs of the program, and the state of a host before and after.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -11,10 +11,10 @@ use tokio::process::{Child, Command};
 
 use crate::kit::Stage;
 
-/// How long a run may take; packages are installed in some.
+/// How long a run may take; some install packages.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// How a run of nfsprov ended.
+/// The results of a run of nfsprov.
 #[derive(Debug)]
 pub struct Ran {
     pub status: Option<i32>,
@@ -43,7 +43,7 @@ impl Ran {
         Ok(steps.collect())
     }
 
-    /// Fails unless it ended so; then says all that it said.
+    /// Fails unless the status is `status`; the error has the whole output.
     pub fn ended(self, status: i32) -> Result<Self> {
         ensure!(
             self.status == Some(status),
@@ -73,14 +73,14 @@ pub fn start(stage: &Stage, home: &Path, arguments: &[&str]) -> Result<Child> {
     command.spawn().context("cannot start nfsprov")
 }
 
-/// Runs nfsprov to its end.
+/// Runs nfsprov until it ends.
 pub async fn nfsprov(stage: &Stage, arguments: &[&str]) -> Result<Ran> {
     let started = Instant::now();
     let child = start(stage, &stage.home()?, arguments)?;
     finish(child, started).await
 }
 
-/// Waits for its end.
+/// Waits until it ends.
 pub async fn finish(child: Child, started: Instant) -> Result<Ran> {
     let output = tokio::time::timeout(LIMIT, child.wait_with_output()).await;
     let output = output.context("nfsprov does not end")??;
@@ -93,12 +93,13 @@ pub async fn finish(child: Child, started: Instant) -> Result<Ran> {
     })
 }
 
-/// A running NFS server of this name with another's export, and `setup-server` for an export of its own there.
+/// A running NFS server of this name with an administrator's export, and the arguments of `setup-server` for another
+/// export.
 pub async fn serving(stage: &Stage, name: &str) -> Result<(Guest, Vec<String>)> {
     serving_on(stage, name, Template::NfsServer).await
 }
 
-/// The same in a guest of another template.
+/// Like [`serving`], in a guest of another template.
 pub async fn serving_on(stage: &Stage, name: &str, template: Template) -> Result<(Guest, Vec<String>)> {
     let guest = stage.lab.guest(name, template).await?;
     guest.ssh("mkdir -p /srv/k8s /srv/other /etc/exports.d").await?;
@@ -114,8 +115,8 @@ pub async fn serving_on(stage: &Stage, name: &str, template: Template) -> Result
     Ok((guest, words.map(str::to_owned).to_vec()))
 }
 
-/// What must stay as it is where nothing is changed: files with their times, what is exported, and units. Lines that
-/// begin with `touched` are other after something was done and taken back.
+/// Prints what must not change when nfsprov changes nothing: files with their times, exports, and units. Lines that
+/// begin with `touched` differ after a change was made and undone.
 pub const STATE: &str = "files= directories=
 for file in /etc /etc/exports /etc/exports.d /etc/exports.d/* /etc/nfs.conf /srv /srv/*; do
     [ ! -d \"$file\" ] || directories=\"$directories $file\"
@@ -129,7 +130,7 @@ exportfs -s 2>/dev/null
 systemctl is-active rpcbind nfs-server; systemctl is-enabled rpcbind nfs-server 2>/dev/null
 true";
 
-/// What of [`STATE`] is the same after something was done and taken back.
+/// The lines of [`STATE`] that are equal after a change was made and undone.
 pub fn lasting(state: &str) -> Vec<&str> {
     state.lines().filter(|line| !line.starts_with("touched ")).collect()
 }

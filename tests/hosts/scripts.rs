@@ -1,4 +1,4 @@
-//! Scripts: what they say, and how they end.
+//! Scripts: their output, and how they end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ crate::tests! {
 }
 
 async fn an_exit_status_is_the_scripts_own(stage: Arc<Stage>) -> Result<()> {
-    // dash as a login shell, and as sh: bash is root's.
+    // root's login shell is bash, the other user's is dash; sh is dash for both.
     for user in ["root", NOBODY] {
         let host = connect(user, &stage.guest, 22, &stage.access()?).await?;
         ensure!(host.name().starts_with(&format!("{user}@10.77.")), "{}", host.name());
@@ -97,7 +97,7 @@ async fn a_login_without_a_shell_is_no_success(stage: Arc<Stage>) -> Result<()> 
     access.sudo = Sudo::Ask;
     let error = refused(connect("nologin", &stage.guest, 22, &access).await)?;
     ensure!(error.contains("runs no script for this user"), "{error}");
-    // However much it says instead, and whatever that does to terminals.
+    // Whatever the amount of output and its effect on terminals.
     let chatty = "ForceCommand head -c 9000000 /dev/zero | tr '\\0' x; printf '\\033]52;c;x\\007last words'; exit 1";
     let port = stage.sshd(&stage.guest, &["ed25519"], chatty).await?;
     let error = first_script("root", port, stage.access()?).await?;
@@ -111,7 +111,7 @@ async fn a_login_without_a_shell_is_no_success(stage: Arc<Stage>) -> Result<()> 
 
 async fn both_streams_are_drained_together(stage: Arc<Stage>) -> Result<()> {
     let host = connect("root", &stage.guest, 22, &stage.access()?).await?;
-    // One after the other and both at once: either stands still with a client that reads one stream first.
+    // One stream after the other, and both at once: a client that reads one stream first would block.
     let size = 4 << 20;
     for script in [
         format!("head -c {size} /dev/zero >&2; head -c {size} /dev/zero"),
@@ -127,7 +127,7 @@ async fn both_streams_are_drained_together(stage: Arc<Stage>) -> Result<()> {
             output.stderr.len()
         );
     }
-    // And as much the other way.
+    // The same amount in the other direction.
     let long = format!("word='{}'; printf %s \"$word\" | wc -c", "x".repeat(size / 4));
     ensure!(says(&host, &long).await? == (size / 4).to_string());
     Ok(())
@@ -160,7 +160,7 @@ async fn silence_has_an_end(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-/// For longer than the time between two keepalives.
+/// It takes longer than the time between two keepalives.
 async fn a_host_that_is_slow_to_start_a_script_is_awaited(stage: Arc<Stage>) -> Result<()> {
     let host = connect("root", &stage.guest, 22, &stage.access()?).await?;
     let session = says(&host, "echo $PPID").await?;
@@ -172,7 +172,7 @@ async fn a_host_that_is_slow_to_start_a_script_is_awaited(stage: Arc<Stage>) -> 
     Ok(())
 }
 
-/// Sending takes twice as long as the host may be silent; the 2 MB that sshd buffers last about 2 s.
+/// Sending takes twice the timeout for silence; the 2 MB that sshd buffers last about 2 s.
 async fn a_script_that_takes_long_to_be_sent_is_no_silence(stage: Arc<Stage>) -> Result<()> {
     let slow = "ForceCommand for part in 1 2 3 4 5 6 7 8 9 10 11 12; do head -c 1000000; sleep 1; done | sh -s";
     let port = stage.sshd(&stage.guest, &["ed25519"], slow).await?;
@@ -191,11 +191,11 @@ async fn a_script_that_nobody_waits_for_is_left(stage: Arc<Stage>) -> Result<()>
     let session = says(&host, "echo $PPID").await?;
     let waiting = timeout(Duration::from_millis(500), run(&host, "sleep 60")).await;
     ensure!(waiting.is_err(), "{waiting:?}");
-    // The connection goes, and with it its process there.
+    // The connection is closed, and its process on the host ends.
     let gone = format!("while [ -e /proc/{session} ]; do sleep 0.1; done");
     timeout(PATIENCE, stage.guest.ssh(&gone))
         .await
-        .context("the session is still there")??;
+        .context("the session still exists")??;
     let end = run(&host, "echo on").await;
     ensure!(matches!(&end, Err(RunError::Lost { .. })), "{end:?}");
     Ok(())

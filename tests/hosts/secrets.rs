@@ -1,4 +1,4 @@
-//! Where sudo's password is while `setup-server` runs: nowhere that anybody else could read it.
+//! Where sudo's password is while `setup-server` runs: no other user can read it.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,18 +13,17 @@ crate::tests! {
     a_password_is_nowhere_while_a_server_is_set_up,
 }
 
-/// Not the password of the other tests: they run at the same time, and the lab's own ssh has theirs in its arguments.
+/// Not the password of other tests: they run at the same time, and the lab's own ssh has theirs in its arguments.
 const PASSWORD: &str = "secretly-horse-52c8e";
 
-/// Makes the user that sudo asks for a password.
+/// Creates the user whom sudo asks for a password.
 const USER: &str = "useradd --create-home --shell /bin/bash --groups sudo admin
 install -d -o admin -m 700 /home/admin/.ssh
 install -o admin -m 600 /root/.ssh/authorized_keys /home/admin/.ssh/authorized_keys
 printf 'admin:%s\\n' \"$1\" | chpasswd -c SHA512 -s 1000";
 
-/// Looks through all processes, over and over until there is the file `end`. What is looked for is put together where
-/// that is done, and given to grep on its standard input, so that the search doesn't find itself. Last it tells how
-/// often it looked.
+/// Searches all processes repeatedly until the file `end` exists. The shell joins the searched text and passes it to
+/// grep on stdin, so that the search does not find itself. Finally prints how often it searched.
 fn look(end: &str) -> String {
     let (head, tail) = PASSWORD.split_at(8);
     format!(
@@ -38,7 +37,8 @@ echo \"rounds: $rounds\""
     )
 }
 
-/// A server from nothing, by a user whom sudo asks for a password. Meanwhile another holds apt's lock for a while.
+/// Sets a server up from nothing as a user whom sudo asks for a password. Meanwhile another process holds apt's lock
+/// for a while.
 async fn a_password_is_nowhere_while_a_server_is_set_up(stage: Arc<Stage>) -> Result<()> {
     let guest = stage.lab.guest("secretive", Template::NfsClient).await?;
     guest.ssh(&format!("set -- {PASSWORD}\n{USER}")).await?;
@@ -64,7 +64,7 @@ async fn a_password_is_nowhere_while_a_server_is_set_up(stage: Arc<Stage>) -> Re
     ensure!(planned.stderr.contains("this is the plan"), "{planned:?}");
     ensure!(guest.ssh(STATE).await? == before, "--check changed something");
 
-    // Held until apt-get was seen to give up once.
+    // Held until apt-get has failed to get it once.
     let lock = "python3 -c 'import fcntl, os, time
 f = open(\"/var/lib/dpkg/lock-frontend\", \"w\"); fcntl.lockf(f, fcntl.LOCK_EX); open(\"/run/held\", \"w\")
 while not os.path.exists(\"/run/seen\"): time.sleep(0.1)' &
@@ -100,14 +100,14 @@ while pgrep -x apt-get >/dev/null; do sleep 0.1; done
             .and_then(|count| count.parse().ok());
         ensure!(rounds.is_some_and(|count| count > 3), "on {side}: {said}");
     }
-    ensure!(sudo_seen?.contains("sudo -S"), "sudo was asked meanwhile");
+    ensure!(sudo_seen?.contains("sudo -S"), "sudo did not run meanwhile");
     ensure!(
         ran.stderr.contains("waiting for another program's lock"),
         "{}",
         ran.stderr
     );
     for said in [&ran.stdout, &ran.stderr] {
-        ensure!(!said.contains(PASSWORD), "nfsprov said it: {said}");
+        ensure!(!said.contains(PASSWORD), "nfsprov printed the password: {said}");
     }
     let (head, tail) = PASSWORD.split_at(8);
     let search = format!(
@@ -126,7 +126,7 @@ while pgrep -x apt-get >/dev/null; do sleep 0.1; done
     let found = tool("sh", &["-c", &here]).await?;
     ensure!(found.is_empty(), "on this machine: {found}");
 
-    // The second time there is nothing to do, and nothing is touched.
+    // The second run makes no changes.
     std::fs::write(&secret, format!("{PASSWORD}\n"))?;
     let before = guest.ssh(STATE).await?;
     let again = [&arguments[..], &["-o", "json"]].concat();
@@ -139,7 +139,7 @@ while pgrep -x apt-get >/dev/null; do sleep 0.1; done
         "{steps:?}"
     );
     let after = guest.ssh(STATE).await?;
-    // Each run proves that the directory can be written, which its time tells.
+    // Each run verifies that the directory is writable, which changes its time.
     let settled = |state: &str| -> Vec<String> {
         let lines = state.lines().filter(|line| !line.starts_with("touched /srv/k8s "));
         lines.map(str::to_owned).collect()

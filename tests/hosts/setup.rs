@@ -1,4 +1,4 @@
-//! Hosts that become NFS servers and clients, by the program itself, from nothing.
+//! Hosts that become NFS servers and clients by running the program.
 
 use std::process::{Output, Stdio};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ crate::tests! {
     an_interrupted_run_ends_its_step_and_the_next_one_goes_on,
 }
 
-/// Runs nfsprov with the lab's key; nobody is there to answer.
+/// Runs nfsprov with the lab's key, without a terminal.
 pub async fn nfsprov(stage: &Stage, arguments: &[&str]) -> Result<Output> {
     let output = command(stage, arguments)?.output().await;
     output.context("cannot run nfsprov")
@@ -33,7 +33,7 @@ fn command(stage: &Stage, arguments: &[&str]) -> Result<Command> {
     Ok(command)
 }
 
-/// The report of a run with `-o json` that ended with `status`.
+/// The report of a run with `-o json` that must end with `status`.
 pub fn report(output: &Output, status: i32) -> Result<Value> {
     let said = String::from_utf8_lossy(&output.stderr);
     let report = String::from_utf8_lossy(&output.stdout);
@@ -58,8 +58,8 @@ pub fn steps(report: &Value, host: &str, status: &str) -> Vec<String> {
         .collect()
 }
 
-/// All that a run could change, with times; but for the directory's own, in which each run proves that it can be
-/// written.
+/// Everything that a run could change, with times; without those of the directory, in which each run verifies that it
+/// is writable.
 pub const STATE: &str = "stat -c '%n %a %u %g %s %y %z' /etc/exports /etc/nfs.conf /etc; stat -c '%a %u %g' /nfsdata
 exportfs -s
 systemctl show -p ActiveEnterTimestampMonotonic -p UnitFileState rpcbind.service rpcbind.socket nfs-server.service
@@ -123,14 +123,14 @@ async fn a_host_becomes_a_server_and_a_second_run_changes_nothing(stage: Arc<Sta
     );
     let listed = format!("proof: {at} lists /nfsdata among its exports");
     ensure!(steps(&first, &at, "ok").contains(&listed), "{first}");
-    // rpcbind comes first, as the document minds.
+    // rpcbind starts first, as the document requires.
     let started = server
         .ssh("for u in rpcbind nfs-server; do systemctl show -p ActiveEnterTimestampMonotonic --value $u; done")
         .await?;
     let times: Vec<u64> = started.lines().map(str::parse).collect::<Result<_, _>>()?;
     ensure!(times[0] < times[1], "{times:?}");
 
-    // A second run: one round trip for the facts of each host, and on the client one for the proof.
+    // A second run: one round trip for the facts of each host, and on the client one for the verification.
     let keys = "mkdir -p /etc/ssh/test /run/sshd; ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/test/ed25519";
     tokio::try_join!(server.ssh(keys), client.ssh(keys))?;
     let port = stage.sshd(&server, &["ed25519"], "LogLevel VERBOSE").await?;
@@ -160,7 +160,7 @@ async fn a_host_becomes_a_server_and_a_second_run_changes_nothing(stage: Arc<Sta
         .await?;
     ensure!(server.ssh("cat /nfsdata/file").await? == "hello\n");
 
-    // Another client comes, and one that is named no longer goes, once that is confirmed; what stands beside is left alone.
+    // One client is added and one that is no longer named is removed, after confirmation; other lines stay unchanged.
     let moved = ["setup-server", &host, "--allow", "10.9.9.0/24", "-o", "json"];
     let refused = nfsprov(&stage, &moved).await?;
     let words = format!("{from} would lose access to /nfsdata on {at}");
@@ -249,7 +249,7 @@ async fn an_administrator_sets_a_server_up_with_a_password(stage: Arc<Stage>) ->
     let second = report(&nfsprov(&stage, &setup).await?, 0)?;
     ensure!(second["changed"] == false, "{second}");
 
-    // Both versions again: what was said in nfs.conf is taken back to the byte, and the server follows.
+    // Both versions again: nfsprov restores nfs.conf byte for byte, and restarts the server.
     let original = server
         .ssh("sed '/^# BEGIN nfsprov/,/^# END nfsprov/d' /etc/nfs.conf")
         .await?;
@@ -273,7 +273,7 @@ async fn an_administrator_sets_a_server_up_with_a_password(stage: Arc<Stage>) ->
     Ok(())
 }
 
-/// Waits for a line of a running nfsprov that begins with `words`.
+/// Waits for an output line of a running nfsprov that begins with `words`.
 async fn line(lines: &mut tokio::io::Lines<BufReader<tokio::process::ChildStderr>>, words: &str) -> Result<()> {
     while let Some(line) = lines.next_line().await? {
         if line.starts_with(words) {

@@ -1,7 +1,7 @@
-//! A fault in each step of `setup-server` on a server that serves others behind a firewall: each file, what is exported, the
-//! services and the firewall's rules are unchanged or as planned.
+//! A failure in each step of `setup-server` on a server behind a firewall with other clients: each file, the exports,
+//! the services and the firewall's rules are unchanged or as planned.
 //!
-//! A program that a step runs has a stand-in, found first on the path, which fails once at the moment that is meant.
+//! A stand-in, found first on PATH, replaces a program that a step runs, and fails once at the chosen moment.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,12 +17,12 @@ crate::tests! {
     a_fault_in_the_exports_or_the_firewall_leaves_each_part_unchanged_or_as_planned
 }
 
-/// A call of a program, as a pattern of the shell's, that fails: instead of its work, or after it.
+/// A program call, as a shell pattern, that fails before or after its work.
 struct Fault {
     step: &'static str,
     when: &'static str,
     call: &'static str,
-    /// The command that succeeds once the step is reached.
+    /// A command that succeeds once the run has reached the step.
     given: &'static str,
 }
 
@@ -44,7 +44,7 @@ const FAULTS: [Fault; 15] = [
     fault("nfs-server", "before", "systemctl*restart*rpc-statd*"),
     fault("nfs-server", "before", "systemctl*restart*nfs-server*"),
     fault("nfs-server", "after", "systemctl*restart*nfs-server*"),
-    // Both steps predict what will be exported; the second one does so after nfs.conf was changed.
+    // Both steps predict the exports; the second one after nfs.conf was changed.
     fault("nfs-server", "before", "unshare*"),
     Fault {
         given: "grep -q port=20048 /etc/nfs.conf",
@@ -57,7 +57,7 @@ const FAULTS: [Fault; 15] = [
     fault("firewall", "after", "ufw*allow*udp*"),
 ];
 
-/// What fails is in /run/fault, as a list of the shell's. What only tries a file does so in a namespace of its own.
+/// /run/fault has the failing calls, as a shell list. Calls that only test a file run in their own mount namespace.
 const STAND_IN: &str = r#"cat >/usr/local/lib/stand-in <<'END'
 #!/bin/sh
 name=${0##*/}
@@ -75,14 +75,14 @@ echo '/srv/other 10.9.0.1(ro,no_subtree_check)' >/etc/exports; exportfs -ra
 cp -a /etc/exports /etc/nfs.conf /root/
 ufw allow 22/tcp >/dev/null; ufw --force enable >/dev/null"#;
 
-/// Back to the server as it was.
+/// Resets the server.
 const RESET: &str = r#"rm -f /run/fault /run/fault.taken
 cp -a /root/exports /etc/exports; cp -a /root/nfs.conf /etc/nfs.conf; exportfs -ra
 systemctl restart rpc-statd nfs-server
 ufw show added | sed -n "s/^ufw \(.*\) comment 'nfsprov'/\1/p" | while read -r rule; do ufw delete $rule </dev/null >/dev/null; done
 if [ -d /srv/new ]; then rmdir /srv/new; fi"#;
 
-/// What must be unchanged or as planned, a line each.
+/// Prints what must be unchanged or as planned, one part a line.
 const PARTS: &str = r#"echo "exports $(cksum </etc/exports)"
 echo "exported $(exportfs -s 2>/dev/null | sort | tr '\n' ';')"
 echo "nfs.conf $(cksum </etc/nfs.conf)"
@@ -97,7 +97,7 @@ fn parts(text: &str) -> BTreeMap<&str, &str> {
     text.lines().filter_map(|line| line.split_once(' ')).collect()
 }
 
-/// Two tests share the faults: all of them take longer than one test may on a busy machine.
+/// Two tests share the failures, because all of them take longer than one test may on a busy machine.
 fn is_before_exports(fault: &Fault) -> bool {
     ["directory", "nfs-server"].contains(&fault.step)
 }
@@ -166,7 +166,7 @@ async fn fail_each(stage: &Stage, name: &str, faults: impl Iterator<Item = Fault
             "{at}: the next run does not finish: {next:?}"
         );
     }
-    // Exports that stand in no file outlive all of it: each step that would drop them is refused.
+    // Exports that no file defines survive all failures: every step that would remove them is refused.
     guest.ssh(RESET).await?;
     guest.ssh("exportfs -o ro,no_subtree_check 10.9.0.9:/srv/other").await?;
     let with_cluster_manager = guest.ssh(PARTS).await?;

@@ -1,4 +1,4 @@
-//! The way to a host: through others, by its alias, and where there is none.
+//! Connections to a host: through jump hosts, by its alias, and to hosts that are unreachable.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ crate::tests! {
     a_host_that_hangs_is_given_up,
 }
 
-/// Whom a host sees at the other end of its connection.
+/// Prints the address of the client of the SSH connection.
 const PEER: &str = "echo \"$SSH_CONNECTION\" | cut -d' ' -f1";
 
 async fn two_hosts_on_the_way_by_option_and_by_configuration(stage: Arc<Stage>) -> Result<()> {
@@ -73,7 +73,7 @@ async fn every_host_on_the_way_is_checked(stage: Arc<Stage>) -> Result<()> {
     let known = std::fs::read_to_string(&file)?;
     access.host_keys = HostKeys::Strict;
     for wrong in [first, second] {
-        // Another run.
+        // Another run of the program.
         access.jump_sessions = Arc::default();
         let other = stage.file(&stage.guest, "/etc/ssh/test/other-ed25519.pub").await?;
         let lines = known.lines().map(|line| match line.starts_with(&format!("{wrong} ")) {
@@ -118,7 +118,7 @@ async fn hosts_behind_a_jump_host_share_one_login_to_it(stage: Arc<Stage>) -> Re
     let hosts = try_join_all((0..HOSTS).map(|_| Host::connect(&target, &access))).await?;
     ensure!(logins().await? == 1, "{HOSTS} hosts: {} logins", logins().await?);
 
-    // All at once, more than what fits into the buffers on the way.
+    // All at once, and more data than the buffers on the way hold.
     let size = 1 << 20;
     let both_ways = format!(
         "word='{}'; printf %s \"$word\" | wc -c >&2; head -c {size} /dev/zero",
@@ -130,7 +130,7 @@ async fn hosts_behind_a_jump_host_share_one_login_to_it(stage: Arc<Stage>) -> Re
         ensure!(String::from_utf8_lossy(&output.stderr).trim() == size.to_string());
     }
 
-    // An address whose packets get lost holds up no other host, and costs one further login.
+    // An address without an answer delays no other host, and costs one further login.
     let lose = "set -- $(ip route get 10.77.0.198)
 while [ \"$1\" != dev ]; do shift; done; ip neigh replace 10.77.0.198 lladdr 02:00:00:00:00:01 dev \"$2\" nud permanent";
     stage.second.ssh(lose).await?;
@@ -139,7 +139,7 @@ while [ \"$1\" != dev ]; do shift; done; ip neigh replace 10.77.0.198 lladdr 02:
     let nowhere: Target = "root@10.77.0.198".parse()?;
     let begun = Instant::now();
     let (dead, later) = tokio::join!(Host::connect(&nowhere, &impatient), async {
-        // The jump host opens one tunnel after the other, so this one comes behind the first.
+        // The jump host opens one tunnel after the other, so this one comes after the first.
         tokio::task::yield_now().await;
         let host = Host::connect(&target, &impatient).await?;
         anyhow::Ok((says(&host, "echo on").await?, begun.elapsed()))
@@ -160,7 +160,7 @@ while [ \"$1\" != dev ]; do shift; done; ip neigh replace 10.77.0.198 lladdr 02:
         "the others still have the first session"
     );
 
-    // A session that was lost is replaced.
+    // A lost session is replaced.
     let before = logins().await?;
     drop(hosts);
     let cut = format!("for child in $(pgrep -P $(cat /run/sshd-{port}.pid)); do kill -9 $child 2>/dev/null || :; done");
@@ -201,7 +201,7 @@ async fn where_nothing_answers_is_said_in_time(stage: Arc<Stage>) -> Result<()> 
     for (target, access, words) in [
         (format!("root@{first}:1"), &access, "connection refused"),
         ("root@no-such-host.invalid".to_owned(), &access, "no-such-host.invalid"),
-        // Nobody has this address.
+        // No host has this address.
         ("root@10.77.0.9".to_owned(), &access, "10.77.0.9:22"),
         (format!("root@{first}:1"), &through, "can't connect to it"),
     ] {

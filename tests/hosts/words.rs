@@ -1,4 +1,4 @@
-//! What hostile hosts say: no word of theirs reaches the terminal as more than text.
+//! Output of hostile hosts: their text cannot control the terminal.
 
 use std::sync::Arc;
 
@@ -12,11 +12,11 @@ crate::tests! {
 }
 
 async fn what_a_host_says_instead_of_a_shell_is_shown_and_not_obeyed(stage: Arc<Stage>) -> Result<()> {
-    // It writes to the clipboard, and clears the screen in eight bits.
+    // It writes to the clipboard, and clears the screen with an eight-bit code.
     let words = r"ForceCommand printf 'go away \033]52;c;eA==\a\302\2332J\n' >&2; exit 1";
     let port = stage.sshd(&stage.guest, &["ed25519"], words).await?;
     let host = format!("root@{}:{port}", stage.guest.address());
-    // An API server that is down: undoing the gate goes on without it.
+    // The API server is down: undoing the gate works without it.
     let kubeconfig = stage.home()?.join("kubeconfig");
     let text = "apiVersion: v1
 kind: Config

@@ -1,4 +1,4 @@
-//! What becomes of pods whose server goes away while they run.
+//! Pods whose server stops while they run.
 
 use std::sync::Arc;
 
@@ -20,9 +20,10 @@ async fn stuck(stage: Arc<Stage>) -> Result<()> {
     scene.running("app").await?;
     server.kill().await?;
     scene.pods().delete("app", &DeleteParams::default()).await?;
-    // The doctor waits five minutes, by the API server's clock, before it calls a pod stuck.
+    // The doctor waits five minutes, by the API server's clock, before it reports a pod as stuck.
     let finding = scene.diagnosed("NFS412 Pod/app").await?;
-    // Its node is Ready, so the server is asked about; forcing is told of, with what it risks, and is no command.
+    // Its node is Ready, so the doctor suggests a check of the server; it mentions forced deletion and its risk, not as
+    // a command.
     let note = finding["fix"]["note"].to_string();
     ensure!(
         finding["fix"]["command"].is_null() && note.contains("Last resort") && note.contains("a second pod"),

@@ -1,5 +1,5 @@
-//! The image fix: a provisioner whose image needs selfLink, told by the image's name or by its log, and then nfsprov
-//! itself in its place, in a pod.
+//! The image fix: the doctor recognises an image that needs selfLink by its name or by its log; then nfsprov replaces
+//! it, in a pod.
 
 use std::sync::Arc;
 
@@ -15,17 +15,17 @@ use crate::stage::{NFSPROV, PATIENCE, Scene, Stage, title};
 
 pub const TESTS: &[Test] = &[("an_image_that_needs_selflink", |stage| Box::pin(image(stage)))];
 
-/// What the downloaded deployment.yaml of the document names, by a tag that isn't `latest`: with that one kubelets
-/// would pull always, also what the fix puts in its place.
+/// The image of the document's deployment.yaml, with another tag than `latest`: kubelets would always pull `latest`,
+/// and the fix's image as well.
 const OLD: &str = "quay.io/external_storage/nfs-client-provisioner:v3.1.0-k8s1.11";
-/// nfsprov itself.
+/// nfsprov's image.
 const OURS: &str = "localhost/nfsprov:test";
-/// What the fix sets. It can't be pulled here, so nfsprov stands in under that name, too.
+/// The image that the fix sets. It cannot be pulled here, so nfsprov is imported under that name too.
 const NEW: &str = "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2";
 
-/// The same as [`OLD`] by a name that does not say so, as in a registry of one's own.
+/// The same program as [`OLD`] under another name, as in a private registry.
 const COPY: &str = "localhost/storage/provisioner:1";
-/// It can't be pulled either, so a double says the same in its log as the real one, and nothing else.
+/// It cannot be pulled either, so a double prints the log lines of the real one.
 const SAYS: &str = r#"
 echo 'E0214 05:12:11.123456       1 controller.go:1004] provision "image/www-web-3" class "managed-nfs-storage": unexpected error getting claim reference: selfLink was empty, can'"'"'t make reference'
 # The first process of a container ends at SIGTERM only if it says so; the kubelet would wait for half a minute.
@@ -39,11 +39,11 @@ async fn image(stage: Arc<Stage>) -> Result<()> {
     let directory = tempfile::tempdir()?;
     let (ours, copy) = (directory.path().join("ours"), directory.path().join("copy"));
     let ours = container::of_program(OURS, NFSPROV.as_ref(), &ours)?;
-    // The Deployment runs it by this name.
+    // The Deployment runs the program under this name.
     let script = directory.path().join("nfsprov");
     std::fs::write(&script, [container::SHELL, SAYS].concat())?;
     let copy = container::of_script(COPY, &script, &copy)?;
-    // One node is enough, and takes half a minute for an image.
+    // One node is enough; importing an image takes half a minute.
     scene.kubectl(&["cordon", stage.bare.name()]).await?;
     stage.node.import(&ours).await?;
     stage.node.import(&copy).await?;
@@ -68,18 +68,18 @@ async fn image(stage: Arc<Stage>) -> Result<()> {
     for name in names {
         claim(&scene, name).await?;
     }
-    // That it can't be pulled, and would need other rights, is true here as well.
+    // Two further causes are true here: the image cannot be pulled, and nfsprov needs other permissions.
     let findings = scene.findings().await?;
     let finding = findings
         .iter()
         .find(|one| title(one) == "NFS301 Deployment/nfsprov")
-        .context("the doctor does not say NFS301")?;
+        .context("the doctor does not report NFS301")?;
     let fix = finding["fix"]["command"].as_str().context("it has no fix")?;
     ensure!(fix.ends_with(NEW), "the fix is {fix}");
-    // Rights are given by people.
+    // An administrator grants permissions.
     let rights = findings.iter().find(|one| title(one) == "NFS206 Deployment/nfsprov");
     scene
-        .apply_fix(rights.context("the doctor does not say NFS206")?)
+        .apply_fix(rights.context("the doctor does not report NFS206")?)
         .await?;
     scene.done(&["doctor", "--fix", "--yes"]).await?;
 
@@ -103,7 +103,7 @@ async fn image(stage: Arc<Stage>) -> Result<()> {
         finding["evidence"].to_string().contains("selfLink was empty"),
         "{finding}"
     );
-    // An image of another make is for people to replace.
+    // The administrator replaces an image of unknown origin.
     ensure!(finding["fix"]["command"].is_null(), "{finding}");
     let image = format!("*={NEW}");
     let set = ["--namespace=image", "set", "image", "deployment/nfsprov", &image];
@@ -128,7 +128,7 @@ async fn claim(scene: &Scene, name: &str) -> Result<()> {
     scene.done(&claim).await.map(drop)
 }
 
-/// Waits until a claim is Bound by nfsprov, in a directory of its own on the export.
+/// Waits until nfsprov has provisioned a claim, in its own directory on the export.
 async fn bound(scene: &Scene, name: &str) -> Result<()> {
     let claims: Api<PersistentVolumeClaim> = Api::namespaced(scene.client.clone(), &scene.namespace);
     let is_bound = |claim: Option<&PersistentVolumeClaim>| {

@@ -33,7 +33,7 @@ async fn full(stage: Arc<Stage>) -> Result<()> {
         .arg(format!("ssh://root@{}", server.address()));
     command.arg("-i").arg(server.ssh_key());
     command.args(["--host-key", "accept-new", "--connect-timeout", "60s"]);
-    // For known_hosts.
+    // nfsprov writes known_hosts there.
     command
         .env("HOME", stage.lab.dir())
         .env("KUBECONFIG", stage.plane.kubeconfig());
@@ -79,13 +79,13 @@ async fn full(stage: Arc<Stage>) -> Result<()> {
     ensure!(kib_of_volume(&scene).await? == 20 << 10);
     let failed = write(&scene, "more", 8).await?;
     ensure!(failed.is_empty(), "8 MiB more into 20: {failed}");
-    // The first file ends at the first limit.
+    // The first file reaches the first limit.
     wait_for_statistics(&scene, 20 << 20, 18 << 20).await?;
 
     scene.remove("app").await
 }
 
-/// Runs a shell's script in the pod.
+/// Runs a shell script in the pod.
 async fn run_in_pod(scene: &Scene, script: &str) -> Result<String> {
     let exec = ["--namespace=limited", "exec", "app", "--", "/bin/sh", "-c", script];
     scene.kubectl(&exec).await
@@ -99,7 +99,7 @@ async fn kib_of_volume(scene: &Scene) -> Result<u64> {
     size.parse().with_context(|| said.clone())
 }
 
-/// Writes so many MiB from the pod into a file of the volume, and gives what dd said if it failed.
+/// Writes `mib` MiB from the pod into a file of the volume; returns dd's error message if it failed.
 async fn write(scene: &Scene, file: &str, mib: u32) -> Result<String> {
     let count = mib * 16;
     let script = format!(
@@ -120,8 +120,8 @@ async fn wait_for_capacity(scene: &Scene, size: &str) -> Result<()> {
     }
 }
 
-/// Waits until the kubelet's statistics say that the volume has this capacity, and that about so much of it is used. The
-/// kubelet looks once a minute.
+/// Waits until the kubelet's statistics show this capacity of the volume and about this usage. The kubelet updates them
+/// once a minute.
 async fn wait_for_statistics(scene: &Scene, capacity: u64, used: u64) -> Result<()> {
     let path = format!("/api/v1/nodes/{}/proxy/stats/summary", scene.stage.node.name());
     let end = Instant::now() + PATIENCE;
@@ -133,12 +133,12 @@ async fn wait_for_statistics(scene: &Scene, capacity: u64, used: u64) -> Result<
             volumes.filter(|volume| volume["pvcRef"]["namespace"] == "limited" && volume["pvcRef"]["name"] == "data");
         let volume = ours.next().cloned().unwrap_or_default();
         let bytes = |field: &str| volume[field].as_u64().unwrap_or_default();
-        // The client rounds to its own blocks.
+        // The client rounds to its own block size.
         let is_near = |found: u64, wanted: u64| found.abs_diff(wanted) < 1 << 20;
         if bytes("capacityBytes") == capacity && is_near(bytes("usedBytes"), used) {
             return Ok(());
         }
-        ensure!(Instant::now() < end, "the kubelet says of the volume: {volume}");
+        ensure!(Instant::now() < end, "the kubelet's statistics of the volume: {volume}");
         sleep(std::time::Duration::from_secs(1)).await;
     }
 }

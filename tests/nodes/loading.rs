@@ -1,4 +1,4 @@
-//! `nfsprov image load`: the image comes to nodes that have no registry.
+//! `nfsprov image load`: copies the image to nodes that have no registry.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -20,8 +20,8 @@ pub const TESTS: &[Test] = &[("an_image_is_loaded_into_nodes_over_ssh", |stage| 
     Box::pin(loaded(stage))
 })];
 
-/// Makes the archive FILE of an image called NAME, of one layer with one file that holds TEXT: what packaging/build makes
-/// of the program.
+/// Creates the archive FILE of an image NAME with one layer, whose only file contains TEXT; packaging/build creates
+/// such an archive of the program.
 const PACK: &str = r#"
 file=$1 name=$2 text=$3
 work=$(mktemp -d)
@@ -67,7 +67,7 @@ async fn pack(file: &Path, name: &str, text: &str) -> Result<String> {
     Ok(file.to_str().context("a path that is no text")?.to_owned())
 }
 
-/// The end of `nfsprov image load`.
+/// The results of `nfsprov image load`.
 pub struct Loaded {
     pub status: i32,
     pub report: Value,
@@ -75,7 +75,7 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// The status of the image on a host of the report, and what was done.
+    /// The status of the image on a host in the report, and the action.
     fn on(&self, host: &str) -> (&str, &str) {
         let hosts = self.report["hosts"].as_array();
         let found = hosts.and_then(|hosts| hosts.iter().find(|found| found["host"] == host));
@@ -91,7 +91,7 @@ pub async fn load_image(stage: &Stage, args: &[&str]) -> Result<Loaded> {
     command.args(["image", "load"]).args(args).args(["-o", "json"]);
     command.arg("-i").arg(stage.node.ssh_key());
     command.args(["--host-key", "accept-new", "--connect-timeout", "60s"]);
-    // For known_hosts.
+    // nfsprov writes known_hosts there.
     command
         .env("HOME", stage.lab.dir())
         .env("USER", "root")
@@ -108,7 +108,7 @@ pub async fn load_image(stage: &Stage, args: &[&str]) -> Result<Loaded> {
     })
 }
 
-/// Waits until a node's kubelet has written its address into the cluster.
+/// Waits until a node's kubelet has registered its address.
 async fn until_registered(stage: &Stage, name: &str) -> Result<()> {
     let nodes: Api<Node> = Api::all(stage.plane.client().await?);
     let has_address = |node: Option<&Node>| {
@@ -127,7 +127,7 @@ async fn loaded(stage: Arc<Stage>) -> Result<()> {
     let other = pack(&file("other.tar"), "localhost/other:1", "hello").await?;
     let damaged = pack(&file("damaged.tar"), IMAGE, "damaged").await?;
     let text = std::fs::read(&damaged)?;
-    // The layer's file: that of another digest.
+    // The file of the layer gets another digest.
     let at = text
         .windows(8)
         .position(|part| part == b"damaged\n")
@@ -136,7 +136,7 @@ async fn loaded(stage: Arc<Stage>) -> Result<()> {
     let (node, bare) = (stage.node.address().to_string(), stage.bare.address().to_string());
     let target = format!("root@{node}");
 
-    // Two administrators at once, or the first before the second.
+    // Two administrators at the same time, or one after the other.
     let load = [archive.as_str(), "--node", &target];
     let runs = tokio::try_join!(load_image(&stage, &load), load_image(&stage, &load))?;
     for run in [&runs.0, &runs.1] {
@@ -149,7 +149,7 @@ async fn loaded(stage: Arc<Stage>) -> Result<()> {
     }
     ensure!([runs.0.on(&node).0, runs.1.on(&node).0].contains(&"changed"));
 
-    // Every node, of which one has it.
+    // All nodes, of which one has the image.
     for guest in [&stage.node, &stage.bare] {
         until_registered(&stage, guest.name()).await?;
     }
@@ -173,7 +173,7 @@ async fn loaded(stage: Arc<Stage>) -> Result<()> {
         ensure!(listed.lines().any(|image| image == IMAGE), "{listed}");
     }
 
-    // containerd keeps the name of an image that it could not import whole; no later run takes it for loaded.
+    // containerd keeps the name of an image that it imported incompletely; a later run must not count it as loaded.
     for _ in 0..2 {
         let run = load_image(&stage, &[&damaged, "--node", &target]).await?;
         let (status, why) = run.on(&node);
@@ -185,7 +185,7 @@ async fn loaded(stage: Arc<Stage>) -> Result<()> {
     }
     let again = load_image(&stage, &[&archive, "--node", &target]).await?;
     ensure!(again.on(&node).0 == "changed", "{}", again.report);
-    // What this version can't use is sent to no node.
+    // An archive that this version rejects is sent to no node.
     let run = load_image(&stage, &[&other, "--node", &target]).await?;
     let sentence = format!("error: {other} has no image {IMAGE}, which this version of nfsprov uses\n");
     ensure!((run.status, &run.stderr) == (1, &sentence), "{}", run.stderr);

@@ -1,7 +1,8 @@
-//! The tool beside real nodes: pods that mount volumes, kubelets that say why they can't, and nfsprov itself in a pod.
+//! The tool with real nodes: pods that mount volumes, kubelets that report why they cannot, and nfsprov itself in a
+//! pod.
 //!
-//! The lab's namespaces are entered before anything else. One control plane, one NFS server and two nodes, of which one
-//! has an NFS client, serve all tests, each in a namespace of its own.
+//! The process enters the lab's namespaces first. All tests share one control plane, one NFS server and two nodes, of
+//! which one has an NFS client. Each test has its own namespace.
 
 mod ends;
 mod image;
@@ -22,10 +23,10 @@ use nfsprov_lab::trial;
 
 use stage::{Running, Stage};
 
-/// Every test: its name, and itself.
+/// A test: its name and its function.
 type Test = (&'static str, fn(Arc<Stage>) -> Running);
 
-/// Tests wait for kubelets more than they work.
+/// Tests mostly wait for kubelets.
 const THREADS: usize = 10;
 
 fn main() -> ExitCode {
@@ -41,11 +42,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs the tests; whether none failed.
+/// Runs the tests; returns whether all passed.
 fn run(arguments: &Arguments) -> Result<bool> {
     let lab = match arguments.list {
         true => None,
-        // First of all: what follows runs inside the lab's namespaces, in a process of its own.
+        // Must come first: the rest runs inside the lab's namespaces, in another process.
         false => match enter_with_nodes()? {
             Entry::Inside(lab) => Some(lab),
             Entry::Skip(why) => {
@@ -60,7 +61,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
     let together = [image::TESTS, limits::TESTS, mounts::TESTS, waits::TESTS, loading::TESTS].concat();
     let groups = [
         &together[..],
-        // Takes more than five minutes; the table of the doctor's check of pods proves what it says.
+        // Takes more than five minutes; a table test of the doctor's check of pods covers its text.
         if trial::is_thorough() { ends::TESTS } else { &[] },
         // make dist takes minutes.
         if trial::is_thorough() { released::TESTS } else { &[] },

@@ -1,4 +1,4 @@
-//! Volumes that a kubelet can't mount: what it says, what the doctor makes of it, and that the fix is one.
+//! Volumes that a kubelet cannot mount: its message, the doctor's finding, and that the fix works.
 
 use std::sync::Arc;
 
@@ -20,10 +20,10 @@ pub const TESTS: &[Test] = &[
     ("a_directory_that_was_replaced", |stage| Box::pin(stale(stage))),
 ];
 
-/// mount.nfs says what is wrong the first time, not after two minutes of trying.
+/// mount.nfs fails at the first error, not after two minutes of retries.
 const AT_ONCE: [&str; 2] = ["--mount-option", "retry=0"];
 
-/// The words of a finding: its cause and fix.
+/// The text of a finding: its cause and fix.
 fn words(finding: &Value) -> String {
     format!("{} {}", finding["cause"], finding["fix"])
 }
@@ -34,7 +34,7 @@ async fn no_client(stage: Arc<Stage>) -> Result<()> {
     scene.pod("app", &stage.bare).await?;
     let finding = scene.diagnosed("NFS401 Node/bare").await?;
     ensure!(finding["fix"]["command"] == "nfsprov setup-client bare", "{finding}");
-    // The guest has a name in its cluster alone.
+    // The guest's name is known only in its cluster.
     let host = format!("root@{}", stage.bare.address());
     let mut fix = Command::new(NFSPROV);
     fix.args(["setup-client", &host, "--host-key", "accept-new", "-i"]);
@@ -55,7 +55,7 @@ async fn denied(stage: Arc<Stage>) -> Result<()> {
     let said = words(&finding);
     ensure!(
         said.contains("/denied") && said.contains("exportfs -v"),
-        "it says {said}"
+        "the finding is {said}"
     );
     let address = stage.node.address();
     let allow = format!("exportfs -v | grep -q 10.99.0.1 && exportfs -o rw,no_subtree_check {address}:/denied");
@@ -70,7 +70,10 @@ async fn missing(stage: Arc<Stage>) -> Result<()> {
     scene.pod("app", &stage.node).await?;
     let finding = scene.diagnosed("NFS403 PersistentVolume/missing").await?;
     let said = words(&finding);
-    ensure!(said.contains("create the directory on the server"), "it says {said}");
+    ensure!(
+        said.contains("create the directory on the server"),
+        "the finding is {said}"
+    );
     stage.nfs.ssh("mkdir /nfsdata/missing").await?;
     scene.running("app").await?;
     scene.healthy().await
@@ -84,7 +87,7 @@ async fn down(stage: Arc<Stage>) -> Result<()> {
     scene.pod("app", &stage.node).await?;
     let finding = scene.diagnosed("NFS404 PersistentVolume/down").await?;
     let said = words(&finding);
-    ensure!(said.contains(&server.address().to_string()), "it says {said}");
+    ensure!(said.contains(&server.address().to_string()), "the finding is {said}");
     server.restart().await?;
     scene.running("app").await?;
     scene.healthy().await?;
@@ -107,20 +110,20 @@ async fn refused(stage: Arc<Stage>) -> Result<()> {
 async fn stale(stage: Arc<Stage>) -> Result<()> {
     stage.nfs.ssh("mkdir -m 777 /nfsdata/replaced").await?;
     let scene = stage.scene("replaced").await?;
-    // The node's client asks whether the directory is there still after a second, not after a minute.
+    // The node's NFS client notices after a second, not after a minute, that the directory was removed.
     let soon = ["--mount-option", "actimeo=1"];
     scene.volume(&stage.nfs, "/nfsdata/replaced", &soon).await?;
     scene.pod("app", &stage.node).await?;
     scene.running("app").await?;
     let replace = "rmdir /nfsdata/replaced && mkdir -m 777 /nfsdata/replaced";
     stage.nfs.ssh(replace).await?;
-    // Before the client has noticed, a container would start on what it remembers.
+    // Before the client has noticed, a container would start from its cache.
     let noticed = "mount=$(findmnt -rno TARGET | grep /kubernetes.io~nfs/replaced)
 until ls \"$mount\" 2>&1 | grep -q Stale; do sleep 0.2; done";
     timeout(PATIENCE, stage.node.ssh(noticed))
         .await
         .context("the node's client never notices")??;
-    // A container that ends can't be started again on the directory that is gone.
+    // A container that ended cannot restart on the removed directory.
     let status = scene.pods().get("app").await?.status.unwrap_or_default();
     let containers = status.container_statuses.unwrap_or_default();
     let id = containers
@@ -133,7 +136,7 @@ until ls \"$mount\" 2>&1 | grep -q Stale; do sleep 0.2; done";
     stage.node.ssh(&kill).await?;
     let finding = scene.diagnosed("NFS406 PersistentVolume/replaced").await?;
     let said = words(&finding);
-    ensure!(said.contains("delete the pod"), "it says {said}");
+    ensure!(said.contains("delete the pod"), "the finding is {said}");
     scene.remove("app").await?;
     scene.pod("app", &stage.node).await?;
     scene.running("app").await?;

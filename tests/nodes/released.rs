@@ -11,7 +11,7 @@ use crate::stage::Stage;
 
 pub const TESTS: &[Test] = &[("the_released_image_serves_a_claim", |stage| Box::pin(released(stage)))];
 
-/// The archive that `make dist` has built.
+/// The archive that `make dist` built.
 fn archive() -> Result<PathBuf> {
     let dist = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("dist");
     let files = std::fs::read_dir(&dist).context("dist/ is missing: make dist")?;

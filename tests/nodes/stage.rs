@@ -1,4 +1,4 @@
-//! Where the tests play, and what each has for itself.
+//! The environment that the tests share, and each test's own part.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -19,26 +19,25 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
 
-/// A test under way.
+/// The future of a running test.
 pub type Running = Pin<Box<dyn Future<Output = Result<()>>>>;
 
-/// How long anything that must happen may take: a kubelet that failed to mount tries again after two minutes at the
-/// latest, mount.nfs itself gives up after two, and the doctor calls a pod stuck after five.
+/// How long a test waits for an event: a kubelet that failed to mount retries after two minutes at the latest,
+/// mount.nfs itself times out after two, and the doctor reports a pod as stuck after five.
 pub const PATIENCE: Duration = Duration::from_secs(450);
 
 /// The tool under test.
 pub const NFSPROV: &str = env!("CARGO_BIN_EXE_nfsprov");
 
-/// What all tests share.
 pub struct Stage {
     runtime: tokio::runtime::Runtime,
     pub lab: Lab,
     pub plane: ControlPlane,
-    /// Serves /nfsdata to everybody.
+    /// Exports /nfsdata to all clients.
     pub nfs: Guest,
     /// A node with an NFS client.
     pub node: Guest,
-    /// A node without.
+    /// A node without an NFS client.
     pub bare: Guest,
 }
 
@@ -69,12 +68,12 @@ impl Stage {
         })
     }
 
-    /// Runs a test to its end, with its time and its logs.
+    /// Runs a test; records its duration and its logs.
     pub fn run(&self, name: &str, test: Running) -> Result<(), Failed> {
         trial::run(&self.lab, &self.runtime, "nodes", name, trial::LIMIT, test).map_err(Failed::from)
     }
 
-    /// Stops what was brought up.
+    /// Stops all components.
     pub fn close(self: Arc<Self>) {
         if let Some(stage) = Arc::into_inner(self)
             && let Err(error) = stage.runtime.block_on(stage.plane.stop())
@@ -83,7 +82,7 @@ impl Stage {
         }
     }
 
-    /// A namespace with an account that pods run under.
+    /// A namespace with the default account, without which pods are refused.
     pub async fn scene(self: &Arc<Self>, name: &str) -> Result<Scene> {
         let client = self.plane.client().await?;
         let object: Namespace = serde_json::from_value(json!({"metadata": {"name": name}}))?;
@@ -113,7 +112,7 @@ impl Scene {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
-    /// A PV called as the namespace is, on this export, and the claim `data` that has it.
+    /// Creates a PV with the namespace's name on this export, and the claim `data` that is bound to it.
     pub async fn volume(&self, server: &Guest, path: &str, more: &[&str]) -> Result<()> {
         let (name, server) = (&self.namespace, server.address().to_string());
         let claim = format!("{name}/data");
@@ -128,12 +127,12 @@ impl Scene {
         self.done(&claim).await.map(drop)
     }
 
-    /// A pod that has the claim `data` at /mydata, put on this node without being scheduled.
+    /// Creates a pod with the claim `data` at /mydata, bound to this node without a scheduler.
     pub async fn pod(&self, name: &str, node: &Guest) -> Result<()> {
         self.pod_where(name, json!({"nodeName": node.name()})).await
     }
 
-    /// The same where this part of its spec says.
+    /// Like [`Scene::pod`], with this part of its spec.
     pub async fn pod_where(&self, name: &str, place: Value) -> Result<()> {
         let mut pod = json!({
             "metadata": {"name": name},
@@ -155,7 +154,7 @@ impl Scene {
         Ok(())
     }
 
-    /// Waits until something holds of a pod.
+    /// Waits until a pod meets a condition.
     pub async fn until(&self, name: &str, what: &str, condition: impl Condition<Pod>) -> Result<()> {
         match timeout(PATIENCE, await_condition(self.pods(), name, condition)).await {
             Ok(met) => met.map(drop).with_context(|| format!("cannot watch pod {name}")),
@@ -163,14 +162,14 @@ impl Scene {
         }
     }
 
-    /// Waits until a pod runs.
+    /// Waits until a pod is Running.
     pub async fn running(&self, name: &str) -> Result<()> {
         self.until(name, "Running", |pod: Option<&Pod>| phase(pod) == "Running")
             .await
     }
 
-    /// Deletes a pod and waits until it is gone. A test does so before its server ends: a mount of a server that is gone
-    /// holds up the kubelet, and with it all other tests.
+    /// Deletes a pod and waits until it no longer exists. A test must do so before it stops the server: a mount of a
+    /// stopped server blocks the kubelet, and with it all other tests.
     pub async fn remove(&self, name: &str) -> Result<()> {
         self.pods().delete(name, &DeleteParams::default()).await?;
         self.until(name, "gone", |pod: Option<&Pod>| pod.is_none()).await
@@ -188,7 +187,7 @@ impl Scene {
         Ok(events.map(line).collect())
     }
 
-    /// Runs the tool to its end in the namespace.
+    /// Runs the tool in the namespace until it ends.
     pub async fn nfsprov(&self, args: &[&str]) -> Result<Output> {
         let mut command = Command::new(NFSPROV);
         command.args(["-n", &self.namespace]).args(args);
@@ -199,7 +198,7 @@ impl Scene {
             .context("nfsprov does not end")??)
     }
 
-    /// The same, and it must end well; what it prints.
+    /// Like [`Scene::nfsprov`]; it must succeed. Returns its stdout.
     pub async fn done(&self, args: &[&str]) -> Result<String> {
         let output = self.nfsprov(args).await?;
         let said = String::from_utf8_lossy(&output.stderr);
@@ -207,7 +206,7 @@ impl Scene {
         Ok(String::from_utf8(output.stdout)?)
     }
 
-    /// Runs a finding's fix as it is printed, which is a command of kubectl.
+    /// Runs a finding's fix as printed, which is a kubectl command.
     pub async fn apply_fix(&self, finding: &Value) -> Result<()> {
         let fix = finding["fix"]["command"].as_str().context("it has no fix")?;
         let kubectl = nfsprov_lab::run::kubectl(Default::default())?;
@@ -222,7 +221,7 @@ impl Scene {
         Ok(())
     }
 
-    /// Runs kubectl, and it must end well; what it prints.
+    /// Runs kubectl, which must succeed, and returns its stdout.
     pub async fn kubectl(&self, args: &[&str]) -> Result<String> {
         let mut command = Command::new(nfsprov_lab::run::kubectl(Default::default())?.join("kubectl"));
         let output = command
@@ -235,12 +234,12 @@ impl Scene {
         Ok(String::from_utf8(output.stdout)?)
     }
 
-    /// The doctor's errors and warnings, in its order, without those about provisioners of other tests: it looks for them
-    /// in all namespaces.
+    /// The doctor's errors and warnings, in its order. Excludes findings about provisioners of other tests: the doctor
+    /// searches all namespaces for these.
     pub async fn findings(&self) -> Result<Vec<Value>> {
         let output = self.nfsprov(&["doctor", "-o", "json"]).await?;
         let said = String::from_utf8_lossy(&output.stderr);
-        let report: Value = serde_json::from_slice(&output.stdout).with_context(|| format!("doctor says {said}"))?;
+        let report: Value = serde_json::from_slice(&output.stdout).with_context(|| format!("doctor printed {said}"))?;
         let all = report["findings"].as_array().cloned().unwrap_or_default();
         Ok(all
             .into_iter()
@@ -253,7 +252,7 @@ impl Scene {
             .collect())
     }
 
-    /// Waits until the doctor names `wanted` (`CODE Kind/name`) first, and gives that finding.
+    /// Waits until the doctor reports `wanted` (`CODE Kind/name`) first, and returns that finding.
     pub async fn diagnosed(&self, wanted: &str) -> Result<Value> {
         let end = Instant::now() + PATIENCE;
         loop {
@@ -268,13 +267,13 @@ impl Scene {
                 for pod in pods {
                     events.extend(self.events(&pod.metadata.name.unwrap_or_default()).await?);
                 }
-                bail!("the doctor never says {wanted} first, but {titles:?}; events: {events:#?}");
+                bail!("the doctor never reports {wanted} first, but {titles:?}; events: {events:#?}");
             }
             sleep(Duration::from_secs(1)).await;
         }
     }
 
-    /// Waits until the doctor has nothing to say.
+    /// Waits until the doctor reports no findings.
     pub async fn healthy(&self) -> Result<()> {
         let end = Instant::now() + PATIENCE;
         loop {
@@ -283,7 +282,7 @@ impl Scene {
                 return Ok(());
             }
             let titles: Vec<_> = findings.iter().map(title).collect();
-            ensure!(Instant::now() < end, "the doctor still says {titles:?}");
+            ensure!(Instant::now() < end, "the doctor still reports {titles:?}");
             sleep(Duration::from_secs(1)).await;
         }
     }

@@ -1,4 +1,4 @@
-//! Pods that wait: for a node, for their claim, or, a provisioner's own, for the export that it mounts.
+//! Pods that are Pending: for a node, for their claim, or, in case of a provisioner, for the export that it mounts.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub const TESTS: &[Test] = &[
     ("a_provisioner_that_cannot_mount", |stage| Box::pin(unmounted(stage))),
 ];
 
-/// The node that has an NFS client, as a choice that is left to the scheduler.
+/// Selects the node with an NFS client through the scheduler.
 fn on_the_node(stage: &Stage) -> Value {
     json!({"nodeSelector": {"kubernetes.io/hostname": stage.node.name()}})
 }
@@ -48,7 +48,7 @@ async fn affinity(stage: Arc<Stage>) -> Result<()> {
     scene.pod_where("app", on_the_node(&stage)).await?;
     let finding = scene.diagnosed("NFS116 Pod/app").await?;
     ensure!(finding["evidence"].to_string().contains("rack In left"), "{finding}");
-    // One of the two ways that it names.
+    // One of the two fixes that it suggests.
     scene
         .kubectl(&["label", "node", stage.node.name(), "rack=left"])
         .await?;
@@ -61,7 +61,7 @@ async fn unbound(stage: Arc<Stage>) -> Result<()> {
     let claim = ["create", "pvc", "data", "--class", "nfs", "--size", "1Gi", "--apply"];
     scene.done(&claim).await?;
     scene.pod_where("app", on_the_node(&stage)).await?;
-    // The pod's own complaint stands under the claim's cause, and nowhere else.
+    // The report has the pod's own finding below the claim's cause, and only there.
     let finding = scene.diagnosed("NFS102 PersistentVolumeClaim/data").await?;
     ensure!(finding["explains"][0]["name"] == "app", "{finding}");
     let volume = [
