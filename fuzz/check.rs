@@ -1,4 +1,4 @@
-// What must hold whatever a class and a claim say, for the fuzz target and the property test alike.
+// What must hold for any class and claim; the fuzz target and the property test share it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,14 +9,14 @@ use nfsprov::provisioner::{pattern, volume};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-/// An export with something precious beside it, and links in it that lead there.
+/// An export with files outside it that must not change, and with links on it that lead to them.
 pub struct Venue {
     folder: tempfile::TempDir,
     export: Export,
     runtime: Runtime,
 }
 
-/// What a claim and its class bring.
+/// The texts of a claim and its class.
 #[derive(Debug)]
 pub struct Words<'a> {
     pub pattern: &'a str,
@@ -51,19 +51,19 @@ impl Venue {
         })
     }
 
-    /// A directory below the export is what a claim gets, or nothing; it is made, archived or removed, and
-    /// nothing else changes.
+    /// A claim gets a directory inside the export, or none. The directory is created, archived or removed, and nothing
+    /// else changes.
     ///
     /// # Panics
-    /// When that does not hold.
+    /// If that does not hold.
     pub fn holds(&self, words: &Words<'_>) {
         self.holds_while(words, || {});
     }
 
-    /// The same, with something done meanwhile.
+    /// Like [`Venue::holds`], while `meanwhile` runs.
     ///
     /// # Panics
-    /// As [`Venue::holds`].
+    /// Like [`Venue::holds`].
     pub fn holds_while(&self, words: &Words<'_>, meanwhile: impl FnOnce()) {
         let claim: PersistentVolumeClaim = serde_json::from_value(json!({"metadata": {
             "name": words.name, "namespace": words.namespace,
@@ -115,13 +115,13 @@ impl Venue {
         assert!(self.folder.path().join("export/link").is_symlink(), "{words:?}");
     }
 
-    /// Leaves something where nothing may be left.
+    /// Writes a file outside the export.
     #[allow(dead_code, reason = "the test of this check needs it, the fuzz target does not")]
     pub fn spoil(&self) {
         fs::write(self.folder.path().join("precious/left"), "").expect("a file");
     }
 
-    /// All that is beside the export, and the export's root itself.
+    /// Everything outside the export, and the export's root itself.
     fn outside(&self) -> Vec<(PathBuf, u32, u64)> {
         use std::os::unix::fs::MetadataExt;
         let state = |path: &Path| {

@@ -1,4 +1,4 @@
-//! From deleted claims to the last PV's end, and what the NFS server itself can do.
+//! From the deletion of claims to the deletion of their last PV, and the NFS server's own speed.
 
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -12,8 +12,8 @@ use nfsprov::export::{Attributes, Export, Location, VolumePath, Wire, never_inte
 
 use super::rounds::{CLIENTS, LIMIT, round, settle};
 
-/// Makes `count` claims of `class`, deletes them at once when the process `pid` has settled, and says how long it took until
-/// their last PV was gone.
+/// Creates `count` claims of `class`, deletes them at once when the process `pid` is idle, and returns the time until
+/// their last PV is deleted.
 pub async fn deletion(client: &Client, class: &str, count: usize, pid: u32) -> Result<Duration> {
     round(client, class, count, 1).await?;
     settle(pid).await?;
@@ -22,7 +22,7 @@ pub async fn deletion(client: &Client, class: &str, count: usize, pid: u32) -> R
     let of_class = |volume: &PersistentVolume| {
         volume.spec.as_ref().and_then(|spec| spec.storage_class_name.as_deref()) == Some(class)
     };
-    // The watch is up, with the volumes that there are, before the first claim goes.
+    // The watch must report the existing volumes before the first claim is deleted.
     let mut events = pin!(watcher(volumes, watcher::Config::default()).default_backoff());
     let mut there = 0;
     loop {
@@ -56,11 +56,11 @@ pub async fn deletion(client: &Client, class: &str, count: usize, pid: u32) -> R
     };
     let both = async { tokio::try_join!(async { Ok(delete.await?) }, gone) };
     let both = tokio::time::timeout(LIMIT, both).await;
-    both.context("the volumes are not all gone in time")??;
+    both.context("not all volumes are deleted in time")??;
     Ok(begun.elapsed())
 }
 
-/// The ceiling: deletes the PVs of `classes` when they are released, and does nothing else.
+/// The upper limit: deletes the PVs of `classes` when they are Released, and does nothing else.
 pub async fn ideal(client: Client, classes: [&'static str; 2]) -> Result<()> {
     let volumes: Api<PersistentVolume> = Api::all(client);
     let released = |volume: &PersistentVolume| {
@@ -77,7 +77,7 @@ pub async fn ideal(client: Client, classes: [&'static str; 2]) -> Result<()> {
             let volumes = volumes.clone();
             async move {
                 match volumes.delete(&volume.name_any(), &Default::default()).await {
-                    // It changed once more before it went.
+                    // Another change of the PV came before its deletion.
                     Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
                     deleted => Ok(deleted.map(drop)?),
                 }
@@ -86,7 +86,7 @@ pub async fn ideal(client: Client, classes: [&'static str; 2]) -> Result<()> {
         .await
 }
 
-/// How many directories a second the NFS server makes for one client with as many calls in flight as nfsprov has.
+/// How many directories a second the NFS server creates for one client with nfsprov's number of concurrent calls.
 pub async fn raw_mkdirs(server: &str, count: usize) -> Result<f64> {
     let export = Export::Wire(Wire::new(Location {
         server: server.to_owned(),

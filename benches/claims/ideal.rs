@@ -1,7 +1,7 @@
-//! The ceiling: a provisioner that does nothing but POST the PV when a claim is handed over.
+//! The upper limit: a provisioner that only POSTs the PV when the controller manager hands a claim over.
 //!
-//! No directory, no events, no second look. No provisioner that makes a PV a claim can be faster,
-//! since the rest is done by the controller manager and the API server.
+//! It creates no directory and no events, and checks nothing again. No provisioner that creates a PV for each claim can
+//! be faster, because the controller manager and the API server do the rest.
 
 use std::collections::HashSet;
 use std::pin::pin;
@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::rounds::{CLIENTS, claim};
 
-/// How many POSTs may be under way, as many as nfsprov has by default.
+/// How many POSTs may be in progress, as many as nfsprov's default.
 const CONCURRENCY: usize = 16;
 
 /// Serves the claims of `provisioner` until dropped.
@@ -43,7 +43,7 @@ pub async fn run(client: Client, provisioner: String) -> Result<()> {
         .await
 }
 
-/// The least PV that binds to a claim.
+/// The minimal PV that binds to a claim.
 pub fn volume(claim: &PersistentVolumeClaim) -> Result<PersistentVolume> {
     let uid = claim.uid().unwrap_or_default();
     let spec = claim.spec.clone().unwrap_or_default();
@@ -65,7 +65,7 @@ pub fn volume(claim: &PersistentVolumeClaim) -> Result<PersistentVolume> {
     }))?)
 }
 
-/// How many PVs a second the API server takes, from [`CLIENTS`] clients.
+/// How many PVs a second the API server accepts from [`CLIENTS`] clients.
 pub async fn raw_posts(client: &Client, count: usize) -> Result<f64> {
     let volumes: Api<PersistentVolume> = Api::all(client.clone());
     let begun = Instant::now();

@@ -1,4 +1,5 @@
-//! What limits cost: claims at once with `quota: enforce`, beside the same without, by one provisioner on one export.
+//! The cost of limits: claims at once with `quota: enforce`, compared with claims without, by one provisioner on one
+//! export.
 
 use std::time::Duration;
 
@@ -11,11 +12,11 @@ use serde_json::json;
 
 use super::rounds::{NAMESPACES, Ratios, class, clear, middle, round, row, settle};
 
-/// How many claims at once, and how often; rounds with limits and without alternate.
+/// How many claims at once, and how many rounds; rounds with and without limits alternate.
 const COUNT: usize = 300;
 const ROUNDS: usize = 5;
 
-/// The rate with limits that is aimed at, as a part of the rate without.
+/// The goal for the rate with limits, relative to the rate without.
 const GOAL: f64 = 0.8;
 
 const CLASSES: [&str; 2] = ["unlimited", "limited"];
@@ -47,13 +48,13 @@ pub async fn compare(lab: &Lab, plane: &ControlPlane, client: &Client, count: us
     command.arg("-i").arg(server.ssh_key());
     command.args(["--host-key", "accept-new"]).env("HOME", lab.dir());
     let mut nfsprov = Process::spawn("nfsprov provision", lab.dir().join("limits.log"), command)?;
-    // One claim of each, uncounted: all connections are open.
+    // One uncounted claim of each, so that all connections are open.
     for class in CLASSES {
         round(client, class, 1, 1).await?;
     }
     let mut rounds = [Vec::new(), Vec::new()];
     for number in 0..ROUNDS {
-        // Each goes first as often as the other.
+        // Each class is first equally often.
         for turn in 0..CLASSES.len() {
             let kind = (number + turn) % CLASSES.len();
             clear(client).await?;
@@ -74,7 +75,7 @@ pub async fn compare(lab: &Lab, plane: &ControlPlane, client: &Client, count: us
     nfsprov.terminate(Duration::from_secs(20)).await
 }
 
-/// Removes the directories of a round and clears their limits, so that the next one finds the same export.
+/// Removes the directories of a round and clears their limits, so that the next one starts with the same export.
 async fn remove_directories(server: &Guest) -> Result<()> {
     let script = format!(
         "find /nfsdata -mindepth 1 -maxdepth 1 -name '{}-*' -exec rm -r -- {{}} + && \

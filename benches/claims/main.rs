@@ -1,7 +1,7 @@
-//! `make bench`: from claims to Bound claims, beside the most that the cluster could do in the same run.
+//! `make bench`: from claims to Bound claims, compared with the most that the cluster could do in the same run.
 //!
-//! `cargo bench --bench claims -- 300` runs only that size, `deletions` or `limits` only those, `limits=3` with so few claims;
-//! K8S=latest chooses the newer Kubernetes.
+//! `cargo bench --bench claims -- 300` runs only that size, `deletions` or `limits` only those, `limits=3` with three
+//! claims. K8S=latest selects the newer Kubernetes.
 
 #[path = "../shared/rounds.rs"]
 mod rounds;
@@ -26,13 +26,13 @@ use serde_json::json;
 use ideal::raw_posts;
 use rounds::{NAMESPACES, Ratios, Round, class, clear, middle, processor_ticks, round, row, settle};
 
-/// How many claims at once, in how many namespaces, and how often; rounds of nfsprov and of the ideal alternate.
+/// How many claims at once, in how many namespaces, and how many rounds; rounds of nfsprov and of the ideal alternate.
 const SIZES: [(usize, usize, usize); 4] = [(1, 1, 40), (300, 1, 7), (1000, 1, 5), (1000, 4, 5)];
 
-/// How many volumes are deleted at once, and how often.
+/// How many volumes are deleted at once, and in how many rounds.
 const DELETIONS: (usize, usize) = (300, 5);
 
-/// How many PVs the raw rate is measured with.
+/// The number of PVs for the raw rate.
 const RAW: usize = 1000;
 
 fn main() -> ExitCode {
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
 async fn compare(lab: &Lab) -> Result<()> {
     let options = ControlPlaneOptions {
         lane: shared::lane()?,
-        // As users have it; the lab's tests don't wait that long.
+        // Kubernetes' default; the lab's tests use a shorter period.
         controller_manager_args: vec!["--pvclaimbinder-sync-period=15s".to_owned()],
         ..ControlPlaneOptions::default()
     };
@@ -51,8 +51,8 @@ async fn compare(lab: &Lab) -> Result<()> {
     for name in ["ideal", "nfsprov"] {
         class(&client, name, name, "Retain", json!({})).await?;
     }
-    // Ideally a PV goes as soon as it is released. With the policy Delete, the controller manager reads it several times
-    // meanwhile, whoever deletes it.
+    // The ideal PV is deleted as soon as it is Released. With the policy Delete, the controller manager reads it
+    // several times before that, whoever deletes it.
     class(&client, "ideal-retain", "ideal", "Retain", json!({})).await?;
     class(&client, "ideal-delete", "ideal", "Delete", json!({})).await?;
     for on_delete in ["delete", "archive"] {
@@ -71,7 +71,7 @@ async fn compare(lab: &Lab) -> Result<()> {
     command.arg("--kubeconfig").arg(plane.kubeconfig());
     let log = lab.dir().join("provision.log");
     let mut nfsprov = Process::spawn("nfsprov provision", &log, command)?;
-    // One claim of each, uncounted: both are up and their connections open.
+    // One uncounted claim of each, so that both run and have open connections.
     for class in ["ideal", "nfsprov"] {
         round(&client, class, 1, 1).await?;
         clear(&client).await?;
@@ -86,7 +86,7 @@ async fn compare(lab: &Lab) -> Result<()> {
         "{:>7} {:>10} {:>9} {:>10} {:>10} {:>10} {:>10} {:>8}   to ideal",
         "claims", "namespaces", "", "claims/s", "p50 ms", "p99 ms", "whole ms", "rounds"
     );
-    // cargo adds `--bench`; the rest is what was asked for.
+    // cargo adds `--bench`; the other words select benchmarks.
     let chosen: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let wanted = |what: &str| chosen.is_empty() || chosen.iter().any(|word| word == what);
     for (count, namespaces, rounds) in SIZES {
@@ -96,7 +96,7 @@ async fn compare(lab: &Lab) -> Result<()> {
         let (mut ideals, mut ours) = (Vec::new(), Vec::new());
         let mut ticks = 0;
         for number in 0..rounds {
-            // Each goes first as often as the other.
+            // Each provisioner is first equally often.
             let order = if number % 2 == 0 {
                 ["ideal", "nfsprov"]
             } else {
@@ -157,7 +157,7 @@ async fn compare(lab: &Lab) -> Result<()> {
     plane.stop().await
 }
 
-/// Deletes volumes in rounds of which each kind has as many, and prints how fast they went.
+/// Deletes volumes in rounds with equally many of each kind, and prints the rates.
 async fn deletions(client: &Client, pid: u32) -> Result<()> {
     let (count, rounds) = DELETIONS;
     let kinds = ["ideal-retain", "ideal-delete", "nfsprov-delete", "nfsprov-archive"];
@@ -192,7 +192,7 @@ fn cpus() -> usize {
     std::thread::available_parallelism().map_or(0, usize::from)
 }
 
-/// A figure of the process' memory in kB, as the kernel keeps it.
+/// A value of the process's memory in kB, from the kernel.
 fn memory(process: &Process, field: &str) -> Result<u64> {
     let path = format!("/proc/{}/status", process.pid());
     let status = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;

@@ -1,6 +1,6 @@
-//! `make bench`: how long the whole process of `create pv` takes, beside kubectl making an object of its flags.
+//! `make bench`: how long the process of `create pv` takes, compared with kubectl creating an object from its flags.
 //!
-//! Neither talks to a cluster. The two alternate, so that whatever else the machine does weighs on both.
+//! Neither contacts a cluster. The two alternate, so that other load on the machine affects both.
 
 #[path = "../shared/mod.rs"]
 mod shared;
@@ -13,10 +13,10 @@ use anyhow::{Context, Result, ensure};
 use nfsprov_lab::Lane;
 use nfsprov_lab::run::kubectl;
 
-/// How often each is run, after one uncounted time.
+/// How often each runs, after one uncounted run.
 const ROUNDS: usize = 200;
 
-/// What `create pv` is to stay below.
+/// The time goal of `create pv`.
 const GOAL: Duration = Duration::from_millis(10);
 
 fn main() -> ExitCode {
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
 fn bench() -> Result<()> {
     let kubectl = kubectl(Lane::built_or_default())?.join("kubectl");
     let pv = "create pv mypv --server 10.128.1.117 --path /nfsdata --size 1Gi --access-mode RWO";
-    // kubectl has no generator for volumes; this is one of the least that it has.
+    // kubectl has no generator for volumes; this is one of its smallest.
     let configmap = "create configmap mypv --from-literal=size=1Gi --dry-run=client -o yaml";
     let commands = [
         (PathBuf::from(env!("CARGO_BIN_EXE_nfsprov")), "nfsprov", pv),
@@ -82,7 +82,7 @@ fn run(program: &PathBuf, args: &str) -> Result<Duration> {
     Ok(time)
 }
 
-/// The time that `percent` of the runs took at most; the times are sorted.
+/// The time within which `percent` of the runs end; the times must be sorted.
 fn percentile(times: &[Duration], percent: usize) -> Duration {
     let rank = (times.len() * percent).div_ceil(100).max(1);
     times[rank - 1]

@@ -1,6 +1,6 @@
-//! `make bench`: a doctor's visit to a large cluster, beside the LISTs that it can't do without.
+//! `make bench`: a run of the doctor on a large cluster, compared with the LISTs that it needs at least.
 //!
-//! K8S=latest chooses the newer Kubernetes.
+//! K8S=latest selects the newer Kubernetes.
 
 #[path = "../shared/mod.rs"]
 mod shared;
@@ -22,14 +22,14 @@ use serde_json::{Value, json};
 
 use shared::middle;
 
-/// How large the cluster is.
+/// The number of claims in the cluster.
 const CLAIMS: usize = 10_000;
 const PODS: usize = 5_000;
 
-/// How often each is measured; the middle one counts.
+/// How often each is measured; the result is the median.
 const ROUNDS: usize = 5;
 
-/// How many clients make the objects.
+/// How many clients create the objects at the same time.
 const CLIENTS: usize = 16;
 
 /// How many objects a page has, as in nfsprov.
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
 async fn compare(lab: &Lab) -> Result<()> {
     let options = ControlPlaneOptions {
         lane: shared::lane()?,
-        // Ten thousand claims take it minutes to bind; here they are made as it leaves them.
+        // The controller manager needs minutes to bind ten thousand claims, so the benchmark creates them Bound.
         controller_manager_args: vec!["--controllers=-persistentvolume-binder,-podgc".to_owned()],
         ..ControlPlaneOptions::default()
     };
@@ -72,7 +72,7 @@ async fn compare(lab: &Lab) -> Result<()> {
     plane.stop().await
 }
 
-/// Makes the cluster: each claim bound to its PV, every other one used by a pod.
+/// Fills the cluster: each claim is bound to its PV, and a pod uses every other claim.
 async fn fill(client: &Client) -> Result<()> {
     let volumes: Api<PersistentVolume> = Api::all(client.clone());
     let claims: Api<PersistentVolumeClaim> = Api::default_namespaced(client.clone());
@@ -148,7 +148,7 @@ fn pod(number: usize) -> Value {
     })
 }
 
-/// The three long LISTs, page by page, their bodies read and not understood.
+/// The three long LISTs, page by page, without parsing.
 async fn lists_alone(client: &Client) -> Result<Duration> {
     let begun = Instant::now();
     tokio::try_join!(
@@ -167,7 +167,7 @@ async fn list(client: &Client, path: &str, count: usize) -> Result<()> {
         let request = http::Request::get(uri).body(Body::empty())?;
         let body = client.send(request).await?.into_body().collect().await?.to_bytes();
         pages += 1;
-        // The token stands in the list's own metadata, which comes first.
+        // The token is in the list's metadata, at the beginning.
         let head = String::from_utf8_lossy(&body[..body.len().min(1000)]).into_owned();
         token = match head
             .split_once("\"continue\":\"")
@@ -181,7 +181,7 @@ async fn list(client: &Client, path: &str, count: usize) -> Result<()> {
     Ok(())
 }
 
-/// Runs the doctor once: its time, and the most memory that it had in kB.
+/// Runs the doctor once; returns its time, and its maximum memory in kB.
 async fn visit(plane: &ControlPlane) -> Result<(Duration, u64)> {
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_nfsprov"));
     command.args(["doctor", "-A", "--kubeconfig"]).arg(plane.kubeconfig());
@@ -192,7 +192,7 @@ async fn visit(plane: &ControlPlane) -> Result<(Duration, u64)> {
     let ended = child.wait_with_output();
     tokio::pin!(ended);
     let mut most = 0;
-    // The kernel forgets the figure when the process ends.
+    // The kernel drops the value when the process ends.
     let mut looks = tokio::time::interval(Duration::from_millis(10));
     let output = loop {
         tokio::select! {
@@ -202,7 +202,7 @@ async fn visit(plane: &ControlPlane) -> Result<(Duration, u64)> {
     };
     let took = begun.elapsed();
     let text = String::from_utf8_lossy(&output.stdout);
-    ensure!(text.contains("no problems found"), "the doctor says: {text}");
+    ensure!(text.contains("no problems found"), "the doctor printed: {text}");
     Ok((took, most))
 }
 

@@ -1,8 +1,9 @@
-//! `make bench`: claims at once until all are Bound, by nfsprov and by the controller of nfs-subdir-external-provisioner
-//! (`tests/lab/peer`), on one cluster, in turns.
+//! `make bench`: claims at once until all are Bound, by nfsprov and by the controller of
+//! nfs-subdir-external-provisioner (`tests/lab/peer`), on one cluster, alternately.
 //!
-//! Once with a controller manager that binds as fast as it can, and once with the default one, which allows itself 20 requests
-//! a second. `cargo bench --bench peers -- 10` takes ten claims at once; K8S=latest chooses the newer Kubernetes.
+//! Once with a controller manager that binds as fast as it can, and once with the default one, which limits itself to
+//! 20 requests a second. `cargo bench --bench peers -- 10` creates ten claims at once; K8S=latest selects the newer
+//! Kubernetes.
 
 #[path = "../shared/rounds.rs"]
 mod rounds;
@@ -27,16 +28,16 @@ use tokio::process::Command;
 
 use rounds::{LIMIT, Ratios, class, clear, middle, round, row, settle};
 
-/// How many claims at once, and how often.
+/// How many claims a round creates at once, and how many rounds there are.
 const COUNT: usize = 100;
 const ROUNDS: usize = 5;
 
-/// The provisioners' names, and their classes'.
+/// The names of the provisioners, and of their classes.
 const KINDS: [&str; 2] = ["peer", "nfsprov"];
 
 fn main() -> ExitCode {
     shared::run(|| {
-        // There is no network inside.
+        // The lab has no network for downloads.
         if Lab::current().is_none() {
             elevate()?;
         }
@@ -58,7 +59,7 @@ async fn compare(lab: &Lab, peer: PathBuf) -> Result<()> {
         let options = ControlPlaneOptions {
             lane: shared::lane()?,
             controller_manager_defaults: defaults,
-            // As users have it; the lab's tests don't wait that long.
+            // Kubernetes' default; the lab's tests use a shorter period.
             controller_manager_args: vec!["--pvclaimbinder-sync-period=15s".to_owned()],
             ..ControlPlaneOptions::default()
         };
@@ -89,14 +90,14 @@ async fn alternate(lab: &Lab, plane: &ControlPlane, nfs: &Guest, peer: &Path, co
         .arg(plane.kubeconfig())
         .env("HOME", lab.dir());
     let mut nfsprov = Process::spawn("nfsprov provision", plane.dir().join("nfsprov.log"), command)?;
-    // One claim of each, uncounted: both are up and their connections open.
+    // One uncounted claim of each, so that both run and have open connections.
     for kind in KINDS {
         round(&client, kind, 1, 1).await?;
     }
     let mut by_peer = 1;
     let mut rounds = [Vec::new(), Vec::new()];
     for number in 0..ROUNDS {
-        // Each goes first as often as the other.
+        // Each provisioner is first equally often.
         for turn in 0..KINDS.len() {
             let kind = (number + turn) % KINDS.len();
             clear(&client).await?;
@@ -131,8 +132,8 @@ async fn alternate(lab: &Lab, plane: &ControlPlane, nfs: &Guest, peer: &Path, co
     Ok(())
 }
 
-/// Waits until the peer has published the last event of each of its volumes, `volumes` so far: they count in its limit of
-/// requests, and would slow the next round.
+/// Waits until the peer has published the last event of each of its `volumes`: the events count in its limit of
+/// requests, and would slow the next round down.
 async fn wait_for_events(client: &Client, volumes: usize) -> Result<()> {
     let events: Api<Event> = Api::default_namespaced(client.clone());
     let succeeded = ListParams::default().fields("reason=ProvisioningSucceeded");

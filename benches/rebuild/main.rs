@@ -1,8 +1,8 @@
-//! `make bench`: `volumes rebuild --apply` beside a client that does nothing but create the same objects, and how long the
+//! `make bench`: `volumes rebuild --apply` compared with a client that only creates the same objects, and how long the
 //! table of many records takes over NFS.
 //!
-//! The two alternate, each time in a namespace and an export of their own. `cargo bench --bench rebuild -- 2000 20000`
-//! rebuilds 2,000 volumes in all and lists 20,000 records; K8S=latest chooses the newer Kubernetes.
+//! The two alternate, each in its own namespace and export. `cargo bench --bench rebuild -- 2000 20000` rebuilds 2,000
+//! volumes in total and lists 20,000 records; K8S=latest selects the newer Kubernetes.
 
 #[path = "../shared/mod.rs"]
 mod shared;
@@ -21,22 +21,22 @@ use nfsprov_lab::{ControlPlane, ControlPlaneOptions, Lab};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-/// How many volumes are rebuilt in all, and how many records are listed.
+/// How many volumes are rebuilt in total, and how many records are listed.
 const VOLUMES: usize = 20_000;
 
-/// How many rounds there are.
+/// The number of rounds.
 const ROUNDS: usize = 5;
 
-/// The part of the plain client's rate that rebuild is to reach.
+/// The goal for the rate of rebuild, relative to the plain client's rate.
 const RATE_GOAL: f64 = 0.7;
 
-/// What listing is to stay below.
+/// The time goal of the list.
 const LIST_GOAL: Duration = Duration::from_secs(10);
 
-/// How many objects the plain client creates at once, as many as rebuild.
+/// How many objects the plain client creates at the same time, as many as rebuild.
 const CONCURRENCY: usize = 16;
 
-/// How long a claim may take to be bound.
+/// How long a claim may take until it is Bound.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 struct Bench {
@@ -78,7 +78,7 @@ async fn measure(lab: &Lab) -> Result<()> {
                 .await?;
         }
         bench.write_records(&rebuild, rebuilt).await?;
-        // Whoever comes second finds more objects in the cluster.
+        // The second of the two starts with more objects in the cluster.
         if round % 2 == 0 {
             ours.push(bench.rebuild(&rebuild).await?);
             plain.push(bench.create(&create, rebuilt).await?);
@@ -133,7 +133,7 @@ fn volume_name(namespace: &str, number: usize) -> String {
     format!("{namespace}-v{number}")
 }
 
-/// A PV and its claim as a record has them.
+/// A PV and its claim as in a record.
 fn objects(namespace: &str, number: &str, volume: &str, server: &str) -> [Value; 2] {
     let name = format!("claim-{number}");
     let volume_manifest = json!({
@@ -157,7 +157,7 @@ impl Bench {
         self.nfs.address().to_string()
     }
 
-    /// Makes an export of its own for a namespace: `count` directories, each with its record. The server's shell writes them.
+    /// Creates an export for a namespace: `count` directories, each with its record. A shell on the server writes them.
     async fn write_records(&self, namespace: &str, count: usize) -> Result<()> {
         let [volume, claim] = objects(namespace, "$n", &format!("{namespace}-v$n"), &self.server());
         let script = format!(
@@ -180,7 +180,7 @@ impl Bench {
         command
     }
 
-    /// How long the plan for all records of an export takes, from the command's start to its end.
+    /// How long the plan for all records of an export takes, from the start of the command to its end.
     async fn list(&self, namespace: &str, count: usize) -> Result<Duration> {
         let begun = Instant::now();
         let output = self.nfsprov(namespace, &["--create-namespaces"]).output().await?;
@@ -207,7 +207,7 @@ impl Bench {
         Ok(time)
     }
 
-    /// Creates the same objects and waits until the claims are bound.
+    /// Creates the same objects and waits until the claims are Bound.
     async fn create(&self, namespace: &str, count: usize) -> Result<Duration> {
         let begun = Instant::now();
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());

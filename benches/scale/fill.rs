@@ -1,4 +1,4 @@
-//! A cluster that has had many volumes for long: claims and PVs written as Bound pairs, and nobody who binds them.
+//! A cluster with many old volumes: claims and PVs written as Bound pairs, without a controller that binds them.
 
 use anyhow::{Context, Result};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -8,19 +8,19 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-/// How many pairs are written at once.
+/// How many pairs are written at the same time.
 const WRITERS: usize = 32;
 
-/// The namespaces that they are spread over.
+/// The number of namespaces over which they are spread.
 const NAMESPACES: usize = 4;
 
-/// How many requests each pair takes.
+/// How many requests each pair needs.
 pub const REQUESTS: usize = 4;
 
-/// How many objects a page of a list holds, as in nfsprov's.
+/// How many objects a page of a list has, as in nfsprov.
 const PAGE: u32 = 500;
 
-/// Writes `count` pairs as `provisioner` would have made them on `server`.
+/// Writes `count` pairs that `provisioner` could have created on `server`.
 pub async fn fill(client: &Client, provisioner: &str, server: &str, count: usize) -> Result<()> {
     for number in 0..NAMESPACES {
         let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": namespace(number)}}))?;
@@ -73,7 +73,7 @@ async fn pair(client: &Client, provisioner: &str, server: &str, number: usize) -
     Ok(())
 }
 
-/// Reads all objects of a kind page by page and keeps none; how many there were.
+/// Reads all objects of a kind page by page without keeping them, and returns their number.
 pub async fn read<K>(client: &Client) -> Result<usize>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,

@@ -1,7 +1,7 @@
-//! `make bench`, its second part: start-up, memory and idling of `provision --watch` where many volumes are already.
+//! `make bench`, second part: start-up, memory and idle load of `provision --watch` in a cluster with many volumes.
 //!
-//! Beside each figure is that of an empty cluster, or of a client that does nothing but list, from the same run.
-//! `cargo bench --bench scale -- 2000` has only so many volumes; K8S=latest chooses the newer Kubernetes.
+//! Each value is compared with that of an empty cluster, or of a client that only lists, in the same run. `cargo bench
+//! --bench scale -- 2000` uses 2,000 volumes; K8S=latest selects the newer Kubernetes.
 
 #[path = "../shared/mod.rs"]
 mod shared;
@@ -22,26 +22,26 @@ use nfsprov_lab::process::Process;
 use nfsprov_lab::{ControlPlane, ControlPlaneOptions, Lab};
 use serde_json::json;
 
-/// How many volumes there are, with a claim each.
+/// The number of volumes, each with a claim.
 const VOLUMES: usize = 20_000;
 
-/// How long idling is measured.
+/// How long the idle load is measured.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// How long anything may take.
+/// How long one awaited event may take.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// The provisioner's name, and its class'.
+/// The name of the provisioner and of its class.
 const NAME: &str = "nfsprov";
 
-/// A start of nfsprov with a claim that waits for it.
+/// A start of nfsprov with a Pending claim.
 struct Start {
     process: Process,
-    /// To the line that says that it watches.
+    /// Until it logs that it watches claims.
     watching: Duration,
-    /// To the claim's Bound.
+    /// Until the claim is Bound.
     bound: Duration,
-    /// Memory then, in kB, and at most.
+    /// The memory at that moment and its maximum, in kB.
     rss: u64,
     peak: u64,
 }
@@ -56,7 +56,7 @@ async fn measure(lab: &Lab) -> Result<()> {
         .unwrap_or(VOLUMES);
     let options = ControlPlaneOptions {
         lane: shared::lane()?,
-        // As users have it; the lab's tests don't wait that long.
+        // Kubernetes' default; the lab's tests use a shorter period.
         controller_manager_args: vec!["--pvclaimbinder-sync-period=15s".to_owned()],
         ..ControlPlaneOptions::default()
     };
@@ -70,7 +70,7 @@ async fn measure(lab: &Lab) -> Result<()> {
     let mut empty = start(lab.dir(), &plane, &nfs, "empty").await?;
     empty.process.terminate(Duration::from_secs(20)).await?;
 
-    // It would look at each object as it comes, and has nothing to do with any.
+    // The controller manager would check each new object, although none needs a change.
     plane.hang_controller_manager()?;
     let begun = Instant::now();
     fill::fill(&client, NAME, &nfs.address().to_string(), count).await?;
@@ -118,7 +118,7 @@ async fn measure(lab: &Lab) -> Result<()> {
     plane.stop().await
 }
 
-/// Starts nfsprov when a claim waits for it.
+/// Starts nfsprov while a claim is Pending.
 async fn start(directory: &Path, plane: &ControlPlane, nfs: &Guest, claim: &str) -> Result<Start> {
     let client = plane.client().await?;
     let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), "default");
@@ -175,7 +175,7 @@ async fn until(client: &Client, claim: &str, what: &str, is: impl Fn(&Persistent
     Ok(())
 }
 
-/// A figure of the process' memory in kB, as the kernel keeps it.
+/// A value of the process's memory in kB, from the kernel.
 fn memory(process: &Process, field: &str) -> Result<u64> {
     let path = format!("/proc/{}/status", process.pid());
     let status = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
@@ -186,7 +186,7 @@ fn memory(process: &Process, field: &str) -> Result<u64> {
     Ok(line.split_whitespace().nth(1).context("no figure")?.parse()?)
 }
 
-/// What the threads of the process have computed so far.
+/// The processor time of the process's threads so far.
 fn cpu(process: &Process) -> Result<Duration> {
     let mut nanoseconds = 0;
     for thread in std::fs::read_dir(format!("/proc/{}/task", process.pid()))? {

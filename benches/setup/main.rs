@@ -1,8 +1,8 @@
-//! `make bench`: `setup-server` where nothing is to be changed, beside ansible-playbook looking at the same things.
+//! `make bench`: `setup-server` when there is nothing to change, compared with ansible-playbook reading the same state.
 //!
-//! One guest, one key, and the two alternate, so that whatever else the machine does weighs on both. Ansible is as it is
-//! by default: it keeps its connection open from one run to the next, which nfsprov does not. What it has no part of is
-//! nfsprov's proof, real NFS calls at the end of each run.
+//! Both use one guest and one key, and alternate, so that other load on the machine affects both. Ansible has its
+//! defaults: it keeps its connection open between runs, which nfsprov does not. Only nfsprov verifies the export with
+//! real NFS calls at the end of each run.
 
 #[path = "../shared/mod.rs"]
 mod shared;
@@ -19,19 +19,20 @@ use nfsprov_lab::{Lab, cache, packages};
 use serde_json::Value;
 use tokio::process::Command;
 
-/// How often each is run, after one uncounted time.
+/// How often each runs, after one uncounted run.
 const ROUNDS: usize = 5;
 
-/// What is exported, and to whom.
+/// The exported directory and its clients.
 const EXPORT: &str = "/nfsdata";
 const CLIENTS: &str = "10.77.0.0/24";
 
-/// What Ansible's module for apt needs on the host and would install itself from an archive; guests have none.
+/// The packages that Ansible's module for apt needs on the host. It would install them itself, but guests have no
+/// archive with them.
 const PYTHON_APT: [&str; 3] = ["python3-apt", "python-apt-common", "distro-info-data"];
 
 fn main() -> ExitCode {
     shared::run(|| {
-        // There is no network inside.
+        // The lab has no network for downloads.
         if Lab::current().is_none() {
             elevate()?;
             download()?;
@@ -45,18 +46,18 @@ fn download() -> Result<Vec<PathBuf>> {
     packages::download(&PYTHON_APT, &dir, &cache::log("bench-setup")?)
 }
 
-/// What the runs have in common.
+/// What the runs share.
 struct Bench {
     guest: Guest,
-    /// A home directory, with the playbooks.
+    /// A home directory that contains the playbooks.
     home: tempfile::TempDir,
 }
 
-/// How one of them is run once, and what makes sure that it changed nothing.
+/// How to run one of the tools once, and how to check that it changed nothing.
 #[derive(Clone, Copy)]
 enum Way {
     Nfsprov,
-    /// With its facts gathered, as by default.
+    /// Gathers facts, as by default.
     Ansible,
     AnsibleWithoutFacts,
 }
@@ -99,7 +100,7 @@ async fn compare(lab: &Lab) -> Result<()> {
     Ok(())
 }
 
-/// The middle of some measurements, and the range that they spread over.
+/// The median of several measurements, and their range.
 struct Spread {
     least: f64,
     middle: f64,
@@ -126,7 +127,7 @@ impl fmt::Display for Spread {
 }
 
 impl Bench {
-    /// Makes the guest a server and writes what Ansible reads.
+    /// Makes the guest a server and writes Ansible's files.
     async fn prepare(&self) -> Result<()> {
         let guest = &self.guest;
         for deb in download()? {
@@ -176,7 +177,7 @@ impl Bench {
         }
         let unchanged = match way {
             Way::Nfsprov => serde_json::from_str::<Value>(&said)?["changed"] == false,
-            // All tasks, the facts' among them, and none of them changed anything.
+            // All tasks ran, including the one that gathers facts, and none changed anything.
             Way::Ansible => said.contains(&format!("ok={} ", TASKS + 1)) && said.contains("changed=0 "),
             Way::AnsibleWithoutFacts => said.contains(&format!("ok={TASKS} ")) && said.contains("changed=0 "),
         };
@@ -201,7 +202,7 @@ impl Bench {
     }
 }
 
-/// A command of somebody who has no other configuration.
+/// A command with an environment that has no other configuration.
 fn command(program: &Path, home: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(home).env("HOME", home).env("LC_ALL", "C.UTF-8");
@@ -212,10 +213,10 @@ fn command(program: &Path, home: &Path) -> Command {
     command
 }
 
-/// How many tasks the playbook has.
+/// The number of tasks in the playbook.
 const TASKS: usize = 8;
 
-/// What nfsprov looks at, as tasks.
+/// The state that nfsprov reads, as tasks.
 fn playbook(facts: bool) -> String {
     format!(
         "- hosts: server

@@ -1,4 +1,4 @@
-//! How every benchmark begins and ends.
+//! The start and the end of every benchmark.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -7,9 +7,9 @@ use anyhow::Result;
 use nfsprov_lab::namespace::{Entry, enter};
 use nfsprov_lab::{Lab, Lane};
 
-/// Runs a benchmark, and says what went wrong.
+/// Runs a benchmark, and prints its error.
 pub fn run(bench: impl FnOnce() -> Result<()>) -> ExitCode {
-    // cargo runs bench targets under `cargo test` too; there is nothing to test here.
+    // cargo also runs bench targets in `cargo test`, where there is nothing to do.
     if !std::env::args().any(|argument| argument == "--bench") {
         return ExitCode::SUCCESS;
     }
@@ -22,13 +22,13 @@ pub fn run(bench: impl FnOnce() -> Result<()>) -> ExitCode {
     }
 }
 
-/// The same for one that needs the lab.
+/// Like [`run`], for a benchmark that needs the lab.
 #[allow(dead_code, reason = "not every benchmark does")]
 pub fn run_in_lab(bench: impl AsyncFnOnce(&Lab) -> Result<()>) -> ExitCode {
     run(|| in_lab(bench))
 }
 
-/// Enters the lab and runs it there.
+/// Enters the lab and runs the benchmark there.
 #[allow(dead_code, reason = "not every benchmark does")]
 pub fn in_lab(bench: impl AsyncFnOnce(&Lab) -> Result<()>) -> Result<()> {
     match enter()? {
@@ -37,14 +37,14 @@ pub fn in_lab(bench: impl AsyncFnOnce(&Lab) -> Result<()>) -> Result<()> {
     }
 }
 
-/// The middle one.
+/// The median.
 #[allow(dead_code, reason = "not every benchmark wants it")]
 pub fn middle(mut times: Vec<Duration>) -> Duration {
     times.sort();
     times[times.len() / 2]
 }
 
-/// The Kubernetes that `K8S` names, or the default one.
+/// The Kubernetes version of the variable `K8S`, or the default one.
 #[allow(dead_code, reason = "not every benchmark needs one")]
 pub fn lane() -> Result<Lane> {
     std::env::var("K8S").map_or(Ok(Lane::default()), |name| name.parse())

@@ -1,4 +1,4 @@
-//! One round: claims made at once, and how long each took to be Bound.
+//! One round: claims created at once, and how long each takes until it is Bound.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -13,37 +13,37 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
-/// How many clients make claims, PVs or directories, or delete them, at once.
+/// How many clients create or delete claims, PVs or directories at the same time.
 pub const CLIENTS: usize = 16;
 
-/// The namespaces that claims are spread over.
+/// The namespaces over which claims are spread.
 pub const NAMESPACES: [&str; 4] = ["default", "second", "third", "fourth"];
 
 /// How long a round may take.
 pub const LIMIT: Duration = Duration::from_secs(300);
 
-/// What one round gave.
+/// The results of one round.
 pub struct Round {
-    /// From the first claim's creation to the last one's Bound.
+    /// From the creation of the first claim until the last one is Bound.
     pub whole: Duration,
-    /// From each claim's creation to its Bound, in ascending order.
+    /// For each claim from its creation until it is Bound, in ascending order.
     pub each: Vec<Duration>,
 }
 
 impl Round {
-    /// The time that `percent` of the claims took at most.
+    /// The time within which `percent` of the claims are Bound.
     pub fn percentile(&self, percent: usize) -> Duration {
         let rank = (self.each.len() * percent).div_ceil(100).max(1);
         self.each[rank - 1]
     }
 }
 
-/// Makes `count` claims of `class` at once, in so many namespaces, and waits until all are Bound.
+/// Creates `count` claims of `class` at once in that many namespaces, and waits until all are Bound.
 pub async fn round(client: &Client, class: &str, count: usize, namespaces: usize) -> Result<Round> {
     let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), NAMESPACES[0]);
     let all: Api<PersistentVolumeClaim> = Api::all(client.clone());
     let mut events = pin!(watcher(all, watcher::Config::default()).touched_objects());
-    // The watch is up before the first claim, so that no Bound is missed.
+    // The watch must run before the first claim, so that it reports every Bound claim.
     let barrier = format!("{class}-barrier");
     claims
         .create(&Default::default(), &claim(&barrier, "no-such-class")?)
@@ -89,7 +89,7 @@ pub async fn round(client: &Client, class: &str, count: usize, namespaces: usize
     })
 }
 
-/// Removes what a round left, so that the next one finds the same cluster.
+/// Removes the objects of a round, so that the next one starts with the same cluster.
 pub async fn clear(client: &Client) -> Result<()> {
     let claims: Api<PersistentVolumeClaim> = Api::all(client.clone());
     let volumes: Api<PersistentVolume> = Api::all(client.clone());
@@ -114,19 +114,19 @@ pub async fn clear(client: &Client) -> Result<()> {
     }
 }
 
-/// Waits until a process has stopped working, so that the next round is measured alone: nfsprov publishes its events and
-/// writes its records when a burst is over.
+/// Waits until a process is idle, so that the next round is measured alone: nfsprov publishes its events and writes its
+/// records after a burst.
 pub async fn settle(pid: u32) -> Result<()> {
     let begun = Instant::now();
     let mut last = processor_ticks(pid)?;
     loop {
         tokio::time::sleep(Duration::from_secs(2)).await;
         let now = processor_ticks(pid)?;
-        // Its watches and leases go on.
+        // Its watches and leases need some time even when it is idle.
         if now - last <= 2 {
             return Ok(());
         }
-        ensure!(begun.elapsed() < LIMIT, "process {pid} goes on working");
+        ensure!(begun.elapsed() < LIMIT, "process {pid} does not become idle");
         last = now;
     }
 }
@@ -135,13 +135,12 @@ pub async fn settle(pid: u32) -> Result<()> {
 pub fn processor_ticks(pid: u32) -> Result<u64> {
     let path = format!("/proc/{pid}/stat");
     let stat = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-    // The program's name, in brackets, may hold spaces. utime and stime are fields 14 and 15.
+    // The program's name, in parentheses, may contain spaces. utime and stime are fields 14 and 15.
     let after_name = stat.rsplit_once(") ").context("no name in it")?.1;
     let fields: Vec<&str> = after_name.split(' ').collect();
     Ok(fields[11].parse::<u64>()? + fields[12].parse::<u64>()?)
 }
 
-/// A claim of a class.
 pub fn claim(name: &str, class: &str) -> Result<PersistentVolumeClaim> {
     Ok(serde_json::from_value(json!({
         "metadata": {"name": name},
@@ -150,8 +149,8 @@ pub fn claim(name: &str, class: &str) -> Result<PersistentVolumeClaim> {
     }))?)
 }
 
-/// The ratios of the rounds of two provisioners, each of a round to its neighbour, since a machine is not equally fast all
-/// the time. So the middle is not the ratio of the two middle rounds.
+/// The ratios of two provisioners, each of a round to its neighbour, because a machine's speed varies. So the median
+/// differs from the ratio of the two median rounds.
 pub struct Ratios(Vec<f64>);
 
 impl Ratios {
@@ -163,7 +162,7 @@ impl Ratios {
 }
 
 impl std::fmt::Display for Ratios {
-    /// The middle, and the least and the greatest without a tenth at either end.
+    /// The median, and the range without the lowest and the highest tenth.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (ratios, last) = (&self.0, self.0.len() - 1);
         let cut = self.0.len() / 10;
@@ -177,7 +176,6 @@ impl std::fmt::Display for Ratios {
     }
 }
 
-/// Creates a StorageClass.
 pub async fn class(client: &Client, name: &str, provisioner: &str, policy: &str, parameters: Value) -> Result<()> {
     let class: StorageClass = serde_json::from_value(json!({
         "metadata": {"name": name}, "provisioner": provisioner, "reclaimPolicy": policy, "parameters": parameters,
@@ -186,7 +184,7 @@ pub async fn class(client: &Client, name: &str, provisioner: &str, policy: &str,
     Ok(())
 }
 
-/// The round in the middle by time. Rounds of one claim each are one round of many.
+/// The median round by time. Rounds of one claim each are merged into one round.
 pub fn middle(mut rounds: Vec<Round>) -> Round {
     rounds.sort_by_key(|round| round.whole);
     let each: Vec<_> = rounds.iter().flat_map(|round| &round.each).copied().collect();
@@ -198,7 +196,7 @@ pub fn middle(mut rounds: Vec<Round>) -> Round {
     middle
 }
 
-/// Prints what the round in the middle gave.
+/// Prints the results of the median round.
 pub fn row((count, namespaces): (usize, usize), who: &str, round: &Round, rounds: usize, ratio: String) {
     let ms = |time: Duration| time.as_secs_f64() * 1000.0;
     let rate = count as f64 / round.whole.as_secs_f64();

@@ -1,4 +1,4 @@
-//! Words that libFuzzer thinks of, one a line: pattern, namespace, name, label, annotation.
+//! Words from libFuzzer, one a line: pattern, namespace, name, label, annotation.
 
 #![no_main]
 

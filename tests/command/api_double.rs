@@ -1,4 +1,4 @@
-//! A double of the API server: it answers requests by their paths, and keeps watches open.
+//! A double of the API server: it answers requests by path, and keeps watches open.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-/// A path, and the object that requests to it get.
+/// A path, and the object with which the double answers.
 pub type Answer = (&'static str, Value);
 
 /// Starts a server for the rest of the test. Returns its URL.
@@ -39,7 +39,7 @@ fn version() -> Value {
     version
 }
 
-/// Answers one request; an error means that the client has closed the connection.
+/// Answers one request; an error means that the client closed the connection.
 fn serve(connection: TcpStream, answers: &[Answer]) {
     let mut reader = BufReader::new(connection.try_clone().unwrap());
     let mut lines = Vec::new();
@@ -79,7 +79,7 @@ fn serve(connection: TcpStream, answers: &[Answer]) {
     let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\n");
     if query.contains("watch=") {
         _ = write!(connection, "{head}\r\n");
-        // Until the client closes the connection.
+        // Keeps the watch open until the client closes the connection.
         _ = reader.read(&mut [0]);
         return;
     }
@@ -87,7 +87,7 @@ fn serve(connection: TcpStream, answers: &[Answer]) {
     _ = write!(connection, "{head}content-length: {}\r\n\r\n{answer}", answer.len());
 }
 
-/// A list of objects of which only the metadata is read.
+/// A list of objects for a client that reads only metadata.
 pub fn metadata_list(objects: &[Value]) -> Value {
     let items: Vec<Value> = objects
         .iter()

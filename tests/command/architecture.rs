@@ -1,9 +1,9 @@
-//! The rules of ARCHITECTURE.md, held against the sources.
+//! Checks the rules of ARCHITECTURE.md in the sources.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every source file, by its path below `src/`, without its tests.
+/// Every source file without its tests, by its path relative to `src/`.
 pub fn sources() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut folders = vec![root.clone()];
@@ -28,19 +28,19 @@ pub fn sources() -> Vec<(String, String)> {
     found
 }
 
-/// Whether code mentions a module or crate in a path.
+/// Whether code names a module or crate in a path.
 fn mentions(code: &str, path: &str) -> bool {
     code.lines()
         .filter(|line| !line.trim_start().starts_with("//"))
         .any(|line| line.contains(path))
 }
 
-/// Files of `commands/` that are no subcommand, but what several of them share.
+/// Files of `commands/` that several subcommands share.
 const SHARED: [&str; 3] = ["mod", "access", "host_run"];
 
 #[test]
 fn arrows_run_one_way() {
-    // A prefix of a file's name, and the modules that these files must not import.
+    // A prefix of file names, and the modules that these files must not import.
     let rules = [
         (
             "export/",
@@ -122,7 +122,7 @@ fn arrows_run_one_way() {
         ("diff.rs", &["crate::"]),
         ("escape.rs", &["crate::"]),
         ("yaml.rs", &["crate::"]),
-        // It knows of escape.rs and yaml.rs alone, by `super`.
+        // It imports only escape.rs and yaml.rs, by `super`.
         ("output.rs", &["crate::"]),
     ];
     let sources = sources();
@@ -138,7 +138,7 @@ fn arrows_run_one_way() {
                 assert!(!mentions(code, path), "{name} uses {path}");
             }
         }
-        // One file, or folder, a subcommand; what they share is none.
+        // Each subcommand has its own file or folder; subcommands do not import each other.
         if let Some(own) = name.strip_prefix("commands/").filter(|own| *own != "mod.rs") {
             let own = own.split(['/', '.']).next().unwrap_or_default();
             for other in commands.iter().filter(|other| **other != own) {
@@ -237,7 +237,7 @@ fn what_decides_is_pure() {
         "control_plane/files.rs",
         "control_plane/step.rs",
     ];
-    // All the doctor's, but for what reads the cluster and files, and what changes the cluster.
+    // All modules of the doctor, except those that read the cluster and files, and those that change the cluster.
     let reads = [
         "doctor/gather.rs",
         "doctor/dump.rs",
@@ -288,18 +288,18 @@ fn one_library_has_one_place() {
         ("minijinja::", "manifest/render.rs"),
         ("serde_yaml::", "yaml.rs"),
     ];
-    // Tests that have a file of their own may look at things their own way, as those inside a file may.
+    // Separate test files may use any library, as tests inside a file may.
     for (name, code) in sources().into_iter().filter(|(name, _)| !name.ends_with("tests.rs")) {
         for (library, place) in places {
             assert!(
                 name.starts_with(place.trim_end_matches(".rs")) || !mentions(&code, library),
-                "{name} uses {library}, which lives in {place}"
+                "{name} uses {library}, which only {place} may use"
             );
         }
     }
 }
 
-/// Domains return errors of their own, on which callers decide; these pass on errors that callers only print.
+/// Domains return typed errors on which callers decide; these files return errors that callers only print.
 #[test]
 fn anyhow_is_for_commands() {
     let users = [
@@ -333,7 +333,7 @@ fn files_have_one_subject() {
     }
 }
 
-/// The kinds of results for scripts: the strings that `Versioned::new` and `for_scripts` are called with.
+/// The kinds of results for scripts: the string arguments of `Versioned::new` and `for_scripts`.
 #[test]
 fn each_kind_of_result_is_documented() {
     let page = include_str!("../../docs/output.md");

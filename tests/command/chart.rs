@@ -1,7 +1,7 @@
 //! The Helm chart: its manifest is the template of `create provisioner`, translated to Helm's language.
 //!
-//! `make chart` writes it anew. What it has beyond the template are values that only a chart can have; each is put in
-//! beside a line of the template, which must be there exactly once.
+//! `make chart` regenerates it. Additional lines are for values that only the chart has. Each is inserted at a line of
+//! the template, which must occur exactly once.
 
 use nfsprov::image::IMAGE;
 use nfsprov::manifest::templates::BUILT_IN;
@@ -34,7 +34,7 @@ const VALUES: [(&str, &str); 12] = [
     ),
 ];
 
-/// The conditions and loops of the template, and Helm's; None for a condition that always holds in the chart.
+/// The conditions and loops of the template, and Helm's; `None` if the condition always holds in the chart.
 const BLOCKS: [(&str, Option<&str>); 11] = [
     ("if allow_expansion", Some("if .Values.allowExpansion")),
     ("if network_policy", Some("if .Values.networkPolicy.enabled")),
@@ -44,7 +44,7 @@ const BLOCKS: [(&str, Option<&str>); 11] = [
         "for fingerprint in host_fingerprints",
         Some("range .Values.ssh.hostFingerprints"),
     ),
-    // values.schema.json admits no names that can't be locked.
+    // values.schema.json rejects names that cannot be the name of a Lease.
     ("if lock is not none", None),
     ("if replicas > 1", Some("if gt (int .Values.replicas) 1")),
     ("if replicas == 1", Some("if eq (int .Values.replicas) 1")),
@@ -58,7 +58,7 @@ const BLOCKS: [(&str, Option<&str>); 11] = [
     ),
 ];
 
-/// Lines of the translated template, and what the chart has in their place.
+/// Lines of the translated template, and the chart's lines in their place.
 const CHANGES: [(&str, &str); 6] = [
     (
         "      enableServiceLinks: false\n",
@@ -114,7 +114,7 @@ const CHANGES: [(&str, &str); 6] = [
     ),
 ];
 
-/// In place of the template's one class.
+/// The chart's lines in place of the template's single class.
 const CLASSES: &str = r#"{{- range .Values.classes }}
 ---
 apiVersion: storage.k8s.io/v1
@@ -142,7 +142,7 @@ parameters: {{ . | toJson }}
 
 const HEAD: &str = "{{- /* Written by `make chart` from templates/provisioner-nfsprov.yaml. */}}\n";
 
-/// What a table has for an expression of the template.
+/// The table's entry for an expression of the template.
 fn lookup<T: Copy>(table: &[(&str, T)], expression: &str) -> T {
     let found = table.iter().find(|(known, _)| *known == expression);
     found
@@ -150,7 +150,7 @@ fn lookup<T: Copy>(table: &[(&str, T)], expression: &str) -> T {
         .1
 }
 
-/// A line of the template whose values are Helm's.
+/// A line of the template with Helm's values.
 fn translated_line(line: &str) -> String {
     let mut parts = line.split("{{ ");
     let mut text = parts.next().unwrap_or_default().to_owned();
@@ -161,7 +161,6 @@ fn translated_line(line: &str) -> String {
     text
 }
 
-/// The chart's manifest.
 fn manifest() -> String {
     let (_, template) = BUILT_IN
         .iter()
@@ -170,7 +169,7 @@ fn manifest() -> String {
     let (template, class) = template.rsplit_once("---\n").expect("several objects");
     assert!(class.contains("kind: StorageClass\n"), "{class}");
     let mut text = HEAD.to_owned();
-    // Whether each open condition is written.
+    // Whether the chart has each open condition.
     let mut open = Vec::new();
     for line in template.lines() {
         let tag = line.trim().strip_prefix("{% ").and_then(|tag| tag.strip_suffix(" %}"));
@@ -214,7 +213,7 @@ fn the_chart_is_of_this_version_and_names_the_published_image() {
     assert_eq!(chart["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(chart["appVersion"], env!("CARGO_PKG_VERSION"));
     assert_eq!(read("values.yaml")["image"], IMAGE);
-    // Every value is described, so that a misspelt one is refused.
+    // Every value is in the schema, so that Helm rejects a misspelled one.
     let (values, schema) = (read("values.yaml"), read("values.schema.json"));
     for key in values.as_object().unwrap().keys() {
         assert!(

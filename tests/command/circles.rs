@@ -1,4 +1,4 @@
-//! The modules of each folder import each other in one direction: there are no circles.
+//! The modules of each folder have no circular imports.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +23,7 @@ fn names_after<'a>(code: &'a str, prefix: &str) -> BTreeSet<&'a str> {
     names
 }
 
-/// The imports between the modules directly in a folder; files below a module count as the module's.
+/// The imports between the modules directly in a folder; files below a module count as part of it.
 fn imports_in(folder: &str, sources: &[(String, String)]) -> Graph {
     let files: Vec<(Vec<&str>, &str)> = sources
         .iter()
@@ -62,7 +62,7 @@ fn reachable(graph: &Graph, from: &str) -> BTreeSet<String> {
     found
 }
 
-/// Groups of modules that import each other, directly or through others.
+/// Groups of modules that import each other, directly or indirectly.
 fn circles(graph: &Graph) -> BTreeSet<Vec<String>> {
     let from_each: BTreeMap<&String, _> = graph.keys().map(|module| (module, reachable(graph, module))).collect();
     let circle = |module: &&String| -> Vec<String> {

@@ -1,4 +1,4 @@
-//! The command as a process: clusters that do not answer, versions, the plugin of kubectl, environment variables.
+//! The command as a process: unreachable clusters, versions, the kubectl plugin, environment variables.
 
 use nfsprov_lab::Lane;
 
@@ -34,7 +34,7 @@ fn help_and_version_go_to_stdout() {
 
 #[test]
 fn a_doctor_without_a_cluster_could_not_check() {
-    // A port that nothing listens on.
+    // A port on which no process listens.
     let directory = tempfile::tempdir().unwrap();
     let kubeconfig = write_kubeconfig(directory.path(), "http://127.0.0.1:1");
     let (stdout, stderr, code) = nfsprov(&format!("doctor --kubeconfig {kubeconfig}"));
@@ -118,7 +118,7 @@ fn a_provisioners_variables_are_its_own() {
         refused.status == 2 && refused.stderr.contains("invalid value 'smb'"),
         "{refused:?}"
     );
-    // Defaults that status --watch has no use for are no reason to refuse it: it fails for want of a cluster.
+    // Defaults that status --watch does not use are not errors: it fails because there is no cluster.
     let watched = [
         ("NFSPROV_SERVER", "s"),
         ("NFSPROV_PATH", "/p"),

@@ -1,4 +1,4 @@
-//! `completions` and `man`: the files of completions/ are those of the program, and shells get options and names.
+//! `completions` and `man`: the files of completions/ are up to date, and shells complete options and names.
 
 use std::path::Path;
 use std::process::{Command, Stdio};

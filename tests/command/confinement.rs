@@ -1,4 +1,4 @@
-//! Whatever a class and a claim say, nothing outside the export is touched; `make fuzz` looks further.
+//! Whatever a class and a claim contain, nothing outside the export changes; `make fuzz` tries more inputs.
 
 #[path = "../../fuzz/check.rs"]
 mod check;
@@ -23,7 +23,7 @@ proptest! {
     }
 }
 
-/// A check that lets everything pass would be none: with what it guards against done by hand, it fails.
+/// Shows that the check can fail: the test itself changes a file outside the export.
 #[test]
 #[should_panic(expected = "changed what is outside the export")]
 fn the_check_sees_what_is_changed_outside() {

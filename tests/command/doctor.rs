@@ -1,5 +1,5 @@
-//! The doctor on whole clusters: each file of `doctor/cases/` holds the objects of one cluster, the findings, and what
-//! the report has to say of them. The clusters follow public reports of NFS faults.
+//! The doctor on whole clusters: each file of `doctor/cases/` has the objects of one cluster, the expected findings,
+//! and patterns for the report. The clusters follow public reports of NFS faults.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::support::Nfsprov;
 
-/// The files that `kubectl get -o json` would write, and the kinds in them.
+/// The files that `kubectl get -o json` writes, and the kinds in them.
 const FILES: [(&str, &str); 15] = [
     ("csidriver", "CSIDriver"),
     ("csinode", "CSINode"),
@@ -40,36 +40,36 @@ struct Case {
     #[serde(default)]
     args: Vec<String>,
     version: String,
-    /// The time of the dump; none for output of kubectl, which has no time of its own.
+    /// The time of the dump; `None` for kubectl's output, which has no time.
     at: Option<String>,
     want: Want,
-    /// Objects that wait: each must be named by a finding.
+    /// Pending objects, each of which a finding must name.
     #[serde(default)]
     waiting: Vec<String>,
-    /// Files that are missing, as for a user who may not read these kinds.
+    /// Missing files, as for a user without permission to read these kinds.
     #[serde(default)]
     not_read: Vec<String>,
     #[serde(default)]
     logs: BTreeMap<String, String>,
-    /// Objects of `common.json`.
+    /// Names of objects in `common.json`.
     common: Vec<String>,
     objects: Vec<Value>,
 }
 
-/// What the report has to say. Patterns ignore case; objects are written `Kind/namespace/name` or `Kind/name`.
+/// Expectations of the report. Patterns ignore case; objects are written `Kind/namespace/name` or `Kind/name`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Want {
-    /// All findings but the version's, in the order of the report: `error NFS204 Deployment/nfs/provisioner`, followed
-    /// by `automatic` if `--fix` makes the fix.
+    /// All findings except that of the version, in the report's order: `error NFS204 Deployment/nfs/provisioner`, with
+    /// `automatic` appended if `--fix` makes the fix.
     found: Vec<String>,
-    /// What some of them say.
+    /// Patterns for the texts of some findings.
     #[serde(default)]
     some: Vec<Wanted>,
-    /// No finding's text may match.
+    /// Patterns that no finding's text may match.
     #[serde(default)]
     never: Vec<String>,
-    /// No output of any format holds a control character.
+    /// Checks that no output format contains a control character.
     #[serde(default)]
     no_escapes: bool,
 }
@@ -85,7 +85,7 @@ struct Wanted {
     says: Vec<String>,
     #[serde(default)]
     not_says: Vec<String>,
-    /// Patterns that these or the evidence must match.
+    /// Patterns that the cause, the fix, its note or the evidence must match.
     #[serde(default)]
     shows: Vec<String>,
 }
@@ -94,7 +94,7 @@ struct Finding {
     code: String,
     /// As in [`Want::found`].
     title: String,
-    /// Its object, and those that it explains.
+    /// The finding's object, and the objects that it explains.
     about: Vec<String>,
     text: String,
     evidence: String,
@@ -177,7 +177,7 @@ fn write_dump(case: &Case, common: &BTreeMap<String, Value>, folder: &Path) {
         .filter(|(file, _)| !case.not_read.iter().any(|other| other == file))
     {
         let items: Vec<_> = objects.iter().filter(|object| object["kind"] == *kind).collect();
-        // What only some clusters have is in no file then.
+        // Such a dump has no file for kinds that only some clusters have.
         if !items.is_empty() || *file != "subjectaccessreviews" {
             let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
             fs::write(folder.join(format!("{file}.json")), list.to_string()).unwrap();
@@ -210,7 +210,7 @@ fn written(report: &Report, format: &str) -> String {
     }
 }
 
-/// What is wrong with the report on a case.
+/// The differences between the expectations and the report of a case.
 fn faults(case: &Case, common: &BTreeMap<String, Value>) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     write_dump(case, common, folder.path());
@@ -313,7 +313,7 @@ fn options_choose_what_is_reported_and_what_counts() {
         (ran.status, ran.stdout, ran.stderr)
     };
     let dump = format!("--from-dump {}", folder.path().display());
-    // Of the checks that could not run some were asked for.
+    // Skipped checks matter only if the user selected some of them.
     for (args, status) in [
         ("", 1),
         ("--select NFS103", 1),
@@ -339,7 +339,7 @@ fn options_choose_what_is_reported_and_what_counts() {
     }
 }
 
-/// The catalogue as the table of docs/doctor.md.
+/// The catalogue of findings as the table of docs/doctor.md.
 fn table_of_findings() -> String {
     let rows = CATALOGUE.iter().map(|entry| {
         let severity = format!("{:?}", entry.severity).to_lowercase();

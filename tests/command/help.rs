@@ -1,8 +1,8 @@
-//! The help of every command, as snapshots: a change of any help text shows in review.
+//! The help of every command, as snapshots, so that a review shows each change of a help text.
 
 use crate::support::Nfsprov;
 
-/// The width of the terminal that the snapshots are for.
+/// The terminal width of the snapshots.
 const COLUMNS: &str = "80";
 
 fn long_help(path: &[String]) -> String {
@@ -11,11 +11,11 @@ fn long_help(path: &[String]) -> String {
     ran.stdout
 }
 
-/// The names under `Commands:`.
+/// The names below `Commands:`.
 fn subcommands(help: &str) -> Vec<String> {
     let (_, list) = help.split_once("\nCommands:\n").unwrap_or_default();
     let lines = list.lines().take_while(|line| !line.is_empty());
-    // A continued line is indented further.
+    // A continuation line has a deeper indentation.
     let names = lines.filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')));
     names
         .filter_map(|line| line.split_whitespace().next())

@@ -1,4 +1,4 @@
-//! `image load`: archives that are none, and hosts that can't be reached.
+//! `image load`: invalid archives, and unreachable hosts.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -41,7 +41,7 @@ fn what_is_no_archive_of_the_image_is_one_sentence() {
         (path("large"), "FILE is larger than 64 MiB"),
         (other, &format!("FILE has no image {IMAGE}, which this version")),
     ] {
-        // Nothing listens at this port.
+        // No process listens on this port.
         let ran = Nfsprov::new(["image", "load", &file, "--node", "root@127.0.0.1:1"]).run();
         let expected = format!("error: {}", words.replace("FILE", &file));
         assert!(ran.stderr.starts_with(&expected), "{file}: {}", ran.stderr);
@@ -89,7 +89,7 @@ fn each_host_that_cannot_be_reached_is_reported() {
 fn an_interrupted_run_reports_the_hosts_that_are_not_done() {
     let folder = tempfile::tempdir().unwrap();
     let archive = archive_of(IMAGE, folder.path());
-    // It takes connections, and says nothing.
+    // It accepts connections but sends nothing.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let host = silent.local_addr().unwrap().to_string();
     let mut command = Command::new(env!("CARGO_BIN_EXE_nfsprov"));

@@ -1,4 +1,4 @@
-//! Invalid values: each is refused in one sentence, and no request reaches the cluster.
+//! Invalid values: each is rejected in one sentence, and no request reaches the cluster.
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -67,7 +67,7 @@ macro_rules! pattern {
     };
 }
 
-/// A command that ends with the option in question, how messages call it, what is wrong, and values that are wrong so.
+/// A command that ends with the tested option, the option's name in messages, the error, and values that cause it.
 /// `a*64` is 64 times `a`, `/aa*1400` 1400 times `/aa`.
 #[rustfmt::skip]
 const VALUES: &[(&str, &str, &str, &[&str])] = &[
@@ -159,7 +159,7 @@ const VALUES: &[(&str, &str, &str, &[&str])] = &[
     ("create pv v --timeout", "--timeout <DURATION>", "a timeout is more than zero", &["0"]),
 ];
 
-/// Whole command lines, with all that is said.
+/// Whole command lines, with their complete error message.
 #[rustfmt::skip]
 const LINES: &[(&[&str], &str)] = &[
     (&["create", "pv", "v", "--access-mode=RWZ"], "invalid value 'RWZ' for '--access-mode <MODE>' [possible values: RWO, ROX, RWX, RWOP]; tip: a similar value exists: 'RWX' (--help describes the options)"),
@@ -230,7 +230,7 @@ const LINES: &[(&[&str], &str)] = &[
     (&["create", "pod", "p", "--claim", "c", "sleep", "1"], "unexpected argument 'sleep' found (--help describes the options)"),
 ];
 
-/// Writes a repeated part out.
+/// Expands a repeated part.
 fn spelled(text: &str) -> String {
     let Some((before, after)) = text.split_once('*') else {
         return text.to_owned();
@@ -246,7 +246,7 @@ fn spelled(text: &str) -> String {
     )
 }
 
-/// Every command line, and what it must say.
+/// All command lines, with their expected messages.
 fn cases() -> Vec<(Vec<String>, String)> {
     let mut cases = Vec::new();
     for (command, what, why, values) in VALUES {
@@ -254,7 +254,7 @@ fn cases() -> Vec<(Vec<String>, String)> {
             let (why, value) = (spelled(why), spelled(value));
             let mut args: Vec<String> = command.split(' ').map(str::to_owned).collect();
             args.push("--apply".to_owned());
-            // A value that begins with a dash is one all the same.
+            // A value that begins with a dash is passed with `=`.
             match *what {
                 "[NAME]" if value.starts_with('-') => args.extend(["--".to_owned(), value.clone()]),
                 "[NAME]" => args.push(value.clone()),
@@ -263,7 +263,7 @@ fn cases() -> Vec<(Vec<String>, String)> {
                     args.push(format!("{option}={value}"));
                 }
             }
-            // One line, whatever the value holds.
+            // The message has one line, whatever the value contains.
             let shown = match value.contains(['\n', '\t']) {
                 true => value.split_whitespace().collect::<Vec<_>>().join(" "),
                 false => value,
@@ -283,7 +283,7 @@ fn cases() -> Vec<(Vec<String>, String)> {
 fn each_is_one_sentence_and_nothing_reaches_the_cluster() {
     let cases = cases();
     assert!(cases.len() >= 200, "{} cases", cases.len());
-    // A cluster that refuses every request.
+    // A listener in place of the API server: a connection to it would be a request.
     let cluster = TcpListener::bind("127.0.0.1:0").unwrap();
     cluster.set_nonblocking(true).unwrap();
     let place = tempfile::tempdir().unwrap();
@@ -303,7 +303,7 @@ fn each_is_one_sentence_and_nothing_reaches_the_cluster() {
     });
     let called = cluster.accept();
     assert!(called.is_err(), "the cluster was called: {called:?}");
-    // That it would have been: the same command without a mistake does call.
+    // Shows that the check can fail: the same command without a mistake does send a request.
     let caller = std::thread::spawn(move || {
         let args = "create pvc c --size 1Gi --apply --request-timeout 2s";
         Nfsprov::new(args.split(' ')).env("KUBECONFIG", kubeconfig).run()

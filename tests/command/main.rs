@@ -1,4 +1,4 @@
-//! The command line without a cluster, the files that are generated from it, and the rules of ARCHITECTURE.md.
+//! The command line without a cluster, the generated files, and the rules of ARCHITECTURE.md.
 
 mod api_double;
 mod architecture;

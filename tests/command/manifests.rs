@@ -2,7 +2,7 @@
 
 use crate::support::nfsprov;
 
-/// The note on a PV that is kept.
+/// The note on a PV with policy Retain.
 const RETAIN: &str = "stays Released; no other claim gets it until you make it Available again\n";
 
 #[test]
@@ -96,7 +96,7 @@ spec:
     }
 }
 
-/// The objects of a YAML text, in an order that does not depend on it.
+/// The objects of a YAML text, in an order independent of the text.
 fn objects(yaml: &str) -> Vec<serde_json::Value> {
     use serde::Deserialize;
     let documents = serde_yaml::Deserializer::from_str(yaml);
@@ -135,7 +135,7 @@ fn the_documents_files_come_out_of_one_command_each() {
         assert_eq!(code, 0, "{args}: {stderr}");
         let mut given = objects(&yaml);
         if file == "deployment.yaml" {
-            // The document has the other objects from the network, and does not show them.
+            // The document downloads the other objects and does not show them.
             let kinds: Vec<_> = given.iter().map(|object| object["kind"].clone()).collect();
             let all = [
                 "ServiceAccount",
@@ -184,7 +184,7 @@ fn a_provisioner_of_several_replicas_elects_one() {
             assert!(yaml.contains(part), "{part}\n{yaml}");
         }
     }
-    // Nothing can be locked under such a name, and for one replica nothing need be.
+    // Such a name cannot be the name of a Lease; a single replica needs none.
     let (_, stderr, code) = nfsprov(&format!("{create} --replicas 3 --provisioner a/B"));
     assert!(code == 2 && stderr.contains("upper-case"), "{stderr}");
     let (yaml, _, code) = nfsprov(&format!("{create} --provisioner a/B"));
@@ -235,7 +235,7 @@ fn templates_are_exported_edited_and_used() {
     let file = format!("{directory}/pvc.yaml");
     let text = std::fs::read_to_string(&file).unwrap();
     let last = text.lines().count();
-    // A field more, a name misspelt, a field misspelt: used, and refused twice.
+    // An additional field is used; a misspelled name and a misspelled field are rejected.
     std::fs::write(&file, text.replace("spec:\n", "spec:\n  volumeMode: Filesystem\n")).unwrap();
     assert!(nfsprov(&create).0.contains("spec:\n  volumeMode: Filesystem\n"));
     for (from, to, said) in [
@@ -307,7 +307,7 @@ fn what_is_unwise_is_a_warning() {
         );
         assert_eq!(nfsprov(&format!("{args} -q")), (stdout, String::new(), 0));
     }
-    // Without it, such a class has no parameter of which the provisioner would warn.
+    // Without the option, the class lacks the parameter, about which the provisioner would warn.
     let (stdout, stderr, code) = nfsprov("create storageclass c --reclaim-policy Retain");
     assert!(
         !stdout.contains("parameters") && stderr.is_empty() && code == 0,

@@ -1,4 +1,4 @@
-//! README and docs/: every command line of nfsprov is one, every link leads to a file, and both READMEs say the same.
+//! README and docs/: all command lines of nfsprov are valid, all links lead to files, and both READMEs match.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ fn pages() -> Vec<(PathBuf, String)> {
         .collect()
 }
 
-/// The command lines of nfsprov in indented blocks. After a prompt, what has none is output.
+/// The command lines of nfsprov in indented blocks. In a block with prompts, lines without one are output.
 fn command_lines(text: &str) -> impl Iterator<Item = &str> {
     let mut is_transcript = false;
     let typed = text.lines().filter_map(move |line| {
@@ -40,8 +40,8 @@ fn command_lines(text: &str) -> impl Iterator<Item = &str> {
         .filter(|line| line.starts_with("nfsprov "))
 }
 
-/// The words of one command: quoted where it has quotes, and without what follows it on its line: a column of text, a
-/// comment, a pipe, a redirection, or `&`.
+/// The words of one command, with quotes removed. Ignores what follows it on the line: a column of text, a comment, a
+/// pipe, a redirection, or `&`.
 fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     for (number, part) in line.split('\'').enumerate() {
@@ -61,7 +61,7 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
-/// Whether a line shows the form of commands: what is optional or to be chosen can't be pasted.
+/// Whether a line is a synopsis: optional parts and alternatives cannot be pasted.
 fn is_synopsis(line: &str) -> bool {
     let unquoted: String = line.split('\'').step_by(2).collect();
     unquoted.contains('[')
@@ -118,7 +118,7 @@ fn both_readmes_show_the_same_commands() {
     let commands = |name: &str| -> Vec<String> {
         let text = std::fs::read_to_string(Path::new(ROOT).join(name)).unwrap();
         let blocks = command_lines(&text).map(str::to_owned);
-        // Those of the table of ways to install.
+        // The file names in the table of ways to install.
         let cells = text
             .lines()
             .filter(|line| line.starts_with("| ") && line.contains("dist/"));

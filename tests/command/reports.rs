@@ -1,4 +1,4 @@
-//! Reports of the doctor on dumps: what was not read, text of tenants, explanations, and large reports.
+//! Reports of the doctor on dumps: unread kinds, text of tenants, explanations, and large reports.
 
 use crate::support::{Nfsprov, nfsprov};
 
@@ -17,7 +17,7 @@ fn what_the_doctor_can_not_read_it_does_not_pass() {
     assert_eq!(code, 1, "{stdout}");
     assert!(
         stdout.contains("ERROR NFS123  pvc/a -n b"),
-        "what waits is named: {stdout}"
+        "the Pending claim is not named: {stdout}"
     );
     assert!(stdout.contains("not read: persistentvolumes"), "{stdout}");
     let left_out = stdout.split_once("Not checked:").map_or("", |(_, after)| after);
@@ -29,7 +29,7 @@ fn what_the_doctor_can_not_read_it_does_not_pass() {
 
 #[test]
 fn what_others_wrote_is_shown_and_not_obeyed() {
-    // Clears the screen, writes to the clipboard, clears it again in eight bits, and turns the text around.
+    // Clears the screen, writes to the clipboard, clears the screen with an eight-bit code, and reverses the text.
     let hostile = "x\u{1b}[2J\u{1b}]52;c;eA==\u{7}\u{9b}2J\u{202e}";
     let acted_on = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
     let nfs = serde_json::json!({"server": "10.77.0.250", "path": "/nfsdata"});
@@ -56,7 +56,7 @@ fn what_others_wrote_is_shown_and_not_obeyed() {
             "{format}: {stdout:?}{stderr:?}"
         );
     }
-    // The last line of a command that failed.
+    // The last line of a failed command.
     for args in [
         format!("release v --keep-data --kubeconfig {dump}/{hostile}"),
         format!("doctor --from-dump {hostile}"),
@@ -129,7 +129,7 @@ fn a_report_on_1000_claims_fits_a_screen_of_80_columns() {
         "{} lines: {report}",
         report.lines().count()
     );
-    // Commands are pasted, so they are not wrapped.
+    // Commands are not wrapped, so that they can be pasted.
     let is_text = |line: &&str| !line.starts_with("    ");
     for line in report.lines().filter(is_text) {
         assert!(line.chars().count() <= 80, "{line}");

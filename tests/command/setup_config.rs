@@ -11,7 +11,7 @@ fn run(file: &str, options: &str) -> (String, String, i32) {
 
 #[test]
 fn every_export_and_node_of_the_file_is_set_up() {
-    // Nothing listens at these ports, so that each login fails.
+    // No process listens on these ports, so each login fails.
     let file = "servers:\n- host: root@127.0.0.1:1\n  exports: [{path: /a}, {path: /b}]\nnodes: [root@127.0.0.1:2]\n";
     let (stdout, stderr, status) = run(file, "--dry-run -o json");
     assert_eq!(status, 1, "{stderr}");

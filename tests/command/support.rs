@@ -1,4 +1,5 @@
-//! One builder for tests of the command line: arguments, environment and files in; stdout, stderr and status out.
+//! A builder for tests of the command line: it takes arguments, environment and files, and returns stdout, stderr and
+//! status.
 //!
 //! [`Nfsprov`] starts the program with an empty environment, so that no test depends on this machine's configuration.
 
@@ -8,10 +9,9 @@ use std::process::{Command, Stdio};
 
 use rexpect::session::{PtySession, spawn_command};
 
-/// How long a prompt may take to appear, in milliseconds. Far above what it takes.
+/// How long a prompt may take to appear, in milliseconds; it takes far less.
 const PROMPT_WITHIN: u64 = 20_000;
 
-/// The program, with its arguments and environment.
 pub struct Nfsprov {
     command: Command,
 }
@@ -37,7 +37,7 @@ impl Nfsprov {
     pub fn called_as(path: &Path) -> Self {
         let mut command = Command::new(path);
         command.env_clear().env("HOME", "/nonexistent");
-        // For ssh, which is asked what its configuration means.
+        // For ssh, which nfsprov runs to read ssh's configuration.
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
         }
@@ -68,7 +68,7 @@ impl Nfsprov {
         }
     }
 
-    /// Runs on a pseudo-terminal, which has no size of its own.
+    /// Runs on a pseudo-terminal without a size.
     pub fn on_terminal(mut self) -> PtySession {
         self.command.env("TERM", "xterm");
         spawn_command(self.command, Some(PROMPT_WITHIN)).unwrap()

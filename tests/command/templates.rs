@@ -1,6 +1,7 @@
-//! Every built-in template, filled with plain values and with hostile ones.
+//! Every built-in template, with plain values and with hostile ones.
 //!
-//! The snapshots are what users see. `INSTA_UPDATE=always cargo test --test command templates` writes them anew.
+//! The snapshots show the output to reviewers. `INSTA_UPDATE=always cargo test --test command templates` regenerates
+//! them.
 
 use nfsprov::manifest::templates::Template;
 use nfsprov::manifest::{
@@ -9,8 +10,8 @@ use nfsprov::manifest::{
 };
 use serde_json::Value;
 
-/// Texts that YAML reads as something else, that would end a string, or that no terminal shows.
-/// Validation lets few of them through; templates must not depend on it.
+/// Texts that YAML parses as another type, that could end a string, or that a terminal does not show. Validation
+/// rejects most of them; templates must not depend on it.
 const HOSTILE: [&str; 20] = [
     "yes",
     "no",
@@ -34,7 +35,7 @@ const HOSTILE: [&str; 20] = [
     "",
 ];
 
-/// All kinds of values, every text in them made by `text`, which is told what it stands for.
+/// All kinds of values; `text` replaces the plain value of each text.
 fn all(text: impl Fn(&str) -> String) -> Vec<(&'static str, Values)> {
     let pair = |key: &str, value: &str| [(text(key), text(value))].into();
     let provisioner = |replicas, before_1_22: bool, flavor| {
@@ -145,7 +146,6 @@ fn rendered(values: &Values) -> Manifest {
     render_manifest(values, &template).unwrap_or_else(|error| panic!("{values:?}: {error:#}"))
 }
 
-/// The objects of a manifest.
 fn objects(manifest: &Manifest) -> Vec<Value> {
     let value = |document: &nfsprov::manifest::Document| serde_json::to_value(&document.object).unwrap();
     manifest.documents.iter().map(value).collect()
@@ -160,7 +160,7 @@ fn plain_values() {
 
 #[test]
 fn hostile_values() {
-    // Each text another one, so that the snapshot shows them all.
+    // Each text is different, so that the snapshot shows all of them.
     let count = std::cell::Cell::new(0);
     let next = |_: &str| {
         count.set(count.get() + 1);
@@ -173,7 +173,7 @@ fn hostile_values() {
 
 #[test]
 fn every_text_arrives_as_it_was_given_and_changes_nothing_else() {
-    // What plain values give, with one text in the place of another.
+    // The plain result, with one text replaced by another.
     fn replaced(value: &Value, mark: &str, text: &str) -> Value {
         match value {
             Value::String(found) => Value::String(found.replace(mark, text)),
@@ -187,7 +187,7 @@ fn every_text_arrives_as_it_was_given_and_changes_nothing_else() {
         }
     }
     const MARK: &str = "MARK";
-    // An object without a name is refused, so the empty text is not among them.
+    // An object without a name is invalid, so the empty text is excluded.
     for text in HOSTILE.into_iter().filter(|text| !text.is_empty()) {
         let (marked, hostile) = (all(|_| MARK.to_owned()), all(|_| text.to_owned()));
         for ((name, marked), (_, hostile)) in marked.iter().zip(&hostile) {
@@ -217,7 +217,7 @@ fn what_is_not_given_is_not_written() {
     assert_eq!(keys(&object["spec"]), ["accessModes", "resources"]);
 }
 
-/// The rules of the Pod Security level restricted that a pod's spec breaks.
+/// The rules of the Pod Security level restricted that a pod's spec violates.
 fn breaks_restricted(spec: &Value) -> Vec<&'static str> {
     let (pod, container) = (&spec["securityContext"], &spec["containers"][0]["securityContext"]);
     let added = container["capabilities"]["add"].as_array().cloned().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What is asked on a terminal, answered on one.
+//! Prompts on a terminal.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ fn on_a_terminal(args: &[&str]) -> PtySession {
     Nfsprov::new(args).on_terminal()
 }
 
-/// What follows the last answer, and the exit status.
+/// The output after the last answer, and the exit status.
 fn end(mut terminal: PtySession) -> (String, i32) {
     let rest = terminal.exp_eof().unwrap().replace("\r\n", "\n");
     match terminal.process().wait().unwrap() {
@@ -51,7 +51,8 @@ fn nothing_is_asked_that_was_given() {
 fn an_interrupted_question_ends_the_command() {
     let mut terminal = on_a_terminal(&["create", "pvc"]);
     terminal.exp_string("Name of the claim").unwrap();
-    // The first may come before the prompt reads keys; then it is a signal, which a shell's background jobs ignore.
+    // The first Ctrl-C may arrive before the prompt reads keys; then it is a signal, which background jobs of a shell
+    // ignore.
     let mut status = Some(WaitStatus::StillAlive);
     for _ in 0..200 {
         if !matches!(status, Some(WaitStatus::StillAlive)) {
@@ -91,7 +92,7 @@ fn a_file_is_overwritten_only_by_a_yes() {
 
 #[test]
 fn who_may_mount_is_asked_for_until_it_is_right() {
-    // Nothing listens at this port, which is known only after the question.
+    // No process listens on this port, which nfsprov notices only after the prompt.
     let mut terminal = on_a_terminal(&["setup-server", "root@127.0.0.1:1"]);
     terminal.exp_string("Who may mount /nfsdata").unwrap();
     terminal.send_line("10.0.0.*").unwrap();

@@ -1,4 +1,4 @@
-//! Command lines that are refused with status 2, in one sentence each.
+//! Command lines that nfsprov rejects with status 2 and one sentence.
 
 use crate::support::nfsprov;
 

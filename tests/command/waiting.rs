@@ -1,11 +1,11 @@
-//! `--wait` and `--timeout`, which bound how long a command waits for its effect.
+//! `--wait` and `--timeout`, which limit how long a command waits for its effect.
 
 use serde_json::json;
 
 use crate::api_double::start;
 use crate::support::{Nfsprov, Ran, write_kubeconfig};
 
-/// A PV that no controller manager makes Available.
+/// A PV that never becomes Available, because no controller manager runs.
 #[test]
 fn waiting_ends_at_its_own_time_limit_or_is_left_out() {
     let volume = json!({
@@ -30,13 +30,13 @@ fn waiting_ends_at_its_own_time_limit_or_is_left_out() {
             .env("KUBECONFIG", &kubeconfig)
             .run()
     };
-    // The limit of one request, which is far longer, is not the limit of the waiting.
+    // The limit of one request is far longer, and does not limit the wait.
     let ran = release("--timeout 1s --request-timeout 10m");
     assert!(
         ran.status == 1 && ran.stderr.contains("pv/v is released, and not Available after 1 s"),
         "{ran:?}"
     );
-    // A watch without an event ends after the time limit of one request, and is repeated.
+    // A watch without an event ends after the time limit of one request; nfsprov repeats it.
     let ran = release("--timeout 4s --request-timeout 1s");
     assert!(
         ran.status == 1 && ran.stderr.contains("pv/v is released, and not Available after 4 s"),

@@ -1,4 +1,4 @@
-//! The Helm chart: linted, and rendered to what `create provisioner` prints.
+//! The Helm chart: linted, and rendered to the objects that `create provisioner` prints.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -21,14 +21,14 @@ const FINGERPRINT: &str = "SHA256:5RjoeWDTkEiHAHZ3cJK9R0z69Zq/Vyhj1YWpLNh2J2c";
 
 const EXPORT: [&str; 2] = ["--set=server=10.0.0.1", "--set=path=/nfsdata"];
 
-/// What `helm template` prints as the release `nfsprov` in the namespace `storage`.
+/// The output of `helm template` for the release `nfsprov` in the namespace `storage`.
 fn rendered(args: &[&str]) -> Vec<Value> {
     let chart = chart();
     let start = ["template", "nfsprov", &chart, "--namespace=storage"];
     objects(&done(text(&helm()), &[&start[..], &EXPORT, args].concat()))
 }
 
-/// The objects of YAML, in an order of their own: Helm sorts them by kind.
+/// The objects in YAML, sorted, because Helm sorts them by kind.
 fn objects(yaml: &str) -> Vec<Value> {
     let documents = serde_yaml::Deserializer::from_str(yaml).map(|document| Value::deserialize(document).unwrap());
     let mut objects: Vec<_> = documents.filter(|object| !object.is_null()).collect();
@@ -36,7 +36,7 @@ fn objects(yaml: &str) -> Vec<Value> {
     objects
 }
 
-/// What `create provisioner` prints for the same.
+/// The output of `create provisioner` for the same values.
 fn created(args: &[&str]) -> Vec<Value> {
     let start = [
         "-n",

@@ -1,4 +1,4 @@
-//! The container image, read as a registry or a node reads it.
+//! The container image, read like a registry or a node does.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{ROOT, VERSION, architecture, artifact, done, run_tested_inside, stdout_of, text};
 
-/// The file of a layout that `descriptor` refers to: each blob is named by its digest, and what refers to it says its size.
+/// The file of a layout that `descriptor` refers to; checks that name and size match digest and size of the descriptor.
 fn blob(layout: &Path, descriptor: &Value) -> PathBuf {
     let digest = descriptor["digest"].as_str().unwrap().strip_prefix("sha256:").unwrap();
     let path = layout.join("blobs/sha256").join(digest);
@@ -41,7 +41,7 @@ fn the_image_is_the_program_for_a_user_without_rights() {
     let plain = done("sh", &["-c", "gzip -dc \"$1\" | sha256sum", "sh", text(&layer)]);
     let plain = format!("sha256:{}", plain.split(' ').next().unwrap());
     assert_eq!(config["rootfs"]["diff_ids"][0], plain);
-    // docker and podman read this list instead.
+    // docker and podman read this list.
     let docker = json(&layout.join("manifest.json"));
     assert_eq!(docker[0]["RepoTags"][0], nfsprov::image::IMAGE);
 
@@ -50,7 +50,7 @@ fn the_image_is_the_program_for_a_user_without_rights() {
     done("tar", &["-xzf", text(&layer), "-C", text(&root)]);
     let files = done("sh", &["-c", "cd \"$1\" && find . -type f | sort", "sh", text(&root)]);
     assert_eq!(files, "./etc/group\n./etc/passwd\n./usr/local/bin/nfsprov\n");
-    // Nobody in particular, in nothing but the image.
+    // As an arbitrary user, in a root that has only the image.
     let program = ["/usr/local/bin/nfsprov", "version"];
     let output = run_tested_inside(&root, &["--userspec=65532:65532"], &program);
     let version = stdout_of(output, "the image's program");

@@ -1,7 +1,8 @@
-//! What `make dist` has built, installed, run and removed somewhere clean; and what only Helm and Prometheus can judge.
+//! The artifacts of `make dist`: each is installed, run and removed in a clean root; and checks that need Helm or
+//! Prometheus.
 //!
-//! `make test-dist` runs all of it, with ARCH=arm64 on what is built for arm64: on amd64 its programs run under qemu's
-//! emulator. Elsewhere the tests are ignored: they need dist/, root, and downloads.
+//! `make test-dist` runs all of them, with ARCH=arm64 for artifacts of arm64: on amd64, qemu's emulator runs their
+//! programs. Other runs ignore these tests, because they need dist/, root, and downloads.
 
 mod chart;
 mod image;
@@ -15,7 +16,7 @@ use std::process::{Command, Output};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The only file of dist/ whose name begins and ends so.
+/// The only file of dist/ whose name begins with `start` and ends with `end`.
 fn artifact(start: &str, end: &str) -> PathBuf {
     let dist = Path::new(ROOT).join("dist");
     let names = std::fs::read_dir(&dist).expect("dist/ is missing: make dist");
@@ -27,7 +28,7 @@ fn artifact(start: &str, end: &str) -> PathBuf {
     dist.join(&found[0])
 }
 
-/// The architecture that is tested, as Debian and Go call it: `ARCH`, or this machine's.
+/// The tested architecture in the names of Debian and Go: `ARCH`, or this machine's.
 fn architecture() -> String {
     std::env::var("ARCH").unwrap_or_else(|_| own_architecture().to_owned())
 }
@@ -36,7 +37,7 @@ fn own_architecture() -> &'static str {
     nfsprov_lab::kubernetes::architecture().unwrap()
 }
 
-/// The architecture that is tested, as Linux and rpm call it.
+/// The tested architecture in the names of Linux and rpm.
 fn machine() -> &'static str {
     match architecture().as_str() {
         "amd64" => "x86_64",
@@ -45,7 +46,7 @@ fn machine() -> &'static str {
     }
 }
 
-/// The program that runs programs of the tested architecture, where the processor can't.
+/// The emulator for programs of the tested architecture, if this processor cannot run them.
 fn emulator() -> Option<&'static str> {
     (architecture() != own_architecture()).then_some("/usr/bin/qemu-aarch64-static")
 }
@@ -58,14 +59,14 @@ fn run_tested(program: &Path, args: &[&str]) -> Output {
     }
 }
 
-/// Runs a program of the tested architecture in a root directory that has it, by chroot with these options.
+/// Runs a program of the tested architecture in its root directory, by chroot with these options.
 fn run_tested_inside(root: &Path, options: &[&str], program: &[&str]) -> Output {
     let mut args = [options, &[text(root)]].concat();
     if let Some(emulator) = emulator() {
         std::fs::copy(emulator, root.join("emulator")).unwrap();
         args.push("/emulator");
     }
-    // With this variable errors ask for backtraces, which must not end a program that has no tables for them.
+    // With the variable, errors request backtraces, which must not crash a program without unwind tables.
     let mut command = Command::new("chroot");
     command.args(args).args(program).env("RUST_BACKTRACE", "1");
     command.output().unwrap()
@@ -76,18 +77,17 @@ fn text(path: &Path) -> &str {
     path.to_str().expect("a path that is text")
 }
 
-/// Runs a program to its end.
 fn run(program: &str, args: &[&str]) -> Output {
     let output = Command::new(program).args(args).output();
     output.unwrap_or_else(|error| panic!("{program}: {error}"))
 }
 
-/// stdout of a program that must succeed.
+/// The stdout of a program that must succeed.
 fn done(program: &str, args: &[&str]) -> String {
     stdout_of(run(program, args), &format!("{program} {args:?}"))
 }
 
-/// stdout of `command`, which must have succeeded.
+/// The stdout of `command`, which must have succeeded.
 fn stdout_of(output: Output, command: &str) -> String {
     let (stdout, stderr) = (
         String::from_utf8_lossy(&output.stdout),

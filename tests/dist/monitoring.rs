@@ -1,4 +1,4 @@
-//! The alert rules, as Prometheus reads them. The dashboard's queries are in tests/cluster/released.rs.
+//! The alert rules, checked by Prometheus. tests/cluster/released.rs runs the dashboard's queries.
 
 use nfsprov_lab::kubernetes::prometheus;
 use serde_json::Value;
@@ -15,7 +15,7 @@ fn each_alert_fires_when_it_should_and_only_then() {
     );
     done(text(&promtool), &["check", "rules", "--lint-fatal", &rules]);
     done(text(&promtool), &["test", "rules", &tests]);
-    // Each alert has its two tests.
+    // Each alert has two tests.
     let rules: Value = serde_yaml::from_str(&std::fs::read_to_string(&rules).unwrap()).unwrap();
     let tests = std::fs::read_to_string(&tests).unwrap();
     let alerts = rules["groups"][0]["rules"].as_array().unwrap();

@@ -1,11 +1,11 @@
-//! The packages of Debian and of Fedora's kin, each in a fresh root of its own.
+//! The packages for Debian and for Fedora's relatives, each in its own new root.
 
 use std::fs;
 use std::path::Path;
 
 use crate::{architecture, artifact, done, emulator, machine, run, run_tested_inside, stdout_of, text};
 
-/// Unpacks a Debian of this machine's release that has nothing but what is essential.
+/// Unpacks Debian's essential packages of this machine's release.
 fn fresh_root(root: &Path) {
     let release = fs::read_to_string("/etc/os-release").unwrap();
     let codename = release
@@ -18,8 +18,8 @@ fn fresh_root(root: &Path) {
     );
 }
 
-/// Installs a package in a fresh root with `install`, runs its program, and removes it with `remove`. `install` gets the
-/// root as `$1` and the package as `$2`, `remove` the root.
+/// Installs a package in a new root with `install`, runs its program, and removes it with `remove`. `install` gets the
+/// root as `$1` and the package as `$2`, `remove` gets the root.
 fn check_package(package: &Path, install: &str, list: &str, remove: &str, own_files: &[&str]) {
     let place = tempfile::tempdir_in(format!("{}/target", crate::ROOT)).unwrap();
     let root = place.path().join("root");
@@ -55,7 +55,7 @@ fn the_deb_is_installed_run_and_purged() {
         done("dpkg-deb", &["--field", text(&deb), "Architecture"]).trim(),
         architecture()
     );
-    // The root is of this machine's architecture.
+    // The root has this machine's architecture.
     let force = emulator().map_or("", |_| "--force-architecture");
     let name = format!("nfsprov:{}", architecture());
     check_package(
@@ -77,7 +77,7 @@ fn the_rpm_is_installed_run_and_erased() {
     let force = emulator().map_or("", |_| "--ignorearch");
     check_package(
         &rpm,
-        // Debian's root has a shell, but no rpm that knows of it.
+        // Debian's root has a shell, but no rpm database that lists it.
         &format!(r#"rpm --root "$1" --force-debian --nodeps {force} --install "$2""#),
         r#"rpm --root "$1" --force-debian --query --list nfsprov"#,
         r#"rpm --root "$1" --force-debian --nodeps --erase nfsprov"#,
@@ -100,7 +100,7 @@ fn lintian_finds_no_error_and_no_warning() {
 fn systemd_knows_all_that_the_unit_says() {
     let unit = format!("{}/packaging/systemd/nfsprov@.service", crate::ROOT);
     let directory = tempfile::tempdir().unwrap();
-    // The program is installed by the package only.
+    // Only the package installs the program.
     let text_of_unit = fs::read_to_string(&unit).unwrap();
     let installed = text_of_unit.replace("/usr/bin/nfsprov", "/bin/true");
     let path = directory.path().join("nfsprov@.service");

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::{ROOT, VERSION, architecture, artifact, done, machine, run_tested, run_tested_inside, stdout_of, text};
 
-/// A release is meant to be below this.
+/// The size limit of a release's program.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
 
 #[test]
@@ -15,7 +15,7 @@ fn the_program_runs_in_an_empty_root() {
     let program = artifact("nfsprov-", &format!("-linux-{}", architecture()));
     let bytes = fs::metadata(&program).unwrap().len();
     assert!(bytes < MOST_BYTES, "{bytes} bytes");
-    // Static, and for the processor that its name says.
+    // Static, and for the processor that the file name names.
     let headers = done(
         "readelf",
         &["--file-header", "--program-headers", "--dynamic", text(&program)],
@@ -40,13 +40,13 @@ fn the_program_runs_in_an_empty_root() {
     let yaml = inside(&["create", "pvc", "data", "--size", "1Gi", "--class", "nfs"]);
     assert!(String::from_utf8_lossy(&yaml.stdout).contains("kind: PersistentVolumeClaim"));
 
-    // A static program resolves names by itself; glibc's would load libraries that are not there.
+    // A static program resolves names itself; glibc would load libraries, which do not exist here.
     fs::create_dir(root.path().join("etc")).unwrap();
     fs::write(root.path().join("etc/hosts"), "127.0.0.1 api.example\n").unwrap();
     let kubeconfig = "apiVersion: v1\nkind: Config\ncurrent-context: c\n\
         contexts: [{name: c, context: {cluster: c, user: u}}]\nusers: [{name: u, user: {}}]\n\
         clusters: [{name: c, cluster: {server: 'https://api.example:1', certificate-authority: /ca.pem}}]\n";
-    // Without an authority in the kubeconfig the system's are loaded, and here are none.
+    // Without an authority in the kubeconfig, nfsprov loads the system's authorities, which do not exist here.
     fs::copy("/etc/ssl/certs/ca-certificates.crt", root.path().join("ca.pem")).unwrap();
     fs::write(root.path().join("kubeconfig"), kubeconfig).unwrap();
     let status = inside(&["status", "--kubeconfig", "/kubeconfig"]);
@@ -74,7 +74,7 @@ fn packing_the_same_program_again_gives_the_same_files() {
     let is_built = |name: &&str| dist.join(format!("nfsprov-{VERSION}-linux-{name}")).exists();
     for built in ["amd64", "arm64"].iter().filter(|name| is_built(name)) {
         let mut build = Command::new(format!("{ROOT}/packaging/build"));
-        // For variables of this cargo run, ring would be compiled again, and all that depends on it.
+        // The variables of this cargo run would make cargo compile ring and its dependents again.
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_")) {
             if name != "CARGO_HOME" {
                 build.env_remove(name);

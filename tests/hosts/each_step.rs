@@ -70,8 +70,8 @@ fn worst_moments() -> [(Moment, End); 2] {
 }
 
 /// The stand-in under all its names. It waits once, at the moment in /run/hold, and writes the id of the connection's
-/// sshd process to /run/held; it continues when that file is removed. Calls that only test a file run in their own mount
-/// namespace and do not wait.
+/// sshd process to /run/held. It continues when the test removes that file. Calls that only test a file run in their
+/// own mount namespace and do not wait.
 const STAND_IN: &str = r#"cat >/usr/local/lib/stand-in <<'END'
 #!/bin/sh
 name=${0##*/}

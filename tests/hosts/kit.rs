@@ -106,7 +106,8 @@ impl Stage {
             .iter()
             .map(|kind| format!("HostKey /etc/ssh/test/{kind}\n"))
             .collect();
-        // Other guests that are being set up make logins slow, hence no time limit. sshd uses the first value in `lines`.
+        // Other guests that are being set up make logins slow, hence no time limit. sshd uses an option's first value,
+        // so `lines` can set one.
         guest
             .ssh(&format!(
                 "cat >/etc/ssh/test/{port}.conf <<'END'\nPort {port}\nPidFile /run/sshd-{port}.pid\nUsePAM yes\n\

@@ -1,10 +1,10 @@
-# Runs a Debian system without a kernel of its own, in namespaces made for it, until it is killed:
+# Runs a Debian system without its own kernel, in namespaces, until it is killed:
 #
 #   unshare --mount --uts --ipc --pid --net --fork --kill-child -- \
 #       sh -eu run.sh DISK MEMORY NAME ADDRESS/PREFIX GATEWAY HOSTS
 #
-# DISK is read; what is written stays in MEMORY, a directory. Its interface, eth0, comes from outside. HOSTS is a list
-# ADDRESS NAME, a line each. It has an SSH server and a journal, and no systemd.
+# DISK is only read; MEMORY is a directory for all changes. The interface eth0 comes from outside. HOSTS is a list
+# ADDRESS NAME, one a line. The system has an SSH server and a journal, but no systemd.
 disk=$1 memory=$2 name=$3 address=$4 gateway=$5 hosts=$6
 
 mount --make-rprivate /
@@ -40,5 +40,5 @@ exec chroot root sh -euc '
     mkdir -p /run/sshd /run/systemd/journal /run/log
     /lib/systemd/systemd-journald &
     /usr/sbin/sshd -D -e &
-    # Its programs are adopted by this process when their parents end.
+    # This process adopts its programs when their parents end.
     wait'
