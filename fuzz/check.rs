@@ -125,7 +125,7 @@ impl Venue {
     fn outside(&self) -> Vec<(PathBuf, u32, u64)> {
         use std::os::unix::fs::MetadataExt;
         let state = |path: &Path| {
-            let found = fs::symlink_metadata(path).expect("it is there");
+            let found = fs::symlink_metadata(path).expect("the path exists");
             (path.to_owned(), found.mode(), found.ino())
         };
         let mut found: Vec<_> = ["export", "precious", "precious/deep", "precious/deep/file"]

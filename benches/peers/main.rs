@@ -51,7 +51,7 @@ async fn compare(lab: &Lab, peer: PathBuf) -> Result<()> {
     let count = count.unwrap_or(COUNT);
     let nfs = lab.guest("nfs", Template::NfsServer).await?;
     println!("peer: the controller library of nfs-subdir-external-provisioner with its defaults; its directories are");
-    println!("local ones, which are made faster than over a mount. nfsprov makes them on an NFS server.");
+    println!("local ones, which are created faster than over a mount. nfsprov creates them on an NFS server.");
     for (title, defaults) in [
         ("a controller manager of 2,000 requests a second", false),
         ("the default controller manager, of 20 requests a second", true),

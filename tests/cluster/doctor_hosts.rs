@@ -228,7 +228,7 @@ async fn doctor_looks_at_hosts_and_mends_them(stage: Arc<Stage>) -> Result<()> {
         let waits = timeout(PATIENCE, waiting).await;
         let meanwhile = mode().await?;
         server.ssh("echo >/run/first").await?;
-        waits.context("it waits for no other run")??;
+        waits.context("it does not wait for another run")??;
         ensure!(meanwhile.trim() == "666", "{meanwhile}");
         anyhow::Ok(())
     };

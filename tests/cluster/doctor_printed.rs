@@ -79,7 +79,7 @@ async fn doctor_asks_for_the_rights_that_it_reads_by_and_no_others(stage: Arc<St
         scene.kubeconfig.clone_from(&admin);
         let (_, stderr, code) = said(&scene.shell(&command).await?);
         ensure!(code == 0, "{command}: {stderr}");
-        ensure!(commands.insert(command), "nothing came of it: {finding}");
+        ensure!(commands.insert(command), "the printed command changed nothing: {finding}");
     }
     ensure!(commands.len() > 1, "{commands:?}");
     // The first command, run again, neither fails nor removes the permissions that later ones granted.

@@ -38,7 +38,7 @@ async fn doctor_names_the_other_user_of_a_claim_for_one_pod(stage: Arc<Stage>) -
         // The feature is from 1.22, so a cluster of 1.20 cannot have the fault.
         let scene = stage.scene().await?;
         let Err(refused) = scene.claim("mypvc", modes).await else {
-            anyhow::bail!("1.20 takes ReadWriteOncePod");
+            anyhow::bail!("1.20 accepts ReadWriteOncePod");
         };
         let refused = format!("{refused:#}");
         ensure!(refused.contains("accessModes"), "{refused}");

@@ -63,7 +63,7 @@ async fn killed_between_directory_and_volume_it_continues(stage: Arc<Stage>) -> 
     let provisioner = scene.watch_as(&kubeconfig, &[]).await?;
     let claim = scene.claim("a", json!({})).await?;
     scene.event("a", "cannot create PV").await?;
-    ensure!(scene.directories().await?.len() == 1, "the directory comes first");
+    ensure!(scene.directories().await?.len() == 1, "there is not exactly one directory");
     provisioner.kill().await?;
     ensure!(scene.phase("a").await? == "Pending");
 
@@ -92,7 +92,7 @@ async fn a_claim_deleted_between_directory_and_volume_leaves_nothing(stage: Arc<
         let mut provisioner = scene.watch_as(&kubeconfig, &[]).await?;
         scene.claim(claim, json!({})).await?;
         scene.event(claim, "cannot create PV").await?;
-        ensure!(scene.directories().await?.len() == 1, "the directory comes first");
+        ensure!(scene.directories().await?.len() == 1, "there is not exactly one directory");
         scene.claims().delete(claim, &Default::default()).await?;
         provisioner
             .says("removed the directory of an attempt without a PV")

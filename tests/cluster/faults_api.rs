@@ -117,7 +117,7 @@ async fn a_busy_api_server_is_asked_again(stage: Arc<Stage>) -> Result<()> {
     let end = Instant::now() + PATIENCE;
     for (number, injected) in all.iter().enumerate() {
         while injected.load(Ordering::Relaxed) == 0 {
-            ensure!(Instant::now() < end, "fault {number} never came");
+            ensure!(Instant::now() < end, "fault {number} never occurred");
             sleep(Duration::from_millis(100)).await;
         }
     }
@@ -193,7 +193,7 @@ async fn a_list_that_is_cut_or_expires_is_begun_anew(stage: Arc<Stage>) -> Resul
     provisioner.says("watching claims: ").await?;
     one_of_each(&scene).await?;
     for (number, injected) in injected.iter().enumerate() {
-        ensure!(injected.load(Ordering::Relaxed) > 0, "fault {number} never came");
+        ensure!(injected.load(Ordering::Relaxed) > 0, "fault {number} never occurred");
     }
     ensure!(
         provisioner.log().matches("provisioned claim=").count() == 7,

@@ -110,7 +110,7 @@ impl Scene {
     pub async fn bound(&self, name: &str) -> Result<PersistentVolume> {
         let bound = |claim: Option<&PersistentVolumeClaim>| phase(claim) == "Bound";
         let claim = match timeout(PATIENCE, await_condition(self.claims(), name, bound)).await {
-            Ok(claim) => claim?.context("claim went away")?,
+            Ok(claim) => claim?.context("the claim was deleted")?,
             Err(_) => bail!("claim {name} is not Bound; events: {:?}", self.events(name).await?),
         };
         let volume = claim.spec.and_then(|spec| spec.volume_name).context("no volumeName")?;

@@ -53,7 +53,7 @@ fn difference(wanted: &Value, found: &Value, path: &str) -> Option<String> {
                 Some(found) => difference(wanted, found, &path),
                 // A PV without a class and one whose class is empty are equal for the API.
                 None if wanted == "" => None,
-                None => Some(format!("{path} is gone")),
+                None => Some(format!("{path} is missing")),
             }
         }),
         (Value::Array(wanted), Value::Array(found))
@@ -375,7 +375,7 @@ async fn a_misspelt_field_of_a_users_template_never_gets_there(stage: Arc<Stage>
     };
     let cluster = nfsprov::cluster::connect(&options, nfsprov::cluster::ClientUse::OneShot).await?;
     let refused = nfsprov::manifest::apply::apply_object(&cluster, &claim, Default::default()).await;
-    let refused = refused.err().context("the misspelt field was taken")?.to_string();
+    let refused = refused.err().context("the misspelled field was accepted")?.to_string();
     ensure!(
         refused.contains("persistentvolumeclaim/c") && refused.contains("volumNmae"),
         "{refused}"

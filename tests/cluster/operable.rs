@@ -156,7 +156,7 @@ async fn metrics_count_what_happened_and_logs_are_json(stage: Arc<Stage>) -> Res
     let available: f64 = available.trim().parse()?;
     ensure!(
         (free - available).abs() < available / 4.0,
-        "{free} said, {available} there"
+        "{free} reported, {available} available"
     );
     for (path, status) in [("/healthz", 200), ("/", 404), ("/metrics/", 404)] {
         let (found, text) = get(&address, path).await?;

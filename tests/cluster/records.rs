@@ -99,7 +99,7 @@ async fn bound(claims: &Api<PersistentVolumeClaim>, name: &str) -> Result<Persis
     let claim = timeout(PATIENCE, await_condition(claims.clone(), name, is_bound)).await;
     claim
         .with_context(|| format!("{name} is never Bound"))??
-        .context("it went")
+        .context("the claim was deleted")
 }
 
 /// The directory of each claim in some namespaces, by namespace and name.

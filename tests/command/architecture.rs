@@ -328,7 +328,7 @@ fn files_have_one_subject() {
         let lines = code.lines().count();
         assert!(
             lines <= 500,
-            "{name} has {lines} lines: is there a second subject in it?"
+            "{name} has {lines} lines: split it by subject"
         );
     }
 }

@@ -241,12 +241,12 @@ fn faults(case: &Case, common: &BTreeMap<String, Value>) -> Vec<String> {
     }
     for finding in &findings {
         if let Some(pattern) = want.never.iter().find(|pattern| matches(pattern, &finding.text)) {
-            fault(format!("{} says {pattern:?}", finding.title));
+            fault(format!("{} has a text that matches {pattern:?}", finding.title));
         }
     }
     for object in &case.waiting {
         if !findings.iter().any(|finding| finding.about.contains(object)) {
-            fault(format!("{object} waits, and no finding names it"));
+            fault(format!("no finding names the Pending {object}"));
         }
     }
     let table = written(&whole, "table");

@@ -196,7 +196,7 @@ fn lost_data(state: &State, history: &History) -> Vec<String> {
     let used = state.volumes.iter().filter(|volume| in_use(volume, state, history));
     let lost =
         used.filter(|volume| history.filled.contains(&volume.claim) && !holds_data(state, &volume.path, &volume.claim));
-    lost.map(|volume| format!("the data in {} is gone", volume.path))
+    lost.map(|volume| format!("the data in {} is lost", volume.path))
         .collect()
 }
 
@@ -412,7 +412,7 @@ fn misplaced_data(state: &State, history: &History) -> Vec<String> {
         match place {
             Some(place) if had && !is_directory(state, place) => broken.push(format!("{place} does not exist")),
             Some(place) if filled && !holds_data(state, place, uid) => {
-                broken.push(format!("the data in {place} is gone"));
+                broken.push(format!("the data in {place} is lost"));
             }
             _ => {}
         }

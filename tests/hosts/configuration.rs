@@ -398,7 +398,7 @@ async fn new_keys_are_recorded_where_the_configuration_says(stage: Arc<Stage>) -
     home.judge("nfs", None)
         .await?
         .map_err(anyhow::Error::msg)
-        .context("ssh takes it, too")?;
+        .context("ssh does not accept it")?;
     // The record has no host name. The second login, with `yes`, needs the key that the first one recorded.
     for checking in ["accept-new", "yes"] {
         let config =
@@ -414,7 +414,7 @@ async fn new_keys_are_recorded_where_the_configuration_says(stage: Arc<Stage>) -
     home.judge("nfs", None)
         .await?
         .map_err(anyhow::Error::msg)
-        .context("ssh takes the hash, too")
+        .context("ssh does not accept the hash")
 }
 
 async fn a_proxy_command_leads_to_the_host(stage: Arc<Stage>) -> Result<()> {

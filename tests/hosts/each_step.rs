@@ -226,7 +226,7 @@ async fn ended(stage: &Stage, guest: &Guest, setup: &[&str], moment: &Moment, en
     let mut child = start(stage, &stage.home()?, setup)?;
     let held = guest.ssh("while [ ! -e /run/held ]; do sleep 0.3; done; cat /run/held");
     let session = tokio::select! {
-        held = timeout(STEP_WITHIN, held) => held.context("it never came to that moment")??,
+        held = timeout(STEP_WITHIN, held) => held.context("the run never reached that moment")??,
         status = child.wait() => bail!("it ended before that moment: {:?}\n{:?}", status?, finish(child, started).await?),
     };
     match end {

@@ -234,7 +234,7 @@ pub async fn tool(program: &str, arguments: &[&str]) -> Result<String> {
 /// The text of the error; fails if there is none.
 pub fn refused<T, E: std::fmt::Display>(result: Result<T, E>) -> Result<String> {
     match result {
-        Ok(_) => anyhow::bail!("it went well"),
+        Ok(_) => anyhow::bail!("it did not fail"),
         Err(error) => Ok(error.to_string()),
     }
 }

@@ -60,7 +60,7 @@ async fn exports_that_stand_in_no_file_are_named_and_survive(stage: Arc<Stage>) 
         let planned = nfsprov(&stage, &with_dry_run(words)).await?;
         ensure!(
             planned.stdout.contains("in no file"),
-            "{what}: the plan does not say so: {planned:?}"
+            "{what}: the plan does not name it: {planned:?}"
         );
         let ran = nfsprov(&stage, words).await?.ended(1)?;
         ensure!(
@@ -190,7 +190,7 @@ async fn a_failed_restart_leaves_the_old_server_running_with_the_old_file(stage:
         .ended(0)?;
     ensure!(
         changed.stderr.contains("90 s"),
-        "clients' pause is not told: {}",
+        "the interruption of clients is not reported: {}",
         changed.stderr
     );
     let versions = guest.ssh("cat /proc/fs/nfsd/versions").await?;

@@ -130,7 +130,7 @@ async fn a_one_time_password_is_asked_for_at_each_login(stage: Arc<Stage>) -> Re
     );
     Host::connect(&target, &access)
         .await
-        .context("a wrong code is asked for again")?;
+        .context("the login fails after a wrong code")?;
     Ok(())
 }
 

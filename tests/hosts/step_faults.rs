@@ -148,7 +148,7 @@ async fn fail_each(stage: &Stage, name: &str, faults: impl Iterator<Item = Fault
         let ran = nfsprov(stage, &setup).await?;
         ensure!(
             guest.ssh("ls /run/fault.taken").await.is_ok(),
-            "{at}: it never came to that: {ran:?}"
+            "{at}: the fault never occurred: {ran:?}"
         );
         let after = guest.ssh(PARTS).await?;
         let failed = ran.stderr.contains(&format!("{step} failed"));

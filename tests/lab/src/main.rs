@@ -264,7 +264,7 @@ fn status() -> Result<()> {
     let all = Held::all()?;
     let (running, dead): (Vec<_>, Vec<_>) = all.iter().partition(|held| held.holder().is_some());
     for held in dead {
-        println!("{}: its holder is gone; removing what it left", held.name());
+        println!("{}: its holder has ended; removing its files", held.name());
         held.down()?;
     }
     if running.is_empty() {

@@ -287,7 +287,7 @@ impl Run {
                 let errors = file.try_clone().context("cannot share a log")?;
                 command.stdin(Stdio::null()).stdout(json).stderr(errors);
                 let status = command.status().context("cannot run cargo")?;
-                let text = std::fs::read_to_string(&output).context("cannot read what cargo said")?;
+                let text = std::fs::read_to_string(&output).context("cannot read cargo's output")?;
                 self.state.lock().unwrap_or_else(PoisonError::into_inner).programs = programs(&text, &self.workspace);
                 Ok(status.success())
             }

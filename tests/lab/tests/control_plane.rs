@@ -38,7 +38,7 @@ async fn test(lab: &Lab, lane: Lane) -> Result<()> {
     interruptions(&mut first, lane).await?;
     ensure!(
         with_plugins || !Path::new(PLUGINS).exists(),
-        "the controller manager made {PLUGINS}"
+        "the controller manager created {PLUGINS}"
     );
     for (name, bytes) in first.rss() {
         println!("{name} {}: {} MiB", first.version(), bytes >> 20);

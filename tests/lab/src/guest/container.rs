@@ -44,7 +44,7 @@ pub(super) fn command(disk: &Path, memory: &Path, name: &str, number: u8, hosts:
 
 /// Waits until the process is in its own network namespace.
 pub(super) async fn wait_until_apart(pid: u32, limit: Duration) -> Result<()> {
-    let ours = std::fs::read_link("/proc/self/ns/net").context("cannot tell the network namespace")?;
+    let ours = std::fs::read_link("/proc/self/ns/net").context("cannot read the link to the network namespace")?;
     let deadline = Instant::now() + limit;
     while std::fs::read_link(format!("/proc/{pid}/ns/net")).context("the container has ended")? == ours {
         if Instant::now() > deadline {
