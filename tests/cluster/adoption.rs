@@ -13,9 +13,9 @@ use crate::stage::Stage;
 
 crate::tests! {
     Newest: a_volume_of_upstream_is_archived_or_deleted_as_its_class_says,
-    Newest: a_volume_of_upstream_with_a_nested_pattern_goes_whole,
+    Newest: a_volume_of_upstream_with_a_nested_pattern_is_deleted_completely,
     Newest: a_volume_of_upstream_waits_for_others_in_the_same_directory,
-    Newest: data_of_a_retained_or_mounted_volume_of_upstream_outlives_its_neighbours,
+    Newest: data_of_a_retained_or_mounted_volume_of_upstream_survives_its_neighbours,
     Newest: a_pattern_gives_no_directory_where_a_volume_made_by_hand_lies,
 }
 
@@ -69,7 +69,7 @@ async fn a_volume_of_upstream_is_archived_or_deleted_as_its_class_says(stage: Ar
     Ok(())
 }
 
-async fn a_volume_of_upstream_with_a_nested_pattern_goes_whole(stage: Arc<Stage>) -> Result<()> {
+async fn a_volume_of_upstream_with_a_nested_pattern_is_deleted_completely(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     let namespace = &scene.namespace;
     scene
@@ -114,7 +114,7 @@ async fn a_volume_of_upstream_waits_for_others_in_the_same_directory(stage: Arc<
 
 /// Two groups, one whose class deletes and one whose class archives. Each has a PV `outer` at `team` and a retained PV
 /// `inner` at `team/b`, and PVs `one` and `other` at `shared`; the test deletes `other` while a claim uses it.
-async fn data_of_a_retained_or_mounted_volume_of_upstream_outlives_its_neighbours(stage: Arc<Stage>) -> Result<()> {
+async fn data_of_a_retained_or_mounted_volume_of_upstream_survives_its_neighbours(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     let namespace = &scene.namespace;
     scene.class(json!({"parameters": {"archiveOnDelete": "false"}})).await?;

@@ -21,7 +21,7 @@ crate::tests! {
     Newest: a_claim_waits_for_its_class,
     Newest: a_claim_of_another_provisioner_is_left_alone,
     Newest: what_nfs_cannot_give_is_refused_with_an_event,
-    Newest: a_volume_tells_whose_it_is_and_unknown_parameters_are_told_once,
+    Newest: a_volume_names_its_claim_and_unknown_parameters_are_reported_once,
     Newest: a_local_directory_serves_as_well,
 }
 
@@ -186,7 +186,7 @@ async fn what_nfs_cannot_give_is_refused_with_an_event(stage: Arc<Stage>) -> Res
 }
 
 /// The description for kubectl, and a class named by the annotation that preceded the field.
-async fn a_volume_tells_whose_it_is_and_unknown_parameters_are_told_once(stage: Arc<Stage>) -> Result<()> {
+async fn a_volume_names_its_claim_and_unknown_parameters_are_reported_once(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene
         .class(json!({"parameters": {"colour": "blue"}, "reclaimPolicy": "Retain"}))

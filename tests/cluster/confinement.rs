@@ -11,7 +11,7 @@ use crate::stage::Stage;
 
 crate::tests! {
     Newest: a_planted_link_is_not_followed_when_a_volume_is_made,
-    Newest: a_planted_link_is_not_followed_when_a_volume_goes,
+    Newest: a_planted_link_is_not_followed_when_a_volume_is_deleted,
     Newest: a_planted_link_is_not_followed_in_a_local_directory,
 }
 
@@ -106,7 +106,7 @@ async fn a_planted_link_is_not_followed_when_a_volume_is_made(stage: Arc<Stage>)
     made(&stage.scene().await?).await
 }
 
-async fn a_planted_link_is_not_followed_when_a_volume_goes(stage: Arc<Stage>) -> Result<()> {
+async fn a_planted_link_is_not_followed_when_a_volume_is_deleted(stage: Arc<Stage>) -> Result<()> {
     gone(&stage.scene().await?).await
 }
 

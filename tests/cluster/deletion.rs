@@ -21,8 +21,8 @@ crate::tests! {
     Newest: a_class_deleted_meanwhile_changes_nothing,
     Newest: a_tree_however_deep_and_wide_is_removed,
     Newest: a_removal_ends_at_sigterm,
-    Newest: a_name_that_nfs_cannot_say_from_here_is_told,
-    Newest: a_class_made_anew_meanwhile_changes_nothing,
+    Newest: a_name_that_is_not_utf_8_is_reported,
+    Newest: a_class_recreated_meanwhile_changes_nothing,
     Newest: an_archive_is_never_written_over,
     Newest: finalizers_of_others_are_left_alone,
     Both("finalizers and the order in which volumes go differ"): a_volume_deleted_before_its_claim_loses_nothing,
@@ -167,7 +167,7 @@ async fn a_removal_ends_at_sigterm(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-async fn a_name_that_nfs_cannot_say_from_here_is_told(stage: Arc<Stage>) -> Result<()> {
+async fn a_name_that_is_not_utf_8_is_reported(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene.class(json!({"parameters": {"onDelete": "delete"}})).await?;
     let mut provisioner = scene.watch(&[]).await?;
@@ -183,7 +183,7 @@ async fn a_name_that_nfs_cannot_say_from_here_is_told(stage: Arc<Stage>) -> Resu
     Ok(())
 }
 
-async fn a_class_made_anew_meanwhile_changes_nothing(stage: Arc<Stage>) -> Result<()> {
+async fn a_class_recreated_meanwhile_changes_nothing(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene.class(json!({"parameters": {"archiveOnDelete": "true"}})).await?;
     let _provisioner = scene.watch(&[]).await?;

@@ -21,8 +21,8 @@ use crate::stage::Stage;
 
 crate::tests! {
     Both("fields and texts differ"): doctor_gives_no_false_alarm,
-    Newest: doctor_passes_nothing_it_may_not_read,
-    Newest: doctor_says_the_same_of_a_dump,
+    Newest: doctor_reports_what_it_may_not_read,
+    Newest: doctor_reports_the_same_for_a_dump,
 }
 
 /// How long a claim must be Pending before the doctor reports a missing provisioner.
@@ -382,7 +382,7 @@ async fn doctor_gives_no_false_alarm(stage: Arc<Stage>) -> Result<()> {
     stage.give_back(plane).await
 }
 
-async fn doctor_passes_nothing_it_may_not_read(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_reports_what_it_may_not_read(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let mut scene = stage.scene_on(plane.kubeconfig()).await?;
     let admin = scene.kubeconfig.clone();
@@ -410,7 +410,7 @@ async fn doctor_passes_nothing_it_may_not_read(stage: Arc<Stage>) -> Result<()> 
     stage.give_back(plane).await
 }
 
-async fn doctor_says_the_same_of_a_dump(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_reports_the_same_for_a_dump(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
     scene.claim("a", json!({"storageClassName": ""})).await?;

@@ -22,14 +22,14 @@ use crate::stage::Stage;
 pub const BOTH: [By; 2] = [By::Command, By::Fix];
 
 crate::tests! {
-    Newest: doctor_mends_claims_and_volumes_that_miss_each_other,
-    InTestAll("the tables of the checks of claims and volumes"): doctor_mends_volumes_that_are_somebody_elses,
-    Newest: doctor_mends_classes_that_lead_nowhere,
-    Newest: doctor_mends_stateful_sets_without_claims,
-    InTestAll("the tables of the checks of volumes"): doctor_mends_volumes_that_can_not_go,
-    InTestAll("the tables of the checks of volumes"): doctor_mends_a_volume_whose_class_is_gone,
-    InTestAll("the tables of the checks of volumes"): doctor_mends_a_volume_whose_deleter_is_gone,
-    InTestAll("the tables of the checks of claims"): doctor_mends_a_lost_volume,
+    Newest: doctor_fixes_claims_and_volumes_that_do_not_match,
+    InTestAll("the tables of the checks of claims and volumes"): doctor_fixes_volumes_of_other_claims,
+    Newest: doctor_fixes_missing_classes,
+    Newest: doctor_fixes_stateful_sets_without_claims,
+    InTestAll("the tables of the checks of volumes"): doctor_fixes_volumes_that_cannot_be_deleted,
+    InTestAll("the tables of the checks of volumes"): doctor_fixes_a_volume_whose_class_is_missing,
+    InTestAll("the tables of the checks of volumes"): doctor_fixes_a_volume_whose_deleter_is_missing,
+    InTestAll("the tables of the checks of claims"): doctor_fixes_a_lost_volume,
     InTestAll("the tables of the checks of the cluster"): doctor_misses_the_controller_manager,
 }
 
@@ -57,7 +57,7 @@ pub fn volume(scene: &Scene, name: &str, change: Value) -> Value {
     json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}, "spec": spec})
 }
 
-async fn doctor_mends_claims_and_volumes_that_miss_each_other(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_fixes_claims_and_volumes_that_do_not_match(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     // The cluster uses this export, but no fix proposes it, because it holds data.
     let first = scene(&stage, &plane).await?;
@@ -129,7 +129,7 @@ async fn doctor_mends_claims_and_volumes_that_miss_each_other(stage: Arc<Stage>)
     stage.give_back(plane).await
 }
 
-async fn doctor_mends_volumes_that_are_somebody_elses(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_fixes_volumes_of_other_claims(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let scene = scene(&stage, &plane).await?;
     let name = format!("pv-{}", scene.namespace);
@@ -162,7 +162,7 @@ async fn delete_claim(scene: &Scene, name: &str) -> Result<()> {
     Ok(())
 }
 
-async fn doctor_mends_classes_that_lead_nowhere(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_fixes_missing_classes(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let mut scene = scene(&stage, &plane).await?;
     // The name that fixes use if no other provisioner serves the class.
@@ -242,7 +242,7 @@ fn pod(name: &str, claim: &str, change: Value) -> Value {
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec})
 }
 
-async fn doctor_mends_stateful_sets_without_claims(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_fixes_stateful_sets_without_claims(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     for (code, what, way) in [
         ("NFS121", "quota", By::Command),
@@ -301,7 +301,7 @@ async fn wait_for_quota(scene: &Scene, what: &str) -> Result<()> {
     Ok(())
 }
 
-async fn doctor_mends_volumes_that_can_not_go(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_fixes_volumes_that_cannot_be_deleted(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let scene = scene(&stage, &plane).await?;
     let name = format!("pv-{}", scene.namespace);
@@ -364,7 +364,7 @@ async fn doctor_mends_volumes_that_can_not_go(stage: Arc<Stage>) -> Result<()> {
     stage.give_back(plane).await
 }
 
-async fn doctor_mends_a_volume_whose_deleter_is_gone(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_fixes_a_volume_whose_deleter_is_missing(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let scene = scene(&stage, &plane).await?;
     scene.class(json!({"parameters": {"onDelete": "delete"}})).await?;
@@ -382,7 +382,7 @@ async fn doctor_mends_a_volume_whose_deleter_is_gone(stage: Arc<Stage>) -> Resul
     stage.give_back(plane).await
 }
 
-async fn doctor_mends_a_volume_whose_class_is_gone(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_fixes_a_volume_whose_class_is_missing(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let scene = scene(&stage, &plane).await?;
     let name = format!("pv-{}", scene.namespace);
@@ -416,7 +416,7 @@ async fn doctor_mends_a_volume_whose_class_is_gone(stage: Arc<Stage>) -> Result<
     stage.give_back(plane).await
 }
 
-async fn doctor_mends_a_lost_volume(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_fixes_a_lost_volume(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let scene = scene(&stage, &plane).await?;
     scene.class(json!({})).await?;

@@ -25,7 +25,7 @@ use crate::stage::Stage;
 
 crate::tests! {
     Both("one takes the gate, the other refuses it"): doctor_brings_self_link_back_and_away_again,
-    OnlyNewest("the oldest takes the gate"): doctor_takes_the_gate_out_of_k3s,
+    OnlyNewest("the oldest takes the gate"): doctor_removes_the_gate_from_k3s,
 }
 
 const PATH: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
@@ -243,7 +243,7 @@ async fn doctor_brings_self_link_back_and_away_again(stage: Arc<Stage>) -> Resul
 
 /// K3s itself is not installed: there is a unit of its name that only sleeps, and a configuration file. A cluster that
 /// sends selfLink would have to stop sending it, which such a unit cannot do.
-async fn doctor_takes_the_gate_out_of_k3s(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_removes_the_gate_from_k3s(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
     // With an NFS client, because --fix would install one otherwise.

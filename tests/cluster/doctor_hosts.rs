@@ -17,7 +17,7 @@ use crate::stage::Stage;
 
 crate::tests! {
     Newest: doctor_asks_nfs_servers_from_here,
-    Newest: doctor_looks_at_hosts_and_mends_them,
+    Newest: doctor_checks_hosts_and_fixes_them,
 }
 
 fn volume(name: &str, server: &str, path: &str, claim: Option<(&Scene, &str)>) -> Value {
@@ -132,7 +132,7 @@ async fn node(scene: &Scene, guest: &Guest) -> Result<()> {
     Ok(())
 }
 
-async fn doctor_looks_at_hosts_and_mends_them(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_checks_hosts_and_fixes_them(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
     let (server, worker) = tokio::try_join!(

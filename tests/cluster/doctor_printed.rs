@@ -18,7 +18,7 @@ use crate::stage::Stage;
 crate::tests! {
     Newest: doctor_asks_for_the_rights_that_it_reads_by_and_no_others,
     Newest: two_provisioners_of_one_name_keep_their_rights,
-    Newest: doctor_leaves_claims_alone_that_somebody_prepared,
+    Newest: doctor_does_not_change_claims_that_a_user_prepared,
 }
 
 /// The answers of `kubectl auth can-i` to the questions.
@@ -79,7 +79,10 @@ async fn doctor_asks_for_the_rights_that_it_reads_by_and_no_others(stage: Arc<St
         scene.kubeconfig.clone_from(&admin);
         let (_, stderr, code) = said(&scene.shell(&command).await?);
         ensure!(code == 0, "{command}: {stderr}");
-        ensure!(commands.insert(command), "the printed command changed nothing: {finding}");
+        ensure!(
+            commands.insert(command),
+            "the printed command changed nothing: {finding}"
+        );
     }
     ensure!(commands.len() > 1, "{commands:?}");
     // The first command, run again, neither fails nor removes the permissions that later ones granted.
@@ -222,7 +225,7 @@ async fn two_provisioners_of_one_name_keep_their_rights(stage: Arc<Stage>) -> Re
     stage.give_back(plane).await
 }
 
-async fn doctor_leaves_claims_alone_that_somebody_prepared(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_does_not_change_claims_that_a_user_prepared(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
     scene.class(json!({})).await?;

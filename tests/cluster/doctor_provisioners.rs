@@ -15,15 +15,15 @@ use crate::proxy::{self, Proxy};
 use crate::stage::Stage;
 
 crate::tests! {
-    InTestAll("the tables of the checks of provisioners"): doctor_mends_provisioners_that_nobody_runs,
-    Newest: doctor_mends_provisioners_that_do_not_run,
-    Both("one can send selfLink"): doctor_mends_images_that_need_self_link,
+    InTestAll("the tables of the checks of provisioners"): doctor_fixes_missing_provisioners,
+    Newest: doctor_fixes_provisioners_that_do_not_run,
+    Both("one can send selfLink"): doctor_fixes_images_that_need_self_link,
     OnlyNewest("on 1.20 the next test has it"): doctor_names_a_gate_that_blocks_the_upgrade,
-    Oldest("only 1.20 sends selfLink"): doctor_mends_images_that_the_upgrade_breaks,
-    InTestAll("the tables of the checks of provisioners"): doctor_mends_a_stale_lock,
+    Oldest("only 1.20 sends selfLink"): doctor_fixes_images_that_the_upgrade_breaks,
+    InTestAll("the tables of the checks of provisioners"): doctor_fixes_a_stale_lock,
     Newest: doctor_names_what_refuses_a_provisioners_pod,
-    InTestAll("the tables of the checks of provisioners"): doctor_mends_two_provisioners_of_one_name,
-    InTestAll("the tables of the checks of provisioners"): doctor_passes_on_what_a_provisioner_says,
+    InTestAll("the tables of the checks of provisioners"): doctor_fixes_two_provisioners_of_one_name,
+    InTestAll("the tables of the checks of provisioners"): doctor_reports_a_provisioners_events,
     InTestAll("the tables of the checks of pods"): doctor_misses_the_csi_driver,
 }
 
@@ -69,7 +69,7 @@ pub async fn deployed(scene: &Scene, image: &str) -> Result<()> {
 
 const CURRENT: &str = "registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2";
 
-async fn doctor_mends_provisioners_that_nobody_runs(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_fixes_missing_provisioners(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let scene = scene(&stage, &plane).await?;
     let kubelet = scene.play_kubelet();
@@ -112,7 +112,7 @@ const FAULT: Fault = Fault {
     waits: ("", ""),
 };
 
-async fn doctor_mends_provisioners_that_do_not_run(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_fixes_provisioners_that_do_not_run(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let rows = [
         Fault {
@@ -235,7 +235,7 @@ async fn remove_provisioner(scene: &Scene) -> Result<()> {
 
 pub const ARTICLE: &str = "quay.io/external_storage/nfs-client-provisioner:latest";
 
-async fn doctor_mends_images_that_need_self_link(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_fixes_images_that_need_self_link(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let printed = scene(&stage, &plane).await?;
     let kubelet = printed.play_kubelet();
@@ -307,7 +307,7 @@ const BEFORE: &str = r#"{"major": "1", "minor": "19", "gitVersion": "v1.19.16", 
 
 /// A server older than 1.20 cannot be built here, because its modules lack files that its own build generates. A server
 /// of 1.20 that sends selfLink, as older ones do, replaces it, and a proxy before it reports the older version.
-async fn doctor_mends_images_that_the_upgrade_breaks(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_fixes_images_that_the_upgrade_breaks(stage: Arc<Stage>) -> Result<()> {
     let plane = stage
         .control_plane_with(&["--feature-gates=RemoveSelfLink=false"])
         .await?;
@@ -348,7 +348,7 @@ async fn doctor_mends_images_that_the_upgrade_breaks(stage: Arc<Stage>) -> Resul
     plane.stop().await
 }
 
-async fn doctor_mends_a_stale_lock(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_fixes_a_stale_lock(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     for way in BOTH {
         let scene = scene(&stage, &plane).await?;
@@ -423,7 +423,7 @@ async fn doctor_names_what_refuses_a_provisioners_pod(stage: Arc<Stage>) -> Resu
     stage.give_back(plane).await
 }
 
-async fn doctor_mends_two_provisioners_of_one_name(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_fixes_two_provisioners_of_one_name(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let scene = scene(&stage, &plane).await?;
     let kubelet = scene.play_kubelet();
@@ -440,7 +440,7 @@ async fn doctor_mends_two_provisioners_of_one_name(stage: Arc<Stage>) -> Result<
     stage.give_back(plane).await
 }
 
-async fn doctor_passes_on_what_a_provisioner_says(stage: Arc<Stage>) -> Result<()> {
+async fn doctor_reports_a_provisioners_events(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let scene = on_export(scene(&stage, &plane).await?, "true", "ro,no_root_squash").await?;
     scene.class(json!({})).await?;

@@ -14,7 +14,7 @@ crate::tests! {
     Newest: a_class_chooses_among_the_exports_that_are_allowed,
     Newest: a_whole_file_system_may_be_the_export,
     Newest: exports_that_lie_in_one_another_are_refused_at_the_start,
-    Newest: an_export_that_is_missing_holds_up_its_own_claims_only,
+    Newest: a_missing_export_delays_only_its_own_claims,
 }
 
 fn server(scene: &Scene) -> Result<&str> {
@@ -139,7 +139,7 @@ async fn exports_that_lie_in_one_another_are_refused_at_the_start(stage: Arc<Sta
     Ok(())
 }
 
-async fn an_export_that_is_missing_holds_up_its_own_claims_only(stage: Arc<Stage>) -> Result<()> {
+async fn a_missing_export_delays_only_its_own_claims(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     let server = server(&scene)?.to_owned();
     let missing = format!("/srv/missing-{}", scene.namespace);

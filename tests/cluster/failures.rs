@@ -21,13 +21,13 @@ use crate::stage::Stage;
 crate::tests! {
     Newest: killed_between_directory_and_volume_it_continues,
     Newest: a_claim_deleted_between_directory_and_volume_leaves_nothing,
-    Newest: a_path_is_taken_over_from_a_claim_that_went_after_a_kill,
-    Newest: what_an_earlier_version_left_is_removed,
+    Newest: a_path_is_reused_when_its_claim_was_deleted_after_a_kill,
+    Newest: remains_of_an_earlier_version_are_removed,
     Both("new API servers stream lists"): the_api_server_may_restart,
     Newest: claims_wait_for_an_nfs_server_that_hangs,
     Newest: the_nfs_server_may_restart,
     Newest: an_nfs_server_that_is_down_at_the_start_is_waited_for,
-    Newest: what_is_wrong_at_the_start_is_said_in_one_sentence,
+    Newest: errors_at_the_start_are_one_sentence,
 }
 
 /// A user with all permissions of the provisioner except to create PVs: provisioning stops after the directory.
@@ -63,7 +63,10 @@ async fn killed_between_directory_and_volume_it_continues(stage: Arc<Stage>) -> 
     let provisioner = scene.watch_as(&kubeconfig, &[]).await?;
     let claim = scene.claim("a", json!({})).await?;
     scene.event("a", "cannot create PV").await?;
-    ensure!(scene.directories().await?.len() == 1, "there is not exactly one directory");
+    ensure!(
+        scene.directories().await?.len() == 1,
+        "there is not exactly one directory"
+    );
     provisioner.kill().await?;
     ensure!(scene.phase("a").await? == "Pending");
 
@@ -92,7 +95,10 @@ async fn a_claim_deleted_between_directory_and_volume_leaves_nothing(stage: Arc<
         let mut provisioner = scene.watch_as(&kubeconfig, &[]).await?;
         scene.claim(claim, json!({})).await?;
         scene.event(claim, "cannot create PV").await?;
-        ensure!(scene.directories().await?.len() == 1, "there is not exactly one directory");
+        ensure!(
+            scene.directories().await?.len() == 1,
+            "there is not exactly one directory"
+        );
         scene.claims().delete(claim, &Default::default()).await?;
         provisioner
             .says("removed the directory of an attempt without a PV")
@@ -109,7 +115,7 @@ async fn a_claim_deleted_between_directory_and_volume_leaves_nothing(stage: Arc<
 }
 
 /// No provisioner knows the directory any more, but its marker names the claim, and the directory is empty.
-async fn a_path_is_taken_over_from_a_claim_that_went_after_a_kill(stage: Arc<Stage>) -> Result<()> {
+async fn a_path_is_reused_when_its_claim_was_deleted_after_a_kill(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     let kubeconfig = without_volumes(&scene).await?;
     scene
@@ -148,7 +154,7 @@ async fn a_path_is_taken_over_from_a_claim_that_went_after_a_kill(stage: Arc<Sta
 
 /// The finalizer of a PV with policy Retain, the record of a directory in progress, and a marker that contains only a
 /// uid.
-async fn what_an_earlier_version_left_is_removed(stage: Arc<Stage>) -> Result<()> {
+async fn remains_of_an_earlier_version_are_removed(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     let pattern = json!({"pathPattern": "${.PVC.namespace}-own/${.PVC.name}", "onDelete": "delete"});
     scene
@@ -275,7 +281,7 @@ async fn an_nfs_server_that_is_down_at_the_start_is_waited_for(stage: Arc<Stage>
     Ok(())
 }
 
-async fn what_is_wrong_at_the_start_is_said_in_one_sentence(stage: Arc<Stage>) -> Result<()> {
+async fn errors_at_the_start_are_one_sentence(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     let Directories::Guest(address) = &scene.export else {
         anyhow::bail!("this test needs the lab's NFS server");

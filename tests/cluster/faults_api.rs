@@ -23,8 +23,8 @@ fn away() -> Duration {
 crate::tests! {
     Newest: the_api_server_may_be_away_under_load,
     Newest: a_busy_api_server_is_asked_again,
-    Both("new API servers stream lists"): expired_watches_are_listed_anew_page_by_page,
-    Both("new API servers stream lists"): a_list_that_is_cut_or_expires_is_begun_anew,
+    Both("new API servers stream lists"): expired_watches_are_listed_again_page_by_page,
+    Both("new API servers stream lists"): a_list_that_is_cut_or_expires_is_restarted,
     Newest: stopped_under_load_it_finishes_what_is_in_flight,
     Newest: a_second_signal_ends_it_at_once,
 }
@@ -132,7 +132,7 @@ async fn a_busy_api_server_is_asked_again(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-async fn expired_watches_are_listed_anew_page_by_page(stage: Arc<Stage>) -> Result<()> {
+async fn expired_watches_are_listed_again_page_by_page(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene.class(json!({"parameters": {"onDelete": "delete"}})).await?;
     let proxy = Proxy::before(&scene, Some(2)).await?;
@@ -175,7 +175,7 @@ async fn expired_watches_are_listed_anew_page_by_page(stage: Arc<Stage>) -> Resu
     one_of_each(&scene).await
 }
 
-async fn a_list_that_is_cut_or_expires_is_begun_anew(stage: Arc<Stage>) -> Result<()> {
+async fn a_list_that_is_cut_or_expires_is_restarted(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene.class(json!({})).await?;
     claims_handed_over(&scene, "c", 7).await?;

@@ -25,15 +25,15 @@ fn hanging() -> Duration {
 const NOBODY: &str = "65534";
 
 crate::tests! {
-    Newest: a_full_export_is_told_and_served_when_there_is_room,
-    Newest: a_read_only_export_is_told_and_served_when_it_is_writable,
-    Newest: a_directory_that_squashed_root_may_not_write_is_told,
-    Newest: an_owner_that_squashed_root_may_not_give_is_told,
-    Newest: an_export_made_anew_is_found_again,
-    Newest: a_hung_server_holds_up_its_own_claims_only,
+    Newest: a_full_export_is_reported_and_served_when_it_has_space,
+    Newest: a_read_only_export_is_reported_and_served_when_it_is_writable,
+    Newest: a_directory_that_squashed_root_may_not_write_is_reported,
+    Newest: an_owner_that_squashed_root_may_not_set_is_reported,
+    Newest: a_recreated_export_is_found_again,
+    Newest: a_hung_server_delays_only_its_own_claims,
     Newest: servers_of_nfs_4_alone_are_served,
     Newest: a_path_below_the_root_of_nfs_4_is_served,
-    Newest: without_a_privileged_port_a_secure_export_is_told_and_an_insecure_one_works,
+    Newest: without_a_privileged_port_a_secure_export_is_reported_and_an_insecure_one_works,
 }
 
 /// Gives a scene its own export on the shared server: a new directory that a shell command prepares there.
@@ -69,7 +69,7 @@ async fn fails_until(scene: &Scene, why: &[&str], mended: impl Future<Output = R
 }
 
 /// A file system without free inodes: a new directory fails as on a full one.
-async fn a_full_export_is_told_and_served_when_there_is_room(stage: Arc<Stage>) -> Result<()> {
+async fn a_full_export_is_reported_and_served_when_it_has_space(stage: Arc<Stage>) -> Result<()> {
     let full = "mount -t tmpfs -o nr_inodes=30,mode=777 full . && cd $PWD && n=0 && \
                 while touch full-$n 2>/dev/null; do n=$((n+1)); done";
     let scene = stage.scene().await?;
@@ -82,7 +82,7 @@ async fn a_full_export_is_told_and_served_when_there_is_room(stage: Arc<Stage>) 
     fails_until(&scene, &["cannot make directory", "no space left on device"], room).await
 }
 
-async fn a_read_only_export_is_told_and_served_when_it_is_writable(stage: Arc<Stage>) -> Result<()> {
+async fn a_read_only_export_is_reported_and_served_when_it_is_writable(stage: Arc<Stage>) -> Result<()> {
     let scene = on_export(stage.scene().await?, "true", "ro,no_root_squash").await?;
     scene.class(json!({})).await?;
     let _provisioner = scene.watch(&[]).await?;
@@ -90,7 +90,7 @@ async fn a_read_only_export_is_told_and_served_when_it_is_writable(stage: Arc<St
     fails_until(&scene, &["cannot make directory", "read-only file system"], writable).await
 }
 
-async fn a_directory_that_squashed_root_may_not_write_is_told(stage: Arc<Stage>) -> Result<()> {
+async fn a_directory_that_squashed_root_may_not_write_is_reported(stage: Arc<Stage>) -> Result<()> {
     let scene = on_export(stage.scene().await?, "chmod 755 .", "rw,root_squash").await?;
     scene.class(json!({})).await?;
     let _provisioner = scene.watch(&[]).await?;
@@ -98,7 +98,7 @@ async fn a_directory_that_squashed_root_may_not_write_is_told(stage: Arc<Stage>)
     fails_until(&scene, &["permission denied", "squashes root"], opened).await
 }
 
-async fn an_owner_that_squashed_root_may_not_give_is_told(stage: Arc<Stage>) -> Result<()> {
+async fn an_owner_that_squashed_root_may_not_set_is_reported(stage: Arc<Stage>) -> Result<()> {
     let scene = on_export(stage.scene().await?, "chmod 777 .", "rw,root_squash").await?;
     scene
         .class(json!({"parameters": {"dirUid": "1000", "dirMode": "0750"}}))
@@ -114,7 +114,7 @@ async fn an_owner_that_squashed_root_may_not_give_is_told(stage: Arc<Stage>) -> 
 }
 
 /// The file handle of the root that the provisioner holds is stale afterwards.
-async fn an_export_made_anew_is_found_again(stage: Arc<Stage>) -> Result<()> {
+async fn a_recreated_export_is_found_again(stage: Arc<Stage>) -> Result<()> {
     let scene = on_export(stage.scene().await?, "true", "rw,no_root_squash").await?;
     scene.class(json!({})).await?;
     let provisioner = scene.watch(&[]).await?;
@@ -136,7 +136,7 @@ async fn an_export_made_anew_is_found_again(stage: Arc<Stage>) -> Result<()> {
 }
 
 /// More claims than workers wait for the server that hangs: they would occupy every shared worker.
-async fn a_hung_server_holds_up_its_own_claims_only(stage: Arc<Stage>) -> Result<()> {
+async fn a_hung_server_delays_only_its_own_claims(stage: Arc<Stage>) -> Result<()> {
     let guest = stage.guest("silent", Template::NfsServer).await?;
     let scene = stage.scene().await?;
     scene.class(json!({})).await?;
@@ -297,7 +297,9 @@ async fn servers_of_nfs_4_alone_are_served(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-async fn without_a_privileged_port_a_secure_export_is_told_and_an_insecure_one_works(stage: Arc<Stage>) -> Result<()> {
+async fn without_a_privileged_port_a_secure_export_is_reported_and_an_insecure_one_works(
+    stage: Arc<Stage>,
+) -> Result<()> {
     let scene = on_export(stage.scene().await?, "true", "rw,no_root_squash,secure").await?;
     scene.class(json!({})).await?;
     scene.claim_handed_over("a", json!({})).await?;

@@ -25,7 +25,7 @@ crate::tests! {
     Newest: a_leader_that_ends_releases_its_lease,
     Newest: a_leader_whose_lease_was_taken_stands_by_and_leads_again,
     Newest: clocks_that_jump_and_differ_change_no_leader,
-    Newest: upstreams_leader_under_the_same_name_is_told,
+    Newest: upstreams_leader_under_the_same_name_is_reported,
 }
 
 /// The time from a leader's last renewal to the next leader: the Lease, two checks, and a slow machine.
@@ -294,7 +294,7 @@ async fn a_leader_whose_lease_was_taken_stands_by_and_leads_again(stage: Arc<Sta
     Ok(())
 }
 
-async fn upstreams_leader_under_the_same_name_is_told(stage: Arc<Stage>) -> Result<()> {
+async fn upstreams_leader_under_the_same_name_is_reported(stage: Arc<Stage>) -> Result<()> {
     let scene = scene(stage).await?;
     let locks: Api<Endpoints> = Api::namespaced(scene.client.clone(), &scene.namespace);
     let name = lease_name(&scene);

@@ -11,7 +11,7 @@ use crate::stage::Stage;
 crate::tests! {
     Newest: a_static_pair_is_applied_and_bound,
     Newest: a_class_is_applied_and_served,
-    Newest: waiting_in_vain_says_why,
+    Newest: a_wait_that_times_out_reports_the_cause,
 }
 
 /// Runs the tool with `flags` after `command`, and returns its stdout.
@@ -69,7 +69,7 @@ async fn a_class_is_applied_and_served(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-async fn waiting_in_vain_says_why(stage: Arc<Stage>) -> Result<()> {
+async fn a_wait_that_times_out_reports_the_cause(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene.class(json!({})).await?;
     scene.claim_handed_over("a", json!({})).await?;

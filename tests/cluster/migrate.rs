@@ -22,7 +22,7 @@ use crate::kit::{NFSPROV, PATIENCE, Provisioner, Scene, said};
 use crate::stage::Stage;
 
 crate::tests! {
-    Newest: a_migration_goes_there_and_back_with_a_claim_in_flight,
+    Newest: a_migration_is_made_and_reversed_with_a_claim_in_progress,
     Newest: a_migration_to_what_does_not_start_is_undone,
 }
 
@@ -169,7 +169,7 @@ async fn repeat_without_success(scene: &Scene) -> Result<()> {
     Ok(())
 }
 
-async fn a_migration_goes_there_and_back_with_a_claim_in_flight(stage: Arc<Stage>) -> Result<()> {
+async fn a_migration_is_made_and_reversed_with_a_claim_in_progress(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene.class(json!({"parameters": {"onDelete": "delete"}})).await?;
     upstream(&scene).await?;

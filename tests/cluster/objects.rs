@@ -19,10 +19,10 @@ use crate::kit::{PATIENCE, Scene, said};
 use crate::stage::Stage;
 
 crate::tests! {
-    Both("admission and server-side apply differ"): every_manifest_is_taken_and_read_back_as_it_was_written,
-    Both("server-side apply differs"): a_conflict_names_manager_and_field_and_is_taken_over_when_told_so,
-    Newest: a_misspelt_field_of_a_users_template_never_gets_there,
-    Newest: what_the_cluster_refuses_is_one_sentence,
+    Both("admission and server-side apply differ"): every_manifest_is_accepted_and_read_back_unchanged,
+    Both("server-side apply differs"): a_conflict_reports_manager_and_field_and_a_flag_resolves_it,
+    Newest: a_misspelled_field_of_a_users_template_is_rejected,
+    Newest: a_refusal_of_the_cluster_is_one_sentence,
     Newest: another_provisioner_of_the_name_is_warned_of,
 }
 
@@ -270,7 +270,7 @@ fn with(words: &[String], flags: &[&str]) -> Vec<String> {
         .collect()
 }
 
-async fn every_manifest_is_taken_and_read_back_as_it_was_written(stage: Arc<Stage>) -> Result<()> {
+async fn every_manifest_is_accepted_and_read_back_unchanged(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     // The namespace must have the account before it accepts a pod.
     scene.service_account().await?;
@@ -300,7 +300,7 @@ async fn every_manifest_is_taken_and_read_back_as_it_was_written(stage: Arc<Stag
     Ok(())
 }
 
-async fn a_conflict_names_manager_and_field_and_is_taken_over_when_told_so(stage: Arc<Stage>) -> Result<()> {
+async fn a_conflict_reports_manager_and_field_and_a_flag_resolves_it(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     let name = format!("v-{}", scene.namespace);
     let create = format!("create pv {name} --server s --path /p --size 1Gi --label tier=gold");
@@ -338,7 +338,7 @@ async fn a_conflict_names_manager_and_field_and_is_taken_over_when_told_so(stage
     Ok(())
 }
 
-async fn a_misspelt_field_of_a_users_template_never_gets_there(stage: Arc<Stage>) -> Result<()> {
+async fn a_misspelled_field_of_a_users_template_is_rejected(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     let directory = stage.file("templates");
     std::fs::create_dir(&directory)?;
@@ -384,7 +384,7 @@ async fn a_misspelt_field_of_a_users_template_never_gets_there(stage: Arc<Stage>
     Ok(())
 }
 
-async fn what_the_cluster_refuses_is_one_sentence(stage: Arc<Stage>) -> Result<()> {
+async fn a_refusal_of_the_cluster_is_one_sentence(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     let class = format!("c-{}", scene.namespace);
     let create = ["create", "storageclass", &class, "--apply"];

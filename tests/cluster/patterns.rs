@@ -14,7 +14,7 @@ crate::tests! {
     Newest: a_directory_of_another_claim_is_refused_until_it_is_free,
     Newest: a_value_that_leads_out_of_the_export_is_refused,
     Newest: a_retained_directory_is_nobodys_and_stays,
-    Newest: a_directory_made_by_hand_is_not_given_away,
+    Newest: a_directory_made_by_hand_is_not_given_to_a_claim,
     Newest: a_directory_has_the_owner_group_and_mode_of_its_class,
 }
 
@@ -121,7 +121,7 @@ async fn a_retained_directory_is_nobodys_and_stays(stage: Arc<Stage>) -> Result<
     Ok(())
 }
 
-async fn a_directory_made_by_hand_is_not_given_away(stage: Arc<Stage>) -> Result<()> {
+async fn a_directory_made_by_hand_is_not_given_to_a_claim(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene.on_server(&format!("mkdir {}-hand", scene.namespace)).await?;
     pattern(&scene, "${.PVC.namespace}-hand", "delete").await?;

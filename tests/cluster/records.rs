@@ -19,10 +19,10 @@ use crate::stage::Stage;
 
 crate::tests! {
     Both("each version binds claims by rules of its own"): volumes_of_a_lost_cluster_are_rebuilt_in_a_new_one,
-    Newest: a_record_follows_its_volume_and_goes_with_the_data,
+    Newest: a_record_follows_its_volume_and_is_deleted_with_the_data,
     Newest: a_directory_is_adopted_by_a_claim,
-    Newest: an_archive_comes_back_as_its_record_says,
-    Newest: the_doctor_names_the_command_that_brings_earlier_data_back,
+    Newest: an_archive_is_restored_as_its_record_says,
+    Newest: the_doctor_names_the_command_that_restores_earlier_data,
 }
 
 const PAGE: &str = include_str!("../../docs/disaster-recovery.md");
@@ -308,7 +308,7 @@ async fn volumes_of_a_lost_cluster_are_rebuilt_in_a_new_one(stage: Arc<Stage>) -
     plane.stop().await
 }
 
-async fn a_record_follows_its_volume_and_goes_with_the_data(stage: Arc<Stage>) -> Result<()> {
+async fn a_record_follows_its_volume_and_is_deleted_with_the_data(stage: Arc<Stage>) -> Result<()> {
     for version in ["3", "4.0", "4.1", "4.2"] {
         let scene = stage.scene().await?;
         let export = format!("{}-export", scene.namespace);
@@ -415,7 +415,7 @@ async fn a_directory_is_adopted_by_a_claim(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-async fn an_archive_comes_back_as_its_record_says(stage: Arc<Stage>) -> Result<()> {
+async fn an_archive_is_restored_as_its_record_says(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     let export = format!("{}-export", scene.namespace);
     let scene = with_own_export(scene, &export).await?;
@@ -453,7 +453,7 @@ async fn an_archive_comes_back_as_its_record_says(stage: Arc<Stage>) -> Result<(
     Ok(())
 }
 
-async fn the_doctor_names_the_command_that_brings_earlier_data_back(stage: Arc<Stage>) -> Result<()> {
+async fn the_doctor_names_the_command_that_restores_earlier_data(stage: Arc<Stage>) -> Result<()> {
     // Of many exports, the doctor contacts only those that a claim or pod waits for.
     let plane = stage.cleared_control_plane().await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;

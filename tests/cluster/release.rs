@@ -17,9 +17,9 @@ crate::tests! {
     Newest: a_retained_volume_is_released_with_its_data,
     Newest: a_retained_volume_is_scrubbed_and_released,
     Newest: scrubbing_asks_on_a_terminal,
-    Newest: what_is_not_the_volumes_alone_is_not_scrubbed,
+    Newest: a_directory_of_several_volumes_is_not_scrubbed,
     Newest: a_provisioners_volume_is_scrubbed_where_it_was_recorded_to_be,
-    Newest: status_tells_what_there_is,
+    Newest: status_lists_the_objects_with_their_sizes,
 }
 
 /// The server and path of the scene's export.
@@ -204,7 +204,7 @@ async fn scrubbing_asks_on_a_terminal(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-async fn what_is_not_the_volumes_alone_is_not_scrubbed(stage: Arc<Stage>) -> Result<()> {
+async fn a_directory_of_several_volumes_is_not_scrubbed(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     let top = format!("{}-top", scene.namespace);
     let mypv = static_volume(&scene, "mypv", &format!("{top}/mine")).await?;
@@ -271,7 +271,7 @@ async fn a_provisioners_volume_is_scrubbed_where_it_was_recorded_to_be(stage: Ar
     Ok(())
 }
 
-async fn status_tells_what_there_is(stage: Arc<Stage>) -> Result<()> {
+async fn status_lists_the_objects_with_their_sizes(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene.class(json!({})).await?;
     let provisioner = scene.watch(&[]).await?;

@@ -14,10 +14,10 @@ use crate::ssh::{over_ssh, words};
 use crate::stage::Stage;
 
 crate::tests! {
-    Newest: nodes_of_the_cluster_are_prepared_and_let_in,
+    Newest: nodes_of_the_cluster_are_prepared_and_admitted,
 }
 
-async fn nodes_of_the_cluster_are_prepared_and_let_in(stage: Arc<Stage>) -> Result<()> {
+async fn nodes_of_the_cluster_are_prepared_and_admitted(stage: Arc<Stage>) -> Result<()> {
     // The test registers the Node objects, because no kubelet runs in these guests; their addresses are real.
     let plane = stage.cleared_control_plane().await?;
     let mut scene = stage.scene_on(plane.kubeconfig()).await?;

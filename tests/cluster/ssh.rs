@@ -15,7 +15,7 @@ crate::tests! {
     Newest: over_ssh_a_planted_link_is_refused,
     Newest: over_ssh_a_sudo_user_serves_too,
     Newest: a_lost_ssh_connection_is_made_again,
-    Newest: what_is_wrong_with_ssh_is_said_in_one_sentence,
+    Newest: errors_of_ssh_are_one_sentence,
 }
 
 /// An NFS server whose export squashes root and belongs to root.
@@ -204,7 +204,7 @@ async fn a_lost_ssh_connection_is_made_again(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-async fn what_is_wrong_with_ssh_is_said_in_one_sentence(stage: Arc<Stage>) -> Result<()> {
+async fn errors_of_ssh_are_one_sentence(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     let guest = stage.nfs();
     let (address, key) = (guest.address(), guest.ssh_key().display().to_string());

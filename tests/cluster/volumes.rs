@@ -15,11 +15,11 @@ use crate::release::{export, given_up, on_export};
 use crate::stage::Stage;
 
 crate::tests! {
-    Newest: an_archive_comes_back_with_its_data,
-    Newest: an_archive_comes_back_for_a_claim_that_waits,
+    Newest: an_archive_is_restored_with_its_data,
+    Newest: an_archive_is_restored_for_a_pending_claim,
     Newest: archives_expire_by_age_and_total,
     Newest: directories_are_listed_against_their_volumes,
-    Newest: what_a_kill_left_is_listed_as_such,
+    Newest: directories_and_markers_that_a_kill_left_are_listed,
 }
 
 const UID: &str = "0b510b51-0b51-0b51-0b51-0b510b510b5";
@@ -74,7 +74,7 @@ async fn archived(scene: &Scene, claim: &str) -> Result<(String, String)> {
     Ok((format!("archived-{directory}"), volume.name_any()))
 }
 
-async fn an_archive_comes_back_with_its_data(stage: Arc<Stage>) -> Result<()> {
+async fn an_archive_is_restored_with_its_data(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     scene.class(json!({"mountOptions": ["nfsvers=3"]})).await?;
     // It runs meanwhile, and must not provision the claim for which the archive is restored.
@@ -121,7 +121,7 @@ async fn an_archive_comes_back_with_its_data(stage: Arc<Stage>) -> Result<()> {
     given_up(&scene, "back", &volume).await
 }
 
-async fn an_archive_comes_back_for_a_claim_that_waits(stage: Arc<Stage>) -> Result<()> {
+async fn an_archive_is_restored_for_a_pending_claim(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     // The name that nfs-subdir-external-provisioner gives an archive after a pathPattern; and another directory has the
     // old name.
@@ -292,7 +292,7 @@ async fn directories_are_listed_against_their_volumes(stage: Arc<Stage>) -> Resu
     Ok(())
 }
 
-async fn what_a_kill_left_is_listed_as_such(stage: Arc<Stage>) -> Result<()> {
+async fn directories_and_markers_that_a_kill_left_are_listed(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene().await?;
     let namespace = &scene.namespace;
     scene

@@ -326,10 +326,7 @@ fn anyhow_is_for_commands() {
 fn files_have_one_subject() {
     for (name, code) in sources() {
         let lines = code.lines().count();
-        assert!(
-            lines <= 500,
-            "{name} has {lines} lines: split it by subject"
-        );
+        assert!(lines <= 500, "{name} has {lines} lines: split it by subject");
     }
 }
 

@@ -22,7 +22,7 @@ fn archive_of(name: &str, folder: &Path) -> String {
 }
 
 #[test]
-fn what_is_no_archive_of_the_image_is_one_sentence() {
+fn an_archive_without_the_image_is_refused_in_one_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     std::fs::write(path("empty"), "").unwrap();

@@ -3,7 +3,7 @@
 use crate::support::{Nfsprov, nfsprov};
 
 #[test]
-fn what_the_doctor_can_not_read_it_does_not_pass() {
+fn kinds_that_the_doctor_cannot_read_are_not_reported_as_healthy() {
     let directory = tempfile::tempdir().unwrap();
     let nowhere = directory.path().join("nowhere");
     let (stdout, stderr, code) = nfsprov(&format!("doctor --from-dump {}", nowhere.display()));
@@ -28,7 +28,7 @@ fn what_the_doctor_can_not_read_it_does_not_pass() {
 }
 
 #[test]
-fn what_others_wrote_is_shown_and_not_obeyed() {
+fn text_of_other_users_is_escaped() {
     // Clears the screen, writes to the clipboard, clears the screen with an eight-bit code, and reverses the text.
     let hostile = "x\u{1b}[2J\u{1b}]52;c;eA==\u{7}\u{9b}2J\u{202e}";
     let acted_on = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');

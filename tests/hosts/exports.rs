@@ -18,9 +18,9 @@ use proptest::test_runner::TestRunner;
 use crate::kit::{Stage, connect, run};
 
 crate::tests! {
-    exportfs_lets_through_what_is_refused,
+    exportfs_accepts_mistakes_that_nfsprov_refuses,
     edits_of_all_kinds_of_files_are_exported_as_meant,
-    what_exportfs_does_otherwise_is_seen,
+    silent_failures_of_exportfs_are_detected,
     edits_that_nothing_stops_are_exported_as_meant,
 }
 
@@ -110,7 +110,7 @@ fn shown(outcome: &Outcome) -> Vec<String> {
 }
 
 /// The table of mistakes: what exportfs does with each is the reason why nfsprov refuses it.
-async fn exportfs_lets_through_what_is_refused(stage: Arc<Stage>) -> Result<()> {
+async fn exportfs_accepts_mistakes_that_nfsprov_refuses(stage: Arc<Stage>) -> Result<()> {
     let after = "\n/srv 10.0.0.9(rw)\n";
     let d = |name: &'static str| -> Files { vec![(name, b"/nfsdata 10.0.0.1(rw)\n".to_vec())] };
     let rows: Vec<(Files, &str, &[&str], bool)> = vec![
@@ -304,7 +304,7 @@ async fn edits_of_all_kinds_of_files_are_exported_as_meant(stage: Arc<Stage>) ->
 }
 
 /// Each silent failure of exportfs, when it affects a line of nfsprov.
-async fn what_exportfs_does_otherwise_is_seen(stage: Arc<Stage>) -> Result<()> {
+async fn silent_failures_of_exportfs_are_detected(stage: Arc<Stage>) -> Result<()> {
     let one = wanted(&["10.9.0.7"]);
     let line = "/nfsdata 10.9.0.7(rw,sync,no_subtree_check,no_root_squash)\n";
     let other = |text: &str| [exports(text), vec![("d/x.exports", line.into())]].concat();

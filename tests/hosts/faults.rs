@@ -11,7 +11,7 @@ use crate::kit::Stage;
 use crate::runs::{Ran, STATE, finish, lasting, nfsprov, serving, start};
 
 crate::tests! {
-    what_cannot_be_exported_is_taken_back,
+    an_export_that_fails_is_undone,
     a_full_disk_leaves_what_was,
     a_service_that_fails_is_named_and_not_left_running,
     others_lines_that_complain_are_no_reason_to_stop,
@@ -46,7 +46,7 @@ exec /usr/sbin/exportfs "$@"
 END
 chmod 755 /usr/local/sbin/exportfs"#;
 
-async fn what_cannot_be_exported_is_taken_back(stage: Arc<Stage>) -> Result<()> {
+async fn an_export_that_fails_is_undone(stage: Arc<Stage>) -> Result<()> {
     let (guest, arguments) = serving(&stage, "refusing").await?;
     guest.ssh(STAND_IN).await?;
     let ours = "grep -q /srv/k8s /etc/exports";

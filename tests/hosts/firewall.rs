@@ -9,9 +9,9 @@ use crate::kit::Stage;
 use crate::runs::nfsprov;
 
 crate::tests! {
-    firewalld_lets_each_client_in_by_its_zone_while_it_is_a_client;
+    firewalld_admits_each_client_by_its_zone_while_it_is_a_client;
     // ufw differs only in its commands, which the tables cover; a guest with the older kernel takes minutes.
-    test_all: ufw_lets_each_client_in_while_it_is_a_client,
+    test_all: ufw_admits_each_client_while_it_is_a_client,
 }
 
 /// A firewall's commands.
@@ -58,11 +58,11 @@ const UFW: Tool = Tool {
     reload: "ufw reload",
 };
 
-async fn firewalld_lets_each_client_in_by_its_zone_while_it_is_a_client(stage: Arc<Stage>) -> Result<()> {
+async fn firewalld_admits_each_client_by_its_zone_while_it_is_a_client(stage: Arc<Stage>) -> Result<()> {
     lets_clients_in(&stage, "firewalld", &FIREWALLD).await
 }
 
-async fn ufw_lets_each_client_in_while_it_is_a_client(stage: Arc<Stage>) -> Result<()> {
+async fn ufw_admits_each_client_while_it_is_a_client(stage: Arc<Stage>) -> Result<()> {
     lets_clients_in(&stage, "ufw", &UFW).await
 }
 

@@ -15,7 +15,7 @@ crate::tests! {
     one_of_several_keys_is_enough,
     an_unknown_host_is_shown_and_asked_about,
     a_fingerprint_decides_about_the_last_host,
-    what_stands_in_known_hosts_stays_as_it_is,
+    existing_lines_of_known_hosts_stay_unchanged,
     a_key_that_does_not_fit_on_the_disk_leaves_known_hosts_unchanged,
 }
 
@@ -222,7 +222,7 @@ async fn a_fingerprint_decides_about_the_last_host(stage: Arc<Stage>) -> Result<
     Ok(())
 }
 
-async fn what_stands_in_known_hosts_stays_as_it_is(stage: Arc<Stage>) -> Result<()> {
+async fn existing_lines_of_known_hosts_stay_unchanged(stage: Arc<Stage>) -> Result<()> {
     let ports = tokio::try_join!(
         stage.sshd(&stage.guest, &["ed25519"], ""),
         stage.sshd(&stage.guest, &["rsa"], "")

@@ -13,7 +13,7 @@ crate::tests! {
     every_key_of_an_agent_is_tried_within_the_servers_patience,
     a_named_key_is_taken_from_the_agent,
     keys_of_every_type_and_format_are_read,
-    a_passphrase_is_asked_for_and_told_from_a_wrong_one,
+    a_passphrase_is_requested_and_a_wrong_one_is_detected,
     a_key_that_is_none_is_named,
     a_password_is_asked_for,
     questions_of_the_server_are_passed_on,
@@ -146,7 +146,7 @@ async fn keys_of_every_type_and_format_are_read(stage: Arc<Stage>) -> Result<()>
     Ok(())
 }
 
-async fn a_passphrase_is_asked_for_and_told_from_a_wrong_one(stage: Arc<Stage>) -> Result<()> {
+async fn a_passphrase_is_requested_and_a_wrong_one_is_detected(stage: Arc<Stage>) -> Result<()> {
     let home = stage.home()?;
     let path = home.join("encrypted");
     key(&path, &["-t", "ed25519", "-N", "right"]).await?;

@@ -11,13 +11,13 @@ use tokio::net::UnixListener;
 use crate::kit::{ADMIN, Answers, PASSWORD, Stage, refused, says, tool};
 
 crate::tests! {
-    a_login_of_several_steps_takes_them_all,
+    a_login_of_several_steps_completes_them_all,
     a_fingerprint_holds_for_every_host_on_the_way,
     a_one_time_password_is_asked_for_at_each_login,
     a_key_in_a_token_is_named_and_not_tried,
 }
 
-async fn a_login_of_several_steps_takes_them_all(stage: Arc<Stage>) -> Result<()> {
+async fn a_login_of_several_steps_completes_them_all(stage: Arc<Stage>) -> Result<()> {
     for (methods, answers, lets_in) in [
         ("publickey,password", &[PASSWORD][..], true),
         ("publickey,keyboard-interactive", &[PASSWORD], true),

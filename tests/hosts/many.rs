@@ -11,7 +11,7 @@ use crate::kit::Stage;
 use crate::runs::{Ran, finish, start};
 
 crate::tests! {
-    eight_hosts_take_as_long_as_one_and_a_dead_one_is_named,
+    eight_hosts_take_as_long_as_one_and_an_unreachable_one_is_named,
 }
 
 /// How many hosts there are: one sshd each, on two guests.
@@ -21,7 +21,7 @@ const HOSTS: usize = 8;
 /// same processor down.
 const SLOW: u32 = 4;
 
-async fn eight_hosts_take_as_long_as_one_and_a_dead_one_is_named(stage: Arc<Stage>) -> Result<()> {
+async fn eight_hosts_take_as_long_as_one_and_an_unreachable_one_is_named(stage: Arc<Stage>) -> Result<()> {
     let (one, two) = tokio::try_join!(
         stage.lab.guest("many-one", Template::NfsServer),
         stage.lab.guest("many-two", Template::NfsServer)

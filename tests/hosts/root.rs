@@ -11,7 +11,7 @@ use crate::kit::{ADMIN, Answers, NOBODY, PASSWORD, Stage, connect, refused, run,
 crate::tests! {
     root_is_root_with_and_without_sudo,
     sudo_asks_for_a_password_only_where_it_must,
-    who_may_not_become_root_is_told_so,
+    a_user_who_may_not_become_root_gets_the_reason,
     a_password_is_nowhere_but_in_memory,
 }
 
@@ -109,7 +109,7 @@ async fn sudo_asks_for_a_password_only_where_it_must(stage: Arc<Stage>) -> Resul
     Ok(())
 }
 
-async fn who_may_not_become_root_is_told_so(stage: Arc<Stage>) -> Result<()> {
+async fn a_user_who_may_not_become_root_gets_the_reason(stage: Arc<Stage>) -> Result<()> {
     let mut access = stage.access()?;
     access.sudo = Sudo::Password(Secret::new(PASSWORD.into()));
     let error = refused(connect(NOBODY, &stage.guest, 22, &access).await)?;

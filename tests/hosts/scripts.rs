@@ -15,11 +15,11 @@ crate::tests! {
     a_dropped_connection_is_no_success,
     a_login_without_a_shell_is_no_success,
     both_streams_are_drained_together,
-    a_script_that_writes_without_end_is_given_up,
+    a_script_that_writes_without_end_is_stopped,
     silence_has_an_end,
     a_host_that_is_slow_to_start_a_script_is_awaited,
-    a_script_that_takes_long_to_be_sent_is_no_silence,
-    a_script_that_nobody_waits_for_is_left,
+    a_script_that_takes_long_to_send_does_not_time_out,
+    a_script_ends_with_its_connection_when_waiting_stops,
 }
 
 async fn an_exit_status_is_the_scripts_own(stage: Arc<Stage>) -> Result<()> {
@@ -133,7 +133,7 @@ async fn both_streams_are_drained_together(stage: Arc<Stage>) -> Result<()> {
     Ok(())
 }
 
-async fn a_script_that_writes_without_end_is_given_up(stage: Arc<Stage>) -> Result<()> {
+async fn a_script_that_writes_without_end_is_stopped(stage: Arc<Stage>) -> Result<()> {
     let host = connect("root", &stage.guest, 22, &stage.access()?).await?;
     let allowed = run(&host, "head -c 1000000 /dev/zero").await?;
     ensure!(allowed.stdout.len() == 1_000_000, "{}", allowed.stdout.len());
@@ -173,7 +173,7 @@ async fn a_host_that_is_slow_to_start_a_script_is_awaited(stage: Arc<Stage>) -> 
 }
 
 /// Sending takes twice the timeout for silence; the 2 MB that sshd buffers last about 2 s.
-async fn a_script_that_takes_long_to_be_sent_is_no_silence(stage: Arc<Stage>) -> Result<()> {
+async fn a_script_that_takes_long_to_send_does_not_time_out(stage: Arc<Stage>) -> Result<()> {
     let slow = "ForceCommand for part in 1 2 3 4 5 6 7 8 9 10 11 12; do head -c 1000000; sleep 1; done | sh -s";
     let port = stage.sshd(&stage.guest, &["ed25519"], slow).await?;
     let host = connect("root", &stage.guest, port, &stage.access()?).await?;
@@ -186,7 +186,7 @@ async fn a_script_that_takes_long_to_be_sent_is_no_silence(stage: Arc<Stage>) ->
     Ok(())
 }
 
-async fn a_script_that_nobody_waits_for_is_left(stage: Arc<Stage>) -> Result<()> {
+async fn a_script_ends_with_its_connection_when_waiting_stops(stage: Arc<Stage>) -> Result<()> {
     let host = connect("root", &stage.guest, 22, &stage.access()?).await?;
     let session = says(&host, "echo $PPID").await?;
     let waiting = timeout(Duration::from_millis(500), run(&host, "sleep 60")).await;

@@ -186,7 +186,10 @@ async fn a_host_becomes_a_server_and_a_second_run_changes_nothing(stage: Arc<Sta
         "{refused:?}"
     );
     report(&nfsprov(&stage, &[&teardown[..], &["--yes"]].concat()).await?, 0)?;
-    ensure!(server.ssh("cat /etc/exports").await? == theirs, "the administrator's lines changed");
+    ensure!(
+        server.ssh("cat /etc/exports").await? == theirs,
+        "the administrator's lines changed"
+    );
     let listing = server
         .ssh("exportfs -s; cat /nfsdata/file; ls -A /etc | grep nfsprov || true")
         .await?;

@@ -16,9 +16,9 @@ crate::tests! {
     every_host_on_the_way_is_checked,
     a_way_carries_much_both_ways,
     hosts_behind_a_jump_host_share_one_login_to_it,
-    a_dead_jump_host_costs_its_hosts_one_timeout,
-    where_nothing_answers_is_said_in_time,
-    a_host_that_hangs_is_given_up,
+    an_unreachable_jump_host_costs_its_hosts_one_timeout,
+    hosts_without_an_answer_are_reported_in_time,
+    a_host_that_hangs_times_out,
 }
 
 /// Prints the address of the client of the SSH connection.
@@ -171,7 +171,7 @@ while [ \"$1\" != dev ]; do shift; done; ip neigh replace 10.77.0.198 lladdr 02:
     Ok(())
 }
 
-async fn a_dead_jump_host_costs_its_hosts_one_timeout(stage: Arc<Stage>) -> Result<()> {
+async fn an_unreachable_jump_host_costs_its_hosts_one_timeout(stage: Arc<Stage>) -> Result<()> {
     const HOSTS: u32 = 8;
     let mut access = stage.access()?;
     access.connect_timeout = Duration::from_secs(3);
@@ -188,7 +188,7 @@ async fn a_dead_jump_host_costs_its_hosts_one_timeout(stage: Arc<Stage>) -> Resu
     Ok(())
 }
 
-async fn where_nothing_answers_is_said_in_time(stage: Arc<Stage>) -> Result<()> {
+async fn hosts_without_an_answer_are_reported_in_time(stage: Arc<Stage>) -> Result<()> {
     let first = stage.guest.address();
     let mut access = stage.access()?;
     access.connect_timeout = Duration::from_secs(2);
@@ -221,7 +221,7 @@ async fn where_nothing_answers_is_said_in_time(stage: Arc<Stage>) -> Result<()> 
     Ok(())
 }
 
-async fn a_host_that_hangs_is_given_up(stage: Arc<Stage>) -> Result<()> {
+async fn a_host_that_hangs_times_out(stage: Arc<Stage>) -> Result<()> {
     let guest = stage.lab.guest("hanging", Template::Bare).await?;
     let mut access = stage.access()?;
     let target = format!("root@{}", guest.address()).parse()?;

@@ -8,10 +8,10 @@ use crate::kit::Stage;
 use crate::setup::nfsprov;
 
 crate::tests! {
-    what_a_host_says_instead_of_a_shell_is_shown_and_not_obeyed,
+    output_in_place_of_a_shell_is_escaped,
 }
 
-async fn what_a_host_says_instead_of_a_shell_is_shown_and_not_obeyed(stage: Arc<Stage>) -> Result<()> {
+async fn output_in_place_of_a_shell_is_escaped(stage: Arc<Stage>) -> Result<()> {
     // It writes to the clipboard, and clears the screen with an eight-bit code.
     let words = r"ForceCommand printf 'go away \033]52;c;eA==\a\302\2332J\n' >&2; exit 1";
     let port = stage.sshd(&stage.guest, &["ed25519"], words).await?;

@@ -329,7 +329,7 @@ mod tests {
     use super::hash;
 
     #[test]
-    fn the_hash_is_the_published_one_and_tells_parts_apart() {
+    fn the_hash_is_the_published_one_and_distinguishes_parts() {
         assert_eq!(hash(&[]), 0xcbf2_9ce4_8422_2325);
         assert_ne!(hash(&["ab", "c"]), hash(&["a", "bc"]));
     }

@@ -425,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn cargo_tells_where_test_programs_are() {
+    fn cargos_messages_give_the_paths_of_test_programs() {
         let messages = concat!(
             r#"{"reason":"compiler-artifact","target":{"src_path":"/w/tests/command/main.rs"},"profile":{"test":true},"executable":"/t/command-1"}"#,
             "\n",
