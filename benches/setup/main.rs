@@ -171,17 +171,23 @@ impl Bench {
         let output = command.output().await;
         let took = begun.elapsed();
         let output = output.with_context(|| format!("cannot run {} (make bench installs it)", way.name()))?;
-        let said = String::from_utf8_lossy(&output.stdout);
+        let output_text = String::from_utf8_lossy(&output.stdout);
         if !output.status.success() {
-            bail!("{}: {said}{}", way.name(), String::from_utf8_lossy(&output.stderr));
+            bail!(
+                "{}: {output_text}{}",
+                way.name(),
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
         let unchanged = match way {
-            Way::Nfsprov => serde_json::from_str::<Value>(&said)?["changed"] == false,
+            Way::Nfsprov => serde_json::from_str::<Value>(&output_text)?["changed"] == false,
             // All tasks ran, including the one that gathers facts, and none changed anything.
-            Way::Ansible => said.contains(&format!("ok={} ", TASKS + 1)) && said.contains("changed=0 "),
-            Way::AnsibleWithoutFacts => said.contains(&format!("ok={TASKS} ")) && said.contains("changed=0 "),
+            Way::Ansible => output_text.contains(&format!("ok={} ", TASKS + 1)) && output_text.contains("changed=0 "),
+            Way::AnsibleWithoutFacts => {
+                output_text.contains(&format!("ok={TASKS} ")) && output_text.contains("changed=0 ")
+            }
         };
-        ensure!(unchanged, "{} changed something: {said}", way.name());
+        ensure!(unchanged, "{} changed something: {output_text}", way.name());
         Ok(took)
     }
 

@@ -9,7 +9,7 @@ use kube::api::{Patch, PatchParams};
 use kube::runtime::wait::await_condition;
 use serde_json::{Value, json};
 
-use crate::kit::{Directories, PATIENCE, said};
+use crate::kit::{Directories, PATIENCE, output_parts};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -76,7 +76,7 @@ async fn one_pass_serves_what_waits_and_ends(stage: Arc<Stage>) -> Result<()> {
     scene.claim_handed_over("b", json!({})).await?;
     scene.claim_handed_over("block", json!({"volumeMode": "Block"})).await?;
     let args = scene.provision_args();
-    let (stdout, stderr, code) = said(&scene.nfsprov(&args).await?);
+    let (stdout, stderr, code) = output_parts(&scene.nfsprov(&args).await?);
     ensure!(code == 1, "a refused claim is a failure: {code}\n{stdout}\n{stderr}");
     ensure!(
         stdout.matches(" provisioned ").count() == 2 && stdout.contains("block device"),
@@ -85,7 +85,7 @@ async fn one_pass_serves_what_waits_and_ends(stage: Arc<Stage>) -> Result<()> {
     scene.bound("a").await?;
     scene.bound("b").await?;
     scene.claims().delete("block", &Default::default()).await?;
-    let (stdout, stderr, code) = said(&scene.nfsprov(&args).await?);
+    let (stdout, stderr, code) = output_parts(&scene.nfsprov(&args).await?);
     ensure!(code == 0 && stdout.is_empty(), "{stdout}");
     ensure!(stderr.contains("no claim is pending for provisioner"), "{stderr}");
     Ok(())
@@ -97,7 +97,7 @@ async fn a_dry_run_makes_nothing(stage: Arc<Stage>) -> Result<()> {
     scene.claim_handed_over("a", json!({})).await?;
     let mut args = scene.provision_args();
     args.extend(["--dry-run", "-o", "json"].map(str::to_owned));
-    let (stdout, _, code) = said(&scene.nfsprov(&args).await?);
+    let (stdout, _, code) = output_parts(&scene.nfsprov(&args).await?);
     let result: Value = serde_json::from_str(&stdout)?;
     ensure!(
         code == 0 && result["items"][0]["result"] == "would provision",

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::kit::{NFSPROV, PATIENCE, Scene, said};
+use crate::kit::{NFSPROV, PATIENCE, Scene, output_parts};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -79,7 +79,7 @@ impl Scene {
     /// Runs `doctor -o json` in the scene's namespace.
     pub async fn doctor(&self, more: &[&str]) -> Result<Diagnosis> {
         let args = [&["doctor", "-o", "json"], more].concat();
-        let (stdout, stderr, code) = said(&self.nfsprov(&args).await?);
+        let (stdout, stderr, code) = output_parts(&self.nfsprov(&args).await?);
         let report =
             serde_json::from_str(&stdout).with_context(|| format!("doctor printed {stdout:?} and {stderr:?}"))?;
         Ok(Diagnosis { report, code })
@@ -141,7 +141,7 @@ impl Scene {
             .with_context(|| format!("{wanted} has no fix"))?;
         let fix = self.completed(fix).await?;
         let output = self.shell(&fix).await?;
-        let (_, stderr, code) = said(&output);
+        let (_, stderr, code) = output_parts(&output);
         ensure!(code == 0, "{wanted}: {fix}\n{stderr}");
         Ok(fix)
     }
@@ -151,7 +151,7 @@ impl Scene {
     pub async fn completed(&self, fix: &str) -> Result<String> {
         const PLACEHOLDERS: &str = "--server SERVER --path /EXPORT/NEW-DIRECTORY ";
         if fix.contains(PLACEHOLDERS) {
-            let (_, stderr, code) = said(&self.shell(fix).await?);
+            let (_, stderr, code) = output_parts(&self.shell(fix).await?);
             ensure!(code == 2 && stderr.contains("a placeholder"), "{fix}: {code} {stderr}");
         }
         let own = format!("--server {} --path {} ", crate::doctor_faults::server(self), self.path);
@@ -175,7 +175,7 @@ impl Scene {
             finding["fix"]["automatic"] == false && note.contains("not done by --fix: "),
             "{finding}"
         );
-        let (_, stderr, _) = said(&self.nfsprov(&["doctor", "--fix", "--yes", "-o", "json"]).await?);
+        let (_, stderr, _) = output_parts(&self.nfsprov(&["doctor", "--fix", "--yes", "-o", "json"]).await?);
         ensure!(stderr.contains("no automatic fix available"), "{wanted}: {stderr}");
         self.run_printed_fix(wanted).await
     }
@@ -183,7 +183,7 @@ impl Scene {
     /// Waits until the doctor reports `wanted` first, runs `--fix`, and checks that the next run reports no findings.
     pub async fn fixed(&self, wanted: &str) -> Result<String> {
         let output = self.fix(wanted, "30s").await?;
-        let (stdout, stderr, code) = said(&output);
+        let (stdout, stderr, code) = output_parts(&output);
         let report: Value = serde_json::from_str(&stdout).with_context(|| format!("{wanted}: {stderr}"))?;
         let left = Diagnosis { report, code }.findings();
         ensure!(
@@ -234,7 +234,7 @@ impl Scene {
 
     /// Runs a command line that must succeed.
     pub async fn administer(&self, line: &str) -> Result<()> {
-        let (_, stderr, code) = said(&self.shell(line).await?);
+        let (_, stderr, code) = output_parts(&self.shell(line).await?);
         ensure!(code == 0, "{line}\n{stderr}");
         Ok(())
     }
@@ -377,7 +377,7 @@ async fn doctor_gives_no_false_alarm(stage: Arc<Stage>) -> Result<()> {
     let everywhere = scene.doctor(&["-A", "--fail-on", "warning"]).await?;
     ensure!(everywhere.code == 0, "{:?}", everywhere.findings());
     let text = scene.nfsprov(&["doctor", "-A"]).await?;
-    let (stdout, _, _) = said(&text);
+    let (stdout, _, _) = output_parts(&text);
     ensure!(stdout.contains("no problems found"), "{stdout}");
     stage.give_back(plane).await
 }
@@ -401,7 +401,7 @@ async fn doctor_reports_what_it_may_not_read(stage: Arc<Stage>) -> Result<()> {
     let finding = nothing.first().context("no finding")?;
     let fix = finding["fix"]["command"].as_str().context("no fix")?.to_owned();
     scene.kubeconfig = admin;
-    let (_, stderr, code) = said(&scene.shell(&fix).await?);
+    let (_, stderr, code) = output_parts(&scene.shell(&fix).await?);
     ensure!(code == 0, "{fix}: {stderr}");
     scene.kubeconfig = plane.kubeconfig_for("somebody", &[])?;
     scene.diagnosed("NFS102 PersistentVolumeClaim/a").await?;
@@ -421,7 +421,7 @@ async fn doctor_reports_the_same_for_a_dump(stage: Arc<Stage>) -> Result<()> {
     let live = loop {
         let before = scene.doctor(&[]).await?;
         let directory = scene.stage.file("dump").display().to_string();
-        let (_, stderr, code) = said(&scene.nfsprov(&["doctor", "--dump", &directory]).await?);
+        let (_, stderr, code) = output_parts(&scene.nfsprov(&["doctor", "--dump", &directory]).await?);
         ensure!(code == 0, "{stderr}");
         let dumped = scene.doctor(&["--from-dump", &directory]).await?;
         let after = scene.doctor(&[]).await?;
@@ -448,7 +448,7 @@ async fn doctor_reports_the_same_for_a_dump(stage: Arc<Stage>) -> Result<()> {
         "mkdir {plain} && cd {plain} && for kind in pvc pv sc po deploy sts no ev csidriver csinode lease limits; do \
          kubectl get $kind -A -o json > $kind.json; done && kubectl version -o json > version.json"
     );
-    let (_, stderr, code) = said(&scene.shell(&get).await?);
+    let (_, stderr, code) = output_parts(&scene.shell(&get).await?);
     ensure!(code == 0, "{stderr}");
     let plain = scene.doctor(&["--from-dump", &plain]).await?;
     ensure!(plain.findings() == live.findings(), "{:?}", plain.findings());

@@ -110,7 +110,7 @@ async fn doctor_fixes_claims_and_volumes_that_do_not_match(stage: Arc<Stage>) ->
     let finding = scene.diagnosed("NFS111 PersistentVolumeClaim/mypvc").await?;
     let fix = finding["fix"]["command"].as_str().context("it has no fix")?;
     let fix = scene.completed(fix).await?;
-    let (_, stderr, code) = crate::kit::said(&scene.shell(&fix).await?);
+    let (_, stderr, code) = crate::kit::output_parts(&scene.shell(&fix).await?);
     ensure!(code == 0, "{fix}\n{stderr}");
     scene.bound("mypvc").await?;
     // The owner of the finalizer is unknown, so the doctor prints no command that removes it.
@@ -350,7 +350,7 @@ async fn doctor_fixes_volumes_that_cannot_be_deleted(stage: Arc<Stage>) -> Resul
     volumes.delete(&name, &DeleteParams::default()).await?;
     let finding = scene.diagnosed(&format!("NFS505 PersistentVolume/{name}")).await?;
     let fix = finding["fix"]["command"].as_str().context("it has no fix")?;
-    let (_, stderr, code) = crate::kit::said(&scene.shell(fix).await?);
+    let (_, stderr, code) = crate::kit::output_parts(&scene.shell(fix).await?);
     ensure!(code == 0, "{fix}\n{stderr}");
     // A second run of the command does not delete the other one.
     ensure!(!scene.shell(fix).await?.status.success(), "{fix}");
@@ -393,9 +393,9 @@ async fn doctor_fixes_a_volume_whose_class_is_missing(stage: Arc<Stage>) -> Resu
     scene.claim("a", json!({"volumeName": name})).await?;
     scene.bound("a").await?;
     delete_claim(&scene, "a").await?;
-    let said = format!("storageclass.storage.k8s.io {:?} not found", scene.class);
+    let message = format!("storageclass.storage.k8s.io {:?} not found", scene.class);
     let event = json!({
-        "metadata": {"generateName": "pv-"}, "reason": "VolumeFailedDelete", "message": said, "type": "Warning",
+        "metadata": {"generateName": "pv-"}, "reason": "VolumeFailedDelete", "message": message, "type": "Warning",
         "involvedObject": {"kind": "PersistentVolume", "name": name, "apiVersion": "v1"},
         "source": {"component": format!("{}_host_uuid", scene.provisioner)},
         "lastTimestamp": k8s_openapi::jiff::Timestamp::now().to_string(),

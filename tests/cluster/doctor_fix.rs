@@ -16,7 +16,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use crate::doctor::Diagnosis;
-use crate::kit::{NFSPROV, PATIENCE, Scene, said};
+use crate::kit::{NFSPROV, PATIENCE, Scene, output_parts};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -72,7 +72,7 @@ async fn fixes_are_asked_about(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
     // No finding has a fix.
-    let (_, stderr, code) = said(&scene.nfsprov(&["doctor", "--fix"]).await?);
+    let (_, stderr, code) = output_parts(&scene.nfsprov(&["doctor", "--fix"]).await?);
     ensure!(
         code == 0 && stderr.contains("no automatic fix available"),
         "{code}: {stderr}"
@@ -80,7 +80,7 @@ async fn fixes_are_asked_about(stage: Arc<Stage>) -> Result<()> {
 
     let name = undeletable(&scene).await?;
     // stdin is not a terminal.
-    let (stdout, stderr, code) = said(&scene.nfsprov(&["doctor", "--fix", "-o", "json"]).await?);
+    let (stdout, stderr, code) = output_parts(&scene.nfsprov(&["doctor", "--fix", "-o", "json"]).await?);
     ensure!(code == 2 && stdout.is_empty(), "{code}: {stdout}");
     ensure!(
         stderr.contains("-  persistentVolumeReclaimPolicy: \"Delete\""),

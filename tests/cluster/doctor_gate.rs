@@ -20,7 +20,7 @@ use nfsprov_lab::{ControlPlane, Lane};
 use serde_json::json;
 
 use crate::doctor_provisioners::{ARTICLE, deployed};
-use crate::kit::{PATIENCE, PATIENT, Scene, said};
+use crate::kit::{PATIENCE, PATIENT, Scene, output_parts};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -116,7 +116,7 @@ async fn doctor(
             broken = stand_in(plane, guest) => match broken? {},
         },
     };
-    let (_, stderr, code) = said(&output);
+    let (_, stderr, code) = output_parts(&output);
     Ok((stderr, code))
 }
 
@@ -189,7 +189,7 @@ async fn doctor_brings_self_link_back_and_away_again(stage: Arc<Stage>) -> Resul
     let printed = printed.and_then(|(_, rest)| rest.split_once(" once every API server has the gate: "));
     let (restart, why) = printed.with_context(|| stderr.clone())?;
     ensure!(why.contains("not done by --fix: no claim waits for it"), "{why}");
-    let (_, stderr, code) = said(&scene.shell(restart).await?);
+    let (_, stderr, code) = output_parts(&scene.shell(restart).await?);
     ensure!(code == 0, "{restart}: {stderr}");
     let deployments: Api<Deployment> = Api::namespaced(scene.client.clone(), &scene.namespace);
     let restarted = serde_json::to_value(deployments.get("nfs-client-provisioner").await?)?;

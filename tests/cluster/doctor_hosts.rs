@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::doctor::Diagnosis;
-use crate::kit::{PATIENCE, PATIENT, Scene, said};
+use crate::kit::{PATIENCE, PATIENT, Scene, output_parts};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -108,7 +108,7 @@ async fn doctor_asks_nfs_servers_from_here(stage: Arc<Stage>) -> Result<()> {
         ("sarif", r"\u001b[2J"),
         ("junit", "server while mounting [2J"),
     ] {
-        let (stdout, stderr, _) = said(&scene.nfsprov(&["doctor", "-o", format]).await?);
+        let (stdout, stderr, _) = output_parts(&scene.nfsprov(&["doctor", "-o", format]).await?);
         ensure!(stdout.contains(escaped), "{format}: {stdout}");
         let shown = stdout + &stderr;
         let acted_on = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
@@ -189,7 +189,7 @@ async fn doctor_checks_hosts_and_fixes_them(stage: Arc<Stage>) -> Result<()> {
     // An administrator sets the server up, and adds another node later.
     let setup = ["setup-server", &one, "--export", "/nfsdata", "--allow", "10.98.0.0/16"];
     let setup = [&setup[..], &ssh[4..]].concat();
-    let (_, stderr, code) = said(&scene.nfsprov_within(4 * PATIENCE, &setup).await?);
+    let (_, stderr, code) = output_parts(&scene.nfsprov_within(4 * PATIENCE, &setup).await?);
     ensure!(code == 0, "{stderr}");
     let looked = scene.doctor(&ssh).await?;
     let findings = looked.report["findings"].as_array().context("no findings")?;
@@ -198,7 +198,7 @@ async fn doctor_checks_hosts_and_fixes_them(stage: Arc<Stage>) -> Result<()> {
     }
 
     let fix = [&["doctor", "--fix", "--yes", "-o", "json"][..], &ssh].concat();
-    let (stdout, stderr, code) = said(&scene.nfsprov_within(4 * PATIENCE, &fix).await?);
+    let (stdout, stderr, code) = output_parts(&scene.nfsprov_within(4 * PATIENCE, &fix).await?);
     let report: Value = serde_json::from_str(&stdout).with_context(|| stderr.clone())?;
     let left = Diagnosis { report, code }.findings();
     ensure!(left.is_empty(), "{left:?} is left:\n{stderr}");
@@ -234,7 +234,7 @@ async fn doctor_checks_hosts_and_fixes_them(stage: Arc<Stage>) -> Result<()> {
     };
     let (ran, waited) = tokio::join!(scene.nfsprov_within(4 * PATIENCE, &fix), release);
     waited?;
-    let (_, stderr, _) = said(&ran?);
+    let (_, stderr, _) = output_parts(&ran?);
     ensure!(mode().await?.trim() == "777", "{stderr}");
 
     // A tenant's class names a directory of the server and the provisioner of the cluster.
@@ -264,7 +264,7 @@ async fn doctor_checks_hosts_and_fixes_them(stage: Arc<Stage>) -> Result<()> {
         "--ssh",
         &one,
     ];
-    let (stdout, stderr, code) = said(&scene.nfsprov(&[&fix[..], &ssh[4..]].concat()).await?);
+    let (stdout, stderr, code) = output_parts(&scene.nfsprov(&[&fix[..], &ssh[4..]].concat()).await?);
     let report: Value = serde_json::from_str(&stdout).with_context(|| stderr.clone())?;
     let findings = report["findings"].as_array().context("no findings")?;
     let denied = of(findings, "NFS402").context("none")?;

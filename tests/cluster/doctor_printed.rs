@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::doctor_faults::volume;
-use crate::kit::{PATIENCE, Scene, said};
+use crate::kit::{PATIENCE, Scene, output_parts};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -27,11 +27,11 @@ async fn can_i(scene: &Scene, questions: &[&str]) -> Result<Vec<bool>> {
         .iter()
         .map(|question| async move { scene.shell(&format!("kubectl auth can-i {question}")).await });
     // kubectl ends with status 1 if the answer is no.
-    let said: Vec<_> = try_join_all(each).await?.iter().map(said).collect();
-    for (stdout, stderr, _) in &said {
+    let output_text: Vec<_> = try_join_all(each).await?.iter().map(output_parts).collect();
+    for (stdout, stderr, _) in &output_text {
         ensure!(["yes", "no"].contains(&stdout.trim()), "{stdout}{stderr}");
     }
-    Ok(said.iter().map(|(stdout, ..)| stdout.trim() == "yes").collect())
+    Ok(output_text.iter().map(|(stdout, ..)| stdout.trim() == "yes").collect())
 }
 
 async fn allows(scene: &Scene, wanted: bool, questions: &[&str]) -> Result<()> {
@@ -77,7 +77,7 @@ async fn doctor_asks_for_the_rights_that_it_reads_by_and_no_others(stage: Arc<St
         };
         let command = finding["fix"]["command"].as_str().context("no command")?.to_owned();
         scene.kubeconfig.clone_from(&admin);
-        let (_, stderr, code) = said(&scene.shell(&command).await?);
+        let (_, stderr, code) = output_parts(&scene.shell(&command).await?);
         ensure!(code == 0, "{command}: {stderr}");
         ensure!(
             commands.insert(command),
@@ -88,7 +88,7 @@ async fn doctor_asks_for_the_rights_that_it_reads_by_and_no_others(stage: Arc<St
     // The first command, run again, neither fails nor removes the permissions that later ones granted.
     scene.kubeconfig = admin;
     for command in &commands {
-        let (_, stderr, code) = said(&scene.shell(command).await?);
+        let (_, stderr, code) = output_parts(&scene.shell(command).await?);
         ensure!(code == 0, "{command}: {stderr}");
     }
     scene.kubeconfig = reader;
@@ -190,7 +190,7 @@ async fn two_provisioners_of_one_name_keep_their_rights(stage: Arc<Stage>) -> Re
             &class,
             "--apply",
         ];
-        let (_, stderr, code) = said(&scene.nfsprov(&args).await?);
+        let (_, stderr, code) = output_parts(&scene.nfsprov(&args).await?);
         ensure!(code == 0, "{stderr}");
     }
     let mut questions = Vec::new();
@@ -211,7 +211,7 @@ async fn two_provisioners_of_one_name_keep_their_rights(stage: Arc<Stage>) -> Re
         let line = format!("kubectl get clusterrolebinding {name} -o json");
         let scene = &one;
         async move {
-            let (stdout, stderr, code) = said(&scene.shell(&line).await?);
+            let (stdout, stderr, code) = output_parts(&scene.shell(&line).await?);
             ensure!(code == 0, "{line}: {stderr}");
             let binding: Value = serde_json::from_str(&stdout)?;
             Ok(binding["subjects"].clone())

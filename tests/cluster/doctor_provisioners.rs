@@ -210,7 +210,7 @@ async fn does_not_run(scene: Scene, fault: &Fault, way: By) -> Result<()> {
             }
             // The claim stays Pending, because no image runs here that would serve it.
             By::Fix => {
-                let (_, stderr, _) = crate::kit::said(&scene.fix(&wanted, "1s").await?);
+                let (_, stderr, _) = crate::kit::output_parts(&scene.fix(&wanted, "1s").await?);
                 ensure!(is_patched(&stderr), "{stderr}");
             }
         }
@@ -262,7 +262,7 @@ async fn doctor_fixes_images_that_need_self_link(stage: Arc<Stage>) -> Result<()
         .apply(&deployment(&fixed, ARTICLE, 1, &fixed.provisioner, true))
         .await?;
     fixed.claim_handed_over("mypvc", json!({})).await?;
-    let (_, told, code) = crate::kit::said(&fixed.fix("NFS301 Deployment/nfs-client-provisioner", "5s").await?);
+    let (_, told, code) = crate::kit::output_parts(&fixed.fix("NFS301 Deployment/nfs-client-provisioner", "5s").await?);
     ensure!(code == 1 && is_patched(&told), "{code}: {told}");
     let shown = format!("image: \"{CURRENT}\"");
     ensure!(
@@ -327,7 +327,7 @@ async fn doctor_fixes_images_that_the_upgrade_breaks(stage: Arc<Stage>) -> Resul
             By::Fix => {
                 // The doctor changes only what a claim waits for.
                 scene.claim_handed_over("a", json!({})).await?;
-                let (_, told, _) = crate::kit::said(&scene.fix(wanted, "5s").await?);
+                let (_, told, _) = crate::kit::output_parts(&scene.fix(wanted, "5s").await?);
                 ensure!(is_patched(&told), "{told}");
                 scene.healthy("--fix").await?;
             }
@@ -368,8 +368,11 @@ async fn doctor_fixes_a_stale_lock(stage: Arc<Stage>) -> Result<()> {
             By::Command => _ = scene.mended(wanted).await?,
             By::Fix => {
                 // No image runs here that would serve the claim afterwards.
-                let said = crate::kit::said(&scene.fix(wanted, "1s").await?);
-                ensure!(said.2 == 0 && said.1.contains("deleted"), "{said:?}");
+                let output_text = crate::kit::output_parts(&scene.fix(wanted, "1s").await?);
+                ensure!(
+                    output_text.2 == 0 && output_text.1.contains("deleted"),
+                    "{output_text:?}"
+                );
                 scene.healthy("--fix").await?;
             }
         }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::doctor_faults::scene;
 use crate::doctor_provisioners::{ARTICLE, deployed};
-use crate::kit::{Scene, said};
+use crate::kit::{Scene, output_parts};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -82,7 +82,7 @@ fn pretender(name: &str, serves: &str) -> Value {
 async fn nothing_happens(scene: &Scene, all: &[&str], wanted: &[String]) -> Result<()> {
     let before = objects(scene).await?;
     let args = [&["doctor", "--fix", "--yes", "-o", "json"], all].concat();
-    let (stdout, stderr, _) = said(&scene.nfsprov(&args).await?);
+    let (stdout, stderr, _) = output_parts(&scene.nfsprov(&args).await?);
     let after = objects(scene).await?;
     let changed: Vec<_> = after
         .iter()
@@ -192,13 +192,13 @@ async fn doctor_leaves_to_their_managers_what_others_manage(stage: Arc<Stage>) -
     // Seen from another namespace, the object belongs to another user; a run for all namespaces may change it.
     let namespace = scene.namespace.clone();
     scene.namespace = "default".to_owned();
-    let (stdout, stderr, _) = said(&scene.nfsprov(&["doctor", "--fix", "--yes", "-o", "json"]).await?);
+    let (stdout, stderr, _) = output_parts(&scene.nfsprov(&["doctor", "--fix", "--yes", "-o", "json"]).await?);
     ensure!(
         stderr.contains("no automatic fix available") && stdout.contains(", and this is in "),
         "{stdout}\n{stderr}"
     );
     let args = ["doctor", "-A", "--fix", "--yes", "-o", "json", "--timeout", "5s"];
-    let (_, stderr, _) = said(&scene.nfsprov(&args).await?);
+    let (_, stderr, _) = output_parts(&scene.nfsprov(&args).await?);
     ensure!(crate::doctor::is_patched(&stderr), "{stderr}");
     scene.namespace = namespace;
     scene.healthy("-A --fix").await?;
@@ -208,7 +208,7 @@ async fn doctor_leaves_to_their_managers_what_others_manage(stage: Arc<Stage>) -
 
 async fn shell(scene: &Scene, line: &str) -> Result<()> {
     let line = line.replace("NAMESPACE", &scene.namespace);
-    let (_, stderr, code) = said(&scene.shell(&line).await?);
+    let (_, stderr, code) = output_parts(&scene.shell(&line).await?);
     ensure!(code == 0, "{line}\n{stderr}");
     Ok(())
 }
@@ -216,7 +216,7 @@ async fn shell(scene: &Scene, line: &str) -> Result<()> {
 /// Checks that `--fix --yes` prints the new image and the reason why it does not set it, and does not set it.
 async fn left_alone(scene: &Scene, all: &[&str], why: &str) -> Result<()> {
     let args = [&["doctor", "--fix", "--yes", "-o", "json"], all].concat();
-    let (stdout, stderr, code) = said(&scene.nfsprov(&args).await?);
+    let (stdout, stderr, code) = output_parts(&scene.nfsprov(&args).await?);
     ensure!(
         code == 1 && stderr.contains("no automatic fix available"),
         "{code}: {stderr}"
@@ -227,7 +227,7 @@ async fn left_alone(scene: &Scene, all: &[&str], why: &str) -> Result<()> {
     );
     ensure!(stdout.contains(&format!("not done by --fix: {why}")), "{why}: {stdout}");
     let image = "kubectl -n NAMESPACE get deployment nfs-client-provisioner -o jsonpath='{.spec.template.spec.containers[0].image}'";
-    let (image, _, _) = said(&scene.shell(&image.replace("NAMESPACE", &scene.namespace)).await?);
+    let (image, _, _) = output_parts(&scene.shell(&image.replace("NAMESPACE", &scene.namespace)).await?);
     ensure!(image == ARTICLE, "{image}");
     Ok(())
 }

@@ -10,7 +10,7 @@ use kube::runtime::wait::await_condition;
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::kit::{PATIENCE, Scene, said};
+use crate::kit::{PATIENCE, Scene, output_parts};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -21,7 +21,7 @@ crate::tests! {
 /// Runs the tool with the words of `command`, and returns its stdout.
 async fn ok(scene: &Scene, command: &str) -> Result<String> {
     let args: Vec<&str> = command.split_whitespace().collect();
-    let (stdout, stderr, code) = said(&scene.nfsprov(&args).await?);
+    let (stdout, stderr, code) = output_parts(&scene.nfsprov(&args).await?);
     ensure!(code == 0, "{command}: {code} {stderr}");
     Ok(stdout)
 }
@@ -54,16 +54,19 @@ async fn a_static_volume_serves_one_claim_and_is_kept(stage: Arc<Stage>) -> Resu
         "create pv {volume} --server 10.128.1.117 --path /nfsdata --size 1Gi --access-mode RWO --reclaim-policy Retain \
          --class {class} --apply --wait"
     );
-    let said = ok(&scene, &create).await?;
+    let output_text = ok(&scene, &create).await?;
     ensure!(
-        said.ends_with(&format!("persistentvolume/{volume} is Available\n")),
-        "{said}"
+        output_text.ends_with(&format!("persistentvolume/{volume} is Available\n")),
+        "{output_text}"
     );
     let claim = format!("create pvc mypvc --size 1Gi --access-mode RWO --class {class} --apply");
-    let said = ok(&scene, &format!("{claim} --wait")).await?;
-    ensure!(said.ends_with("persistentvolumeclaim/mypvc is Bound\n"), "{said}");
-    let said = ok(&scene, "create pod mypod --claim mypvc --apply").await?;
-    ensure!(said == "pod/mypod created\n", "{said}");
+    let output_text = ok(&scene, &format!("{claim} --wait")).await?;
+    ensure!(
+        output_text.ends_with("persistentvolumeclaim/mypvc is Bound\n"),
+        "{output_text}"
+    );
+    let output_text = ok(&scene, "create pod mypod --claim mypvc --apply").await?;
+    ensure!(output_text == "pod/mypod created\n", "{output_text}");
     in_phase(&scene, &volume, "Bound").await?;
     pods(&scene).delete("mypod", &Default::default()).await?;
     scene.claims().delete("mypvc", &Default::default()).await?;
@@ -88,8 +91,11 @@ async fn a_stateful_sets_claims_are_provisioned(stage: Arc<Stage>) -> Result<()>
         "create statefulset web --app nginx --class {} --image wangyanglinux/myapp:v1 --node-port 30013 --apply",
         scene.class
     );
-    let said = ok(&scene, &set).await?;
-    ensure!(said == "service/nginx created\nstatefulset/web created\n", "{said}");
+    let output_text = ok(&scene, &set).await?;
+    ensure!(
+        output_text == "service/nginx created\nstatefulset/web created\n",
+        "{output_text}"
+    );
     for number in 0..3 {
         let volume = scene.bound(&format!("www-web-{number}")).await?;
         let nfs = volume.spec.and_then(|spec| spec.nfs).context("no NFS volume")?;

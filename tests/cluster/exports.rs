@@ -7,7 +7,7 @@ use kube::api::Patch;
 use nfsprov_lab::guest::Template;
 use serde_json::{Value, json};
 
-use crate::kit::{Directories, NFSPROV, Scene, said};
+use crate::kit::{Directories, NFSPROV, Scene, output_parts};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -108,7 +108,7 @@ async fn a_whole_file_system_may_be_the_export(stage: Arc<Stage>) -> Result<()> 
         "--path",
         "/",
     ];
-    let (stdout, stderr, code) = said(&scene.nfsprov(&args).await?);
+    let (stdout, stderr, code) = output_parts(&scene.nfsprov(&args).await?);
     ensure!(code == 0, "{stdout}{stderr}");
     let path = scene
         .bound("a")
@@ -132,7 +132,7 @@ async fn exports_that_lie_in_one_another_are_refused_at_the_start(stage: Arc<Sta
     ] {
         let mut args = scene.provision_args();
         args.extend(["--allow-export".to_owned(), further.clone()]);
-        let (stdout, stderr, code) = said(&scene.nfsprov(&args).await?);
+        let (stdout, stderr, code) = output_parts(&scene.nfsprov(&args).await?);
         ensure!(code == 2 && stdout.is_empty(), "{further}: {code}, {stdout}");
         ensure!(stderr.contains(words), "{NFSPROV} printed {stderr}");
     }

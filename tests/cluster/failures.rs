@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio::process::Command;
 use tokio::time::{Instant, timeout};
 
-use crate::kit::{Directories, NFSPROV, PATIENCE, Scene, said};
+use crate::kit::{Directories, NFSPROV, PATIENCE, Scene, output_parts};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -328,7 +328,7 @@ async fn errors_at_the_start_are_one_sentence(stage: Arc<Stage>) -> Result<()> {
         }
         let output = timeout(PATIENCE, command.kill_on_drop(true).output()).await;
         let output = output.with_context(|| format!("{server}:{path} {more:?} takes over {PATIENCE:?}"))??;
-        let (stdout, stderr, code) = said(&output);
+        let (stdout, stderr, code) = output_parts(&output);
         ensure!(
             code == 1 && stdout.is_empty(),
             "{server}:{path} {more:?}: {code} {stdout}"

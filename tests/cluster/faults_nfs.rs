@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use crate::kit::{Directories, NFSPROV, PATIENCE, Scene, said};
+use crate::kit::{Directories, NFSPROV, PATIENCE, Scene, output_parts};
 use crate::stage::{Stage, usual_or_thorough};
 
 /// How long a server hangs: three times the timeout of a call, or for many retries.
@@ -239,7 +239,7 @@ async fn a_path_below_the_root_of_nfs_4_is_served(stage: Arc<Stage>) -> Result<(
         &guest.address().to_string(),
     ]);
     command.arg("--kubeconfig").arg(&scene.kubeconfig);
-    let (_, stderr, code) = said(&command.output().await?);
+    let (_, stderr, code) = output_parts(&command.output().await?);
     ensure!(code == 1 && stderr.contains("; /srv/root/data is exported"), "{stderr}");
     Ok(())
 }
@@ -348,5 +348,5 @@ async fn as_nobody(tool: &Path, kubeconfig: &Path, scene: &Scene) -> Result<(Str
     let output = timeout(PATIENCE, command.output())
         .await
         .context("nfsprov does not end")??;
-    Ok(said(&output))
+    Ok(output_parts(&output))
 }

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::kit::{PATIENCE, Scene, said};
+use crate::kit::{PATIENCE, Scene, output_parts};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -28,7 +28,7 @@ crate::tests! {
 /// The pod that the Deployment of `create provisioner` creates.
 async fn pod(scene: &Scene, kubernetes: &str) -> Result<Pod> {
     let create = format!("create provisioner --server s --path /p --kubernetes {kubernetes}");
-    let (yaml, stderr, code) = said(&scene.nfsprov(&create.split(' ').collect::<Vec<_>>()).await?);
+    let (yaml, stderr, code) = output_parts(&scene.nfsprov(&create.split(' ').collect::<Vec<_>>()).await?);
     ensure!(code == 0, "{stderr}");
     let deployment = serde_yaml::Deserializer::from_str(&yaml)
         .map(Value::deserialize)
@@ -70,7 +70,7 @@ async fn an_old_cluster_gets_a_provisioner_that_it_can_run(stage: Arc<Stage>) ->
         "create provisioner --server s --path /p --provisioner {} --class {} --dry-run server",
         scene.provisioner, scene.class
     );
-    let (stdout, stderr, code) = said(&scene.nfsprov(&create.split(' ').collect::<Vec<_>>()).await?);
+    let (stdout, stderr, code) = output_parts(&scene.nfsprov(&create.split(' ').collect::<Vec<_>>()).await?);
     ensure!(code == 0, "{stderr}");
     ensure!(
         stderr.contains("older than 1.22: the provisioner's pods run as root"),
@@ -175,7 +175,7 @@ async fn the_provisioner_uses_every_permission_and_needs_no_other(stage: Arc<Sta
         "create provisioner --server s --path /p --replicas 2 --allow-expansion --network-policy --provisioner {} --class {} --apply",
         scene.provisioner, scene.class
     );
-    let (_, stderr, code) = said(&scene.nfsprov(&create.split(' ').collect::<Vec<_>>()).await?);
+    let (_, stderr, code) = output_parts(&scene.nfsprov(&create.split(' ').collect::<Vec<_>>()).await?);
     ensure!(code == 0, "{stderr}");
     let cluster_role = format!("nfsprov:{}:nfsprov", scene.namespace);
     let cluster_role = Api::<ClusterRole>::all(scene.client.clone()).get(&cluster_role).await?;

@@ -366,7 +366,7 @@ impl Provisioner {
 }
 
 /// stdout, stderr and exit code of a finished run.
-pub fn said(output: &Output) -> (String, String, i32) {
+pub fn output_parts(output: &Output) -> (String, String, i32) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (
         text(&output.stdout),

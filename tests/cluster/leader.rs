@@ -321,7 +321,7 @@ async fn upstreams_leader_under_the_same_name_is_reported(stage: Arc<Stage>) -> 
         }
     };
     tokio::select! {
-        said = leader.says("nfs-client-provisioner-0 holds the lock") => said,
+        logged = leader.says("nfs-client-provisioner-0 holds the lock") => logged,
         error = renewing => Err(error.into()),
     }
 }

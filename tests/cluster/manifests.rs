@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 use serde_json::json;
 
-use crate::kit::{Scene, said};
+use crate::kit::{Scene, output_parts};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -17,7 +17,7 @@ crate::tests! {
 /// Runs the tool with `flags` after `command`, and returns its stdout.
 async fn ok(scene: &Scene, command: &str, flags: &str) -> Result<String> {
     let args: Vec<&str> = command.split(' ').chain(flags.split_whitespace()).collect();
-    let (stdout, stderr, code) = said(&scene.nfsprov(&args).await?);
+    let (stdout, stderr, code) = output_parts(&scene.nfsprov(&args).await?);
     ensure!(code == 0, "{args:?}: {code} {stderr}");
     Ok(stdout)
 }
@@ -75,7 +75,7 @@ async fn a_wait_that_times_out_reports_the_cause(stage: Arc<Stage>) -> Result<()
     scene.claim_handed_over("a", json!({})).await?;
     let claim = format!("create pvc a --size 1Gi --access-mode RWO --class {}", scene.class);
     let args = format!("{claim} --apply --wait --timeout 17s");
-    let (_, stderr, code) = said(&scene.nfsprov(&args.split(' ').collect::<Vec<_>>()).await?);
+    let (_, stderr, code) = output_parts(&scene.nfsprov(&args.split(' ').collect::<Vec<_>>()).await?);
     ensure!(code == 1 && stderr.contains("is Pending after 17 s: "), "{stderr}");
     // The doctor's first finding: no provisioner serves the class (201), or the class's provisioner may be a
     // misspelling (202) of one that another test runs at the moment.

@@ -18,7 +18,7 @@ use nfsprov_lab::process::Process;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::kit::{NFSPROV, PATIENCE, Provisioner, Scene, said};
+use crate::kit::{NFSPROV, PATIENCE, Provisioner, Scene, output_parts};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -105,7 +105,7 @@ async fn migrate(scene: &Scene, starts_ours: bool, args: &[&str]) -> Result<(Str
         .kubeconfig_for(&format!("system:serviceaccount:{}:{OURS}", scene.namespace))?;
     let args = [&["migrate", "nfs-subdir-external-provisioner"], args].concat();
     tokio::select! {
-        output = scene.nfsprov(&args) => Ok(said(&output?)),
+        output = scene.nfsprov(&args) => Ok(output_parts(&output?)),
         ended = stand_in_for_kubelets(scene, starts_ours, &account) => {
             ended?;
             anyhow::bail!("the stand-in ended")

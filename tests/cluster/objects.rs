@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use crate::kit::{PATIENCE, Scene, said};
+use crate::kit::{PATIENCE, Scene, output_parts};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -28,7 +28,7 @@ crate::tests! {
 
 /// stdout and stderr of a command that must succeed.
 async fn done<S: AsRef<str> + std::fmt::Debug>(scene: &Scene, args: &[S]) -> Result<(String, String)> {
-    let (stdout, stderr, code) = said(&scene.nfsprov(args).await?);
+    let (stdout, stderr, code) = output_parts(&scene.nfsprov(args).await?);
     ensure!(code == 0, "{args:?}: {code} {stderr}");
     Ok((stdout, stderr))
 }
@@ -96,7 +96,7 @@ pub async fn kubectl_apply(scene: &Scene, kubeconfig: &Path, options: &[&str], y
     let mut stdin = child.stdin.take().context("no stdin")?;
     stdin.write_all(yaml.as_bytes()).await?;
     drop(stdin);
-    let (stdout, stderr, code) = said(&tokio::time::timeout(PATIENCE, child.wait_with_output()).await??);
+    let (stdout, stderr, code) = output_parts(&tokio::time::timeout(PATIENCE, child.wait_with_output()).await??);
     ensure!(code == 0, "kubectl: {stdout} {stderr}\n{yaml}");
     Ok(stdout)
 }
@@ -312,7 +312,7 @@ async fn a_conflict_reports_manager_and_field_and_a_flag_resolves_it(stage: Arc<
     let params = PatchParams::apply("somebody-else").force();
     scene.volumes().patch(&name, &params, &Patch::Apply(&label)).await?;
     for how in [&["--apply"][..], &["--dry-run", "server"]] {
-        let (stdout, stderr, code) = said(&scene.nfsprov(&flags(how)).await?);
+        let (stdout, stderr, code) = output_parts(&scene.nfsprov(&flags(how)).await?);
         ensure!((stdout.as_str(), code) == ("", 1), "{stdout}{stderr}");
         for words in [
             "persistentvolume/",
@@ -356,7 +356,7 @@ async fn a_misspelled_field_of_a_users_template_is_rejected(stage: Arc<Stage>) -
         "--template-dir",
         &directory,
     ];
-    let (_, stderr, code) = said(&scene.nfsprov(&args).await?);
+    let (_, stderr, code) = output_parts(&scene.nfsprov(&args).await?);
     ensure!(
         code == 1 && stderr.contains("PersistentVolumeClaim has no field spec.volumNmae"),
         "{stderr}"
@@ -390,7 +390,7 @@ async fn a_refusal_of_the_cluster_is_one_sentence(stage: Arc<Stage>) -> Result<(
     let create = ["create", "storageclass", &class, "--apply"];
     done(&scene, &create).await?;
     let args: Vec<&str> = create.into_iter().chain(["--dir-mode", "0700"]).collect();
-    let (_, stderr, code) = said(&scene.nfsprov(&args).await?);
+    let (_, stderr, code) = output_parts(&scene.nfsprov(&args).await?);
     ensure!(code == 1 && stderr.lines().count() == 1, "{stderr}");
     ensure!(
         stderr.starts_with(&format!("error: cannot apply storageclass/{class}: ")),

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Duration, Instant, timeout};
 
-use crate::kit::{Directories, PATIENCE, Provisioner, Scene, said};
+use crate::kit::{Directories, PATIENCE, Provisioner, Scene, output_parts};
 use crate::stage::Stage;
 
 /// Any free port of this machine, and JSON logs, which contain it.
@@ -285,7 +285,7 @@ async fn a_port_in_use_is_one_sentence(stage: Arc<Stage>) -> Result<()> {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     for (more, json) in [(&[][..], false), (&["--log-format", "json"][..], true)] {
         let args = [&args[..], &["--watch", "--metrics-addr", &address], more].concat();
-        let (stdout, stderr, code) = said(&scene.nfsprov(&args).await?);
+        let (stdout, stderr, code) = output_parts(&scene.nfsprov(&args).await?);
         ensure!(code == 1 && stdout.is_empty(), "{code} {stdout} {stderr}");
         let sentence = format!("cannot serve metrics on {address}: Address already in use");
         ensure!(stderr.lines().count() == 1 && stderr.contains(&sentence), "{stderr}");

@@ -13,7 +13,7 @@ use nfsprov_lab::guest::{Guest, Template};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::kit::{Directories, PATIENCE, Scene, said};
+use crate::kit::{Directories, PATIENCE, Scene, output_parts};
 use crate::operable::{SERVED, address, becomes};
 use crate::release::given_up;
 use crate::ssh::{over_ssh, words};
@@ -67,8 +67,8 @@ async fn mounted(guest: &Guest, directory: &str, version: &str, kib: u64) -> Res
     let script = format!(
         "umount -q /mnt; mount -t nfs -o vers={version},nolock localhost:{PATH}/{directory} /mnt && stat -f -c '%b %S' /mnt"
     );
-    let said = guest.ssh(&script).await?;
-    let (blocks, block) = said.trim().split_once(' ').context("no blocks")?;
+    let output_text = guest.ssh(&script).await?;
+    let (blocks, block) = output_text.trim().split_once(' ').context("no blocks")?;
     let (blocks, block): (u64, u64) = (blocks.parse()?, block.parse()?);
     ensure!(
         blocks * block == (kib * 1024).next_multiple_of(block),
@@ -84,8 +84,8 @@ async fn written(guest: &Guest, file: &str, mib: u32, uid: u32) -> Result<Option
          dd if=/dev/zero of=/mnt/{file} bs=64k count={} conv=fsync 2>&1); then echo written; else echo \"$said\"; fi",
         mib * 16
     );
-    let said = guest.ssh(&script).await?;
-    Ok((said.trim() != "written").then_some(said))
+    let output_text = guest.ssh(&script).await?;
+    Ok((output_text.trim() != "written").then_some(output_text))
 }
 
 async fn on_xfs_a_claim_is_bound_once_its_size_is_enforced(stage: Arc<Stage>) -> Result<()> {
@@ -320,7 +320,7 @@ async fn limits_over_ssh_hold_for_new_existing_restored_and_released_volumes(sta
     guest.ssh(&fill).await?;
     let export = ["--server", &address, "--path", PATH];
     let limit = [&["volumes", "limit", &volume][..], &export, &words(&options)].concat();
-    let (stdout, stderr, code) = said(&scene.nfsprov(&limit).await?);
+    let (stdout, stderr, code) = output_parts(&scene.nfsprov(&limit).await?);
     ensure!(code == 0, "{stdout}{stderr}");
     ensure!(
         stdout.contains("limited to 20Mi (4.8Mi used; 2 symbolic links"),
@@ -350,7 +350,7 @@ async fn limits_over_ssh_hold_for_new_existing_restored_and_released_volumes(sta
         &words(&options),
     ]
     .concat();
-    let (stdout, stderr, code) = said(&scene.nfsprov(&restore).await?);
+    let (stdout, stderr, code) = output_parts(&scene.nfsprov(&restore).await?);
     ensure!(code == 0, "{stdout}{stderr}");
     mounted(&guest, &directory, "4.2", 30_720).await?;
 
@@ -362,7 +362,7 @@ async fn limits_over_ssh_hold_for_new_existing_restored_and_released_volumes(sta
     let mut owner = "a";
     for (data, new_owner, requested) in [(&["--keep-data"][..], "d", "5Mi"), (&scrub, "e", "8Mi")] {
         given_up(&scene, owner, &first).await?;
-        let (stdout, stderr, code) = said(&scene.nfsprov(&[&["release", &first], data].concat()).await?);
+        let (stdout, stderr, code) = output_parts(&scene.nfsprov(&[&["release", &first], data].concat()).await?);
         ensure!(code == 0, "{stdout}{stderr}");
         owner = new_owner;
         let mut claim = size(requested);

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::kit::{NFSPROV, PATIENCE, Scene, said};
+use crate::kit::{NFSPROV, PATIENCE, Scene, output_parts};
 use crate::objects::kubectl_apply;
 use crate::stage::Stage;
 
@@ -63,7 +63,7 @@ async fn volumes(scene: &Scene, args: &str) -> Result<(String, String, i32)> {
         .env("HOME", scene.stage.home())
         .stdin(Stdio::null())
         .kill_on_drop(true);
-    Ok(said(
+    Ok(output_parts(
         &timeout(PATIENCE, command.output())
             .await
             .context("nfsprov does not end")??,
@@ -83,11 +83,11 @@ fn items(stdout: &str) -> Result<Vec<Value>> {
 async fn until(scene: &Scene, command: &str, wanted: &str) -> Result<()> {
     let end = Instant::now() + PATIENCE;
     loop {
-        let said = scene.on_server(command).await?;
-        if said.trim() == wanted {
+        let output_text = scene.on_server(command).await?;
+        if output_text.trim() == wanted {
             return Ok(());
         }
-        ensure!(Instant::now() < end, "{command}: {said:?}, not {wanted:?}");
+        ensure!(Instant::now() < end, "{command}: {output_text:?}, not {wanted:?}");
         sleep(Duration::from_millis(200)).await;
     }
 }
@@ -479,7 +479,7 @@ async fn the_doctor_names_the_command_that_restores_earlier_data(stage: Arc<Stag
     );
     // The note says that the claim with the empty directory must be deleted first.
     scene.delete_with_volume("data", &empty).await?;
-    let (stdout, stderr, code) = said(&scene.shell(command).await?);
+    let (stdout, stderr, code) = output_parts(&scene.shell(command).await?);
     ensure!(code == 0, "{command}: {stdout} {stderr}");
     ensure!(scene.bound("data").await?.name_any() == name);
     ensure!(scene.on_server(&format!("cat {directory}/file")).await? == "kept\n");

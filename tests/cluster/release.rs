@@ -10,7 +10,7 @@ use kube::runtime::wait::await_condition;
 use rexpect::session::{PtySession, spawn_command};
 use serde_json::{Value, json};
 
-use crate::kit::{Directories, NFSPROV, PATIENCE, Scene, said};
+use crate::kit::{Directories, NFSPROV, PATIENCE, Scene, output_parts};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -76,7 +76,7 @@ pub async fn in_phase(scene: &Scene, volume: &str, phase: &str) -> Result<()> {
 async fn release(scene: &Scene, volume: &str, more: &[&str]) -> Result<(String, String, i32)> {
     let mut args = vec!["release".to_owned(), volume.to_owned()];
     args.extend(more.iter().map(|&arg| arg.to_owned()));
-    Ok(said(&scene.nfsprov(&args).await?))
+    Ok(output_parts(&scene.nfsprov(&args).await?))
 }
 
 /// Like [`release`], with `--scrub` and the scene's export.
@@ -285,7 +285,7 @@ async fn status_lists_the_objects_with_their_sizes(stage: Arc<Stage>) -> Result<
     scene.claim_handed_over("waits", json!({})).await?;
     let mut args = vec!["status".to_owned(), "--sizes".into(), "-o".into(), "json".into()];
     args.extend(on_export(&scene));
-    let (stdout, stderr, code) = said(&scene.nfsprov(&args).await?);
+    let (stdout, stderr, code) = output_parts(&scene.nfsprov(&args).await?);
     ensure!(code == 0, "{stderr}");
     let found: Value = serde_json::from_str(&stdout)?;
     let named = |kind: &str, name: &str| {
@@ -338,12 +338,12 @@ async fn status_lists_the_objects_with_their_sizes(stage: Arc<Stage>) -> Result<
         "{stdout}"
     );
 
-    let (yaml, _, _) = said(&scene.nfsprov(&["status", "-o", "name"]).await?);
+    let (yaml, _, _) = output_parts(&scene.nfsprov(&["status", "-o", "name"]).await?);
     ensure!(
         yaml.starts_with("persistentvolumeclaim/data\npersistentvolumeclaim/waits\n"),
         "{yaml}"
     );
-    let (table, _, _) = said(&scene.nfsprov(&["status"]).await?);
+    let (table, _, _) = output_parts(&scene.nfsprov(&["status"]).await?);
     ensure!(
         table.starts_with("CLAIM ") && table.contains("\nPROVISIONER "),
         "{table}"
@@ -355,7 +355,7 @@ async fn status_lists_the_objects_with_their_sizes(stage: Arc<Stage>) -> Result<
         others == ["data", "Bound", &scene.class, "1Gi", "RWO", &volume] && age.ends_with(['s', 'm']),
         "{table}"
     );
-    let (table, _, _) = said(&scene.nfsprov(&["status", "--no-headers"]).await?);
+    let (table, _, _) = output_parts(&scene.nfsprov(&["status", "--no-headers"]).await?);
     ensure!(table.starts_with("data ") && !table.contains("PROVISIONER"), "{table}");
     Ok(())
 }

@@ -59,7 +59,7 @@ async fn until_succeeds(guest: &Guest, command: &str) -> Result<String> {
     let end = Instant::now() + PATIENCE;
     loop {
         match guest.ssh(command).await {
-            Ok(said) => return Ok(said),
+            Ok(output_text) => return Ok(output_text),
             Err(error) => ensure!(Instant::now() < end, "{error:#}"),
         }
         tokio::time::sleep(Duration::from_millis(500)).await;

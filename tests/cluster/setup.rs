@@ -112,8 +112,8 @@ async fn nodes_of_the_cluster_are_prepared_and_admitted(stage: Arc<Stage>) -> Re
          for user in '{pod}' ''; do ! $user ls /mnt/export 2>/dev/null && ! $user mkdir /mnt/export/x 2>/dev/null && echo no; done
          umount /mnt/claim /mnt/export"
     );
-    let said = node.ssh(&used).await?;
-    ensure!(said == "written\n4711\nno\nno\n", "{said}");
+    let output_text = node.ssh(&used).await?;
+    ensure!(output_text == "written\n4711\nno\nno\n", "{output_text}");
     provisioner.stop().await?;
     stage.give_back(plane).await
 }

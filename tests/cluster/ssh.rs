@@ -7,7 +7,7 @@ use kube::ResourceExt;
 use nfsprov_lab::guest::{Guest, Template};
 use serde_json::json;
 
-use crate::kit::{Directories, Scene, said};
+use crate::kit::{Directories, Scene, output_parts};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -157,9 +157,9 @@ async fn over_ssh_a_sudo_user_serves_too(stage: Arc<Stage>) -> Result<()> {
     scene.claim_handed_over("a", json!({})).await?;
     // As the user ops itself, without sudo, it has no permissions there.
     let pass = |options: &[String]| [scene.provision_args(), options.to_vec()].concat();
-    let (stdout, stderr, code) = said(&scene.nfsprov(&pass(&plain)).await?);
+    let (stdout, stderr, code) = output_parts(&scene.nfsprov(&pass(&plain)).await?);
     ensure!(code == 1 && stdout.contains("Permission denied"), "{stdout}{stderr}");
-    let (stdout, stderr, code) = said(&scene.nfsprov(&pass(&sudo)).await?);
+    let (stdout, stderr, code) = output_parts(&scene.nfsprov(&pass(&sudo)).await?);
     ensure!(code == 0 && stdout.contains("provisioned"), "{stdout}{stderr}");
     scene.bound("a").await?;
     ensure!(!format!("{stdout}{stderr}").contains("hunter2"));
@@ -240,7 +240,7 @@ async fn errors_of_ssh_are_one_sentence(stage: Arc<Stage>) -> Result<()> {
             arguments.truncate(arguments.len() - 2);
         }
         arguments.extend(options.iter().map(|word| (*word).to_owned()));
-        let (stdout, stderr, status) = said(&scene.nfsprov(&arguments).await?);
+        let (stdout, stderr, status) = output_parts(&scene.nfsprov(&arguments).await?);
         ensure!(
             status == code && stdout.is_empty(),
             "{options:?}: {status} {stdout}{stderr}"

@@ -10,7 +10,7 @@ use rexpect::session::spawn_command;
 use serde_json::{Value, json};
 
 use crate::failures::without_volumes;
-use crate::kit::{NFSPROV, PATIENCE, Scene, said};
+use crate::kit::{NFSPROV, PATIENCE, Scene, output_parts};
 use crate::release::{export, given_up, on_export};
 use crate::stage::Stage;
 
@@ -33,7 +33,7 @@ async fn volumes_on(scene: &Scene, args: &str, export: Vec<String>) -> Result<(S
     let mut all = vec!["volumes".to_owned()];
     all.extend(args.split_whitespace().map(str::to_owned));
     all.extend(export);
-    Ok(said(&scene.nfsprov(&all).await?))
+    Ok(output_parts(&scene.nfsprov(&all).await?))
 }
 
 /// The scene's own export below the shared one, without archives of other tests.

@@ -54,8 +54,8 @@ fn a_doctor_without_a_cluster_could_not_check() {
 
 #[test]
 fn the_version_names_what_it_is_tested_on() {
-    let (text, said, code) = nfsprov("version -o json");
-    assert_eq!((said.as_str(), code), ("", 0));
+    let (text, output_text, code) = nfsprov("version -o json");
+    assert_eq!((output_text.as_str(), code), ("", 0));
     let version: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(
         (&version["apiVersion"], &version["kind"]),

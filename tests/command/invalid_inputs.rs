@@ -275,7 +275,11 @@ fn cases() -> Vec<(Vec<String>, String)> {
         }
     }
     let owned = |args: &[&str]| args.iter().map(|arg| spelled(arg)).collect();
-    cases.extend(LINES.iter().map(|(args, said)| (owned(args), (*said).to_owned())));
+    cases.extend(
+        LINES
+            .iter()
+            .map(|(args, expected_message)| (owned(args), (*expected_message).to_owned())),
+    );
     cases
 }
 
@@ -293,9 +297,9 @@ fn each_is_one_sentence_and_nothing_reaches_the_cluster() {
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
             scope.spawn(|| {
-                while let Some((args, said)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                while let Some((args, expected_message)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let ran = Nfsprov::new(args).env("KUBECONFIG", &kubeconfig).run();
-                    assert_eq!(ran.stderr, format!("error: {said}\n"), "{args:?}");
+                    assert_eq!(ran.stderr, format!("error: {expected_message}\n"), "{args:?}");
                     assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{args:?}");
                 }
             });

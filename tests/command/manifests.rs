@@ -238,7 +238,7 @@ fn templates_are_exported_edited_and_used() {
     // An additional field is used; a misspelled name and a misspelled field are rejected.
     std::fs::write(&file, text.replace("spec:\n", "spec:\n  volumeMode: Filesystem\n")).unwrap();
     assert!(nfsprov(&create).0.contains("spec:\n  volumeMode: Filesystem\n"));
-    for (from, to, said) in [
+    for (from, to, expected_message) in [
         (
             "{{ size }}",
             "{{ sise }}",
@@ -258,7 +258,7 @@ fn templates_are_exported_edited_and_used() {
         std::fs::write(&file, text.replace(from, to)).unwrap();
         let (stdout, stderr, code) = nfsprov(&create);
         assert_eq!((stdout.as_str(), code), ("", 1), "{stderr}");
-        assert!(stderr.starts_with(&format!("error: {said}")), "{stderr}");
+        assert!(stderr.starts_with(&format!("error: {expected_message}")), "{stderr}");
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
     }
     let (_, stderr, code) = nfsprov(&export);

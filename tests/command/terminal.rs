@@ -74,7 +74,7 @@ fn a_file_is_overwritten_only_by_a_yes() {
     let directory = place.path().to_str().unwrap();
     let file = place.path().join("pv.yaml");
     std::fs::write(&file, "mine\n").unwrap();
-    for (answer, code, said, kept) in [
+    for (answer, code, expected_message, kept) in [
         ("n", 1, "nothing was written", true),
         ("y", 0, "pv.yaml written", false),
     ] {
@@ -85,7 +85,7 @@ fn a_file_is_overwritten_only_by_a_yes() {
         terminal.send(answer).unwrap();
         terminal.flush().unwrap();
         let (rest, exit) = end(terminal);
-        assert!(exit == code && rest.contains(said), "{exit}: {rest}");
+        assert!(exit == code && rest.contains(expected_message), "{exit}: {rest}");
         assert_eq!(std::fs::read_to_string(&file).unwrap() == "mine\n", kept);
     }
 }
@@ -98,8 +98,11 @@ fn who_may_mount_is_asked_for_until_it_is_right() {
     terminal.send_line("10.0.0.*").unwrap();
     terminal.exp_string("10.0.0.").unwrap();
     terminal.send_line("10.0.0.0/24").unwrap();
-    let (said, code) = end(terminal);
-    assert!(said.contains("login failed") && said.contains("127.0.0.1:1"), "{said}");
+    let (output_text, code) = end(terminal);
+    assert!(
+        output_text.contains("login failed") && output_text.contains("127.0.0.1:1"),
+        "{output_text}"
+    );
     assert_eq!(code, 1);
 }
 

@@ -170,7 +170,7 @@ fn lint_finds_nothing_and_wrong_values_are_refused() {
     let (helm, chart) = (helm(), chart());
     let lint = done(text(&helm), &[&["lint", "--strict", &chart][..], &EXPORT].concat());
     assert!(lint.contains("0 chart(s) failed"), "{lint}");
-    for (wrong, said) in [
+    for (wrong, expected_message) in [
         ("--set=server=", "server"),
         ("--set=path=relative", "path"),
         ("--set=provisioner=A/b", "provisioner"),
@@ -180,6 +180,9 @@ fn lint_finds_nothing_and_wrong_values_are_refused() {
         let args = [&["template", "x", &chart][..], &EXPORT, &[wrong]].concat();
         let output = run(text(&helm), &args);
         let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success() && stderr.contains(said), "{wrong}: {stderr}");
+        assert!(
+            !output.status.success() && stderr.contains(expected_message),
+            "{wrong}: {stderr}"
+        );
     }
 }

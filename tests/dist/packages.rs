@@ -106,6 +106,9 @@ fn systemd_knows_all_that_the_unit_says() {
     let path = directory.path().join("nfsprov@.service");
     fs::write(&path, installed).unwrap();
     let verified = run("systemd-analyze", &["verify", "--man=no", text(&path)]);
-    let said = String::from_utf8_lossy(&verified.stderr);
-    assert!(verified.status.success() && !said.contains("nfsprov@"), "{said}");
+    let output_text = String::from_utf8_lossy(&verified.stderr);
+    assert!(
+        verified.status.success() && !output_text.contains("nfsprov@"),
+        "{output_text}"
+    );
 }

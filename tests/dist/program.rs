@@ -50,10 +50,10 @@ fn the_program_runs_in_an_empty_root() {
     fs::copy("/etc/ssl/certs/ca-certificates.crt", root.path().join("ca.pem")).unwrap();
     fs::write(root.path().join("kubeconfig"), kubeconfig).unwrap();
     let status = inside(&["status", "--kubeconfig", "/kubeconfig"]);
-    let said = String::from_utf8_lossy(&status.stderr);
+    let output_text = String::from_utf8_lossy(&status.stderr);
     assert!(
-        status.status.code() == Some(1) && said.contains("onnection refused"),
-        "{said}"
+        status.status.code() == Some(1) && output_text.contains("onnection refused"),
+        "{output_text}"
     );
 }
 

@@ -390,8 +390,8 @@ async fn silent_failures_of_exportfs_are_detected(stage: Arc<Stage>) -> Result<(
         let mut parts = parts.to_vec();
         parts.sort_unstable();
         ensure!(found.len() == parts.len(), "{text:?}: {found:#?} {outcome:?}");
-        for (said, part) in found.iter().zip(parts) {
-            ensure!(said.starts_with(part), "{text:?}: {said}");
+        for (judgement, part) in found.iter().zip(parts) {
+            ensure!(judgement.starts_with(part), "{text:?}: {judgement}");
         }
     }
     Ok(())

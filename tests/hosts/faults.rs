@@ -216,10 +216,10 @@ async fn others_lines_that_complain_are_no_reason_to_stop(stage: Arc<Stage>) -> 
     let theirs = "mkdir -p /srv/old
 printf '/srv/old 10.9.0.1(rw) gone.invalid(ro)\\n/srv/gone 10.9.0.2(rw,no_subtree_check)\\n' >>/etc/exports
 exportfs -ra 2>&1; exportfs -s 2>/dev/null | grep -c /srv; cp -a /etc/exports /root/exports";
-    let said = guest.ssh(theirs).await?;
+    let output_text = guest.ssh(theirs).await?;
     ensure!(
-        said.contains("subtree_check") && said.contains("gone"),
-        "exportfs printed a warning: {said}"
+        output_text.contains("subtree_check") && output_text.contains("gone"),
+        "exportfs printed a warning: {output_text}"
     );
     // The document's own options, for which exportfs also prints a warning.
     let document = ["--options", "rw,no_root_squash,no_all_squash,sync"];
@@ -353,15 +353,15 @@ modprobe -r nfsd; ! grep -qw nfsd /proc/filesystems || { echo 'nfsd is built in'
         guest.ssh(module).await?;
         let before = guest.ssh(STATE).await?;
         let ran = run(&stage, &arguments, &[]).await?.ended(1)?;
-        let said = &ran.stderr;
+        let output_text = &ran.stderr;
         ensure!(
-            said.contains("the kernel has no NFS server") && said.contains(words),
-            "{said}"
+            output_text.contains("the kernel has no NFS server") && output_text.contains(words),
+            "{output_text}"
         );
         let after = guest.ssh(STATE).await?;
         ensure!(
             lasting(&after) == lasting(&before),
-            "it was\n{before}\nand is\n{after}\n{said}"
+            "it was\n{before}\nand is\n{after}\n{output_text}"
         );
     }
     Ok(())

@@ -129,6 +129,6 @@ async fn reaches(from: &Guest, server: &Guest) -> Result<bool> {
         "if timeout 3 bash -c '</dev/tcp/{}/2049' 2>/dev/null; then echo yes; else echo no; fi",
         server.address()
     );
-    let said = from.ssh(&connect).await.context("cannot try to connect")?;
-    Ok(said.trim() == "yes")
+    let output_text = from.ssh(&connect).await.context("cannot try to connect")?;
+    Ok(output_text.trim() == "yes")
 }

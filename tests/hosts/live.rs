@@ -120,7 +120,7 @@ async fn a_wrong_outcome_is_predicted_and_nothing_is_touched(stage: Arc<Stage>) 
         .copied()
         .chain(["--exports-file", "/etc/exports.d/k8s.exports"])
         .collect();
-    for (words, said) in [
+    for (words, expected_message) in [
         (&unread[..], "/srv/other is exported to 10.9.0.9 with"),
         (&unknown, "nosuch.invalid"),
         (&memory, "does not support NFS export"),
@@ -129,8 +129,8 @@ async fn a_wrong_outcome_is_predicted_and_nothing_is_touched(stage: Arc<Stage>) 
         let before = guest.ssh(STATE).await?;
         let ran = nfsprov(&stage, words).await?.ended(1)?;
         ensure!(
-            ran.stderr.contains(said) && ran.stderr.contains("nothing was changed"),
-            "not {said:?} but {}",
+            ran.stderr.contains(expected_message) && ran.stderr.contains("nothing was changed"),
+            "not {expected_message:?} but {}",
             ran.stderr
         );
         let after = guest.ssh(STATE).await?;
@@ -139,7 +139,7 @@ async fn a_wrong_outcome_is_predicted_and_nothing_is_touched(stage: Arc<Stage>) 
             true => lasting(&after) == lasting(&before),
             false => after == before,
         };
-        ensure!(same, "{said}: it was\n{before}\nand is\n{after}");
+        ensure!(same, "{expected_message}: it was\n{before}\nand is\n{after}");
     }
     let calls = guest.ssh("cat /run/exportfs-calls 2>/dev/null; true").await?;
     ensure!(calls.is_empty(), "the exports were changed: {calls}");
@@ -154,7 +154,7 @@ async fn a_failed_restart_leaves_the_old_server_running_with_the_old_file(stage:
     let (guest, arguments) = serving(&stage, "restarted").await?;
     nfsprov(&stage, &with(&arguments, &[])).await?.ended(0)?;
     let drop_in = "/run/systemd/system/nfs-server.service.d/fail.conf";
-    for (fault, said) in [
+    for (fault, expected_message) in [
         // The server could not be restarted with any file; nfsprov detects that before it stops the server.
         ("echo out of order; false", "out of order"),
         // The server cannot start with the new file; nfsprov detects that after the old server has stopped.
@@ -174,7 +174,11 @@ async fn a_failed_restart_leaves_the_old_server_running_with_the_old_file(stage:
         let ran = nfsprov(&stage, &with(&arguments, &["--nfs-version", "4"]))
             .await?
             .ended(1)?;
-        ensure!(ran.stderr.contains(said), "not {said:?} but {}", ran.stderr);
+        ensure!(
+            ran.stderr.contains(expected_message),
+            "not {expected_message:?} but {}",
+            ran.stderr
+        );
         let after = guest.ssh(STATE).await?;
         ensure!(
             lasting(&after) == lasting(&before),

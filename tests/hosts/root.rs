@@ -31,12 +31,15 @@ async fn root_is_root_with_and_without_sudo(stage: Arc<Stage>) -> Result<()> {
             ensure!(says(&host, "id -un").await? == id, "{user}");
         }
         let output = run(&host, "cat; echo out; echo err >&2; exit 5").await?;
-        let said = (&output.stdout[..], &output.stderr[..], output.status);
-        ensure!(said.0 == b"out\n" && said.2 == 5, "{user}: {said:?}");
-        ensure!(said.1.ends_with(b"err\n"), "{user}: {said:?}");
+        let output_text = (&output.stdout[..], &output.stderr[..], output.status);
         ensure!(
-            !String::from_utf8_lossy(said.1).contains("-password"),
-            "{user}: {said:?}"
+            output_text.0 == b"out\n" && output_text.2 == 5,
+            "{user}: {output_text:?}"
+        );
+        ensure!(output_text.1.ends_with(b"err\n"), "{user}: {output_text:?}");
+        ensure!(
+            !String::from_utf8_lossy(output_text.1).contains("-password"),
+            "{user}: {output_text:?}"
         );
     }
     Ok(())

@@ -38,13 +38,13 @@ async fn an_exit_status_is_the_scripts_own(stage: Arc<Stage>) -> Result<()> {
             ("printf '\\0\\377'", 0, "\0\u{fffd}", ""),
         ] {
             let output = run(&host, script).await.context(script)?;
-            let said = (
+            let output_text = (
                 String::from_utf8_lossy(&output.stdout),
                 String::from_utf8_lossy(&output.stderr),
             );
             ensure!(
-                output.status == status && said.0 == stdout && said.1 == stderr,
-                "{user}: {script}: {} {said:?}",
+                output.status == status && output_text.0 == stdout && output_text.1 == stderr,
+                "{user}: {script}: {} {output_text:?}",
                 output.status
             );
         }

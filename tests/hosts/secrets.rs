@@ -93,12 +93,12 @@ while pgrep -x apt-get >/dev/null; do sleep 0.1; done
     );
     let ran = ran?.ended(0)?;
     held?;
-    for (side, said) in [("the host", there?), ("this machine", here?)] {
-        let rounds: Option<u32> = said
+    for (side, output_text) in [("the host", there?), ("this machine", here?)] {
+        let rounds: Option<u32> = output_text
             .trim()
             .strip_prefix("rounds: ")
             .and_then(|count| count.parse().ok());
-        ensure!(rounds.is_some_and(|count| count > 3), "on {side}: {said}");
+        ensure!(rounds.is_some_and(|count| count > 3), "on {side}: {output_text}");
     }
     ensure!(sudo_seen?.contains("sudo -S"), "sudo did not run meanwhile");
     ensure!(
@@ -106,8 +106,11 @@ while pgrep -x apt-get >/dev/null; do sleep 0.1; done
         "{}",
         ran.stderr
     );
-    for said in [&ran.stdout, &ran.stderr] {
-        ensure!(!said.contains(PASSWORD), "nfsprov printed the password: {said}");
+    for output_text in [&ran.stdout, &ran.stderr] {
+        ensure!(
+            !output_text.contains(PASSWORD),
+            "nfsprov printed the password: {output_text}"
+        );
     }
     let (head, tail) = PASSWORD.split_at(8);
     let search = format!(

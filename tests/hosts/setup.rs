@@ -35,14 +35,14 @@ fn command(stage: &Stage, arguments: &[&str]) -> Result<Command> {
 
 /// The report of a run with `-o json` that must end with `status`.
 pub fn report(output: &Output, status: i32) -> Result<Value> {
-    let said = String::from_utf8_lossy(&output.stderr);
+    let output_text = String::from_utf8_lossy(&output.stderr);
     let report = String::from_utf8_lossy(&output.stdout);
     ensure!(
         output.status.code() == Some(status),
-        "{}: {said}\n{report}",
+        "{}: {output_text}\n{report}",
         output.status
     );
-    serde_json::from_str(&report).with_context(|| format!("{report}{said}"))
+    serde_json::from_str(&report).with_context(|| format!("{report}{output_text}"))
 }
 
 /// The steps of a host with this status, as `step: why`.

@@ -149,10 +149,10 @@ while [ \"$1\" != dev ]; do shift; done; ip neigh replace 10.77.0.198 lladdr 02:
         error.contains("10.77.0.198:22") && error.contains("no answer within 20 s"),
         "{error}"
     );
-    let (said, took) = later?;
+    let (output_text, took) = later?;
     ensure!(
-        said == "on" && took < impatient.connect_timeout,
-        "{said} after {took:?}"
+        output_text == "on" && took < impatient.connect_timeout,
+        "{output_text} after {took:?}"
     );
     ensure!(logins().await? <= 2, "{}", logins().await?);
     ensure!(

@@ -93,10 +93,10 @@ async fn run_in_pod(scene: &Scene, script: &str) -> Result<String> {
 
 /// The size that `df` shows in the pod.
 async fn kib_of_volume(scene: &Scene) -> Result<u64> {
-    let said = run_in_pod(scene, "df -Pk /mydata").await?;
-    let line = said.lines().nth(1).with_context(|| said.clone())?;
-    let size = line.split_whitespace().nth(1).with_context(|| said.clone())?;
-    size.parse().with_context(|| said.clone())
+    let output_text = run_in_pod(scene, "df -Pk /mydata").await?;
+    let line = output_text.lines().nth(1).with_context(|| output_text.clone())?;
+    let size = line.split_whitespace().nth(1).with_context(|| output_text.clone())?;
+    size.parse().with_context(|| output_text.clone())
 }
 
 /// Writes `mib` MiB from the pod into a file of the volume; returns dd's error message if it failed.

@@ -52,10 +52,10 @@ async fn denied(stage: Arc<Stage>) -> Result<()> {
     scene.volume(&stage.nfs, "/denied", &[]).await?;
     scene.pod("app", &stage.node).await?;
     let finding = scene.diagnosed("NFS402 PersistentVolume/denied").await?;
-    let said = words(&finding);
+    let text = words(&finding);
     ensure!(
-        said.contains("/denied") && said.contains("exportfs -v"),
-        "the finding is {said}"
+        text.contains("/denied") && text.contains("exportfs -v"),
+        "the finding is {text}"
     );
     let address = stage.node.address();
     let allow = format!("exportfs -v | grep -q 10.99.0.1 && exportfs -o rw,no_subtree_check {address}:/denied");
@@ -69,10 +69,10 @@ async fn missing(stage: Arc<Stage>) -> Result<()> {
     scene.volume(&stage.nfs, "/nfsdata/missing", &[]).await?;
     scene.pod("app", &stage.node).await?;
     let finding = scene.diagnosed("NFS403 PersistentVolume/missing").await?;
-    let said = words(&finding);
+    let text = words(&finding);
     ensure!(
-        said.contains("create the directory on the server"),
-        "the finding is {said}"
+        text.contains("create the directory on the server"),
+        "the finding is {text}"
     );
     stage.nfs.ssh("mkdir /nfsdata/missing").await?;
     scene.running("app").await?;
@@ -86,8 +86,8 @@ async fn down(stage: Arc<Stage>) -> Result<()> {
     scene.volume(&server, "/nfsdata", &AT_ONCE).await?;
     scene.pod("app", &stage.node).await?;
     let finding = scene.diagnosed("NFS404 PersistentVolume/down").await?;
-    let said = words(&finding);
-    ensure!(said.contains(&server.address().to_string()), "the finding is {said}");
+    let text = words(&finding);
+    ensure!(text.contains(&server.address().to_string()), "the finding is {text}");
     server.restart().await?;
     scene.running("app").await?;
     scene.healthy().await?;
@@ -135,8 +135,8 @@ until ls \"$mount\" 2>&1 | grep -q Stale; do sleep 0.2; done";
     let kill = format!("ctr --namespace k8s.io tasks kill --signal SIGKILL {id}");
     stage.node.ssh(&kill).await?;
     let finding = scene.diagnosed("NFS406 PersistentVolume/replaced").await?;
-    let said = words(&finding);
-    ensure!(said.contains("delete the pod"), "the finding is {said}");
+    let text = words(&finding);
+    ensure!(text.contains("delete the pod"), "the finding is {text}");
     scene.remove("app").await?;
     scene.pod("app", &stage.node).await?;
     scene.running("app").await?;

@@ -201,8 +201,8 @@ impl Scene {
     /// Like [`Scene::nfsprov`]; it must succeed. Returns its stdout.
     pub async fn done(&self, args: &[&str]) -> Result<String> {
         let output = self.nfsprov(args).await?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "nfsprov {}: {said}", args.join(" "));
+        let output_text = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "nfsprov {}: {output_text}", args.join(" "));
         Ok(String::from_utf8(output.stdout)?)
     }
 
@@ -216,8 +216,8 @@ impl Scene {
             .env("KUBECONFIG", self.stage.plane.kubeconfig())
             .output()
             .await?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "{fix}: {said}");
+        let output_text = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{fix}: {output_text}");
         Ok(())
     }
 
@@ -229,8 +229,8 @@ impl Scene {
             .env("KUBECONFIG", self.stage.plane.kubeconfig())
             .output()
             .await?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "kubectl {}: {said}", args.join(" "));
+        let output_text = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "kubectl {}: {output_text}", args.join(" "));
         Ok(String::from_utf8(output.stdout)?)
     }
 
@@ -238,8 +238,9 @@ impl Scene {
     /// searches all namespaces for these.
     pub async fn findings(&self) -> Result<Vec<Value>> {
         let output = self.nfsprov(&["doctor", "-o", "json"]).await?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        let report: Value = serde_json::from_slice(&output.stdout).with_context(|| format!("doctor printed {said}"))?;
+        let output_text = String::from_utf8_lossy(&output.stderr);
+        let report: Value =
+            serde_json::from_slice(&output.stdout).with_context(|| format!("doctor printed {output_text}"))?;
         let all = report["findings"].as_array().cloned().unwrap_or_default();
         Ok(all
             .into_iter()

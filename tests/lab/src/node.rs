@@ -47,9 +47,9 @@ impl Lab {
                 .map(drop)
                 .with_context(|| format!("cannot watch the node {name}"))?,
             Err(_) => {
-                let said = guest.ssh("journalctl --unit kubelet --lines 20 --output cat").await;
-                let said = said.unwrap_or_else(|error| format!("{error:#}"));
-                bail!("the node {name} is not Ready after {READY_WITHIN:?}; its kubelet's log:\n{said}");
+                let log = guest.ssh("journalctl --unit kubelet --lines 20 --output cat").await;
+                let log = log.unwrap_or_else(|error| format!("{error:#}"));
+                bail!("the node {name} is not Ready after {READY_WITHIN:?}; its kubelet's log:\n{log}");
             }
         }
         Ok(guest)

@@ -387,8 +387,8 @@ fn failed_tests(output: &str) -> Vec<String> {
         let title = line.strip_prefix("---- ").and_then(|line| line.strip_suffix(" ----"));
         if let Some(name) = title {
             let name = name.trim_end_matches(" stdout");
-            let said = lines.find(|line| !line.trim().is_empty() && !line.starts_with("thread '"));
-            failed.push(format!("{name}: {}", said.unwrap_or_default()));
+            let first_line = lines.find(|line| !line.trim().is_empty() && !line.starts_with("thread '"));
+            failed.push(format!("{name}: {}", first_line.unwrap_or_default()));
         }
     }
     failed

@@ -160,8 +160,8 @@ fn kubectl(plane: &ControlPlane, args: &[&str], input: &str) -> Result<String> {
     drop(stdin);
     let output = child.wait_with_output()?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        bail!("kubectl {}: {}", args.join(" "), said.trim());
+        let output_text = String::from_utf8_lossy(&output.stderr);
+        bail!("kubectl {}: {}", args.join(" "), output_text.trim());
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

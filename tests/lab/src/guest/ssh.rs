@@ -68,12 +68,12 @@ impl Guest {
         let input = input.to_owned();
         // A thread writes while the command reads, because a pipe holds only part of a long input.
         let writing = tokio::task::spawn_blocking(move || writer.write_all(input.as_bytes()));
-        let said = self.ssh_with(command, reader).await?;
+        let output_text = self.ssh_with(command, reader).await?;
         writing
             .await
             .context("writing the input was interrupted")?
             .context("the command did not read its input")?;
-        Ok(said)
+        Ok(output_text)
     }
 
     /// Imports a container image, an archive from [`crate::container`], into containerd; only nodes have containerd.

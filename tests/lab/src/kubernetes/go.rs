@@ -240,10 +240,10 @@ mod tests {
             ("k8s.io/a@v0.1.0: missing go.sum entry", None),
             ("gomodcache/k8s.io/a@v0.1.0/a.go:1:2: undefined: x", None),
         ];
-        for (said, expected) in cases {
-            let lines: Vec<String> = said.lines().map(str::to_owned).collect();
+        for (output, expected) in cases {
+            let lines: Vec<String> = output.lines().map(str::to_owned).collect();
             let expected = expected.map(|(module, why)| (module, why.to_owned()));
-            assert_eq!(refused(&lines), expected, "{said}");
+            assert_eq!(refused(&lines), expected, "{output}");
         }
     }
 }
