@@ -37,7 +37,7 @@ const LIST_GOAL: Duration = Duration::from_secs(10);
 const CONCURRENCY: usize = 16;
 
 /// How long a claim may take until it is Bound.
-const PATIENCE: Duration = Duration::from_secs(120);
+const EVENT_TIMEOUT: Duration = Duration::from_secs(120);
 
 struct Bench {
     client: Client,
@@ -228,7 +228,7 @@ impl Bench {
         let wanted: BTreeSet<_> = (0..count)
             .map(|number| (namespace.to_owned(), format!("claim-{number}")))
             .collect();
-        let pending = wait_until_bound(&self.client, wanted, PATIENCE).await;
+        let pending = wait_until_bound(&self.client, wanted, EVENT_TIMEOUT).await;
         let pending = pending.context("cannot watch claims")?;
         ensure!(pending.is_empty(), "{} claims are not Bound", pending.len());
         Ok(begun.elapsed())

@@ -102,14 +102,14 @@ async fn a_volume_of_upstream_waits_for_others_in_the_same_directory(stage: Arc<
     let second = upstreams(&scene, "b", Some(&namespace)).await?;
     let mut provisioner = scene.watch(&[]).await?;
     scene.claims().delete("a", &Default::default()).await?;
-    provisioner.says("waits until that is deleted").await?;
+    provisioner.wait_for_log("waits until that is deleted").await?;
     let left = scene.on_server(&format!("ls {namespace}")).await?;
     ensure!(left == "a\nb\n", "{left}");
     // After the other volume is deleted, the provisioner deletes the directory and this volume.
     scene.delete_with_volume("b", &second).await?;
     let left = scene.directories().await?;
     ensure!(left.is_empty(), "{left:?}");
-    scene.gone(&first.name_any()).await
+    scene.wait_until_deleted(&first.name_any()).await
 }
 
 /// Two groups, one whose class deletes and one whose class archives. Each has a PV `outer` at `team` and a retained PV
@@ -149,12 +149,12 @@ async fn data_of_a_retained_or_mounted_volume_of_upstream_survives_its_neighbour
         scene.volumes().patch(inner, &params, &reclaim_policy("Retain")).await?;
         scene.volumes().delete(other, &Default::default()).await?;
         delete_claim(group, "inner").await?;
-        scene.in_phase(inner, "Released").await?;
+        scene.wait_for_phase(inner, "Released").await?;
         delete_claim(group, "outer").await?;
         delete_claim(group, "one").await?;
         for (neighbour, directory) in [(inner, "team"), (other, "shared")] {
             let words = format!("PV {neighbour} lies at, above or below {namespace}/{group}/{directory}, which waits");
-            provisioner.says(&words).await?;
+            provisioner.wait_for_log(&words).await?;
         }
         ensure!(scene.phase(&format!("{group}-other")).await? == "Bound");
         let files = scene
@@ -176,7 +176,7 @@ async fn data_of_a_retained_or_mounted_volume_of_upstream_survives_its_neighbour
         scene.volumes().patch(inner, &params, &reclaim_policy("Delete")).await?;
         delete_claim(group, "other").await?;
         for volume in [outer, inner, one, other] {
-            scene.gone(volume).await?;
+            scene.wait_until_deleted(volume).await?;
         }
     }
     let left = scene

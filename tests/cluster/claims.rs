@@ -9,7 +9,7 @@ use kube::api::{Patch, PatchParams};
 use kube::runtime::wait::await_condition;
 use serde_json::{Value, json};
 
-use crate::kit::{Directories, PATIENCE, output_parts};
+use crate::kit::{Directories, EVENT_TIMEOUT, output_parts};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -121,7 +121,7 @@ async fn a_claim_waits_for_its_first_pod(stage: Arc<Stage>) -> Result<()> {
     };
     // The claim names the provisioner but has no node: only the class's binding mode delays it now.
     annotate(json!({"volume.beta.kubernetes.io/storage-provisioner": scene.provisioner})).await?;
-    provisioner.says("waiting for the first pod").await?;
+    provisioner.wait_for_log("waiting for the first pod").await?;
     ensure!(scene.phase("late").await? == "Pending" && scene.directories().await?.is_empty());
     annotate(json!({"volume.kubernetes.io/selected-node": "node1"})).await?;
     let volume = scene.bound("late").await?;
@@ -204,7 +204,7 @@ async fn a_volume_names_its_claim_and_unknown_parameters_are_reported_once(stage
         volume.is_some_and(|volume| volume.finalizers() == ["kubernetes.io/pv-protection"])
     };
     let name = volume.name_any();
-    tokio::time::timeout(PATIENCE, await_condition(scene.volumes(), &name, only_protected))
+    tokio::time::timeout(EVENT_TIMEOUT, await_condition(scene.volumes(), &name, only_protected))
         .await
         .context("the PV with policy Retain still has the finalizer")??;
     let spec = volume.spec.unwrap_or_default();
@@ -217,10 +217,10 @@ async fn a_volume_names_its_claim_and_unknown_parameters_are_reported_once(stage
     let event = scene.event("a", "UnknownParameters").await?;
     ensure!(event.contains("colour"), "{event}");
     scene.event("a", "ProvisioningSucceeded").await?;
-    let told = scene.events("a").await?;
+    let found_events = scene.events("a").await?;
     ensure!(
-        told.iter().filter(|event| event.contains("colour")).count() == 1,
-        "{told:?}"
+        found_events.iter().filter(|event| event.contains("colour")).count() == 1,
+        "{found_events:?}"
     );
     Ok(())
 }

@@ -16,7 +16,7 @@ crate::tests! {
 }
 
 /// Files outside the export, on the server, to which links in the export lead; they must not change.
-async fn precious(scene: &Scene) -> Result<String> {
+async fn create_protected_files(scene: &Scene) -> Result<String> {
     let path = match &scene.export {
         Directories::Guest(_) => format!("/srv/precious-{}", scene.namespace),
         Directories::Local(root) => root.with_extension("precious").display().to_string(),
@@ -36,8 +36,8 @@ async fn state(scene: &Scene, path: &str) -> Result<String> {
         .await
 }
 
-async fn made(scene: &Scene) -> Result<()> {
-    let outside = precious(scene).await?;
+async fn check_creation(scene: &Scene) -> Result<()> {
+    let outside = create_protected_files(scene).await?;
     let before = state(scene, &outside).await?;
     let namespace = &scene.namespace;
     scene.on_server(&format!("ln -s {outside} {namespace}-link")).await?;
@@ -64,8 +64,8 @@ fn exchange(one: &str, other: &str) -> String {
     format!("perl -e 'syscall(316, -100, $ARGV[0], -100, $ARGV[1], 2) == 0 or die \"$!\\n\"' {one} {other}")
 }
 
-async fn gone(scene: &Scene) -> Result<()> {
-    let outside = precious(scene).await?;
+async fn check_deletion(scene: &Scene) -> Result<()> {
+    let outside = create_protected_files(scene).await?;
     let before = state(scene, &outside).await?;
     let namespace = &scene.namespace;
     scene
@@ -88,14 +88,16 @@ async fn gone(scene: &Scene) -> Result<()> {
         ))
         .await?;
     scene.claims().delete("deep", &Default::default()).await?;
-    provisioner.says("deep on the export is a symbolic link").await?;
+    provisioner
+        .wait_for_log("deep on the export is a symbolic link")
+        .await?;
     // Atomically: between two renames the directory would be missing, and an attempt at that moment would have no link
     // to refuse.
     let (aside, top) = (format!("{namespace}-aside"), format!("{namespace}-top"));
     scene
         .on_server(&format!("ln -s {outside} {aside} && {}", exchange(&aside, &top)))
         .await?;
-    provisioner.says("top on the export is a symbolic link").await?;
+    provisioner.wait_for_log("top on the export is a symbolic link").await?;
     scene.on_server(&format!("rm {aside}/deep && rmdir {aside}")).await?;
     let after = state(scene, &outside).await?;
     ensure!(before == after, "before:\n{before}\nafter:\n{after}");
@@ -103,11 +105,11 @@ async fn gone(scene: &Scene) -> Result<()> {
 }
 
 async fn a_planted_link_is_not_followed_when_a_volume_is_made(stage: Arc<Stage>) -> Result<()> {
-    made(&stage.scene().await?).await
+    check_creation(&stage.scene().await?).await
 }
 
 async fn a_planted_link_is_not_followed_when_a_volume_is_deleted(stage: Arc<Stage>) -> Result<()> {
-    gone(&stage.scene().await?).await
+    check_deletion(&stage.scene().await?).await
 }
 
 async fn a_planted_link_is_not_followed_in_a_local_directory(stage: Arc<Stage>) -> Result<()> {
@@ -118,8 +120,8 @@ async fn a_planted_link_is_not_followed_in_a_local_directory(stage: Arc<Stage>) 
         std::fs::create_dir(root)?;
         scene.export = Directories::Local(root.to_owned());
         match check {
-            true => made(&scene).await?,
-            false => gone(&scene).await?,
+            true => check_creation(&scene).await?,
+            false => check_deletion(&scene).await?,
         }
     }
     Ok(())

@@ -10,7 +10,7 @@ use kube::api::Patch;
 use kube::runtime::wait::await_condition;
 use serde_json::{Value, json};
 
-use crate::kit::{PATIENCE, Scene};
+use crate::kit::{EVENT_TIMEOUT, Scene};
 use crate::stage::{Stage, usual_or_thorough};
 
 crate::tests! {
@@ -79,7 +79,7 @@ async fn a_retained_volume_stays_released(stage: Arc<Stage>) -> Result<()> {
     let (volume, directory) = with_data(&scene).await?;
     scene.claims().delete("data", &Default::default()).await?;
     let name = volume.name_any();
-    scene.in_phase(&name, "Released").await?;
+    scene.wait_for_phase(&name, "Released").await?;
     // The same provisioner deletes a volume that was released later, so it has already seen and kept this one.
     scene.classes().delete(&scene.class, &Default::default()).await?;
     scene.class(json!({"parameters": {"onDelete": "delete"}})).await?;
@@ -124,7 +124,7 @@ async fn a_tree_however_deep_and_wide_is_removed(stage: Arc<Stage>) -> Result<()
         }
         anyhow::Ok(())
     };
-    tokio::time::timeout(PATIENCE, until_removed)
+    tokio::time::timeout(EVENT_TIMEOUT, until_removed)
         .await
         .context("the trash is not emptied")??;
     Ok(())
@@ -161,7 +161,7 @@ async fn a_removal_ends_at_sigterm(stage: Arc<Stage>) -> Result<()> {
         }
         anyhow::Ok(())
     };
-    tokio::time::timeout(usual_or_thorough(2, 10) * PATIENCE, until_removed)
+    tokio::time::timeout(usual_or_thorough(2, 10) * EVENT_TIMEOUT, until_removed)
         .await
         .context("the trash is not emptied")??;
     Ok(())
@@ -176,7 +176,7 @@ async fn a_name_that_is_not_utf_8_is_reported(stage: Arc<Stage>) -> Result<()> {
     scene.on_server(&format!("touch {directory}/{file}")).await?;
     scene.delete_with_volume("data", &volume).await?;
     ensure!(scene.directories().await?.is_empty());
-    provisioner.says("whose name is not UTF-8").await?;
+    provisioner.wait_for_log("whose name is not UTF-8").await?;
     scene
         .on_server(&format!("rm .nfsprov/trash/{}/{file}", volume.name_any()))
         .await?;
@@ -233,7 +233,7 @@ async fn finalizers_of_others_are_left_alone(stage: Arc<Stage>) -> Result<()> {
     scene.claims().delete("data", &Default::default()).await?;
     let left =
         |volume: Option<&PersistentVolume>| volume.is_some_and(|volume| volume.finalizers() == ["example.com/keep"]);
-    tokio::time::timeout(PATIENCE, await_condition(scene.volumes(), &name, left))
+    tokio::time::timeout(EVENT_TIMEOUT, await_condition(scene.volumes(), &name, left))
         .await
         .context("the provisioner's finalizer remains, or the other one is missing")??;
     ensure!(scene.directories().await? == [format!("archived-{directory}")]);
@@ -275,7 +275,7 @@ async fn a_volume_that_points_elsewhere_is_not_touched(stage: Arc<Stage>) -> Res
     reference.name = Some("nobody".into());
     reference.uid = Some("00000000-0000-0000-0000-000000000000".into());
     scene.volumes().create(&Default::default(), &forged).await?;
-    provisioner.says("which was not created for it").await?;
+    provisioner.wait_for_log("which was not created for it").await?;
     ensure!(scene.directories().await? == [directory]);
     ensure!(scene.volumes().get_opt(&name).await?.is_some());
     // Removes the finalizer, so that the PV does not stay terminating.

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::kit::{NFSPROV, PATIENCE, Scene, output_parts};
+use crate::kit::{EVENT_TIMEOUT, NFSPROV, Scene, output_parts};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -86,7 +86,7 @@ impl Scene {
     }
 
     /// Waits until the doctor reports `wanted` first, and returns that finding.
-    pub async fn diagnosed(&self, wanted: &str) -> Result<Value> {
+    pub async fn first_finding(&self, wanted: &str) -> Result<Value> {
         let end = Instant::now() + LATE;
         loop {
             let diagnosis = self.doctor(&[]).await?;
@@ -109,7 +109,7 @@ impl Scene {
     }
 
     /// Waits until the doctor reports no findings.
-    pub async fn healthy(&self, after: &str) -> Result<()> {
+    pub async fn wait_until_healthy(&self, after: &str) -> Result<()> {
         let end = Instant::now() + LATE;
         loop {
             let diagnosis = self.doctor(&[]).await?;
@@ -127,15 +127,15 @@ impl Scene {
     }
 
     /// Waits until the doctor reports `wanted` first, runs its fix as printed, and waits until there are no findings.
-    pub async fn mended(&self, wanted: &str) -> Result<String> {
+    pub async fn fix_as_printed(&self, wanted: &str) -> Result<String> {
         let fix = self.run_printed_fix(wanted).await?;
-        self.healthy(&format!("{wanted}: {fix}")).await?;
+        self.wait_until_healthy(&format!("{wanted}: {fix}")).await?;
         Ok(fix)
     }
 
     /// Runs the fix of what the doctor names first, as it is printed.
     async fn run_printed_fix(&self, wanted: &str) -> Result<String> {
-        let finding = self.diagnosed(wanted).await?;
+        let finding = self.first_finding(wanted).await?;
         let fix = finding["fix"]["command"]
             .as_str()
             .with_context(|| format!("{wanted} has no fix"))?;
@@ -161,15 +161,15 @@ impl Scene {
 
     /// A finding without an automatic fix: `--fix --yes` changes nothing and prints the reason; the printed command
     /// fixes it.
-    pub async fn mended_by_hand_only(&self, wanted: &str) -> Result<String> {
+    pub async fn fix_by_hand_only(&self, wanted: &str) -> Result<String> {
         let fix = self.run_fix_by_hand(wanted).await?;
-        self.healthy(&format!("{wanted}: {fix}")).await?;
+        self.wait_until_healthy(&format!("{wanted}: {fix}")).await?;
         Ok(fix)
     }
 
     /// What is for people to do: `--fix --yes` leaves it and says why; then the printed command is run.
     pub async fn run_fix_by_hand(&self, wanted: &str) -> Result<String> {
-        let finding = self.diagnosed(wanted).await?;
+        let finding = self.first_finding(wanted).await?;
         let note = finding["fix"]["note"].as_str().unwrap_or_default();
         ensure!(
             finding["fix"]["automatic"] == false && note.contains("not done by --fix: "),
@@ -181,7 +181,7 @@ impl Scene {
     }
 
     /// Waits until the doctor reports `wanted` first, runs `--fix`, and checks that the next run reports no findings.
-    pub async fn fixed(&self, wanted: &str) -> Result<String> {
+    pub async fn fix_automatically(&self, wanted: &str) -> Result<String> {
         let output = self.fix(wanted, "30s").await?;
         let (stdout, stderr, code) = output_parts(&output);
         let report: Value = serde_json::from_str(&stdout).with_context(|| format!("{wanted}: {stderr}"))?;
@@ -195,17 +195,17 @@ impl Scene {
 
     /// Runs `doctor --fix` for the finding `wanted`; `timeout` is how long it waits for each effect.
     pub async fn fix(&self, wanted: &str, timeout: &str) -> Result<Output> {
-        let finding = self.diagnosed(wanted).await?;
+        let finding = self.first_finding(wanted).await?;
         ensure!(finding["fix"]["automatic"] == true, "{finding}");
         self.nfsprov(&["doctor", "--fix", "--yes", "-o", "json", "--timeout", timeout])
             .await
     }
 
     /// Fixes the first finding `wanted` in one of the two ways.
-    pub async fn mended_by(&self, way: By, wanted: &str) -> Result<String> {
+    pub async fn fix_by(&self, way: By, wanted: &str) -> Result<String> {
         match way {
-            By::Command => self.mended(wanted).await,
-            By::Fix => self.fixed(wanted).await,
+            By::Command => self.fix_as_printed(wanted).await,
+            By::Fix => self.fix_automatically(wanted).await,
         }
     }
 
@@ -228,7 +228,7 @@ impl Scene {
     /// Runs a command line until it ends.
     pub async fn shell(&self, line: &str) -> Result<Output> {
         let mut command = self.shell_command(line)?;
-        let ended = timeout(PATIENCE, command.output()).await;
+        let ended = timeout(EVENT_TIMEOUT, command.output()).await;
         Ok(ended.with_context(|| format!("it does not end: {line}"))??)
     }
 
@@ -319,7 +319,7 @@ impl Scene {
 async fn doctor_gives_no_false_alarm(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
-    scene.healthy("nothing").await?;
+    scene.wait_until_healthy("nothing").await?;
     scene.class(json!({})).await?;
     let class = |name: &str, provisioner: &str, mode: &str| {
         json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": name},
@@ -368,12 +368,12 @@ async fn doctor_gives_no_false_alarm(stage: Arc<Stage>) -> Result<()> {
     let all = scene.doctor(&[]).await?.report["findings"].clone();
     let mut titles: Vec<_> = all.as_array().into_iter().flatten().map(title).collect();
     titles.sort();
-    let told = [
+    let expected_titles = [
         "NFS003 Cluster/Kubernetes",
         "NFS115 PersistentVolumeClaim/late",
         "NFS115 PersistentVolumeClaim/local",
     ];
-    ensure!(titles == told, "{titles:?}");
+    ensure!(titles == expected_titles, "{titles:?}");
     let everywhere = scene.doctor(&["-A", "--fail-on", "warning"]).await?;
     ensure!(everywhere.code == 0, "{:?}", everywhere.findings());
     let text = scene.nfsprov(&["doctor", "-A"]).await?;
@@ -404,7 +404,7 @@ async fn doctor_reports_what_it_may_not_read(stage: Arc<Stage>) -> Result<()> {
     let (_, stderr, code) = output_parts(&scene.shell(&fix).await?);
     ensure!(code == 0, "{fix}: {stderr}");
     scene.kubeconfig = plane.kubeconfig_for("somebody", &[])?;
-    scene.diagnosed("NFS102 PersistentVolumeClaim/a").await?;
+    scene.first_finding("NFS102 PersistentVolumeClaim/a").await?;
     let granted = scene.doctor(&[]).await?;
     ensure!(skipped(&granted) == 0, "{}", granted.report["skipped"]);
     stage.give_back(plane).await
@@ -414,7 +414,7 @@ async fn doctor_reports_the_same_for_a_dump(stage: Arc<Stage>) -> Result<()> {
     let plane = stage.cleared_control_plane().await?;
     let scene = stage.scene_on(plane.kubeconfig()).await?;
     scene.claim("a", json!({"storageClassName": ""})).await?;
-    scene.diagnosed("NFS102 PersistentVolumeClaim/a").await?;
+    scene.first_finding("NFS102 PersistentVolumeClaim/a").await?;
     // The cluster writes objects meanwhile, which only one of the two reports may include. So the objects must be equal
     // before and after.
     let end = Instant::now() + LATE;

@@ -95,7 +95,7 @@ async fn doctor_fixes_claims_and_volumes_that_do_not_match(stage: Arc<Stage>) ->
         }
         scene.claim("mypvc", claim).await?;
         scene
-            .mended_by(way, &format!("{code} PersistentVolumeClaim/mypvc"))
+            .fix_by(way, &format!("{code} PersistentVolumeClaim/mypvc"))
             .await?;
         scene.bound("mypvc").await?;
     }
@@ -107,14 +107,14 @@ async fn doctor_fixes_claims_and_volumes_that_do_not_match(stage: Arc<Stage>) ->
     scene.apply(&[held]).await?;
     scene.volumes().delete(&name, &DeleteParams::default()).await?;
     scene.claim("mypvc", json!({})).await?;
-    let finding = scene.diagnosed("NFS111 PersistentVolumeClaim/mypvc").await?;
+    let finding = scene.first_finding("NFS111 PersistentVolumeClaim/mypvc").await?;
     let fix = finding["fix"]["command"].as_str().context("it has no fix")?;
     let fix = scene.completed(fix).await?;
     let (_, stderr, code) = crate::kit::output_parts(&scene.shell(&fix).await?);
     ensure!(code == 0, "{fix}\n{stderr}");
     scene.bound("mypvc").await?;
     // The owner of the finalizer is unknown, so the doctor prints no command that removes it.
-    let finding = scene.diagnosed(&format!("NFS505 PersistentVolume/{name}")).await?;
+    let finding = scene.first_finding(&format!("NFS505 PersistentVolume/{name}")).await?;
     ensure!(finding["fix"]["command"].is_null(), "{finding}");
     ensure!(
         finding["cause"].to_string().contains("belongs to example.com"),
@@ -125,7 +125,7 @@ async fn doctor_fixes_claims_and_volumes_that_do_not_match(stage: Arc<Stage>) ->
         .volumes()
         .patch(&name, &PatchParams::default(), &Patch::Merge(&none))
         .await?;
-    scene.healthy("the finalizer is gone").await?;
+    scene.wait_until_healthy("the finalizer is gone").await?;
     stage.give_back(plane).await
 }
 
@@ -136,20 +136,20 @@ async fn doctor_fixes_volumes_of_other_claims(stage: Arc<Stage>) -> Result<()> {
     scene.apply(&[volume(&scene, &name, json!({}))]).await?;
     scene.claim("mypvc", json!({})).await?;
     scene.bound("mypvc").await?;
-    scene.healthy("binding").await?;
+    scene.wait_until_healthy("binding").await?;
     delete_claim(&scene, "mypvc").await?;
-    scene.diagnosed(&format!("NFS501 PersistentVolume/{name}")).await?;
+    scene.first_finding(&format!("NFS501 PersistentVolume/{name}")).await?;
     // A new claim with the same name is another claim.
     scene.claim("mypvc", json!({})).await?;
-    scene.mended("NFS113 PersistentVolumeClaim/mypvc").await?;
+    scene.fix_as_printed("NFS113 PersistentVolumeClaim/mypvc").await?;
     scene.bound("mypvc").await?;
     delete_claim(&scene, "mypvc").await?;
     scene.claim("other", json!({})).await?;
     let release = format!("nfsprov release {name} --keep-data");
-    ensure!(scene.mended("NFS114 PersistentVolumeClaim/other").await? == release);
+    ensure!(scene.fix_as_printed("NFS114 PersistentVolumeClaim/other").await? == release);
     scene.bound("other").await?;
     delete_claim(&scene, "other").await?;
-    ensure!(scene.mended(&format!("NFS501 PersistentVolume/{name}")).await? == release);
+    ensure!(scene.fix_as_printed(&format!("NFS501 PersistentVolume/{name}")).await? == release);
     stage.give_back(plane).await
 }
 
@@ -158,7 +158,7 @@ async fn delete_claim(scene: &Scene, name: &str) -> Result<()> {
     let claims = scene.claims();
     claims.delete(name, &DeleteParams::default()).await?;
     let gone = kube::runtime::wait::await_condition(claims, name, |claim: Option<&_>| claim.is_none());
-    tokio::time::timeout(crate::kit::PATIENCE, gone).await??;
+    tokio::time::timeout(crate::kit::EVENT_TIMEOUT, gone).await??;
     Ok(())
 }
 
@@ -173,20 +173,20 @@ async fn doctor_fixes_missing_classes(stage: Arc<Stage>) -> Result<()> {
     scene
         .claim("typo", json!({"storageClassName": format!("{class}x")}))
         .await?;
-    let finding = scene.diagnosed("NFS103 PersistentVolumeClaim/typo").await?;
+    let finding = scene.first_finding("NFS103 PersistentVolumeClaim/typo").await?;
     // Without values for its placeholders, the command deletes nothing.
     let uid = scene.claims().get("typo").await?.metadata.uid;
     let pasted = scene
         .shell(finding["fix"]["command"].as_str().context("no fix")?)
         .await?;
     ensure!(!pasted.status.success() && scene.claims().get("typo").await?.metadata.uid == uid);
-    scene.mended_by_hand_only("NFS103 PersistentVolumeClaim/typo").await?;
+    scene.fix_by_hand_only("NFS103 PersistentVolumeClaim/typo").await?;
     scene.bound("typo").await?;
 
     let in_tree = json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "intree"}, "provisioner": "kubernetes.io/nfs"});
     scene.apply(&[in_tree]).await?;
     scene.claim("intree", json!({"storageClassName": "intree"})).await?;
-    scene.mended_by_hand_only("NFS104 StorageClass/intree").await?;
+    scene.fix_by_hand_only("NFS104 StorageClass/intree").await?;
     scene.bound("intree").await?;
     scene.classes().delete("intree", &DeleteParams::default()).await?;
 
@@ -195,14 +195,12 @@ async fn doctor_fixes_missing_classes(stage: Arc<Stage>) -> Result<()> {
         .claims()
         .create(&Default::default(), &serde_json::from_value(classless)?)
         .await?;
-    scene
-        .mended_by_hand_only("NFS101 PersistentVolumeClaim/classless")
-        .await?;
+    scene.fix_by_hand_only("NFS101 PersistentVolumeClaim/classless").await?;
     scene.bound("classless").await?;
 
     // The cluster has a default class now, so a pod's claim can be created with it.
     scene.apply(&[pod("mypod", "later", json!({}))]).await?;
-    scene.mended("NFS119 Pod/mypod").await?;
+    scene.fix_as_printed("NFS119 Pod/mypod").await?;
     scene.bound("later").await?;
 
     // A claim for a PV created by hand gets that default class.
@@ -215,7 +213,7 @@ async fn doctor_fixes_missing_classes(stage: Arc<Stage>) -> Result<()> {
         .claims()
         .create(&Default::default(), &serde_json::from_value(wants)?)
         .await?;
-    scene.mended("NFS106 PersistentVolumeClaim/byhand").await?;
+    scene.fix_as_printed("NFS106 PersistentVolumeClaim/byhand").await?;
     scene.bound("byhand").await?;
 
     let newer = json!({
@@ -223,9 +221,7 @@ async fn doctor_fixes_missing_classes(stage: Arc<Stage>) -> Result<()> {
         "metadata": {"name": "newer", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
     });
     scene.apply(&[newer]).await?;
-    scene
-        .mended_by_hand_only(&format!("NFS105 StorageClass/{class}"))
-        .await?;
+    scene.fix_by_hand_only(&format!("NFS105 StorageClass/{class}")).await?;
     stage.give_back(plane).await
 }
 
@@ -278,7 +274,7 @@ async fn doctor_fixes_stateful_sets_without_claims(stage: Arc<Stage>) -> Result<
         } else {
             "PersistentVolumeClaim/www-web-0"
         };
-        scene.mended_by(way, &format!("{code} {object}")).await?;
+        scene.fix_by(way, &format!("{code} {object}")).await?;
         for name in ["www-web-0", "www-web-1"] {
             scene.bound(name).await?;
         }
@@ -297,7 +293,7 @@ async fn wait_for_quota(scene: &Scene, what: &str) -> Result<()> {
         quota.and_then(|quota| quota.status.as_ref()?.used.as_ref()).is_some()
     };
     let waited = kube::runtime::wait::await_condition(quotas, "small", counted);
-    tokio::time::timeout(crate::kit::PATIENCE, waited).await??;
+    tokio::time::timeout(crate::kit::EVENT_TIMEOUT, waited).await??;
     Ok(())
 }
 
@@ -312,11 +308,13 @@ async fn doctor_fixes_volumes_that_cannot_be_deleted(stage: Arc<Stage>) -> Resul
             json!({"persistentVolumeReclaimPolicy": "Delete"}),
         )])
         .await?;
-    scene.mended(&format!("NFS503 PersistentVolume/{name}")).await?;
+    scene.fix_as_printed(&format!("NFS503 PersistentVolume/{name}")).await?;
     for (code, policy) in [("NFS503", "Delete"), ("NFS502", "Recycle")] {
         let policy = json!({"persistentVolumeReclaimPolicy": policy});
         scene.apply(&[volume(&scene, &name, policy)]).await?;
-        scene.fixed(&format!("{code} PersistentVolume/{name}")).await?;
+        scene
+            .fix_automatically(&format!("{code} PersistentVolume/{name}"))
+            .await?;
     }
     scene
         .apply(&[volume(
@@ -325,21 +323,21 @@ async fn doctor_fixes_volumes_that_cannot_be_deleted(stage: Arc<Stage>) -> Resul
             json!({"persistentVolumeReclaimPolicy": "Recycle"}),
         )])
         .await?;
-    scene.mended(&format!("NFS502 PersistentVolume/{name}")).await?;
+    scene.fix_as_printed(&format!("NFS502 PersistentVolume/{name}")).await?;
 
     scene.claim("mypvc", json!({})).await?;
     scene.bound("mypvc").await?;
     scene
         .apply(&[pod("mypod", "mypvc", json!({"nodeName": "somewhere"}))])
         .await?;
-    scene.healthy("a pod's start").await?;
+    scene.wait_until_healthy("a pod's start").await?;
     scene.claims().delete("mypvc", &DeleteParams::default()).await?;
-    let finding = scene.diagnosed("NFS504 PersistentVolumeClaim/mypvc").await?;
+    let finding = scene.first_finding("NFS504 PersistentVolumeClaim/mypvc").await?;
     let fix = finding["fix"]["command"].as_str().unwrap_or_default();
     ensure!(fix.ends_with("delete pod mypod"), "{fix}");
     ensure!(scene.shell(fix).await?.status.success(), "{fix}");
     // The test deletes the claim; its PV is retained.
-    scene.diagnosed(&format!("NFS501 PersistentVolume/{name}")).await?;
+    scene.first_finding(&format!("NFS501 PersistentVolume/{name}")).await?;
 
     let finalizers =
         json!({"metadata": {"finalizers": ["example.com/keep", "external-attacher/gone-csi-example-com"]}});
@@ -348,7 +346,7 @@ async fn doctor_fixes_volumes_that_cannot_be_deleted(stage: Arc<Stage>) -> Resul
         .patch(&name, &PatchParams::default(), &Patch::Merge(&finalizers))
         .await?;
     volumes.delete(&name, &DeleteParams::default()).await?;
-    let finding = scene.diagnosed(&format!("NFS505 PersistentVolume/{name}")).await?;
+    let finding = scene.first_finding(&format!("NFS505 PersistentVolume/{name}")).await?;
     let fix = finding["fix"]["command"].as_str().context("it has no fix")?;
     let (_, stderr, code) = crate::kit::output_parts(&scene.shell(fix).await?);
     ensure!(code == 0, "{fix}\n{stderr}");
@@ -360,7 +358,7 @@ async fn doctor_fixes_volumes_that_cannot_be_deleted(stage: Arc<Stage>) -> Resul
     volumes
         .patch(&name, &PatchParams::default(), &Patch::Merge(&none))
         .await?;
-    scene.healthy("the finalizers are gone").await?;
+    scene.wait_until_healthy("the finalizers are gone").await?;
     stage.give_back(plane).await
 }
 
@@ -374,9 +372,9 @@ async fn doctor_fixes_a_volume_whose_deleter_is_missing(stage: Arc<Stage>) -> Re
     let name = volume.metadata.name.unwrap_or_default();
     provisioner.stop().await?;
     delete_claim(&scene, "a").await?;
-    let finding = scene.diagnosed(&format!("NFS506 PersistentVolume/{name}")).await?;
+    let finding = scene.first_finding(&format!("NFS506 PersistentVolume/{name}")).await?;
     let fix = finding["fix"]["command"].as_str().unwrap_or_default();
-    scene.shell_during(fix, scene.healthy(fix)).await?;
+    scene.shell_during(fix, scene.wait_until_healthy(fix)).await?;
     ensure!(scene.volumes().get_opt(&name).await?.is_none());
     ensure!(scene.directories().await?.is_empty());
     stage.give_back(plane).await
@@ -410,7 +408,7 @@ async fn doctor_fixes_a_volume_whose_class_is_missing(stage: Arc<Stage>) -> Resu
         .await?;
     ensure!(fix.contains("create storageclass"), "{fix}");
     // The event alone is there, so nothing deletes the PV, and nothing tells why.
-    scene.diagnosed(&format!("NFS123 PersistentVolume/{name}")).await?;
+    scene.first_finding(&format!("NFS123 PersistentVolume/{name}")).await?;
     let class = scene.classes().get(&scene.class).await?;
     ensure!(class.provisioner == scene.provisioner);
     stage.give_back(plane).await
@@ -432,7 +430,7 @@ async fn doctor_fixes_a_lost_volume(stage: Arc<Stage>) -> Result<()> {
         .volumes()
         .patch(&name, &PatchParams::default(), &Patch::Merge(&none))
         .await?;
-    scene.mended("NFS117 PersistentVolumeClaim/a").await?;
+    scene.fix_as_printed("NFS117 PersistentVolumeClaim/a").await?;
     let again = scene.bound("a").await?;
     ensure!(again.spec.and_then(|spec| spec.nfs) == lost.spec.and_then(|spec| spec.nfs));
     stage.give_back(plane).await
@@ -449,7 +447,7 @@ async fn doctor_misses_the_controller_manager(stage: Arc<Stage>) -> Result<()> {
         status.and_then(|status| status.phase.as_deref()) == Some("Available")
     };
     let seen = kube::runtime::wait::await_condition(scene.volumes(), "fits", available);
-    tokio::time::timeout(crate::kit::PATIENCE, seen).await??;
+    tokio::time::timeout(crate::kit::EVENT_TIMEOUT, seen).await??;
     plane.hang_controller_manager()?;
     scene.claim("mypvc", json!({})).await?;
     let leases: Api<Lease> = Api::namespaced(scene.client.clone(), "kube-system");
@@ -458,12 +456,12 @@ async fn doctor_misses_the_controller_manager(stage: Arc<Stage>) -> Result<()> {
     leases
         .create(&Default::default(), &serde_json::from_value(lease)?)
         .await?;
-    scene.diagnosed("NFS004 Cluster/kube-controller-manager").await?;
+    scene.first_finding("NFS004 Cluster/kube-controller-manager").await?;
     leases
         .delete("kube-controller-manager", &DeleteParams::default())
         .await?;
     plane.resume_controller_manager()?;
     scene.bound("mypvc").await?;
-    scene.healthy("its return").await?;
+    scene.wait_until_healthy("its return").await?;
     stage.give_back(plane).await
 }

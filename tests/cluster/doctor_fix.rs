@@ -16,7 +16,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use crate::doctor::Diagnosis;
-use crate::kit::{NFSPROV, PATIENCE, Scene, output_parts};
+use crate::kit::{EVENT_TIMEOUT, NFSPROV, Scene, output_parts};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -43,19 +43,19 @@ async fn policy(scene: &Scene, name: &str) -> Result<String> {
 }
 
 /// `doctor --fix` on a terminal, at its first question.
-fn asked(scene: &Scene) -> Result<PtySession> {
+fn open_first_question(scene: &Scene) -> Result<PtySession> {
     let mut command = Command::new(NFSPROV);
     command.arg("--kubeconfig").arg(&scene.kubeconfig);
     command.args(["-n", &scene.namespace, "doctor", "--fix", "-o", "json"]);
     command.env("TERM", "xterm").env("NO_COLOR", "1");
-    let mut terminal = spawn_command(command, Some(u64::try_from(PATIENCE.as_millis())?))?;
+    let mut terminal = spawn_command(command, Some(u64::try_from(EVENT_TIMEOUT.as_millis())?))?;
     terminal.exp_string("+  persistentVolumeReclaimPolicy: \"Retain\"")?;
     terminal.exp_string("Make this change?")?;
     Ok(terminal)
 }
 
 /// Types an answer; returns the further output and the exit status.
-fn answered(mut terminal: PtySession, answer: char) -> Result<(String, i32)> {
+fn send_answer(mut terminal: PtySession, answer: char) -> Result<(String, i32)> {
     match answer {
         '\u{3}' => terminal.send_control('c')?,
         answer => _ = terminal.send(&answer.to_string())?,
@@ -94,23 +94,23 @@ async fn fixes_are_asked_about(stage: Arc<Stage>) -> Result<()> {
         ('n', "no change was made", 1),
         ('\u{3}', "interrupted after 0 fixes", 1),
     ] {
-        let terminal = tokio::task::block_in_place(|| asked(&scene))?;
-        let (rest, exit) = tokio::task::block_in_place(|| answered(terminal, answer))?;
+        let terminal = tokio::task::block_in_place(|| open_first_question(&scene))?;
+        let (rest, exit) = tokio::task::block_in_place(|| send_answer(terminal, answer))?;
         ensure!(exit == code && rest.contains(wanted), "{answer:?}: {exit}: {rest}");
         ensure!(policy(&scene, &name).await? == "Delete");
     }
 
     // An object that another client changed after the question is left unchanged.
-    let terminal = tokio::task::block_in_place(|| asked(&scene))?;
+    let terminal = tokio::task::block_in_place(|| open_first_question(&scene))?;
     let label = json!({"metadata": {"labels": {"changed": "meanwhile"}}});
     let params = PatchParams::default();
     scene.volumes().patch(&name, &params, &Patch::Merge(&label)).await?;
-    let (rest, exit) = tokio::task::block_in_place(|| answered(terminal, 'y'))?;
+    let (rest, exit) = tokio::task::block_in_place(|| send_answer(terminal, 'y'))?;
     ensure!(exit == 1 && rest.contains("another client changed"), "{exit}: {rest}");
     ensure!(policy(&scene, &name).await? == "Delete");
 
-    let terminal = tokio::task::block_in_place(|| asked(&scene))?;
-    let (rest, exit) = tokio::task::block_in_place(|| answered(terminal, 'y'))?;
+    let terminal = tokio::task::block_in_place(|| open_first_question(&scene))?;
+    let (rest, exit) = tokio::task::block_in_place(|| send_answer(terminal, 'y'))?;
     ensure!(exit == 0 && rest.contains("patched"), "{exit}: {rest}");
     ensure!(policy(&scene, &name).await? == "Retain");
     stage.give_back(plane).await
@@ -142,7 +142,7 @@ async fn a_fix_that_is_interrupted_leaves_a_whole_claim(stage: Arc<Stage>) -> Re
         .patch(claim, &params, &hold(json!(["test/hold"])))
         .await?;
     scene
-        .diagnosed(&format!("NFS122 PersistentVolumeClaim/{claim}"))
+        .first_finding(&format!("NFS122 PersistentVolumeClaim/{claim}"))
         .await?;
 
     let log = scene.stage.file("fix.log");
@@ -152,24 +152,26 @@ async fn a_fix_that_is_interrupted_leaves_a_whole_claim(stage: Arc<Stage>) -> Re
     let mut process = Process::spawn("nfsprov doctor", &log, command)?;
     let going =
         |claim: Option<&PersistentVolumeClaim>| claim.is_some_and(|claim| claim.metadata.deletion_timestamp.is_some());
-    timeout(PATIENCE, await_condition(scene.claims(), claim, going)).await??;
+    timeout(EVENT_TIMEOUT, await_condition(scene.claims(), claim, going)).await??;
     process.signal("INT")?;
     // SIGINT does not end it at once.
     let early = timeout(Duration::from_secs(1), process.wait()).await;
     ensure!(early.is_err(), "it ended while the claim was terminating");
     scene.claims().patch(claim, &params, &hold(json!(null))).await?;
-    let status = timeout(PATIENCE, process.wait()).await.context("it does not end")??;
-    let told = std::fs::read_to_string(&log)?;
+    let status = timeout(EVENT_TIMEOUT, process.wait())
+        .await
+        .context("it does not end")??;
+    let log_text = std::fs::read_to_string(&log)?;
     ensure!(
-        status.code() == Some(1) && told.contains("interrupted after 1 fix"),
-        "{status}: {told}"
+        status.code() == Some(1) && log_text.contains("interrupted after 1 fix"),
+        "{status}: {log_text}"
     );
     // The test deletes the pod too, so that the StatefulSet controller creates both again.
     let again = |claim: Option<&PersistentVolumeClaim>| {
         let class = claim.and_then(|claim| claim.spec.as_ref()?.storage_class_name.as_deref());
         class == Some(&scene.class)
     };
-    timeout(PATIENCE, await_condition(scene.claims(), claim, again)).await??;
+    timeout(EVENT_TIMEOUT, await_condition(scene.claims(), claim, again)).await??;
     let left: Diagnosis = scene.doctor(&[]).await?;
     ensure!(
         left.findings().iter().all(|finding| !finding.starts_with("NFS122")),

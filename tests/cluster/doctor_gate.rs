@@ -20,7 +20,7 @@ use nfsprov_lab::{ControlPlane, Lane};
 use serde_json::json;
 
 use crate::doctor_provisioners::{ARTICLE, deployed};
-use crate::kit::{PATIENCE, PATIENT, Scene, output_parts};
+use crate::kit::{EVENT_TIMEOUT, SLOW_LOGIN, Scene, output_parts};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -107,8 +107,8 @@ async fn doctor(
         guest.ssh_key().display().to_string(),
     );
     let ssh = ["--ssh", &host, "-i", &key, "--host-key", "accept-new", "-o", "json"];
-    let args = [&["doctor"], args, &ssh, &PATIENT].concat();
-    let run = scene.nfsprov_within(4 * PATIENCE, &args);
+    let args = [&["doctor"], args, &ssh, &SLOW_LOGIN].concat();
+    let run = scene.nfsprov_within(4 * EVENT_TIMEOUT, &args);
     let output = match plane {
         None => run.await?,
         Some(plane) => tokio::select! {
@@ -130,7 +130,7 @@ async fn doctor_brings_self_link_back_and_away_again(stage: Arc<Stage>) -> Resul
     let scene = stage.scene_on(plane.kubeconfig()).await?;
     let kubelet = scene.play_kubelet();
     deployed(&scene, ARTICLE).await?;
-    scene.diagnosed("NFS301 Deployment/nfs-client-provisioner").await?;
+    scene.first_finding("NFS301 Deployment/nfs-client-provisioner").await?;
     let maps: Api<ConfigMap> = Api::namespaced(scene.client.clone(), "kube-system");
     let map = json!({"metadata": {"name": "kubeadm-config"}, "data": {"ClusterConfiguration": CONFIGURATION}});
     maps.create(&Default::default(), &serde_json::from_value(map)?).await?;
@@ -198,7 +198,7 @@ async fn doctor_brings_self_link_back_and_away_again(stage: Arc<Stage>) -> Resul
         annotations["kubectl.kubernetes.io/restartedAt"].is_string(),
         "{annotations}"
     );
-    scene.diagnosed("NFS303 Cluster/kube-apiserver").await?;
+    scene.first_finding("NFS303 Cluster/kube-apiserver").await?;
     // The doctor removes the gate only if the administrator names it.
     let (stderr, code) = doctor(&scene, guest, None, &["--fix", "--yes"]).await?;
     ensure!(
@@ -223,17 +223,17 @@ async fn doctor_brings_self_link_back_and_away_again(stage: Arc<Stage>) -> Resul
     set(CONFIGURATION).await?;
 
     // The gate is set by hand again, and no image needs it any more: the doctor reports NFS303 with a fix.
-    scene.mended("NFS301 Deployment/nfs-client-provisioner").await?;
+    scene.fix_as_printed("NFS301 Deployment/nfs-client-provisioner").await?;
     guest.ssh(&write.replace(&original, &with)).await?;
     plane.restart_api_server_with(&gates(guest).await?).await?;
     run_process(guest, &gates(guest).await?).await?;
-    let finding = scene.diagnosed("NFS303 Cluster/kube-apiserver").await?;
+    let finding = scene.first_finding("NFS303 Cluster/kube-apiserver").await?;
     let note = finding["fix"]["note"].as_str().unwrap_or_default();
     ensure!(note.contains("nfsprov doctor --gate --undo --ssh HOST"), "{note}");
     let (stderr, code) = doctor(&scene, guest, Some(&mut plane), &["--gate", "--undo", "--yes"]).await?;
     ensure!(code == 0, "{code}: {stderr}");
     ensure!(manifest().await? == original, "{}", manifest().await?);
-    scene.healthy("NFS303 --gate --undo").await?;
+    scene.wait_until_healthy("NFS303 --gate --undo").await?;
     kubelet.abort();
     guest
         .ssh("kill \"$(cat /run/apiserver)\"; rm -r /etc/kubernetes /run/apiserver /usr/local/bin/curl /usr/local/bin/kube-apiserver")
@@ -266,7 +266,7 @@ async fn doctor_removes_the_gate_from_k3s(stage: Arc<Stage>) -> Result<()> {
     let mut node =
         json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "server", "annotations": annotations}});
     scene.apply(&[node.clone()]).await?;
-    scene.diagnosed("NFS304 Cluster/kube-apiserver").await?;
+    scene.first_finding("NFS304 Cluster/kube-apiserver").await?;
     let (stderr, code) = doctor(&scene, &guest, None, &["--fix", "--yes"]).await?;
     ensure!(
         code == 1 && stderr.contains("no automatic fix available"),
@@ -292,6 +292,6 @@ async fn doctor_removes_the_gate_from_k3s(stage: Arc<Stage>) -> Result<()> {
     // The annotation that K3s sets when it starts.
     node["metadata"]["annotations"]["k3s.io/node-args"] = json!(r#"["server"]"#);
     scene.apply(&[node]).await?;
-    scene.healthy("NFS304 --gate --undo").await?;
+    scene.wait_until_healthy("NFS304 --gate --undo").await?;
     stage.give_back(plane).await
 }

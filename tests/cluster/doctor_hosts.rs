@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::doctor::Diagnosis;
-use crate::kit::{PATIENCE, PATIENT, Scene, output_parts};
+use crate::kit::{EVENT_TIMEOUT, SLOW_LOGIN, Scene, output_parts};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -36,14 +36,14 @@ async fn doctor_asks_nfs_servers_from_here(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene_on(plane.kubeconfig()).await?;
     let server = stage.nfs().address().to_string();
     scene.apply(&[volume("good", &server, "/nfsdata", None)]).await?;
-    scene.healthy("a server that serves").await?;
+    scene.wait_until_healthy("a server that serves").await?;
     let skipped = |diagnosis: &Diagnosis| diagnosis.report["skipped"].as_array().map_or(0, Vec::len);
     ensure!(skipped(&scene.doctor(&[]).await?) == 0);
 
     scene
         .apply(&[volume("lost", &server, "/nfsdata/no-such-directory", None)])
         .await?;
-    let finding = scene.diagnosed("NFS403 PersistentVolume/lost").await?;
+    let finding = scene.first_finding("NFS403 PersistentVolume/lost").await?;
     ensure!(finding["confidence"] == "certain", "{finding}");
     scene.volumes().delete("lost", &Default::default()).await?;
 
@@ -81,7 +81,7 @@ async fn doctor_asks_nfs_servers_from_here(stage: Arc<Stage>) -> Result<()> {
     events
         .create(&Default::default(), &serde_json::from_value(event)?)
         .await?;
-    let finding = scene.diagnosed("NFS404 PersistentVolume/dead").await?;
+    let finding = scene.first_finding("NFS404 PersistentVolume/dead").await?;
     // This machine may be outside the storage network, so the finding is not the cause of a Pending pod.
     ensure!(
         finding["severity"] == "warning" && finding["explains"] == json!([]),
@@ -162,7 +162,7 @@ async fn doctor_checks_hosts_and_fixes_them(stage: Arc<Stage>) -> Result<()> {
     let (one, other) = (format!("root@{address}"), format!("root@{}", worker.address()));
     let key = worker.ssh_key().display().to_string();
     let ssh = ["--ssh", &one, "--ssh", &other, "-i", &key, "--host-key", "accept-new"];
-    let ssh = [&ssh[..], &PATIENT].concat();
+    let ssh = [&ssh[..], &SLOW_LOGIN].concat();
     let looked = scene.doctor(&ssh).await?;
     let name = worker.ssh("uname -n").await?.trim().to_owned();
     let wanted = [
@@ -189,7 +189,7 @@ async fn doctor_checks_hosts_and_fixes_them(stage: Arc<Stage>) -> Result<()> {
     // An administrator sets the server up, and adds another node later.
     let setup = ["setup-server", &one, "--export", "/nfsdata", "--allow", "10.98.0.0/16"];
     let setup = [&setup[..], &ssh[4..]].concat();
-    let (_, stderr, code) = output_parts(&scene.nfsprov_within(4 * PATIENCE, &setup).await?);
+    let (_, stderr, code) = output_parts(&scene.nfsprov_within(4 * EVENT_TIMEOUT, &setup).await?);
     ensure!(code == 0, "{stderr}");
     let looked = scene.doctor(&ssh).await?;
     let findings = looked.report["findings"].as_array().context("no findings")?;
@@ -198,7 +198,7 @@ async fn doctor_checks_hosts_and_fixes_them(stage: Arc<Stage>) -> Result<()> {
     }
 
     let fix = [&["doctor", "--fix", "--yes", "-o", "json"][..], &ssh].concat();
-    let (stdout, stderr, code) = output_parts(&scene.nfsprov_within(4 * PATIENCE, &fix).await?);
+    let (stdout, stderr, code) = output_parts(&scene.nfsprov_within(4 * EVENT_TIMEOUT, &fix).await?);
     let report: Value = serde_json::from_str(&stdout).with_context(|| stderr.clone())?;
     let left = Diagnosis { report, code }.findings();
     ensure!(left.is_empty(), "{left:?} is left:\n{stderr}");
@@ -225,14 +225,14 @@ async fn doctor_checks_hosts_and_fixes_them(stage: Arc<Stage>) -> Result<()> {
     server.ssh(lock).await?;
     let release = async {
         let waiting = server.ssh("until grep -q -e '-> FLOCK' /proc/locks; do sleep 0.2; done");
-        let waits = timeout(PATIENCE, waiting).await;
+        let waits = timeout(EVENT_TIMEOUT, waiting).await;
         let meanwhile = mode().await?;
         server.ssh("echo >/run/first").await?;
         waits.context("it does not wait for another run")??;
         ensure!(meanwhile.trim() == "666", "{meanwhile}");
         anyhow::Ok(())
     };
-    let (ran, waited) = tokio::join!(scene.nfsprov_within(4 * PATIENCE, &fix), release);
+    let (ran, waited) = tokio::join!(scene.nfsprov_within(4 * EVENT_TIMEOUT, &fix), release);
     waited?;
     let (_, stderr, _) = output_parts(&ran?);
     ensure!(mode().await?.trim() == "777", "{stderr}");

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::doctor_faults::volume;
-use crate::kit::{PATIENCE, Scene, output_parts};
+use crate::kit::{EVENT_TIMEOUT, Scene, output_parts};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -63,7 +63,7 @@ async fn doctor_asks_for_the_rights_that_it_reads_by_and_no_others(stage: Arc<St
         deployment.and_then(|deployment| deployment.status.as_ref()?.replicas) == Some(1)
     };
     let deployments = Api::namespaced(scene.client.clone(), &namespace);
-    timeout(PATIENCE, await_condition(deployments, "p", there)).await??;
+    timeout(EVENT_TIMEOUT, await_condition(deployments, "p", there)).await??;
     let admin = scene.kubeconfig.clone();
     let reader = plane.kubeconfig_for("test-reader", &[])?;
     let mut commands = BTreeSet::new();
@@ -246,7 +246,7 @@ async fn doctor_does_not_change_claims_that_a_user_prepared(stage: Arc<Stage>) -
         })])
         .await?;
     // The doctor reports the claim's state and does not change the claim.
-    scene.diagnosed("NFS112 PersistentVolumeClaim/www-web-0").await?;
+    scene.first_finding("NFS112 PersistentVolumeClaim/www-web-0").await?;
     scene.nfsprov(&["doctor", "--fix", "--yes", "--timeout", "5s"]).await?;
     ensure!(scene.claims().get("www-web-0").await?.uid() == prepared.uid());
     let change = json!({"storageClassName": byhand, "accessModes": ["ReadWriteOnce"]});

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::doctor::{By, is_patched};
 use crate::doctor_faults::{BOTH, scene, server};
 use crate::faults_nfs::{export, on_export};
-use crate::kit::Scene;
+use crate::kit::{Scene, output_parts};
 use crate::proxy::{self, Proxy};
 use crate::stage::Stage;
 
@@ -77,7 +77,7 @@ async fn doctor_fixes_missing_provisioners(stage: Arc<Stage>) -> Result<()> {
     scene.class(json!({"parameters": parameters})).await?;
     scene.claim_handed_over("a", json!({})).await?;
     let fix = scene
-        .mended_by_hand_only(&format!("NFS201 StorageClass/{}", scene.class))
+        .fix_by_hand_only(&format!("NFS201 StorageClass/{}", scene.class))
         .await?;
     ensure!(fix.contains(" create provisioner "), "{fix}");
     kubelet.abort();
@@ -192,7 +192,7 @@ async fn does_not_run(scene: Scene, fault: &Fault, way: By) -> Result<()> {
     let wanted = format!("{} {object}", fault.code);
     if fault.code == "NFS202" {
         // An administrator decides which of the two names is right.
-        let finding = scene.diagnosed(&wanted).await?;
+        let finding = scene.first_finding(&wanted).await?;
         ensure!(finding["fix"]["command"].is_null(), "{finding}");
         let set_env = format!(
             "kubectl -n {} set env deployment/nfs-client-provisioner PROVISIONER_NAME={}",
@@ -200,23 +200,23 @@ async fn does_not_run(scene: Scene, fault: &Fault, way: By) -> Result<()> {
         );
         scene.administer(&set_env).await?;
     } else if fault.code == "NFS206" {
-        scene.mended_by_hand_only(&wanted).await?;
+        scene.fix_by_hand_only(&wanted).await?;
     } else {
         match way {
             By::Command => {
-                let finding = scene.diagnosed(&wanted).await?;
+                let finding = scene.first_finding(&wanted).await?;
                 let fix = finding["fix"]["command"].as_str().context("no fix")?;
                 scene.administer(fix).await?;
             }
             // The claim stays Pending, because no image runs here that would serve it.
             By::Fix => {
-                let (_, stderr, _) = crate::kit::output_parts(&scene.fix(&wanted, "1s").await?);
+                let (_, stderr, _) = output_parts(&scene.fix(&wanted, "1s").await?);
                 ensure!(is_patched(&stderr), "{stderr}");
             }
         }
     }
     let kubelet = kubelet.unwrap_or_else(play);
-    scene.healthy(&format!("{wanted} by {way:?}")).await?;
+    scene.wait_until_healthy(&format!("{wanted} by {way:?}")).await?;
     kubelet.abort();
     // The doctor suggests no provisioner name that another class uses, so this class would change later findings.
     scene.classes().delete(&scene.class, &DeleteParams::default()).await?;
@@ -242,18 +242,17 @@ async fn doctor_fixes_images_that_need_self_link(stage: Arc<Stage>) -> Result<()
     deployed(&printed, ARTICLE).await?;
     printed.claim_handed_over("mypvc", json!({})).await?;
     let wanted = "NFS301 Deployment/nfs-client-provisioner";
-    let finding = printed.diagnosed(wanted).await?;
+    let finding = printed.first_finding(wanted).await?;
     ensure!(finding["confidence"] == "certain", "{finding}");
     ensure!(finding["explains"][0]["name"] == "mypvc", "{finding}");
     let note = finding["fix"]["note"].as_str().unwrap_or_default();
     let gate = note.contains("--feature-gates=RemoveSelfLink=false");
     ensure!(gate == (stage.lane() == Lane::V1_20), "{note}");
-    printed.mended(wanted).await?;
+    printed.fix_as_printed(wanted).await?;
     kubelet.abort();
     remove_provisioner(&printed).await?;
 
-    // The automatic fix keeps the provisioner's name. The administrator must grant the missing permissions for its
-    // Lease.
+    // The automatic fix keeps the provisioner's name; an administrator grants the permissions for its Lease.
     let fixed = scene(&stage, &plane).await?;
     let kubelet = fixed.play_kubelet();
     fixed.class(json!({})).await?;
@@ -262,22 +261,24 @@ async fn doctor_fixes_images_that_need_self_link(stage: Arc<Stage>) -> Result<()
         .apply(&deployment(&fixed, ARTICLE, 1, &fixed.provisioner, true))
         .await?;
     fixed.claim_handed_over("mypvc", json!({})).await?;
-    let (_, told, code) = crate::kit::output_parts(&fixed.fix("NFS301 Deployment/nfs-client-provisioner", "5s").await?);
-    ensure!(code == 1 && is_patched(&told), "{code}: {told}");
+    let (_, stderr, code) = output_parts(&fixed.fix("NFS301 Deployment/nfs-client-provisioner", "5s").await?);
+    ensure!(code == 1 && is_patched(&stderr), "{code}: {stderr}");
     let shown = format!("image: \"{CURRENT}\"");
     ensure!(
-        told.lines().any(|line| line.starts_with('+') && line.ends_with(&shown)),
-        "{told}"
+        stderr
+            .lines()
+            .any(|line| line.starts_with('+') && line.ends_with(&shown)),
+        "{stderr}"
     );
     let deployments: kube::Api<k8s_openapi::api::apps::v1::Deployment> =
         kube::Api::namespaced(fixed.client.clone(), &fixed.namespace);
-    let mended = serde_json::to_value(deployments.get("nfs-client-provisioner").await?)?;
-    let container = &mended["spec"]["template"]["spec"]["containers"][0];
+    let fixed_deployment = serde_json::to_value(deployments.get("nfs-client-provisioner").await?)?;
+    let container = &fixed_deployment["spec"]["template"]["spec"]["containers"][0];
     ensure!(container["image"] == CURRENT, "{container}");
     let name = json!({"name": "PROVISIONER_NAME", "value": fixed.provisioner});
     ensure!(container["env"][0] == name, "{container}");
     fixed
-        .mended_by_hand_only("NFS206 Deployment/nfs-client-provisioner")
+        .fix_by_hand_only("NFS206 Deployment/nfs-client-provisioner")
         .await?;
     kubelet.abort();
     stage.give_back(plane).await
@@ -321,15 +322,15 @@ async fn doctor_fixes_images_that_the_upgrade_breaks(stage: Arc<Stage>) -> Resul
         scene.kubeconfig = proxy.kubeconfig.clone();
         deployed(&scene, ARTICLE).await?;
         let wanted = "NFS305 Deployment/nfs-client-provisioner";
-        ensure!(scene.diagnosed(wanted).await?["severity"] == "warning");
+        ensure!(scene.first_finding(wanted).await?["severity"] == "warning");
         match way {
-            By::Command => _ = scene.mended(wanted).await?,
+            By::Command => _ = scene.fix_as_printed(wanted).await?,
             By::Fix => {
                 // The doctor changes only what a claim waits for.
                 scene.claim_handed_over("a", json!({})).await?;
-                let (_, told, _) = crate::kit::output_parts(&scene.fix(wanted, "5s").await?);
-                ensure!(is_patched(&told), "{told}");
-                scene.healthy("--fix").await?;
+                let (_, stderr, _) = output_parts(&scene.fix(wanted, "5s").await?);
+                ensure!(is_patched(&stderr), "{stderr}");
+                scene.wait_until_healthy("--fix").await?;
             }
         }
         kubelet.abort();
@@ -340,7 +341,7 @@ async fn doctor_fixes_images_that_the_upgrade_breaks(stage: Arc<Stage>) -> Resul
     let kubelet = scene.play_kubelet();
     deployed(&scene, ARTICLE).await?;
     scene.claim_handed_over("mypvc", json!({})).await?;
-    let finding = scene.diagnosed("NFS303 Cluster/kube-apiserver").await?;
+    let finding = scene.first_finding("NFS303 Cluster/kube-apiserver").await?;
     ensure!(finding["severity"] == "warning", "{finding}");
     let named = scene.doctor(&[]).await?.findings();
     ensure!(!named.iter().any(|finding| finding.starts_with("NFS301")), "{named:?}");
@@ -365,15 +366,12 @@ async fn doctor_fixes_a_stale_lock(stage: Arc<Stage>) -> Result<()> {
         scene.claim_handed_over("a", json!({})).await?;
         let wanted = "NFS210 Deployment/nfs-client-provisioner";
         match way {
-            By::Command => _ = scene.mended(wanted).await?,
+            By::Command => _ = scene.fix_as_printed(wanted).await?,
             By::Fix => {
                 // No image runs here that would serve the claim afterwards.
-                let output_text = crate::kit::output_parts(&scene.fix(wanted, "1s").await?);
-                ensure!(
-                    output_text.2 == 0 && output_text.1.contains("deleted"),
-                    "{output_text:?}"
-                );
-                scene.healthy("--fix").await?;
+                let (_, stderr, code) = output_parts(&scene.fix(wanted, "1s").await?);
+                ensure!(code == 0 && stderr.contains("deleted"), "{code}: {stderr}");
+                scene.wait_until_healthy("--fix").await?;
             }
         }
         kubelet.abort();
@@ -390,7 +388,7 @@ async fn doctor_names_a_gate_that_blocks_the_upgrade(stage: Arc<Stage>) -> Resul
     let annotations = json!({"k3s.io/node-args": args});
     let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "server", "annotations": annotations}});
     scene.apply(&[node]).await?;
-    scene.diagnosed("NFS304 Cluster/kube-apiserver").await?;
+    scene.first_finding("NFS304 Cluster/kube-apiserver").await?;
     stage.give_back(plane).await
 }
 
@@ -416,10 +414,10 @@ async fn doctor_names_what_refuses_a_provisioners_pod(stage: Arc<Stage>) -> Resu
         scene.administer(&here(rule)).await?;
         deployed(&scene, CURRENT).await?;
         scene.claim_handed_over("a", json!({})).await?;
-        let finding = scene.diagnosed("NFS207 Deployment/nfs-client-provisioner").await?;
+        let finding = scene.first_finding("NFS207 Deployment/nfs-client-provisioner").await?;
         ensure!(finding["explains"][0]["name"] == "a", "{finding}");
         scene.administer(&here(gone)).await?;
-        scene.healthy(gone).await?;
+        scene.wait_until_healthy(gone).await?;
         kubelet.abort();
         remove_provisioner(&scene).await?;
     }
@@ -437,7 +435,7 @@ async fn doctor_fixes_two_provisioners_of_one_name(stage: Arc<Stage>) -> Result<
     other["spec"]["selector"]["matchLabels"] = labels.clone();
     other["spec"]["template"]["metadata"]["labels"] = labels;
     scene.apply(&[other]).await?;
-    let fix = scene.mended("NFS212 Deployment/once-more").await?;
+    let fix = scene.fix_as_printed("NFS212 Deployment/once-more").await?;
     ensure!(fix.contains(" scale deployment/once-more "), "{fix}");
     kubelet.abort();
     stage.give_back(plane).await
@@ -449,14 +447,14 @@ async fn doctor_reports_a_provisioners_events(stage: Arc<Stage>) -> Result<()> {
     scene.class(json!({})).await?;
     let _provisioner = scene.watch(&[]).await?;
     scene.claim("a", json!({})).await?;
-    let finding = scene.diagnosed("NFS217 PersistentVolumeClaim/a").await?;
+    let finding = scene.first_finding("NFS217 PersistentVolumeClaim/a").await?;
     ensure!(
         finding["evidence"].to_string().contains("read-only file system"),
         "{finding}"
     );
     export(&scene, "rw,no_root_squash").await?;
     scene.bound("a").await?;
-    scene.healthy("it is writable").await?;
+    scene.wait_until_healthy("it is writable").await?;
     stage.give_back(plane).await
 }
 
@@ -467,11 +465,13 @@ async fn doctor_misses_the_csi_driver(stage: Arc<Stage>) -> Result<()> {
     scene.provisioner = DRIVER.to_owned();
     scene.class(json!({})).await?;
     scene.claim_handed_over("a", json!({})).await?;
-    scene.diagnosed(&format!("NFS211 StorageClass/{}", scene.class)).await?;
+    scene
+        .first_finding(&format!("NFS211 StorageClass/{}", scene.class))
+        .await?;
     let driver = json!({"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": {"name": DRIVER},
                         "spec": {"attachRequired": false}});
     scene.apply(&[driver]).await?;
-    scene.diagnosed(&format!("NFS215 StorageClass/{}", scene.class)).await?;
+    scene.first_finding(&format!("NFS215 StorageClass/{}", scene.class)).await?;
 
     // A node without a pod of its DaemonSet.
     let volume = json!({
@@ -488,11 +488,11 @@ async fn doctor_misses_the_csi_driver(stage: Arc<Stage>) -> Result<()> {
     scene.service_account().await?;
     scene.apply(&[volume, node, pod]).await?;
     scene.bound("a").await?;
-    scene.diagnosed("NFS211 Node/lonely").await?;
+    scene.first_finding("NFS211 Node/lonely").await?;
     let drivers = json!([{"name": DRIVER, "nodeID": "lonely", "topologyKeys": []}]);
     let there = json!({"apiVersion": "storage.k8s.io/v1", "kind": "CSINode", "metadata": {"name": "lonely"},
                        "spec": {"drivers": drivers}});
     scene.apply(&[there]).await?;
-    scene.healthy("the driver is on the node").await?;
+    scene.wait_until_healthy("the driver is on the node").await?;
     stage.give_back(plane).await
 }

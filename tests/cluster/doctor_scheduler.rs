@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::doctor_faults::volume;
-use crate::kit::PATIENCE;
+use crate::kit::EVENT_TIMEOUT;
 use crate::stage::Stage;
 
 crate::tests! {
@@ -58,14 +58,14 @@ async fn doctor_names_the_other_user_of_a_claim_for_one_pod(stage: Arc<Stage>) -
 
     let pods: Api<Pod> = Api::namespaced(scene.client.clone(), &scene.namespace);
     scene.apply(&[pod("first")]).await?;
-    timeout(PATIENCE, await_condition(pods.clone(), "first", is_scheduled())).await??;
+    timeout(EVENT_TIMEOUT, await_condition(pods.clone(), "first", is_scheduled())).await??;
     scene.apply(&[pod("second")]).await?;
-    let finding = scene.diagnosed("NFS120 Pod/second").await?;
+    let finding = scene.first_finding("NFS120 Pod/second").await?;
     ensure!(finding["fix"]["automatic"] == false, "{finding}");
 
     // The fix ends the other pod. No kubelet runs that would end it.
     pods.delete("first", &DeleteParams::default().grace_period(0)).await?;
-    timeout(PATIENCE, await_condition(pods, "second", is_scheduled())).await??;
-    scene.healthy("NFS120: the other pod is gone").await?;
+    timeout(EVENT_TIMEOUT, await_condition(pods, "second", is_scheduled())).await??;
+    scene.wait_until_healthy("NFS120: the other pod is gone").await?;
     plane.stop().await
 }

@@ -169,7 +169,7 @@ async fn doctor_leaves_to_their_managers_what_others_manage(stage: Arc<Stage>) -
     deployed(&scene, ARTICLE).await?;
     let wanted = "NFS301 Deployment/nfs-client-provisioner";
     // No claim waits for it.
-    scene.diagnosed(wanted).await?;
+    scene.first_finding(wanted).await?;
     left_alone(&scene, &[], "no claim waits for it").await?;
     scene.claim_handed_over("mypvc", json!({})).await?;
 
@@ -201,7 +201,7 @@ async fn doctor_leaves_to_their_managers_what_others_manage(stage: Arc<Stage>) -
     let (_, stderr, _) = output_parts(&scene.nfsprov(&args).await?);
     ensure!(crate::doctor::is_patched(&stderr), "{stderr}");
     scene.namespace = namespace;
-    scene.healthy("-A --fix").await?;
+    scene.wait_until_healthy("-A --fix").await?;
     kubelet.abort();
     stage.give_back(plane).await
 }

@@ -10,7 +10,7 @@ use kube::runtime::wait::await_condition;
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::kit::{PATIENCE, Scene, output_parts};
+use crate::kit::{EVENT_TIMEOUT, Scene, output_parts};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -31,12 +31,12 @@ fn pods(scene: &Scene) -> Api<Pod> {
 }
 
 /// Waits until a volume is in `phase`.
-async fn in_phase(scene: &Scene, volume: &str, phase: &str) -> Result<()> {
+async fn wait_for_phase(scene: &Scene, volume: &str, phase: &str) -> Result<()> {
     let there = |volume: Option<&PersistentVolume>| {
         let status = volume.and_then(|volume| volume.status.as_ref());
         status.and_then(|status| status.phase.as_deref()) == Some(phase)
     };
-    match timeout(PATIENCE, await_condition(scene.volumes(), volume, there)).await {
+    match timeout(EVENT_TIMEOUT, await_condition(scene.volumes(), volume, there)).await {
         Ok(found) => _ = found?,
         Err(_) => bail!(
             "{volume} is not {phase}: {:?}",
@@ -67,15 +67,15 @@ async fn a_static_volume_serves_one_claim_and_is_kept(stage: Arc<Stage>) -> Resu
     );
     let output_text = ok(&scene, "create pod mypod --claim mypvc --apply").await?;
     ensure!(output_text == "pod/mypod created\n", "{output_text}");
-    in_phase(&scene, &volume, "Bound").await?;
+    wait_for_phase(&scene, &volume, "Bound").await?;
     pods(&scene).delete("mypod", &Default::default()).await?;
     scene.claims().delete("mypvc", &Default::default()).await?;
-    in_phase(&scene, &volume, "Released").await?;
+    wait_for_phase(&scene, &volume, "Released").await?;
     // No other claim gets the PV, as the note on Retain says; an event shows that the controller manager has tried.
     ok(&scene, &claim).await?;
     scene.event("mypvc", "ProvisioningFailed").await?;
     ensure!(scene.phase("mypvc").await? == "Pending");
-    in_phase(&scene, &volume, "Released").await
+    wait_for_phase(&scene, &volume, "Released").await
 }
 
 async fn a_stateful_sets_claims_are_provisioned(stage: Arc<Stage>) -> Result<()> {
@@ -107,7 +107,7 @@ async fn a_stateful_sets_claims_are_provisioned(stage: Arc<Stage>) -> Result<()>
         // The lab has no node, and the next pod is created when this one is ready, so the test writes its status.
         let pod = format!("web-{number}");
         timeout(
-            PATIENCE,
+            EVENT_TIMEOUT,
             await_condition(pods(&scene), &pod, |pod: Option<&Pod>| pod.is_some()),
         )
         .await??;

@@ -145,7 +145,7 @@ async fn a_missing_export_delays_only_its_own_claims(stage: Arc<Stage>) -> Resul
     let missing = format!("/srv/missing-{}", scene.namespace);
     name_export(&scene, json!({"server": server, "path": missing})).await?;
     let mut provisioner = scene.watch(&["--allow-export", &format!("{server}:{missing}")]).await?;
-    provisioner.says("its claims stay Pending").await?;
+    provisioner.wait_for_log("its claims stay Pending").await?;
     scene.claim("lost", json!({})).await?;
     let event = scene
         .event("lost", "ProvisioningFailed: failed to provision volume")

@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio::process::Command;
 use tokio::time::{Instant, timeout};
 
-use crate::kit::{Directories, NFSPROV, PATIENCE, Scene, output_parts};
+use crate::kit::{Directories, EVENT_TIMEOUT, NFSPROV, Scene, output_parts};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -101,7 +101,7 @@ async fn a_claim_deleted_between_directory_and_volume_leaves_nothing(stage: Arc<
         );
         scene.claims().delete(claim, &Default::default()).await?;
         provisioner
-            .says("removed the directory of an attempt without a PV")
+            .wait_for_log("removed the directory of an attempt without a PV")
             .await?;
         let left = scene.directories().await?;
         ensure!(left.is_empty(), "{left:?}");
@@ -137,16 +137,16 @@ async fn a_path_is_reused_when_its_claim_was_deleted_after_a_kill(stage: Arc<Sta
     let patch = kube::api::Patch::Merge(&bare);
     scene.claims().delete("a", &Default::default()).await?;
     let gone = |claim: Option<&PersistentVolumeClaim>| claim.is_none();
-    timeout(PATIENCE, await_condition(scene.claims(), "a", gone)).await??;
+    timeout(EVENT_TIMEOUT, await_condition(scene.claims(), "a", gone)).await??;
     scene.volumes().delete(&volume, &Default::default()).await?;
     scene.volumes().patch(&volume, &Default::default(), &patch).await?;
     let gone = |volume: Option<&PersistentVolume>| volume.is_none();
-    timeout(PATIENCE, await_condition(scene.volumes(), &volume, gone)).await??;
+    timeout(EVENT_TIMEOUT, await_condition(scene.volumes(), &volume, gone)).await??;
 
     provisioner = scene.watch(&[]).await?;
     scene.bound("b").await?;
     provisioner
-        .says("removed the empty directory of a deleted claim")
+        .wait_for_log("removed the empty directory of a deleted claim")
         .await?;
     ensure!(scene.directories().await?.len() == 1);
     Ok(())
@@ -179,14 +179,14 @@ async fn remains_of_an_earlier_version_are_removed(stage: Arc<Stage>) -> Result<
     let has_none = |volume: Option<&PersistentVolume>| {
         volume.is_some_and(|volume| volume.finalizers() == ["kubernetes.io/pv-protection"])
     };
-    timeout(PATIENCE, await_condition(scene.volumes(), &volume, has_none))
+    timeout(EVENT_TIMEOUT, await_condition(scene.volumes(), &volume, has_none))
         .await
         .context("the finalizer remains")??;
     let policy = json!({"spec": {"persistentVolumeReclaimPolicy": "Delete"}});
     let patch = kube::api::Patch::Merge(&policy);
     scene.volumes().patch(&volume, &Default::default(), &patch).await?;
     scene.claims().delete("a", &Default::default()).await?;
-    provisioner.says("deleted").await?;
+    provisioner.wait_for_log("deleted").await?;
     let left = scene.directories().await?;
     ensure!(left.is_empty(), "{left:?}");
     let find = format!("find .nfsprov/making .nfsprov/owners -name '{volume}' -o -name '{namespace}*' || true");
@@ -203,7 +203,7 @@ async fn the_api_server_may_restart(stage: Arc<Stage>) -> Result<()> {
     scene.claim("before", json!({})).await?;
     scene.bound("before").await?;
     plane.stop_api_server().await?;
-    provisioner.says("trying again").await?;
+    provisioner.wait_for_log("trying again").await?;
     plane.start_api_server().await?;
     scene.claim("after", json!({})).await?;
     scene.bound("after").await?;
@@ -270,7 +270,7 @@ async fn an_nfs_server_that_is_down_at_the_start_is_waited_for(stage: Arc<Stage>
     let (scene, mut guest) = on_own_server(&stage, "down").await?;
     guest.kill().await?;
     let mut provisioner = scene.watch(&[]).await?;
-    provisioner.says("waiting for it").await?;
+    provisioner.wait_for_log("waiting for it").await?;
     scene.claim("a", json!({})).await?;
     let event = scene
         .event("a", "ProvisioningFailed: failed to provision volume")
@@ -326,8 +326,8 @@ async fn errors_at_the_start_are_one_sentence(stage: Arc<Stage>) -> Result<()> {
         if !more.contains(&"--kubeconfig") {
             command.arg("--kubeconfig").arg(&scene.kubeconfig);
         }
-        let output = timeout(PATIENCE, command.kill_on_drop(true).output()).await;
-        let output = output.with_context(|| format!("{server}:{path} {more:?} takes over {PATIENCE:?}"))??;
+        let output = timeout(EVENT_TIMEOUT, command.kill_on_drop(true).output()).await;
+        let output = output.with_context(|| format!("{server}:{path} {more:?} takes over {EVENT_TIMEOUT:?}"))??;
         let (stdout, stderr, code) = output_parts(&output);
         ensure!(
             code == 1 && stdout.is_empty(),

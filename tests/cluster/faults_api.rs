@@ -10,7 +10,7 @@ use kube::ResourceExt;
 use serde_json::json;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::kit::{PATIENCE, Provisioner, Scene};
+use crate::kit::{EVENT_TIMEOUT, Provisioner, Scene};
 use crate::leader::one_of_each;
 use crate::proxy::{Fault, Proxy, goes_on, lists, makes};
 use crate::stage::{Stage, usual_or_thorough};
@@ -61,10 +61,10 @@ async fn the_api_server_may_be_away_under_load(stage: Arc<Stage>) -> Result<()> 
         async move { claims.delete(&format!("gone{number}"), &Default::default()).await }
     });
     tokio::try_join!(claims(&scene, "c", 30), async { Ok(try_join_all(gone).await?) })?;
-    provisioner.says("/c").await?;
+    provisioner.wait_for_log("/c").await?;
     plane.kill_api_server().await?;
     let back = Instant::now() + away();
-    provisioner.says("lease lost").await?;
+    provisioner.wait_for_log("lease lost").await?;
     sleep_until(back).await;
     plane.start_api_server().await?;
     claims(&scene, "after", 5).await?;
@@ -75,7 +75,7 @@ async fn the_api_server_may_be_away_under_load(stage: Arc<Stage>) -> Result<()> 
             break;
         }
         ensure!(
-            wait < 2 * PATIENCE.as_secs(),
+            wait < 2 * EVENT_TIMEOUT.as_secs(),
             "{left:?} don't go: {}",
             provisioner.log()
         );
@@ -114,21 +114,21 @@ async fn a_busy_api_server_is_asked_again(stage: Arc<Stage>) -> Result<()> {
     let _provisioner = scene.watch_as(&proxy.kubeconfig, &[]).await?;
     claims(&scene, "late", 6).await?;
     one_of_each(&scene).await?;
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + EVENT_TIMEOUT;
     for (number, injected) in all.iter().enumerate() {
         while injected.load(Ordering::Relaxed) == 0 {
             ensure!(Instant::now() < end, "fault {number} never occurred");
             sleep(Duration::from_millis(100)).await;
         }
     }
-    let mut told = Vec::new();
+    let mut found_events = Vec::new();
     for claim in scene.claims().list(&Default::default()).await? {
-        told.extend(scene.events(&claim.name_any()).await?);
+        found_events.extend(scene.events(&claim.name_any()).await?);
     }
-    let causes = told
+    let causes = found_events
         .iter()
         .filter(|event| event.contains("injected by the test's proxy; next try in"));
-    ensure!(causes.count() > 0, "{told:?}");
+    ensure!(causes.count() > 0, "{found_events:?}");
     Ok(())
 }
 
@@ -150,18 +150,18 @@ async fn expired_watches_are_listed_again_page_by_page(stage: Arc<Stage>) -> Res
     ];
     proxy.expire_watches();
     for refused in &refused {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + EVENT_TIMEOUT;
         while refused.load(Ordering::Relaxed) == 0 {
             ensure!(Instant::now() < end, "nothing is listed again: {}", provisioner.log());
             sleep(Duration::from_millis(20)).await;
         }
     }
-    provisioner.says("watching claims: ").await?;
+    provisioner.wait_for_log("watching claims: ").await?;
     claims_handed_over(&scene, "meanwhile", 7).await?;
     scene.claims().delete("before", &Default::default()).await?;
     let pages = proxy.further_pages();
     proxy.heal();
-    scene.gone(&volume.name_any()).await?;
+    scene.wait_until_deleted(&volume.name_any()).await?;
     one_of_each(&scene).await?;
     ensure!(proxy.further_pages() >= pages + 3, "the lists had one page");
     ensure!(
@@ -190,7 +190,7 @@ async fn a_list_that_is_cut_or_expires_is_restarted(stage: Arc<Stage>) -> Result
         proxy.inject(1, Fault::Cut(100), |method, uri| lists(method, uri, "storageclasses")),
     ];
     let mut provisioner = scene.watch_as(&proxy.kubeconfig, &[]).await?;
-    provisioner.says("watching claims: ").await?;
+    provisioner.wait_for_log("watching claims: ").await?;
     one_of_each(&scene).await?;
     for (number, injected) in injected.iter().enumerate() {
         ensure!(injected.load(Ordering::Relaxed) > 0, "fault {number} never occurred");
@@ -209,10 +209,10 @@ async fn stopped_under_load_it_finishes_what_is_in_flight(stage: Arc<Stage>) -> 
     for signal in ["TERM", "INT"] {
         let mut provisioner = scene.watch(&[]).await?;
         claims(&scene, &format!("{}-", signal.to_lowercase()), 40).await?;
-        provisioner.says("provisioned claim=").await?;
+        provisioner.wait_for_log("provisioned claim=").await?;
         let log = provisioner.log_file();
         provisioner.signal(signal)?;
-        let status = provisioner.ended().await?;
+        let status = provisioner.wait_until_ended().await?;
         let log = std::fs::read_to_string(log)?;
         ensure!(status.code() == Some(0), "SIG{signal}: {status}\n{log}");
         ensure!(log.contains("stopped"), "{log}");
@@ -235,14 +235,14 @@ async fn a_second_signal_ends_it_at_once(stage: Arc<Stage>) -> Result<()> {
     });
     let mut provisioner = scene.watch_as(&proxy.kubeconfig, &[]).await?;
     claims(&scene, "c", 3).await?;
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + EVENT_TIMEOUT;
     while held.load(Ordering::Relaxed) < 3 {
         ensure!(Instant::now() < end, "no PV is created: {}", provisioner.log());
         sleep(Duration::from_millis(20)).await;
     }
     provisioner.signal("TERM")?;
     provisioner
-        .says("finishing the requests in flight; a second signal stops at once")
+        .wait_for_log("finishing the requests in flight; a second signal stops at once")
         .await?;
     let asked = Instant::now();
     let status = second(provisioner).await?;
@@ -256,5 +256,5 @@ async fn a_second_signal_ends_it_at_once(stage: Arc<Stage>) -> Result<()> {
 
 async fn second(provisioner: Provisioner) -> Result<Option<i32>> {
     provisioner.signal("TERM")?;
-    Ok(provisioner.ended().await?.code())
+    Ok(provisioner.wait_until_ended().await?.code())
 }

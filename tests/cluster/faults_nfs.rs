@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use crate::kit::{Directories, NFSPROV, PATIENCE, Scene, output_parts};
+use crate::kit::{Directories, EVENT_TIMEOUT, NFSPROV, Scene, output_parts};
 use crate::stage::{Stage, usual_or_thorough};
 
 /// How long a server hangs: three times the timeout of a call, or for many retries.
@@ -53,7 +53,7 @@ pub async fn export(scene: &Scene, options: &str) -> Result<()> {
 }
 
 /// A claim fails with these messages, until `mended` ends and it is Bound.
-async fn fails_until(scene: &Scene, why: &[&str], mended: impl Future<Output = Result<()>>) -> Result<()> {
+async fn fails_until(scene: &Scene, why: &[&str], repair: impl Future<Output = Result<()>>) -> Result<()> {
     scene.claim("a", json!({})).await?;
     let event = scene
         .event("a", "ProvisioningFailed: failed to provision volume")
@@ -62,7 +62,7 @@ async fn fails_until(scene: &Scene, why: &[&str], mended: impl Future<Output = R
         ensure!(event.contains(words), "no {words:?} in {event}");
     }
     ensure!(scene.phase("a").await? == "Pending");
-    mended.await?;
+    repair.await?;
     scene.bound("a").await?;
     ensure!(scene.directories().await?.len() == 1);
     Ok(())
@@ -205,7 +205,7 @@ async fn a_hung_server_delays_only_its_own_claims(stage: Arc<Stage>) -> Result<(
         anyhow::Ok(())
     };
     // The last backoff may be as long as all earlier ones together.
-    timeout(hanging + PATIENCE, gone)
+    timeout(hanging + EVENT_TIMEOUT, gone)
         .await
         .context("the volume is never deleted")?
 }
@@ -289,7 +289,7 @@ async fn servers_of_nfs_4_alone_are_served(stage: Arc<Stage>) -> Result<()> {
         let expected = if on_delete == "archive" { 40 } else { 39 };
         ensure!(left.lines().count() == expected, "{left}\n{}", provisioner.log());
         if on_delete == "delete" {
-            provisioner.says("removed from the trash").await?;
+            provisioner.wait_for_log("removed from the trash").await?;
             let failed = provisioner.log().contains("not removed from the trash");
             ensure!(!failed, "{}", provisioner.log());
         }
@@ -345,7 +345,7 @@ async fn as_nobody(tool: &Path, kubeconfig: &Path, scene: &Scene) -> Result<(Str
     ]);
     command.arg(tool).args(scene.provision_args());
     command.arg("--kubeconfig").arg(kubeconfig).kill_on_drop(true);
-    let output = timeout(PATIENCE, command.output())
+    let output = timeout(EVENT_TIMEOUT, command.output())
         .await
         .context("nfsprov does not end")??;
     Ok(output_parts(&output))

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::kit::{PATIENCE, Scene, output_parts};
+use crate::kit::{EVENT_TIMEOUT, Scene, output_parts};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -86,17 +86,17 @@ async fn systemd_hears_that_the_provisioner_is_ready_and_that_it_stops(stage: Ar
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("notify");
     let socket = UnixDatagram::bind(&path)?;
-    socket.set_read_timeout(Some(PATIENCE))?;
-    let heard = || -> Result<String> {
+    socket.set_read_timeout(Some(EVENT_TIMEOUT))?;
+    let receive_state = || -> Result<String> {
         let mut buffer = [0; 64];
         let length = socket.recv(&mut buffer).context("systemd hears nothing")?;
         Ok(String::from_utf8_lossy(&buffer[..length]).into_owned())
     };
     let path = path.to_str().context("a path that is no text")?;
     let provisioner = scene.start_in(&[("NOTIFY_SOCKET", path)], &scene.kubeconfig, &[])?;
-    ensure!(tokio::task::block_in_place(heard)? == "READY=1");
+    ensure!(tokio::task::block_in_place(receive_state)? == "READY=1");
     ensure!(provisioner.stop().await?.success());
-    ensure!(tokio::task::block_in_place(heard)? == "STOPPING=1");
+    ensure!(tokio::task::block_in_place(receive_state)? == "STOPPING=1");
     Ok(())
 }
 
@@ -142,7 +142,7 @@ fn permissions_used(audit_log: &str, user: &str) -> Result<BTreeSet<Permission>>
 
 /// Waits until a user has used all of these permissions; returns all permissions that it used.
 async fn wait_until_used(audit_log: &Path, user: &str, wanted: &BTreeSet<Permission>) -> Result<BTreeSet<Permission>> {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + EVENT_TIMEOUT;
     loop {
         let used = permissions_used(&std::fs::read_to_string(audit_log)?, user)?;
         let unused: Vec<_> = wanted.difference(&used).collect();

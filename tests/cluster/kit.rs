@@ -24,13 +24,13 @@ use crate::stage::Stage;
 pub type Running = Pin<Box<dyn Future<Output = Result<()>>>>;
 
 /// How long a test waits for an event: far longer than it takes, so a test that reaches it has failed.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const EVENT_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// SSH options for a login on a guest that shares a busy processor.
-pub const PATIENT: [&str; 2] = ["--connect-timeout", "60s"];
+pub const SLOW_LOGIN: [&str; 2] = ["--connect-timeout", "60s"];
 
 /// How long a provisioner without work may take to stop.
-const STOPPING: Duration = Duration::from_secs(20);
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The tool under test.
 pub const NFSPROV: &str = env!("CARGO_BIN_EXE_nfsprov");
@@ -109,7 +109,7 @@ impl Scene {
     /// Waits until a claim is Bound, and returns its PV.
     pub async fn bound(&self, name: &str) -> Result<PersistentVolume> {
         let bound = |claim: Option<&PersistentVolumeClaim>| phase(claim) == "Bound";
-        let claim = match timeout(PATIENCE, await_condition(self.claims(), name, bound)).await {
+        let claim = match timeout(EVENT_TIMEOUT, await_condition(self.claims(), name, bound)).await {
             Ok(claim) => claim?.context("the claim was deleted")?,
             Err(_) => bail!("claim {name} is not Bound; events: {:?}", self.events(name).await?),
         };
@@ -122,7 +122,7 @@ impl Scene {
         let uid = self.claims().get(name).await?.metadata.uid.context("no uid")?;
         let made = |volume: Option<&PersistentVolume>| volume.is_some();
         let volume = format!("pvc-{uid}");
-        match timeout(PATIENCE, await_condition(self.volumes(), &volume, made)).await {
+        match timeout(EVENT_TIMEOUT, await_condition(self.volumes(), &volume, made)).await {
             Ok(made) => made.map(drop).context("cannot watch volumes"),
             Err(_) => bail!("claim {name} has no volume; events: {:?}", self.events(name).await?),
         }
@@ -137,7 +137,7 @@ impl Scene {
     pub async fn service_account(&self) -> Result<()> {
         let accounts: Api<ServiceAccount> = Api::namespaced(self.client.clone(), &self.namespace);
         let there = |account: Option<&ServiceAccount>| account.is_some();
-        timeout(PATIENCE, await_condition(accounts, "default", there))
+        timeout(EVENT_TIMEOUT, await_condition(accounts, "default", there))
             .await
             .context("the namespace gets no account")??;
         Ok(())
@@ -146,24 +146,24 @@ impl Scene {
     /// Deletes a claim and waits until its PV no longer exists.
     pub async fn delete_with_volume(&self, name: &str, volume: &PersistentVolume) -> Result<()> {
         self.claims().delete(name, &Default::default()).await?;
-        self.gone(&volume.name_any()).await
+        self.wait_until_deleted(&volume.name_any()).await
     }
 
     /// Waits until a PV is in `phase`.
-    pub async fn in_phase(&self, volume: &str, phase: &str) -> Result<()> {
+    pub async fn wait_for_phase(&self, volume: &str, phase: &str) -> Result<()> {
         let is_in_phase = |volume: Option<&PersistentVolume>| {
             volume.and_then(|volume| volume.status.as_ref()?.phase.as_deref()) == Some(phase)
         };
-        timeout(PATIENCE, await_condition(self.volumes(), volume, is_in_phase))
+        timeout(EVENT_TIMEOUT, await_condition(self.volumes(), volume, is_in_phase))
             .await
             .with_context(|| format!("PV {volume} is never {phase}"))??;
         Ok(())
     }
 
     /// Waits until a PV no longer exists.
-    pub async fn gone(&self, volume: &str) -> Result<()> {
+    pub async fn wait_until_deleted(&self, volume: &str) -> Result<()> {
         let gone = |volume: Option<&PersistentVolume>| volume.is_none();
-        match timeout(PATIENCE, await_condition(self.volumes(), volume, gone)).await {
+        match timeout(EVENT_TIMEOUT, await_condition(self.volumes(), volume, gone)).await {
             Ok(gone) => _ = gone?,
             Err(_) => bail!("PV still exists: {:?}", self.volumes().get_opt(volume).await?),
         }
@@ -198,7 +198,7 @@ impl Scene {
 
     /// Waits for an event whose line contains `text`.
     pub async fn event(&self, name: &str, text: &str) -> Result<String> {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + EVENT_TIMEOUT;
         loop {
             let events = self.events(name).await?;
             if let Some(event) = events.iter().find(|event| event.contains(text)) {
@@ -226,7 +226,7 @@ impl Scene {
 
     /// Runs the tool in the scene's namespace until it ends.
     pub async fn nfsprov<S: AsRef<str>>(&self, args: &[S]) -> Result<Output> {
-        self.nfsprov_within(PATIENCE, args).await
+        self.nfsprov_within(EVENT_TIMEOUT, args).await
     }
 
     /// Like [`Scene::nfsprov`], with a longer limit for commands that install packages or start API servers.
@@ -252,7 +252,7 @@ impl Scene {
     /// Like [`Scene::watch`], with another kubeconfig.
     pub async fn watch_as(&self, kubeconfig: &Path, more: &[&str]) -> Result<Provisioner> {
         let mut provisioner = self.start_as(kubeconfig, more)?;
-        provisioner.says("watching claims and volumes").await?;
+        provisioner.wait_for_log("watching claims and volumes").await?;
         Ok(provisioner)
     }
 
@@ -313,8 +313,8 @@ pub struct Provisioner {
 
 impl Provisioner {
     /// Waits until the log contains `text`.
-    pub async fn says(&mut self, text: &str) -> Result<()> {
-        let end = Instant::now() + PATIENCE;
+    pub async fn wait_for_log(&mut self, text: &str) -> Result<()> {
+        let end = Instant::now() + EVENT_TIMEOUT;
         loop {
             let log = self.log();
             if log.contains(text) {
@@ -347,14 +347,14 @@ impl Provisioner {
     /// Sends SIGTERM, and returns the exit status.
     pub async fn stop(mut self) -> Result<ExitStatus> {
         self.process.signal("TERM")?;
-        timeout(STOPPING, self.process.wait())
+        timeout(STOP_TIMEOUT, self.process.wait())
             .await
             .context("nfsprov does not stop")?
     }
 
     /// Waits until it ends, and returns the exit status.
-    pub async fn ended(mut self) -> Result<ExitStatus> {
-        timeout(STOPPING, self.process.wait())
+    pub async fn wait_until_ended(mut self) -> Result<ExitStatus> {
+        timeout(STOP_TIMEOUT, self.process.wait())
             .await
             .context("nfsprov does not end")?
     }

@@ -15,7 +15,7 @@ use kube::{Api, ResourceExt};
 use serde_json::json;
 use tokio::time::{Instant, timeout};
 
-use crate::kit::{PATIENCE, Provisioner, Scene};
+use crate::kit::{EVENT_TIMEOUT, Provisioner, Scene};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -47,9 +47,9 @@ fn replica(scene: &Scene) -> Result<Provisioner> {
 /// A leader and a standby.
 async fn two(scene: &Scene) -> Result<(Provisioner, Provisioner)> {
     let mut leader = replica(scene)?;
-    leader.says("watching claims and volumes").await?;
+    leader.wait_for_log("watching claims and volumes").await?;
     let mut other = replica(scene)?;
-    other.says(&format!("{} leads", identity(&leader)?)).await?;
+    other.wait_for_log(&format!("{} leads", identity(&leader)?)).await?;
     Ok((leader, other))
 }
 
@@ -79,7 +79,7 @@ async fn held_by(scene: &Scene, holder: &str) -> Result<()> {
         let spec = lease.and_then(|lease| lease.spec.as_ref());
         spec.and_then(|spec| spec.holder_identity.as_deref()) == Some(holder)
     };
-    match timeout(PATIENCE, await_condition(leases(scene), &name, held)).await {
+    match timeout(EVENT_TIMEOUT, await_condition(leases(scene), &name, held)).await {
         Ok(held) => _ = held?,
         Err(_) => anyhow::bail!("{holder} does not get the lease: {:?}", lease(scene).await?),
     }
@@ -140,7 +140,7 @@ fn replica_with(scene: &Scene, clock: &Path) -> Result<Provisioner> {
 
 /// Waits until the Lease was renewed `times` times, by a clock that is between `from` and `to` hours ahead.
 async fn renewed(scene: &Scene, times: usize, from: f64, to: f64) -> Result<()> {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + EVENT_TIMEOUT;
     let mut seen = HashSet::new();
     while seen.len() < times {
         ensure!(
@@ -166,9 +166,9 @@ async fn clocks_that_jump_and_differ_change_no_leader(stage: Arc<Stage>) -> Resu
     std::fs::write(&first, "+0\n")?;
     std::fs::write(&second, "+90m\n")?;
     let mut leader = replica_with(&scene, &first)?;
-    leader.says("watching claims and volumes").await?;
+    leader.wait_for_log("watching claims and volumes").await?;
     let mut other = replica_with(&scene, &second)?;
-    other.says(&format!("{} leads", identity(&leader)?)).await?;
+    other.wait_for_log(&format!("{} leads", identity(&leader)?)).await?;
     // Ahead of both, then back; each for longer than a Lease lasts, with a renewal every two seconds.
     for (clock, from, to, claim) in [("+3h\n", 2.5, 3.5, "ahead"), ("+0\n", -0.5, 0.5, "back")] {
         std::fs::write(&first, clock)?;
@@ -218,11 +218,11 @@ async fn a_killed_leader_is_replaced_within_the_lease_time(stage: Arc<Stage>) ->
     let scene = scene(stage).await?;
     let (mut leader, mut other) = two(&scene).await?;
     claims(&scene, (0..30).map(|number| format!("c{number}"))).await?;
-    leader.says("provisioned claim=").await?;
+    leader.wait_for_log("provisioned claim=").await?;
     leader.kill().await?;
     let dead = Instant::now();
     claims(&scene, (0..5).map(|number| format!("late{number}"))).await?;
-    other.says("watching claims and volumes").await?;
+    other.wait_for_log("watching claims and volumes").await?;
     let took = dead.elapsed();
     ensure!(took < TAKE_OVER, "taken over after {took:?}");
     one_of_each(&scene).await?;
@@ -236,15 +236,15 @@ async fn a_leader_stopped_past_its_lease_stands_by(stage: Arc<Stage>) -> Result<
     let scene = scene(stage).await?;
     let (mut leader, mut other) = two(&scene).await?;
     claims(&scene, (0..30).map(|number| format!("c{number}"))).await?;
-    leader.says("provisioned claim=").await?;
+    leader.wait_for_log("provisioned claim=").await?;
     leader.signal("STOP")?;
     claims(&scene, (0..5).map(|number| format!("late{number}"))).await?;
-    other.says("watching claims and volumes").await?;
+    other.wait_for_log("watching claims and volumes").await?;
     one_of_each(&scene).await?;
 
     leader.signal("CONT")?;
-    leader.says("lease lost").await?;
-    leader.says(&format!("{} leads", identity(&other)?)).await?;
+    leader.wait_for_log("lease lost").await?;
+    leader.wait_for_log(&format!("{} leads", identity(&other)?)).await?;
     let before = provisioned(&leader);
     claims(&scene, (0..5).map(|number| format!("after{number}"))).await?;
     one_of_each(&scene).await?;
@@ -261,12 +261,12 @@ async fn a_leader_that_ends_releases_its_lease(stage: Arc<Stage>) -> Result<()> 
     let scene = scene(stage).await?;
     let (mut leader, mut other) = two(&scene).await?;
     claims(&scene, (0..10).map(|number| format!("c{number}"))).await?;
-    leader.says("provisioned claim=").await?;
+    leader.wait_for_log("provisioned claim=").await?;
     let asked = Instant::now();
     let status = leader.stop().await?;
     ensure!(status.code() == Some(0), "{status}");
     let ended = Instant::now();
-    other.says("watching claims and volumes").await?;
+    other.wait_for_log("watching claims and volumes").await?;
     // Far less than the Lease's 15 s: the leader released it, so the standby did not wait until it expired.
     ensure!(ended.elapsed() < Duration::from_secs(12), "after {:?}", asked.elapsed());
     one_of_each(&scene).await?;
@@ -282,11 +282,11 @@ async fn a_leader_that_ends_releases_its_lease(stage: Arc<Stage>) -> Result<()> 
 async fn a_leader_whose_lease_was_taken_stands_by_and_leads_again(stage: Arc<Stage>) -> Result<()> {
     let scene = scene(stage).await?;
     let mut leader = replica(&scene)?;
-    leader.says("watching claims and volumes").await?;
+    leader.wait_for_log("watching claims and volumes").await?;
     let patch = json!({"spec": {"holderIdentity": "somebody", "leaseDurationSeconds": 5}});
     let (params, patch) = (PatchParams::default(), Patch::Merge(&patch));
     leases(&scene).patch(&lease_name(&scene), &params, &patch).await?;
-    leader.says("lease lost: somebody leads").await?;
+    leader.wait_for_log("lease lost: somebody leads").await?;
     held_by(&scene, &identity(&leader)?).await?;
     claims(&scene, ["a".to_owned()]).await?;
     one_of_each(&scene).await?;
@@ -321,7 +321,7 @@ async fn upstreams_leader_under_the_same_name_is_reported(stage: Arc<Stage>) -> 
         }
     };
     tokio::select! {
-        logged = leader.says("nfs-client-provisioner-0 holds the lock") => logged,
+        logged = leader.wait_for_log("nfs-client-provisioner-0 holds the lock") => logged,
         error = renewing => Err(error.into()),
     }
 }

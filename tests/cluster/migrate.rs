@@ -18,7 +18,7 @@ use nfsprov_lab::process::Process;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::kit::{NFSPROV, PATIENCE, Provisioner, Scene, output_parts};
+use crate::kit::{EVENT_TIMEOUT, NFSPROV, Provisioner, Scene, output_parts};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -128,9 +128,11 @@ async fn interrupt<W: Future<Output = Result<()>>>(scene: &Scene, args: &[&str],
     ]);
     command.args(args);
     let mut process = Process::spawn("nfsprov migrate", &log, command)?;
-    timeout(PATIENCE, is_waiting).await.context("it does not wait")??;
+    timeout(EVENT_TIMEOUT, is_waiting).await.context("it does not wait")??;
     process.signal("INT")?;
-    let status = timeout(PATIENCE, process.wait()).await.context("it does not end")??;
+    let status = timeout(EVENT_TIMEOUT, process.wait())
+        .await
+        .context("it does not end")??;
     let printed = std::fs::read_to_string(&log)?;
     ensure!(status.code() == Some(1), "{status}: {printed}");
     Ok(printed)
@@ -162,7 +164,7 @@ async fn repeat_without_success(scene: &Scene) -> Result<()> {
     let printed = interrupt(scene, &[], is_waiting).await?;
     ensure!(printed.contains("the migration stays as it is"), "{printed}");
     let is_absent = |claim: Option<&PersistentVolumeClaim>| claim.is_none();
-    timeout(PATIENCE, await_condition(scene.claims(), TEST_CLAIM, is_absent))
+    timeout(EVENT_TIMEOUT, await_condition(scene.claims(), TEST_CLAIM, is_absent))
         .await
         .context("the test claim is left")??;
     ensure!(replicas_and_image(OURS).await? == before);

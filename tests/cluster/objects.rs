@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use crate::kit::{PATIENCE, Scene, output_parts};
+use crate::kit::{EVENT_TIMEOUT, Scene, output_parts};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -96,7 +96,7 @@ pub async fn kubectl_apply(scene: &Scene, kubeconfig: &Path, options: &[&str], y
     let mut stdin = child.stdin.take().context("no stdin")?;
     stdin.write_all(yaml.as_bytes()).await?;
     drop(stdin);
-    let (stdout, stderr, code) = output_parts(&tokio::time::timeout(PATIENCE, child.wait_with_output()).await??);
+    let (stdout, stderr, code) = output_parts(&tokio::time::timeout(EVENT_TIMEOUT, child.wait_with_output()).await??);
     ensure!(code == 0, "kubectl: {stdout} {stderr}\n{yaml}");
     Ok(stdout)
 }
@@ -371,7 +371,7 @@ async fn a_misspelled_field_of_a_users_template_is_rejected(stage: Arc<Stage>) -
         kubeconfig: Some(scene.kubeconfig.clone()),
         context: None,
         namespace: Some(scene.namespace.clone()),
-        request_timeout: PATIENCE,
+        request_timeout: EVENT_TIMEOUT,
     };
     let cluster = nfsprov::cluster::connect(&options, nfsprov::cluster::ClientUse::OneShot).await?;
     let refused = nfsprov::manifest::apply::apply_object(&cluster, &claim, Default::default()).await;

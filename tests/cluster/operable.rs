@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Duration, Instant, timeout};
 
-use crate::kit::{Directories, PATIENCE, Provisioner, Scene, output_parts};
+use crate::kit::{Directories, EVENT_TIMEOUT, Provisioner, Scene, output_parts};
 use crate::stage::Stage;
 
 /// Any free port of this machine, and JSON logs, which contain it.
@@ -32,7 +32,7 @@ crate::tests! {
 
 /// The address of the HTTP server of a provisioner with [`SERVED`].
 pub(crate) async fn address(provisioner: &mut Provisioner) -> Result<String> {
-    provisioner.says("serving /metrics").await?;
+    provisioner.wait_for_log("serving /metrics").await?;
     let lines = objects(&provisioner.log())?;
     let address = lines.iter().find_map(|line| line["fields"]["address"].as_str());
     Ok(address.context("no address in the log")?.to_owned())
@@ -58,7 +58,7 @@ pub(crate) async fn get(address: &str, path: &str) -> Result<(u16, String)> {
 
 /// Waits until a page has this status and contains these words.
 pub(crate) async fn becomes(address: &str, path: &str, status: u16, words: &str) -> Result<()> {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + EVENT_TIMEOUT;
     loop {
         let (found, text) = get(address, path).await?;
         if found == status && text.contains(words) {
@@ -135,7 +135,7 @@ async fn metrics_count_what_happened_and_logs_are_json(stage: Arc<Stage>) -> Res
         "{samples:?}"
     );
     let seconds = number(&format!("{provision}_duration_seconds_sum{of_claims}"))?;
-    ensure!(seconds > 0.0 && seconds < PATIENCE.as_secs_f64(), "{seconds}");
+    ensure!(seconds > 0.0 && seconds < EVENT_TIMEOUT.as_secs_f64(), "{seconds}");
     let delete = "controller_persistentvolume_delete";
     ensure!(
         number(&format!("{delete}_duration_seconds_count{{class=\"{class}\"}}"))? == 1.0,
@@ -207,7 +207,7 @@ async fn ready_once_everything_is_watched(stage: Arc<Stage>) -> Result<()> {
     .await?;
     let mut provisioner = scene.watch_as(&kubeconfig, &SERVED).await?;
     let address = address(&mut provisioner).await?;
-    provisioner.says("watching claims: ").await?;
+    provisioner.wait_for_log("watching claims: ").await?;
     becomes(&address, "/readyz", 503, "not watched yet").await?;
     let (status, text) = get(&address, "/healthz").await?;
     ensure!(status == 200, "alive all the same: {status} {text}");
@@ -266,7 +266,7 @@ async fn a_replica_that_stands_by_is_ready_and_counts_as_no_leader(stage: Arc<St
     let args = [&SERVED[..], &elect].concat();
     let mut leader = scene.watch(&args).await?;
     let mut other = scene.start_as(&scene.kubeconfig, &args)?;
-    other.says("standing by").await?;
+    other.wait_for_log("standing by").await?;
     let (first, second) = (address(&mut leader).await?, address(&mut other).await?);
     becomes(&first, "/metrics", 200, "nfsprov_leader 1").await?;
     becomes(&second, "/metrics", 200, "nfsprov_leader 0").await?;

@@ -29,7 +29,7 @@ async fn path(scene: &Scene, claim: &str) -> Result<String> {
 }
 
 /// Whether a path exists in the export on the server.
-async fn there(scene: &Scene, path: &str) -> Result<bool> {
+async fn path_exists(scene: &Scene, path: &str) -> Result<bool> {
     let answer = scene
         .on_server(&format!("test -d '{path}' && echo yes || echo no"))
         .await?;
@@ -48,7 +48,10 @@ async fn a_pattern_names_the_directory_and_its_end(stage: Arc<Stage>) -> Result<
     scene.on_server(&format!("touch {namespace}/a/file")).await?;
     let volume = scene.bound("a").await?;
     scene.delete_with_volume("a", &volume).await?;
-    ensure!(!there(&scene, &format!("{namespace}/a")).await? && there(&scene, &format!("{namespace}/b")).await?);
+    ensure!(
+        !path_exists(&scene, &format!("{namespace}/a")).await?
+            && path_exists(&scene, &format!("{namespace}/b")).await?
+    );
     let archive = scene
         .on_server(&format!("ls archived-{namespace}-a-pvc-*/file"))
         .await?;
@@ -100,7 +103,7 @@ async fn a_value_that_leads_out_of_the_export_is_refused(stage: Arc<Stage>) -> R
             .await?;
         ensure!(event.contains("pathPattern"), "{event}");
     }
-    ensure!(!there(&scene, &scene.namespace).await?, "a directory was created");
+    ensure!(!path_exists(&scene, &scene.namespace).await?, "a directory was created");
     Ok(())
 }
 

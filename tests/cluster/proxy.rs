@@ -207,10 +207,10 @@ async fn forward(request: Request<Incoming>, shared: &Shared) -> Result<Answer> 
         _ if watching => {
             let mut expiries = shared.expiries.subscribe();
             let expired = Arc::new(AtomicBool::new(false));
-            let told = expired.clone();
+            let expired_flag = expired.clone();
             let expires = async move {
                 // An error means that the proxy and all its connections have ended.
-                told.store(expiries.changed().await.is_ok(), Ordering::Relaxed);
+                expired_flag.store(expiries.changed().await.is_ok(), Ordering::Relaxed);
             };
             // A watch that the server itself ends has no such last event.
             let last = async move { expired.load(Ordering::Relaxed).then(|| Ok(expiry())) };

@@ -13,9 +13,9 @@ use nfsprov_lab::guest::{Guest, Template};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::kit::{Directories, PATIENCE, Scene, output_parts};
+use crate::kit::{Directories, EVENT_TIMEOUT, Scene, output_parts};
 use crate::operable::{SERVED, address, becomes};
-use crate::release::given_up;
+use crate::release::delete_and_wait_for_phase;
 use crate::ssh::{over_ssh, words};
 use crate::stage::Stage;
 
@@ -171,7 +171,7 @@ async fn on_xfs_a_claim_is_bound_once_its_size_is_enforced(stage: Arc<Stage>) ->
     let report = "xfs_quota -x -c 'report -p -n -N -b' /dev/ubdb";
     ensure!(guest.ssh(report).await?.contains(&project));
     scene.delete_with_volume("a", &first).await?;
-    provisioner.says("cleared limits of deleted volumes").await?;
+    provisioner.wait_for_log("cleared limits of deleted volumes").await?;
     let left = guest.ssh(report).await?;
     ensure!(!left.contains(&project) && left.contains("40960"), "{left}");
 
@@ -185,10 +185,10 @@ async fn on_xfs_a_claim_is_bound_once_its_size_is_enforced(stage: Arc<Stage>) ->
     let output = scene
         .nfsprov(&[&list[..], &words(&over_ssh(&guest, "root"))].concat())
         .await?;
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let orphans_text = String::from_utf8_lossy(&output.stderr).into_owned();
     ensure!(
-        told.contains("project 1073741830 has a limit of 40Ki and no files"),
-        "{told}"
+        orphans_text.contains("project 1073741830 has a limit of 40Ki and no files"),
+        "{orphans_text}"
     );
     Ok(())
 }
@@ -248,7 +248,7 @@ async fn wait_for_capacity(scene: &Scene, claim: &str, size: &str) -> Result<()>
         let capacity = claim.and_then(|claim| claim.status.as_ref()?.capacity.as_ref()?.get("storage"));
         capacity.is_some_and(|capacity| capacity.0 == size)
     };
-    let waited = timeout(PATIENCE, await_condition(scene.claims(), claim, has_size)).await;
+    let waited = timeout(EVENT_TIMEOUT, await_condition(scene.claims(), claim, has_size)).await;
     let events = scene.events(claim).await?;
     waited.with_context(|| format!("{claim} never has {size}: {events:?}"))??;
     let found = capacity(scene, claim).await?;
@@ -361,7 +361,7 @@ async fn limits_over_ssh_hold_for_new_existing_restored_and_released_volumes(sta
     let scrub = [&["--scrub", "--yes"][..], &export, &words(&options)].concat();
     let mut owner = "a";
     for (data, new_owner, requested) in [(&["--keep-data"][..], "d", "5Mi"), (&scrub, "e", "8Mi")] {
-        given_up(&scene, owner, &first).await?;
+        delete_and_wait_for_phase(&scene, owner, &first).await?;
         let (stdout, stderr, code) = output_parts(&scene.nfsprov(&[&["release", &first], data].concat()).await?);
         ensure!(code == 0, "{stdout}{stderr}");
         owner = new_owner;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::kit::{NFSPROV, PATIENCE};
+use crate::kit::{EVENT_TIMEOUT, NFSPROV};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -38,7 +38,7 @@ async fn the_commands_for_ones_own_cluster_end_with_a_bound_claim(stage: Arc<Sta
         .env("KUBECONFIG", plane.kubeconfig())
         .env("HOME", stage.home())
         .kill_on_drop(true);
-    let output = timeout(PATIENCE, shell.output())
+    let output = timeout(EVENT_TIMEOUT, shell.output())
         .await
         .with_context(|| format!("no end of\n{script}"))??;
     let stdout = String::from_utf8_lossy(&output.stdout);

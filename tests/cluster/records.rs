@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::kit::{NFSPROV, PATIENCE, Scene, output_parts};
+use crate::kit::{EVENT_TIMEOUT, NFSPROV, Scene, output_parts};
 use crate::objects::kubectl_apply;
 use crate::stage::Stage;
 
@@ -64,7 +64,7 @@ async fn volumes(scene: &Scene, args: &str) -> Result<(String, String, i32)> {
         .stdin(Stdio::null())
         .kill_on_drop(true);
     Ok(output_parts(
-        &timeout(PATIENCE, command.output())
+        &timeout(EVENT_TIMEOUT, command.output())
             .await
             .context("nfsprov does not end")??,
     ))
@@ -81,7 +81,7 @@ fn items(stdout: &str) -> Result<Vec<Value>> {
 
 /// Waits until a shell command in the export prints `wanted`.
 async fn until(scene: &Scene, command: &str, wanted: &str) -> Result<()> {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + EVENT_TIMEOUT;
     loop {
         let output_text = scene.on_server(command).await?;
         if output_text.trim() == wanted {
@@ -96,7 +96,7 @@ async fn bound(claims: &Api<PersistentVolumeClaim>, name: &str) -> Result<Persis
     let is_bound = |claim: Option<&PersistentVolumeClaim>| {
         claim.and_then(|claim| claim.status.as_ref()?.phase.as_deref()) == Some("Bound")
     };
-    let claim = timeout(PATIENCE, await_condition(claims.clone(), name, is_bound)).await;
+    let claim = timeout(EVENT_TIMEOUT, await_condition(claims.clone(), name, is_bound)).await;
     claim
         .with_context(|| format!("{name} is never Bound"))??
         .context("the claim was deleted")
@@ -375,7 +375,7 @@ async fn a_directory_is_adopted_by_a_claim(stage: Arc<Stage>) -> Result<()> {
         .await?;
     scene.claims().delete("c", &Default::default()).await?;
     scene.volumes().delete(&name, &Default::default()).await?;
-    scene.gone(&name).await?;
+    scene.wait_until_deleted(&name).await?;
     let (stdout, stderr, code) = volumes(&scene, &format!("{} -o json", COMMANDS[0])).await?;
     ensure!(code == 0, "{stderr}");
     let rows = items(&stdout)?;
@@ -471,7 +471,7 @@ async fn the_doctor_names_the_command_that_restores_earlier_data(stage: Arc<Stag
     scene.claim("data", json!({})).await?;
     let empty = scene.bound("data").await?;
 
-    let finding = scene.diagnosed("NFS508 PersistentVolumeClaim/data").await?;
+    let finding = scene.first_finding("NFS508 PersistentVolumeClaim/data").await?;
     let command = finding["fix"]["command"].as_str().context("no command")?;
     ensure!(
         command.contains(&format!("volumes restore archived-{directory}")),
@@ -483,7 +483,7 @@ async fn the_doctor_names_the_command_that_restores_earlier_data(stage: Arc<Stag
     ensure!(code == 0, "{command}: {stdout} {stderr}");
     ensure!(scene.bound("data").await?.name_any() == name);
     ensure!(scene.on_server(&format!("cat {directory}/file")).await? == "kept\n");
-    scene.healthy(command).await?;
+    scene.wait_until_healthy(command).await?;
     ensure!(provisioner.stop().await?.success());
     stage.give_back(plane).await
 }

@@ -10,7 +10,7 @@ use kube::runtime::wait::await_condition;
 use rexpect::session::{PtySession, spawn_command};
 use serde_json::{Value, json};
 
-use crate::kit::{Directories, NFSPROV, PATIENCE, Scene, output_parts};
+use crate::kit::{Directories, EVENT_TIMEOUT, NFSPROV, Scene, output_parts};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -57,16 +57,16 @@ async fn static_volume(scene: &Scene, name: &str, directory: &str) -> Result<Str
 }
 
 /// Deletes a claim, and waits until its PV is in `phase`.
-pub async fn given_up(scene: &Scene, claim: &str, volume: &str) -> Result<()> {
+pub async fn delete_and_wait_for_phase(scene: &Scene, claim: &str, volume: &str) -> Result<()> {
     scene.claims().delete(claim, &Default::default()).await?;
-    in_phase(scene, volume, "Released").await
+    wait_for_phase(scene, volume, "Released").await
 }
 
-pub async fn in_phase(scene: &Scene, volume: &str, phase: &str) -> Result<()> {
+pub async fn wait_for_phase(scene: &Scene, volume: &str, phase: &str) -> Result<()> {
     let there = |volume: Option<&PersistentVolume>| {
         volume.and_then(|volume| volume.status.as_ref()?.phase.as_deref()) == Some(phase)
     };
-    tokio::time::timeout(PATIENCE, await_condition(scene.volumes(), volume, there))
+    tokio::time::timeout(EVENT_TIMEOUT, await_condition(scene.volumes(), volume, there))
         .await
         .with_context(|| format!("{volume} is never {phase}"))??;
     Ok(())
@@ -92,7 +92,7 @@ async fn a_retained_volume_is_released_with_its_data(stage: Arc<Stage>) -> Resul
     let scene = stage.scene().await?;
     let directory = format!("{}-own", scene.namespace);
     let mypv = static_volume(&scene, "mypv", &directory).await?;
-    in_phase(&scene, &mypv, "Available").await?;
+    wait_for_phase(&scene, &mypv, "Available").await?;
     let (_, stderr, code) = release(&scene, &mypv, &["--keep-data"]).await?;
     ensure!(code == 0 && stderr.contains("is Available already"), "{code} {stderr}");
     scene.claim("first", json!({})).await?;
@@ -100,7 +100,7 @@ async fn a_retained_volume_is_released_with_its_data(stage: Arc<Stage>) -> Resul
     let (_, stderr, code) = release(&scene, &mypv, &["--keep-data"]).await?;
     ensure!(code == 1 && stderr.contains("delete pvc/first"), "{code} {stderr}");
 
-    given_up(&scene, "first", &mypv).await?;
+    delete_and_wait_for_phase(&scene, "first", &mypv).await?;
     // A Pending claim does not get the volume, before or after, until it is released.
     scene.claim("second", json!({})).await?;
     let (_, stderr, code) = release(&scene, &mypv, &[]).await?;
@@ -108,7 +108,7 @@ async fn a_retained_volume_is_released_with_its_data(stage: Arc<Stage>) -> Resul
         code == 2 && stderr.contains("--keep-data") && stderr.contains("--scrub"),
         "{code} {stderr}"
     );
-    in_phase(&scene, &mypv, "Released").await?;
+    wait_for_phase(&scene, &mypv, "Released").await?;
     let (stdout, stderr, code) = release(&scene, &mypv, &["--keep-data"]).await?;
     ensure!(code == 0 && stderr.contains("will see the data in"), "{code} {stderr}");
     ensure!(stdout.starts_with(&format!("persistentvolume/{mypv} is ")), "{stdout}");
@@ -129,7 +129,7 @@ async fn a_retained_volume_is_scrubbed_and_released(stage: Arc<Stage>) -> Result
     let mypv = static_volume(&scene, "mypv", &directory).await?;
     scene.claim("first", json!({})).await?;
     scene.bound("first").await?;
-    given_up(&scene, "first", &mypv).await?;
+    delete_and_wait_for_phase(&scene, "first", &mypv).await?;
     let (_, stderr, code) = release(&scene, &mypv, &["--scrub", "--yes"]).await?;
     ensure!(code == 2 && stderr.contains("--path"), "{code} {stderr}");
     let (_, stderr, code) = scrub(&scene, &mypv, &[]).await?;
@@ -163,7 +163,7 @@ fn on_a_terminal(scene: &Scene, volume: &str, scrub: bool) -> Result<PtySession>
         command.arg("--scrub");
     }
     command.env("TERM", "xterm");
-    let patience = u64::try_from(PATIENCE.as_millis())?;
+    let patience = u64::try_from(EVENT_TIMEOUT.as_millis())?;
     spawn_command(command, Some(patience)).map_err(|error| anyhow!("{error}"))
 }
 
@@ -173,7 +173,7 @@ async fn scrubbing_asks_on_a_terminal(stage: Arc<Stage>) -> Result<()> {
     let mypv = static_volume(&scene, "mypv", &directory).await?;
     scene.claim("first", json!({})).await?;
     scene.bound("first").await?;
-    given_up(&scene, "first", &mypv).await?;
+    delete_and_wait_for_phase(&scene, "first", &mypv).await?;
     let wrong = |error: rexpect::error::Error| anyhow!("{error}");
 
     tokio::task::block_in_place(|| {
@@ -186,7 +186,7 @@ async fn scrubbing_asks_on_a_terminal(stage: Arc<Stage>) -> Result<()> {
         anyhow::Ok(())
     })?;
     ensure!(scene.on_server(&format!("ls {directory}")).await? == "sub\n");
-    in_phase(&scene, &mypv, "Released").await?;
+    wait_for_phase(&scene, &mypv, "Released").await?;
 
     tokio::task::block_in_place(|| {
         let mut session = on_a_terminal(&scene, &mypv, false)?;
@@ -210,7 +210,7 @@ async fn a_directory_of_several_volumes_is_not_scrubbed(stage: Arc<Stage>) -> Re
     let mypv = static_volume(&scene, "mypv", &format!("{top}/mine")).await?;
     scene.claim("first", json!({})).await?;
     scene.bound("first").await?;
-    given_up(&scene, "first", &mypv).await?;
+    delete_and_wait_for_phase(&scene, "first", &mypv).await?;
     let before = scene.on_server(&format!("find {top} | sort")).await?;
     for (other, directory) in [
         ("same", format!("{top}/mine/")),
@@ -225,7 +225,7 @@ async fn a_directory_of_several_volumes_is_not_scrubbed(stage: Arc<Stage>) -> Re
         );
         scene.volumes().delete(&other, &Default::default()).await?;
         let gone = |volume: Option<&PersistentVolume>| volume.is_none();
-        tokio::time::timeout(PATIENCE, await_condition(scene.volumes(), &other, gone)).await??;
+        tokio::time::timeout(EVENT_TIMEOUT, await_condition(scene.volumes(), &other, gone)).await??;
         scene.on_server(&format!("cd {top} && rm -rf sub mine/sub/sub")).await?;
     }
     let after = scene.on_server(&format!("find {top} | sort")).await?;
@@ -239,7 +239,7 @@ async fn a_directory_of_several_volumes_is_not_scrubbed(stage: Arc<Stage>) -> Re
     let (_, stderr, code) = scrub(&scene, &mypv, &["--yes"]).await?;
     ensure!(code == 1 && stderr.contains("is a symbolic link"), "{code} {stderr}");
     ensure!(scene.on_server(&format!("cat {top}/precious/sub/file")).await? == "kept\n");
-    in_phase(&scene, &mypv, "Released").await
+    wait_for_phase(&scene, &mypv, "Released").await
 }
 
 async fn a_provisioners_volume_is_scrubbed_where_it_was_recorded_to_be(stage: Arc<Stage>) -> Result<()> {
@@ -255,7 +255,7 @@ async fn a_provisioners_volume_is_scrubbed_where_it_was_recorded_to_be(stage: Ar
     scene
         .on_server(&format!("mkdir -p {directory}/a/b && ln -s / {directory}/link"))
         .await?;
-    given_up(&scene, "data", &volume).await?;
+    delete_and_wait_for_phase(&scene, "data", &volume).await?;
     // The export needs no option, except for a directory of this machine.
     let local = matches!(scene.export, Directories::Local(_));
     let (stdout, stderr, code) = match local {

@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::{Instant, timeout};
 
-use crate::kit::{PATIENCE, PATIENT, Scene};
+use crate::kit::{EVENT_TIMEOUT, SLOW_LOGIN, Scene};
 use crate::operable::{SERVED, address, get};
 use crate::quota::{limited_server, scene_on};
 use crate::ssh::{over_ssh, words};
@@ -56,7 +56,7 @@ fn artifact(start: &str, end: &str) -> Result<PathBuf> {
 
 /// Runs a command on a guest until it succeeds.
 async fn until_succeeds(guest: &Guest, command: &str) -> Result<String> {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + EVENT_TIMEOUT;
     loop {
         match guest.ssh(command).await {
             Ok(output_text) => return Ok(output_text),
@@ -157,7 +157,7 @@ fn command_in_root(root: &Path, args: &[&str]) -> Command {
 /// Runs the program until it ends successfully, and returns its output.
 async fn done_in_root(root: &Path, args: &[&str]) -> Result<String> {
     // The program installs packages meanwhile.
-    let output = timeout(3 * PATIENCE, command_in_root(root, args).output()).await;
+    let output = timeout(3 * EVENT_TIMEOUT, command_in_root(root, args).output()).await;
     let output = output.context("nfsprov does not end")??;
     let stderr = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "nfsprov {args:?}: {stderr}");
@@ -197,7 +197,7 @@ async fn the_static_program_does_all_of_it_in_an_empty_root(stage: Arc<Stage>) -
         "--host-key",
         "accept-new",
     ];
-    done_in_root(root.path(), &[&set_up[..], &PATIENT].concat()).await?;
+    done_in_root(root.path(), &[&set_up[..], &SLOW_LOGIN].concat()).await?;
     let cluster = ["--kubeconfig", "/kubeconfig", "-n", &scene.namespace];
     let export = ["--server", &server, "--path", "/nfsdata", "--name", &scene.provisioner];
     let provision = [&cluster[..], &["provision", "--watch"], &export].concat();
@@ -209,7 +209,7 @@ async fn the_static_program_does_all_of_it_in_an_empty_root(stage: Arc<Stage>) -
     guest.ssh(&format!("test -d {directory}")).await?;
     let doctor = done_in_root(root.path(), &[&cluster[..], &["doctor"]].concat()).await?;
     ensure!(doctor.contains("no problems found"), "{doctor}");
-    provisioner.terminate(PATIENCE).await?;
+    provisioner.terminate(EVENT_TIMEOUT).await?;
     stage.give_back(plane).await
 }
 
@@ -220,7 +220,7 @@ async fn run_helm(scene: &Scene, args: &[&str], values: &[String]) -> Result<()>
     command.arg("--kubeconfig").arg(&scene.kubeconfig);
     command.args(values.iter().map(|value| format!("--set={value}")));
     command.env("HOME", scene.stage.home()).kill_on_drop(true);
-    let output = timeout(PATIENCE, command.output())
+    let output = timeout(EVENT_TIMEOUT, command.output())
         .await
         .context("helm does not end")??;
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -273,7 +273,7 @@ async fn the_chart_is_installed_upgraded_and_uninstalled(stage: Arc<Stage>) -> R
         "the class is left"
     );
     // Volumes survive the removal of the release that provisioned them.
-    scene.in_phase(&volume, "Bound").await
+    scene.wait_for_phase(&volume, "Bound").await
 }
 
 /// The queries of the dashboard, with the values that Grafana inserts for its variables.
@@ -306,7 +306,7 @@ fn queries_of_the_dashboard() -> Result<Vec<String>> {
 /// Waits until Prometheus answers a query with numbers.
 async fn until_it_has_data(prometheus: &str, query: &str) -> Result<()> {
     let path = format!("/api/v1/query?query={}", utf8_percent_encode(query, NON_ALPHANUMERIC));
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + EVENT_TIMEOUT;
     loop {
         // It may not listen yet.
         let answer = get(prometheus, &path).await.map(|(_, text)| text).unwrap_or_default();

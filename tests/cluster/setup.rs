@@ -9,7 +9,7 @@ use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use nfsprov_lab::guest::Template;
 use serde_json::{Value, json};
 
-use crate::kit::{Directories, PATIENCE, PATIENT};
+use crate::kit::{Directories, EVENT_TIMEOUT, SLOW_LOGIN};
 use crate::ssh::{over_ssh, words};
 use crate::stage::Stage;
 
@@ -44,12 +44,12 @@ async fn nodes_of_the_cluster_are_prepared_and_admitted(stage: Arc<Stage>) -> Re
         let mut arguments = vec!["setup-server".to_owned(), host.clone()];
         arguments.extend(["-o", "json", "--host-key", "accept-new", "-i"].map(str::to_owned));
         arguments.push(server.ssh_key().display().to_string());
-        arguments.extend(PATIENT.map(str::to_owned));
+        arguments.extend(SLOW_LOGIN.map(str::to_owned));
         arguments.extend(more.iter().map(|word| (*word).to_owned()));
         arguments
     };
     let logging_in = ["--nodes-from-cluster"];
-    let first = scene.nfsprov_within(5 * PATIENCE, &setup(&logging_in)).await?;
+    let first = scene.nfsprov_within(5 * EVENT_TIMEOUT, &setup(&logging_in)).await?;
     ensure!(first.status.code() == Some(0), "{first:?}");
     let report: Value = serde_json::from_slice(&first.stdout)?;
     let proofs = report.to_string().matches("written to, read back").count();
@@ -59,7 +59,7 @@ async fn nodes_of_the_cluster_are_prepared_and_admitted(stage: Arc<Stage>) -> Re
 
     // setup-server does not admit an address that only a kubelet reports, unless the administrator confirms it.
     register("down", "10.77.0.250").await?;
-    let unseen = scene.nfsprov_within(5 * PATIENCE, &setup(&logging_in)).await?;
+    let unseen = scene.nfsprov_within(5 * EVENT_TIMEOUT, &setup(&logging_in)).await?;
     ensure!(
         unseen.status.code() == Some(1),
         "the node that is down is not reported: {unseen:?}"
@@ -71,12 +71,12 @@ async fn nodes_of_the_cluster_are_prepared_and_admitted(stage: Arc<Stage>) -> Re
     ensure!(unconfirmed.status.code() == Some(2), "{unconfirmed:?}");
     ensure!(String::from_utf8_lossy(&unconfirmed.stderr).contains("--yes"));
     let confirmed = [&by_address[..], &["--yes"]].concat();
-    let confirmed = scene.nfsprov_within(5 * PATIENCE, &setup(&confirmed)).await?;
+    let confirmed = scene.nfsprov_within(5 * EVENT_TIMEOUT, &setup(&confirmed)).await?;
     ensure!(confirmed.status.code() == Some(0), "{confirmed:?}");
     let listing = server.ssh("exportfs -s").await?;
     ensure!(listing.contains(&from) && listing.contains("10.77.0.250"), "{listing}");
     // A node that was admitted before stays admitted while it is down; a removed node is no longer named.
-    scene.nfsprov_within(5 * PATIENCE, &setup(&logging_in)).await?;
+    scene.nfsprov_within(5 * EVENT_TIMEOUT, &setup(&logging_in)).await?;
     let listing = server.ssh("exportfs -s").await?;
     ensure!(listing.contains(&from) && listing.contains("10.77.0.250"), "{listing}");
     nodes.delete("down", &DeleteParams::default()).await?;
@@ -89,7 +89,7 @@ async fn nodes_of_the_cluster_are_prepared_and_admitted(stage: Arc<Stage>) -> Re
     // Where root of clients is squashed, the provisioner creates directories over SSH, and a pod of any user writes to
     // its own.
     let squashed = setup(&["--allow", &from, "--root-squash", "--mode", "0711", "--yes"]);
-    let squashed = scene.nfsprov_within(5 * PATIENCE, &squashed).await?;
+    let squashed = scene.nfsprov_within(5 * EVENT_TIMEOUT, &squashed).await?;
     ensure!(squashed.status.code() == Some(0), "{squashed:?}");
     let listing = server.ssh("exportfs -s; stat -c '%a %u' /nfsdata").await?;
     ensure!(

@@ -23,7 +23,7 @@ use serde_json::json;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use crate::kit::{Directories, PATIENCE, Running, Scene};
+use crate::kit::{Directories, EVENT_TIMEOUT, Running, Scene};
 
 /// A duration or size: `usual`, or `thorough` in `make test-all`.
 pub fn usual_or_thorough<T>(usual: T, thorough: T) -> T {
@@ -340,7 +340,7 @@ async fn clear(kubeconfig: &Path) -> Result<()> {
     let made = ListParams::default().labels("!kubernetes.io/bootstrapping");
     delete_all::<ClusterRole>(&client, &made).await?;
     delete_all::<ClusterRoleBinding>(&client, &made).await?;
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + EVENT_TIMEOUT;
     loop {
         let left = [
             volumes.list_metadata(&all).await?.items.len(),

@@ -10,8 +10,8 @@ use rexpect::session::spawn_command;
 use serde_json::{Value, json};
 
 use crate::failures::without_volumes;
-use crate::kit::{NFSPROV, PATIENCE, Scene, output_parts};
-use crate::release::{export, given_up, on_export};
+use crate::kit::{EVENT_TIMEOUT, NFSPROV, Scene, output_parts};
+use crate::release::{delete_and_wait_for_phase, export, on_export};
 use crate::stage::Stage;
 
 crate::tests! {
@@ -118,7 +118,7 @@ async fn an_archive_is_restored_with_its_data(stage: Arc<Stage>) -> Result<()> {
     ensure!(text == "kept\n", "{text}");
     let (_, stderr, code) = volumes(&scene, &create).await?;
     ensure!(code == 1 && stderr.contains("already exists"), "{code} {stderr}");
-    given_up(&scene, "back", &volume).await
+    delete_and_wait_for_phase(&scene, "back", &volume).await
 }
 
 async fn an_archive_is_restored_for_a_pending_claim(stage: Arc<Stage>) -> Result<()> {
@@ -153,15 +153,15 @@ async fn an_archive_is_restored_for_a_pending_claim(stage: Arc<Stage>) -> Result
         "the marker does not name the owner"
     );
     let (stdout, _, _) = volumes(&scene, "list -o json").await?;
-    let told: Vec<_> = rows(&stdout, &old)?.iter().map(|row| row["state"].clone()).collect();
-    ensure!(told == ["in use", "orphan"], "{stdout}");
+    let found_rows: Vec<_> = rows(&stdout, &old)?.iter().map(|row| row["state"].clone()).collect();
+    ensure!(found_rows == ["in use", "orphan"], "{stdout}");
     let (_, stderr, code) = volumes(&scene, &restore).await?;
     ensure!(code == 1, "{stderr}");
 
     scene.on_server(&format!("mkdir {archive}")).await?;
     let (_, stderr, code) = volumes(&scene, &format!("restore {archive} --claim {}/waits", scene.namespace)).await?;
     ensure!(code == 1 && stderr.contains("already exists"), "{code} {stderr}");
-    given_up(&scene, "waits", &back).await
+    delete_and_wait_for_phase(&scene, "waits", &back).await
 }
 
 async fn archives_expire_by_age_and_total(stage: Arc<Stage>) -> Result<()> {
@@ -222,7 +222,7 @@ async fn archives_expire_by_age_and_total(stage: Arc<Stage>) -> Result<()> {
             .arg(&scene.kubeconfig)
             .args(["volumes", "expire", "--keep-total", "0"]);
         command.args(&args).env("TERM", "xterm");
-        let mut session = spawn_command(command, Some(u64::try_from(PATIENCE.as_millis())?)).map_err(wrong)?;
+        let mut session = spawn_command(command, Some(u64::try_from(EVENT_TIMEOUT.as_millis())?)).map_err(wrong)?;
         session
             .exp_string("Remove these 2 archives permanently?")
             .map_err(wrong)?;
@@ -267,14 +267,14 @@ async fn directories_are_listed_against_their_volumes(stage: Arc<Stage>) -> Resu
         .await?;
     let (stdout, stderr, code) = volumes(&scene, "list -o json").await?;
     ensure!(code == 0, "{stderr}");
-    let mut told: Vec<_> = rows(&stdout, namespace)?
+    let mut found_rows: Vec<_> = rows(&stdout, namespace)?
         .into_iter()
         .map(|row| {
             let or = |key: &str| row[key].as_str().unwrap_or("-").to_owned();
             format!("{} {} {} {}", or("state"), or("directory"), or("volume"), or("claim"))
         })
         .collect();
-    told.sort();
+    found_rows.sort();
     let mut wanted = [
         format!("archived archived-{namespace} - -"),
         format!("archived archived-{namespace}-x-pvc-{UID}6 pvc-{UID}6 -"),
@@ -283,7 +283,7 @@ async fn directories_are_listed_against_their_volumes(stage: Arc<Stage>) -> Resu
         format!("orphan {namespace}-left-{left} {left} -"),
     ];
     wanted.sort();
-    ensure!(told == wanted, "{told:#?}");
+    ensure!(found_rows == wanted, "{found_rows:#?}");
     for output in ["table", "wide", "name", "yaml", "json"] {
         let (stdout, stderr, code) = volumes(&scene, &format!("orphans -o {output}")).await?;
         ensure!(code == 0 && !stdout.contains('\u{1b}'), "{stdout} {stderr}");
@@ -305,7 +305,7 @@ async fn directories_and_markers_that_a_kill_left_are_listed(stage: Arc<Stage>) 
     provisioner.kill().await?;
     scene.claims().delete("data", &Default::default()).await?;
     let gone = |claim: Option<&PersistentVolumeClaim>| claim.is_none();
-    tokio::time::timeout(PATIENCE, await_condition(scene.claims(), "data", gone)).await??;
+    tokio::time::timeout(EVENT_TIMEOUT, await_condition(scene.claims(), "data", gone)).await??;
     let (stdout, stderr, code) = volumes(&scene, "orphans -o json").await?;
     ensure!(code == 0, "{stderr}");
     let found = rows(&stdout, namespace)?;
@@ -320,8 +320,8 @@ async fn directories_and_markers_that_a_kill_left_are_listed(stage: Arc<Stage>) 
     );
     scene.on_server(&format!("rmdir {namespace}/data")).await?;
     let (stdout, _, _) = volumes(&scene, "orphans -o json").await?;
-    let told = rows(&stdout, namespace)?;
-    let told: Vec<_> = told.iter().map(|row| (&row["state"], &row["volume"])).collect();
-    ensure!(told == [(&json!("marker"), &json!(volume))], "{stdout}");
+    let found_rows = rows(&stdout, namespace)?;
+    let found_rows: Vec<_> = found_rows.iter().map(|row| (&row["state"], &row["volume"])).collect();
+    ensure!(found_rows == [(&json!("marker"), &json!(volume))], "{stdout}");
     Ok(())
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use nfsprov::host::{Host, HostKeys};
 use tokio::process::Command;
 
-use crate::kit::{Stage, refused, says, tool};
+use crate::kit::{Stage, output_of, refused, tool};
 use crate::login::agent;
 
 crate::tests! {
@@ -428,7 +428,7 @@ async fn a_proxy_command_leads_to_the_host(stage: Arc<Stage>) -> Result<()> {
     let mut access = stage.access_of(&home.path)?;
     access.identities.clear();
     let host = Host::connect(&"nfs".parse()?, &access).await?;
-    let peer = says(&host, "echo \"$SSH_CONNECTION\" | cut -d' ' -f1").await?;
+    let peer = output_of(&host, "echo \"$SSH_CONNECTION\" | cut -d' ' -f1").await?;
     ensure!(peer == second, "{peer}");
     home.judge("nfs", None).await?.map_err(anyhow::Error::msg)?;
     home.write(

@@ -169,7 +169,7 @@ async fn ended_in_steps(
         if number > 0 {
             guest.ssh(RESET).await.with_context(|| at.clone())?;
         }
-        let ran = ended(stage, &guest, &setup, &moment, end)
+        let ran = end_at_moment(stage, &guest, &setup, &moment, end)
             .await
             .with_context(|| at.clone())?;
         // The last line of its output names the current step: the test hit the intended one.
@@ -194,7 +194,10 @@ async fn ended_in_steps(
             ensure!(file == before.trim(), "{at}: the exports were not its business");
         }
 
-        let next = nfsprov(stage, &setup).await?.ended(0).with_context(|| at.clone())?;
+        let next = nfsprov(stage, &setup)
+            .await?
+            .expect_status(0)
+            .with_context(|| at.clone())?;
         let now = [guest.ssh("cksum </etc/exports").await?, guest.ssh(WHOLE).await?];
         ensure!(
             now[1].contains("/srv/held/claims  10.77.0.0/16("),
@@ -208,14 +211,14 @@ async fn ended_in_steps(
         let check = [&setup[..], &["--check"]].concat();
         nfsprov(stage, &check)
             .await?
-            .ended(0)
+            .expect_status(0)
             .with_context(|| format!("{at}: after the next run"))?;
     }
     Ok(())
 }
 
 /// Starts a run, waits until it reaches the moment, and ends it; then releases the stand-in on the host.
-async fn ended(stage: &Stage, guest: &Guest, setup: &[&str], moment: &Moment, end: End) -> Result<Ran> {
+async fn end_at_moment(stage: &Stage, guest: &Guest, setup: &[&str], moment: &Moment, end: End) -> Result<Ran> {
     let Moment {
         when, program, given, ..
     } = moment;

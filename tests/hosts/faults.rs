@@ -27,7 +27,7 @@ async fn run(stage: &Stage, arguments: &[String], more: &[&str]) -> Result<Ran> 
 /// Runs it, and checks that it fails with this message and changes nothing.
 async fn fails(stage: &Stage, guest: &Guest, arguments: &[String], more: &[&str], words: &str) -> Result<()> {
     let before = guest.ssh(STATE).await?;
-    let ran = run(stage, arguments, more).await?.ended(1)?;
+    let ran = run(stage, arguments, more).await?.expect_status(1)?;
     ensure!(ran.stderr.contains(words), "not {words:?} but {}", ran.stderr);
     let after = guest.ssh(STATE).await?;
     ensure!(
@@ -107,7 +107,7 @@ async fn an_export_that_fails_is_undone(stage: Arc<Stage>) -> Result<()> {
         "nosuch.invalid",
     )
     .await?;
-    run(&stage, &arguments, &[]).await?.ended(0)?;
+    run(&stage, &arguments, &[]).await?.expect_status(0)?;
     // An existing export of nfsprov stays when changing it fails.
     fails(
         &stage,
@@ -154,7 +154,7 @@ dd if=/dev/zero of=/etc/exports.d/ballast bs=4k count=9 2>/dev/null; true";
     .map(str::to_owned);
     fails(&stage, &guest, &small, &[], "No space left on device").await?;
     guest.ssh("rm /etc/exports.d/ballast").await?;
-    run(&stage, &arguments, &file).await?.ended(0)?;
+    run(&stage, &arguments, &file).await?.expect_status(0)?;
     Ok(())
 }
 
@@ -171,7 +171,7 @@ async fn a_service_that_fails_is_named_and_not_left_running(stage: Arc<Stage>) -
             ))
             .await?;
         let before = guest.ssh(STATE).await?;
-        let ran = run(&stage, &arguments, &[]).await?.ended(1)?;
+        let ran = run(&stage, &arguments, &[]).await?.expect_status(1)?;
         ensure!(
             ran.stderr.contains(&format!("{unit} failed")) && ran.stderr.contains("out of order"),
             "{}",
@@ -203,10 +203,10 @@ async fn a_service_that_fails_is_named_and_not_left_running(stage: Arc<Stage>) -
                 "rm /run/systemd/system/{unit}.service.d/fail.conf; systemctl daemon-reload; systemctl reset-failed"
             ))
             .await?;
-        run(&stage, &arguments, &[]).await?.ended(0)?;
+        run(&stage, &arguments, &[]).await?.expect_status(0)?;
         let target = &arguments[1];
         let down = ["teardown-server", target, "--export", "/srv/k8s", "--yes"].map(str::to_owned);
-        run(&stage, &down, &[]).await?.ended(0)?;
+        run(&stage, &down, &[]).await?.expect_status(0)?;
     }
     Ok(())
 }
@@ -223,7 +223,7 @@ exportfs -ra 2>&1; exportfs -s 2>/dev/null | grep -c /srv; cp -a /etc/exports /r
     );
     // The document's own options, for which exportfs also prints a warning.
     let document = ["--options", "rw,no_root_squash,no_all_squash,sync"];
-    let ran = run(&stage, &arguments, &document).await?.ended(0)?;
+    let ran = run(&stage, &arguments, &document).await?.expect_status(0)?;
     ensure!(
         guest
             .ssh("exportfs -s 2>/dev/null")
@@ -233,10 +233,10 @@ exportfs -ra 2>&1; exportfs -s 2>/dev/null | grep -c /srv; cp -a /etc/exports /r
     );
     let again = run(&stage, &arguments, &[&document[..], &["--check"]].concat())
         .await?
-        .ended(0)?;
+        .expect_status(0)?;
     ensure!(again.stderr.contains("nothing had to be changed"), "{again:?}");
     let down = ["teardown-server", &arguments[1], "--export", "/srv/k8s", "--yes"].map(str::to_owned);
-    run(&stage, &down, &[]).await?.ended(0)?;
+    run(&stage, &down, &[]).await?.expect_status(0)?;
     guest.ssh("cmp /etc/exports /root/exports").await?;
     // A new warning that comes with nfsprov's line counts as a failure.
     fails(
@@ -279,10 +279,10 @@ async fn ended_early(stage: &Stage, name: &str, end: End) -> Result<()> {
         .ssh("printf '/srv 10.9.0.1(ro,no_subtree_check)' >>/etc/exports; exportfs -ra")
         .await?;
     let before = guest.ssh("cksum </etc/exports").await?;
-    let whole = run(stage, &arguments, &[]).await?.ended(0)?.took;
+    let whole = run(stage, &arguments, &[]).await?.expect_status(0)?.took;
     let after = guest.ssh("cksum </etc/exports").await?;
     ensure!(before != after);
-    run(stage, &down, &[]).await?.ended(0)?;
+    run(stage, &down, &[]).await?.expect_status(0)?;
     ensure!(
         guest.ssh("cksum </etc/exports").await? == before,
         "the original file is not restored"
@@ -311,13 +311,13 @@ async fn ended_early(stage: &Stage, name: &str, end: End) -> Result<()> {
             _ => bail!("{end:?} after {moment:?}: another file than before or after: {state}\n{ran:?}"),
         }
         ensure!(["0", "1"].contains(&exported), "{state}");
-        let next = run(stage, &arguments, &[]).await?.ended(0)?;
+        let next = run(stage, &arguments, &[]).await?.expect_status(0)?;
         let done = guest.ssh(SETTLED).await?;
         ensure!(
             done == format!("{after}1\nexports\nexports.d\n"),
             "{end:?} after {moment:?}, then a run: {done}\n{next:?}"
         );
-        run(stage, &down, &[]).await?.ended(0)?;
+        run(stage, &down, &[]).await?.expect_status(0)?;
         ensure!(
             guest.ssh("cksum </etc/exports").await? == before,
             "{end:?} after {moment:?}: not as before"
@@ -352,7 +352,7 @@ modprobe -r nfsd; ! grep -qw nfsd /proc/filesystems || { echo 'nfsd is built in'
     ] {
         guest.ssh(module).await?;
         let before = guest.ssh(STATE).await?;
-        let ran = run(&stage, &arguments, &[]).await?.ended(1)?;
+        let ran = run(&stage, &arguments, &[]).await?.expect_status(1)?;
         let output_text = &ran.stderr;
         ensure!(
             output_text.contains("the kernel has no NFS server") && output_text.contains(words),

@@ -85,7 +85,7 @@ async fn lets_clients_in(stage: &Stage, name: &str, tool: &Tool) -> Result<()> {
     let with_node = [&without_node[..], &["--node", &node]].concat();
 
     // The verification mounts over NFS 4 and 3, and takes locks.
-    let first = nfsprov(stage, &with_node).await?.ended(0)?;
+    let first = nfsprov(stage, &with_node).await?.expect_status(0)?;
     let rules = server.ssh(tool.list).await?;
     let marked = |rules: &str| rules.lines().filter(|line| line.contains(tool.mark)).count();
     ensure!(marked(&rules) == 2 * tool.rules_of_client, "{rules}\n{first:?}");
@@ -101,7 +101,7 @@ async fn lets_clients_in(stage: &Stage, name: &str, tool: &Tool) -> Result<()> {
     for pinned in ["100005 20048", "100024 32765", "100021 32766"] {
         ensure!(ports.lines().any(|line| line == pinned), "{pinned}: {ports}");
     }
-    let second = nfsprov(stage, &with_node).await?.ended(0)?;
+    let second = nfsprov(stage, &with_node).await?.expect_status(0)?;
     ensure!(second.stderr.contains("nothing had to be changed"), "{second:?}");
     server.ssh(tool.reload).await?;
     ensure!(reaches(&client, &server).await?, "the rules are forgotten at a restart");
@@ -109,7 +109,7 @@ async fn lets_clients_in(stage: &Stage, name: &str, tool: &Tool) -> Result<()> {
     // Removes a client.
     nfsprov(stage, &[&without_node[..], &["--yes"]].concat())
         .await?
-        .ended(0)?;
+        .expect_status(0)?;
     let rules = server.ssh(tool.list).await?;
     ensure!(
         marked(&rules) == tool.rules_of_client && !rules.contains(&address),
@@ -117,7 +117,7 @@ async fn lets_clients_in(stage: &Stage, name: &str, tool: &Tool) -> Result<()> {
     );
     ensure!(!reaches(&client, &server).await?, "a removed client can still connect");
     let teardown = ["teardown-server", &target, "--export", "/srv/k8s", "--yes"];
-    nfsprov(stage, &teardown).await?.ended(0)?;
+    nfsprov(stage, &teardown).await?.expect_status(0)?;
     let after = server.ssh(tool.list).await?;
     ensure!(after == before, "it was\n{before}\nand is\n{after}");
     Ok(())

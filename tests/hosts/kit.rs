@@ -15,7 +15,7 @@ use tokio::process::Command;
 use tokio::sync::OnceCell;
 
 /// How long a host may send nothing while a script runs.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const EVENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The types of the guests' host keys, with their names in known_hosts.
 pub const KINDS: [(&str, &str); 3] = [
@@ -143,7 +143,7 @@ impl Stage {
             host_keys: HostKeys::AcceptNew,
             fingerprints: Vec::new(),
             // Guests that are being set up meanwhile make other guests slow.
-            connect_timeout: 4 * PATIENCE,
+            connect_timeout: 4 * EVENT_TIMEOUT,
             sudo: Sudo::No,
             ask: Answers::none().into(),
             jump_sessions: Arc::default(),
@@ -212,11 +212,11 @@ pub async fn connect(user: &str, guest: &Guest, port: u16, access: &Access) -> R
 }
 
 pub async fn run(host: &Host, script: &str) -> Result<Output, RunError> {
-    host.run(script, PATIENCE).await
+    host.run(script, EVENT_TIMEOUT).await
 }
 
 /// The output of a script that must succeed.
-pub async fn says(host: &Host, script: &str) -> Result<String> {
+pub async fn output_of(host: &Host, script: &str) -> Result<String> {
     let output = run(host, script).await?;
     let stderr = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status == 0, "{script}: {} {stderr}", output.status);

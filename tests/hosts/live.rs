@@ -42,11 +42,11 @@ const OTHERS: &str = "exportfs -s 2>/dev/null | grep /srv/other";
 async fn exports_that_stand_in_no_file_are_named_and_survive(stage: Arc<Stage>) -> Result<()> {
     let (guest, arguments) = serving(&stage, "in-no-file").await?;
     let set_up = with(&arguments, &[]);
-    nfsprov(&stage, &set_up).await?.ended(0)?;
+    nfsprov(&stage, &set_up).await?.expect_status(0)?;
     guest.ssh("exportfs -o ro,no_subtree_check 10.9.0.1:/srv/other").await?;
     let others = guest.ssh(OTHERS).await?;
     // Such exports are not an obstacle if nothing has to be changed.
-    let again = nfsprov(&stage, &set_up).await?.ended(0)?;
+    let again = nfsprov(&stage, &set_up).await?.expect_status(0)?;
     ensure!(again.stderr.contains("nothing had to be changed"), "{again:?}");
     let more = with(&arguments, &["--allow", "10.78.0.0/16"]);
     let restart = with(&arguments, &["--nfs-version", "4"]);
@@ -62,7 +62,7 @@ async fn exports_that_stand_in_no_file_are_named_and_survive(stage: Arc<Stage>) 
             planned.stdout.contains("in no file"),
             "{what}: the plan does not name it: {planned:?}"
         );
-        let ran = nfsprov(&stage, words).await?.ended(1)?;
+        let ran = nfsprov(&stage, words).await?.expect_status(1)?;
         ensure!(
             ran.stderr.contains("/srv/other to 10.9.0.1") && ran.stderr.contains("in no file"),
             "{what}: {ran:?}"
@@ -72,7 +72,7 @@ async fn exports_that_stand_in_no_file_are_named_and_survive(stage: Arc<Stage>) 
         ensure!(guest.ssh(OTHERS).await? == others, "{what}");
     }
     guest.ssh("exportfs -u 10.9.0.1:/srv/other").await?;
-    nfsprov(&stage, &more).await?.ended(0)?;
+    nfsprov(&stage, &more).await?.expect_status(0)?;
     Ok(())
 }
 
@@ -110,7 +110,7 @@ async fn a_wrong_outcome_is_predicted_and_nothing_is_touched(stage: Arc<Stage>) 
         "10.77.0.0/16",
     ];
     let before = guest.ssh(STATE).await?;
-    let ran = nfsprov(&stage, &link).await?.ended(1)?;
+    let ran = nfsprov(&stage, &link).await?.expect_status(1)?;
     ensure!(ran.stderr.contains("--export /srv/other/new"), "{ran:?}");
     ensure!(guest.ssh(STATE).await? == before);
     let unread = with(&arguments, &[]);
@@ -127,7 +127,7 @@ async fn a_wrong_outcome_is_predicted_and_nothing_is_touched(stage: Arc<Stage>) 
         (&new_file, "nosuch.invalid"),
     ] {
         let before = guest.ssh(STATE).await?;
-        let ran = nfsprov(&stage, words).await?.ended(1)?;
+        let ran = nfsprov(&stage, words).await?.expect_status(1)?;
         ensure!(
             ran.stderr.contains(expected_message) && ran.stderr.contains("nothing was changed"),
             "not {expected_message:?} but {}",
@@ -144,7 +144,7 @@ async fn a_wrong_outcome_is_predicted_and_nothing_is_touched(stage: Arc<Stage>) 
     let calls = guest.ssh("cat /run/exportfs-calls 2>/dev/null; true").await?;
     ensure!(calls.is_empty(), "the exports were changed: {calls}");
     guest.ssh("mv /root/exports /etc/exports").await?;
-    nfsprov(&stage, &with(&arguments, &[])).await?.ended(0)?;
+    nfsprov(&stage, &with(&arguments, &[])).await?.expect_status(0)?;
     let calls = guest.ssh("cat /run/exportfs-calls").await?;
     ensure!(calls.trim() == "-ra", "{calls}");
     Ok(())
@@ -152,7 +152,7 @@ async fn a_wrong_outcome_is_predicted_and_nothing_is_touched(stage: Arc<Stage>) 
 
 async fn a_failed_restart_leaves_the_old_server_running_with_the_old_file(stage: Arc<Stage>) -> Result<()> {
     let (guest, arguments) = serving(&stage, "restarted").await?;
-    nfsprov(&stage, &with(&arguments, &[])).await?.ended(0)?;
+    nfsprov(&stage, &with(&arguments, &[])).await?.expect_status(0)?;
     let drop_in = "/run/systemd/system/nfs-server.service.d/fail.conf";
     for (fault, expected_message) in [
         // The server could not be restarted with any file; nfsprov detects that before it stops the server.
@@ -173,7 +173,7 @@ async fn a_failed_restart_leaves_the_old_server_running_with_the_old_file(stage:
         let before = guest.ssh(STATE).await?;
         let ran = nfsprov(&stage, &with(&arguments, &["--nfs-version", "4"]))
             .await?
-            .ended(1)?;
+            .expect_status(1)?;
         ensure!(
             ran.stderr.contains(expected_message),
             "not {expected_message:?} but {}",
@@ -191,7 +191,7 @@ async fn a_failed_restart_leaves_the_old_server_running_with_the_old_file(stage:
     }
     let changed = nfsprov(&stage, &with(&arguments, &["--nfs-version", "4"]))
         .await?
-        .ended(0)?;
+        .expect_status(0)?;
     ensure!(
         changed.stderr.contains("90 s"),
         "the interruption of clients is not reported: {}",
@@ -220,7 +220,7 @@ async fn a_second_run_waits_for_the_first(stage: Arc<Stage>) -> Result<()> {
     waits.context("it does not wait for the lock")??;
     ensure!(guest.ssh("cksum /etc/exports").await? == before);
     guest.ssh("echo >/run/first").await?;
-    finish(child, started).await?.ended(0)?;
+    finish(child, started).await?.expect_status(0)?;
     ensure!(guest.ssh("cksum /etc/exports").await? != before);
     Ok(())
 }

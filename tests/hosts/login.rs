@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use nfsprov_lab::process::Process;
 use tokio::process::Command;
 
-use crate::kit::{ADMIN, Answers, PASSWORD, Stage, connect, refused, says, tool};
+use crate::kit::{ADMIN, Answers, PASSWORD, Stage, connect, output_of, refused, tool};
 
 crate::tests! {
     every_key_of_an_agent_is_tried_within_the_servers_patience,
@@ -224,7 +224,7 @@ async fn a_password_is_asked_for(stage: Arc<Stage>) -> Result<()> {
         );
         match words {
             "" => {
-                ensure!(says(&connected?, "id -un").await? == ADMIN);
+                ensure!(output_of(&connected?, "id -un").await? == ADMIN);
                 connect(ADMIN, &stage.guest, port, &access).await?;
                 ensure!(ask.questions().len() == asked, "the right answer is remembered");
             }
@@ -252,7 +252,7 @@ async fn questions_of_the_server_are_passed_on(stage: Arc<Stage>) -> Result<()> 
         let connected = connect(ADMIN, &stage.guest, port, &access).await;
         ensure!(ask.questions()[0].ends_with("Password"), "{:?}", ask.questions());
         match words {
-            "" => ensure!(says(&connected?, "id -un").await? == ADMIN),
+            "" => ensure!(output_of(&connected?, "id -un").await? == ADMIN),
             words => {
                 let error = refused(connected)?;
                 ensure!(error.contains(words), "{error}");

@@ -8,7 +8,7 @@ use nfsprov_lab::guest::{Guest, Template};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
 
-use crate::kit::{ADMIN, Answers, PASSWORD, Stage, refused, says, tool};
+use crate::kit::{ADMIN, Answers, PASSWORD, Stage, output_of, refused, tool};
 
 crate::tests! {
     a_login_of_several_steps_completes_them_all,
@@ -49,7 +49,7 @@ async fn a_login_of_several_steps_completes_them_all(stage: Arc<Stage>) -> Resul
         match lets_in {
             true => {
                 let host = connected.with_context(|| format!("{methods} {answers:?}: {questions:?}"))?;
-                ensure!(says(&host, "id -un").await? == ADMIN);
+                ensure!(output_of(&host, "id -un").await? == ADMIN);
                 ensure!(questions.len() == answers.len(), "{methods}: {questions:?}");
             }
             false => {
@@ -118,7 +118,7 @@ async fn a_one_time_password_is_asked_for_at_each_login(stage: Arc<Stage>) -> Re
     for asked in [2, 3] {
         let host = Host::connect(&target, &access).await;
         let host = host.with_context(|| format!("{:?}", ask.questions()))?;
-        ensure!(says(&host, "id -un").await? == ADMIN);
+        ensure!(output_of(&host, "id -un").await? == ADMIN);
         ensure!(ask.questions().len() == asked, "{:?}", ask.questions());
     }
     let questions = ask.questions();

@@ -50,7 +50,7 @@ async fn eight_hosts_take_as_long_as_one_and_an_unreachable_one_is_named(stage: 
     let all: Vec<&str> = names.iter().map(String::as_str).collect();
     // Steps that only the first run makes are not compared.
     let mixed = [&all[..], &["dead"]].concat();
-    let ran = setup(&mixed).await?.ended(1)?;
+    let ran = setup(&mixed).await?.expect_status(1)?;
     let steps = ran.steps()?;
     for name in &all {
         let own: Vec<&String> = steps
@@ -73,8 +73,8 @@ async fn eight_hosts_take_as_long_as_one_and_an_unreachable_one_is_named(stage: 
     let why = dead.context("the dead host is not named")?["steps"][0]["why"].to_string();
     ensure!(why.contains("cannot reach") && why.contains("10.77.0.199"), "{why}");
 
-    let single = setup(&all[..1]).await?.ended(0)?;
-    let eight = setup(&all).await?.ended(0)?;
+    let single = setup(&all[..1]).await?.expect_status(0)?;
+    let eight = setup(&all).await?.expect_status(0)?;
     let ratio = eight.took.as_secs_f64() / single.took.as_secs_f64();
     eprintln!(
         "eight hosts that take {SLOW} s each: {:.1} s, one: {:.1} s, {ratio:.2} times",

@@ -32,7 +32,7 @@ async fn set_up(stage: &Stage, guest: &Guest, more: &[&str], status: i32) -> Res
 }
 
 /// Checks that a step with this status has a text that contains `part`.
-fn says(report: &Value, guest: &Guest, status: &str, part: &str) -> Result<()> {
+fn check_step(report: &Value, guest: &Guest, status: &str, part: &str) -> Result<()> {
     let found = steps(report, &guest.address().to_string(), status);
     ensure!(
         found
@@ -61,7 +61,7 @@ async fn mount(guest: &Guest, mkfs: &str, options: &str) -> Result<()> {
 /// Checks that a second run makes no changes.
 async fn is_settled(stage: &Stage, guest: &Guest, more: &[&str], part: &str) -> Result<()> {
     let again = set_up(stage, guest, more, 0).await?;
-    says(&again, guest, "ok", part)?;
+    check_step(&again, guest, "ok", part)?;
     ensure!(again["changed"] == false, "{again}");
     ensure!(guest.ssh("ls -A /srv/x | grep -c probe; true").await?.trim() == "0");
     Ok(())
@@ -74,18 +74,18 @@ async fn the_file_system_of_an_export_is_made_to_enforce_limits(stage: Arc<Stage
 
     mount(&guest, "mkfs.xfs -q", "defaults").await?;
     let refused = set_up(&stage, &guest, &[], 1).await?;
-    says(&refused, &guest, "failed", "is mounted without prjquota")?;
+    check_step(&refused, &guest, "failed", "is mounted without prjquota")?;
     ensure!(refused["changed"] == false && guest.ssh(options).await?.contains("noquota"));
     let checked = set_up(&stage, &guest, &["--remount", "--check"], 4).await?;
     ensure!(checked["changed"] == false && guest.ssh(options).await?.contains("noquota"));
     let changed = set_up(&stage, &guest, &["--remount"], 0).await?;
-    says(&changed, &guest, "changed", "unmount /srv/x and mount it with prjquota")?;
+    check_step(&changed, &guest, "changed", "unmount /srv/x and mount it with prjquota")?;
     ensure!(guest.ssh(options).await?.contains("prjquota"));
     is_settled(&stage, &guest, &[], "/srv/x (xfs) enforces limits").await?;
 
     mount(&guest, "", "pqnoenforce").await?;
     let changed = set_up(&stage, &guest, &[], 0).await?;
-    says(&changed, &guest, "changed", "have /srv/x enforce limits")?;
+    check_step(&changed, &guest, "changed", "have /srv/x enforce limits")?;
     is_settled(&stage, &guest, &[], "/srv/x (xfs) enforces limits").await?;
 
     mount(
@@ -95,14 +95,14 @@ async fn the_file_system_of_an_export_is_made_to_enforce_limits(stage: Arc<Stage
     )
     .await?;
     let refused = set_up(&stage, &guest, &[], 1).await?;
-    says(&refused, &guest, "failed", "root in pods is not limited on ext4")?;
+    check_step(&refused, &guest, "failed", "root in pods is not limited on ext4")?;
     let changed = set_up(&stage, &guest, &["--root-squash"], 0).await?;
-    says(&changed, &guest, "changed", "remount,prjquota and quotaon -P")?;
+    check_step(&changed, &guest, "changed", "remount,prjquota and quotaon -P")?;
     is_settled(&stage, &guest, &["--root-squash"], "/srv/x (ext4) enforces limits").await?;
 
     mount(&guest, "mkfs.ext4 -qF", "defaults").await?;
     let refused = set_up(&stage, &guest, &["--root-squash", "--remount"], 1).await?;
-    says(
+    check_step(
         &refused,
         &guest,
         "failed",

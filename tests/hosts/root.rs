@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use nfsprov::host::{Secret, Sudo};
 use nfsprov_lab::guest::Template;
 
-use crate::kit::{ADMIN, Answers, NOBODY, PASSWORD, Stage, connect, refused, run, says};
+use crate::kit::{ADMIN, Answers, NOBODY, PASSWORD, Stage, connect, output_of, refused, run};
 
 crate::tests! {
     root_is_root_with_and_without_sudo,
@@ -28,18 +28,21 @@ async fn root_is_root_with_and_without_sudo(stage: Arc<Stage>) -> Result<()> {
         access.sudo = sudo;
         let host = connect(user, &stage.guest, 22, &access).await.context(user)?;
         for _ in 0..2 {
-            ensure!(says(&host, "id -un").await? == id, "{user}");
+            ensure!(output_of(&host, "id -un").await? == id, "{user}");
         }
         let output = run(&host, "cat; echo out; echo err >&2; exit 5").await?;
-        let output_text = (&output.stdout[..], &output.stderr[..], output.status);
+        let streams_and_status = (&output.stdout[..], &output.stderr[..], output.status);
         ensure!(
-            output_text.0 == b"out\n" && output_text.2 == 5,
-            "{user}: {output_text:?}"
+            streams_and_status.0 == b"out\n" && streams_and_status.2 == 5,
+            "{user}: {streams_and_status:?}"
         );
-        ensure!(output_text.1.ends_with(b"err\n"), "{user}: {output_text:?}");
         ensure!(
-            !String::from_utf8_lossy(output_text.1).contains("-password"),
-            "{user}: {output_text:?}"
+            streams_and_status.1.ends_with(b"err\n"),
+            "{user}: {streams_and_status:?}"
+        );
+        ensure!(
+            !String::from_utf8_lossy(streams_and_status.1).contains("-password"),
+            "{user}: {streams_and_status:?}"
         );
     }
     Ok(())
@@ -68,9 +71,9 @@ async fn sudo_asks_for_a_password_only_where_it_must(stage: Arc<Stage>) -> Resul
         ensure!(ask.questions().len() == asked, "{:?}", ask.questions());
         match words {
             "" => {
-                ensure!(says(&connected?, "id -un").await? == "root");
+                ensure!(output_of(&connected?, "id -un").await? == "root");
                 let again = connect(ADMIN, &stage.guest, 22, &access).await?;
-                ensure!(says(&again, "id -un").await? == "root");
+                ensure!(output_of(&again, "id -un").await? == "root");
                 ensure!(ask.questions().len() == asked, "it is remembered");
             }
             words => {

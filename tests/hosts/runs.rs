@@ -44,7 +44,7 @@ impl Ran {
     }
 
     /// Fails unless the status is `status`; the error has the whole output.
-    pub fn ended(self, status: i32) -> Result<Self> {
+    pub fn expect_status(self, status: i32) -> Result<Self> {
         ensure!(
             self.status == Some(status),
             "ended with {:?} instead of {status}\n{}{}",

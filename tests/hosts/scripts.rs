@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use nfsprov::host::{RunError, Sudo};
 use tokio::time::{Instant, timeout};
 
-use crate::kit::{NOBODY, PATIENCE, Stage, connect, refused, run, says};
+use crate::kit::{EVENT_TIMEOUT, NOBODY, Stage, connect, output_of, refused, run};
 
 crate::tests! {
     an_exit_status_is_the_scripts_own,
@@ -38,13 +38,13 @@ async fn an_exit_status_is_the_scripts_own(stage: Arc<Stage>) -> Result<()> {
             ("printf '\\0\\377'", 0, "\0\u{fffd}", ""),
         ] {
             let output = run(&host, script).await.context(script)?;
-            let output_text = (
+            let streams = (
                 String::from_utf8_lossy(&output.stdout),
                 String::from_utf8_lossy(&output.stderr),
             );
             ensure!(
-                output.status == status && output_text.0 == stdout && output_text.1 == stderr,
-                "{user}: {script}: {} {output_text:?}",
+                output.status == status && streams.0 == stdout && streams.1 == stderr,
+                "{user}: {script}: {} {streams:?}",
                 output.status
             );
         }
@@ -60,7 +60,7 @@ async fn a_killed_shell_is_no_success(stage: Arc<Stage>) -> Result<()> {
         ensure!(killed, "{signal}: {end:?}");
     }
     ensure!(
-        says(&host, "echo on").await? == "on",
+        output_of(&host, "echo on").await? == "on",
         "the connection is as good as before"
     );
     Ok(())
@@ -118,7 +118,7 @@ async fn both_streams_are_drained_together(stage: Arc<Stage>) -> Result<()> {
         format!("head -c {size} /dev/zero; head -c {size} /dev/zero >&2"),
         format!("head -c {size} /dev/zero >&2 & head -c {size} /dev/zero; wait"),
     ] {
-        let output = host.run_listing(&script, PATIENCE).await?;
+        let output = host.run_listing(&script, EVENT_TIMEOUT).await?;
         ensure!(
             (output.status, output.stdout.len(), output.stderr.len()) == (0, size, 1 << 20),
             "{script}: {} {} {}",
@@ -129,7 +129,7 @@ async fn both_streams_are_drained_together(stage: Arc<Stage>) -> Result<()> {
     }
     // The same amount in the other direction.
     let long = format!("word='{}'; printf %s \"$word\" | wc -c", "x".repeat(size / 4));
-    ensure!(says(&host, &long).await? == (size / 4).to_string());
+    ensure!(output_of(&host, &long).await? == (size / 4).to_string());
     Ok(())
 }
 
@@ -163,11 +163,11 @@ async fn silence_has_an_end(stage: Arc<Stage>) -> Result<()> {
 /// It takes longer than the time between two keepalives.
 async fn a_host_that_is_slow_to_start_a_script_is_awaited(stage: Arc<Stage>) -> Result<()> {
     let host = connect("root", &stage.guest, 22, &stage.access()?).await?;
-    let session = says(&host, "echo $PPID").await?;
+    let session = output_of(&host, "echo $PPID").await?;
     let pause = format!("kill -STOP {session}; (sleep 17; kill -CONT {session}) </dev/null >/dev/null 2>&1 &");
     stage.guest.ssh(&pause).await?;
     let begun = Instant::now();
-    ensure!(says(&host, "echo here").await? == "here");
+    ensure!(output_of(&host, "echo here").await? == "here");
     ensure!(begun.elapsed() > Duration::from_secs(15), "{:?}", begun.elapsed());
     Ok(())
 }
@@ -188,12 +188,12 @@ async fn a_script_that_takes_long_to_send_does_not_time_out(stage: Arc<Stage>) -
 
 async fn a_script_ends_with_its_connection_when_waiting_stops(stage: Arc<Stage>) -> Result<()> {
     let host = connect("root", &stage.guest, 22, &stage.access()?).await?;
-    let session = says(&host, "echo $PPID").await?;
+    let session = output_of(&host, "echo $PPID").await?;
     let waiting = timeout(Duration::from_millis(500), run(&host, "sleep 60")).await;
     ensure!(waiting.is_err(), "{waiting:?}");
     // The connection is closed, and its process on the host ends.
     let gone = format!("while [ -e /proc/{session} ]; do sleep 0.1; done");
-    timeout(PATIENCE, stage.guest.ssh(&gone))
+    timeout(EVENT_TIMEOUT, stage.guest.ssh(&gone))
         .await
         .context("the session still exists")??;
     let end = run(&host, "echo on").await;

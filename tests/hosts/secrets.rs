@@ -60,7 +60,9 @@ async fn a_password_is_nowhere_while_a_server_is_set_up(stage: Arc<Stage>) -> Re
 
     let before = guest.ssh(STATE).await?;
     let dry = [&arguments[..], &["--check"]].concat();
-    let planned = finish(start(&stage, &home, &dry)?, Instant::now()).await?.ended(4)?;
+    let planned = finish(start(&stage, &home, &dry)?, Instant::now())
+        .await?
+        .expect_status(4)?;
     ensure!(planned.stderr.contains("this is the plan"), "{planned:?}");
     ensure!(guest.ssh(STATE).await? == before, "--check changed something");
 
@@ -91,7 +93,7 @@ while pgrep -x apt-get >/dev/null; do sleep 0.1; done
         tool("sh", &look_here),
         sudo_seen
     );
-    let ran = ran?.ended(0)?;
+    let ran = ran?.expect_status(0)?;
     held?;
     for (side, output_text) in [("the host", there?), ("this machine", here?)] {
         let rounds: Option<u32> = output_text
@@ -133,7 +135,9 @@ while pgrep -x apt-get >/dev/null; do sleep 0.1; done
     std::fs::write(&secret, format!("{PASSWORD}\n"))?;
     let before = guest.ssh(STATE).await?;
     let again = [&arguments[..], &["-o", "json"]].concat();
-    let again = finish(start(&stage, &home, &again)?, Instant::now()).await?.ended(0)?;
+    let again = finish(start(&stage, &home, &again)?, Instant::now())
+        .await?
+        .expect_status(0)?;
     let steps = again.steps()?;
     ensure!(
         steps
@@ -151,7 +155,9 @@ while pgrep -x apt-get >/dev/null; do sleep 0.1; done
         settled(&after) == settled(&before),
         "the second run changed something: {before}\n{after}"
     );
-    let check = finish(start(&stage, &home, &dry)?, Instant::now()).await?.ended(0)?;
+    let check = finish(start(&stage, &home, &dry)?, Instant::now())
+        .await?
+        .expect_status(0)?;
     ensure!(check.stderr.contains("nothing had to be changed"), "{check:?}");
     Ok(())
 }

@@ -131,7 +131,7 @@ async fn fail_each(stage: &Stage, name: &str, faults: impl Iterator<Item = Fault
         "10.77.0.0/16",
     ];
     let before = guest.ssh(PARTS).await?;
-    nfsprov(stage, &setup).await?.ended(0)?;
+    nfsprov(stage, &setup).await?.expect_status(0)?;
     let wanted = guest.ssh(PARTS).await?;
     for Fault {
         step,
@@ -160,7 +160,10 @@ async fn fail_each(stage: &Stage, name: &str, faults: impl Iterator<Item = Fault
                 "{at}: {part} is {state}, which is none of {known:?}\n{ran:?}"
             );
         }
-        let next = nfsprov(stage, &setup).await?.ended(0).with_context(|| at.clone())?;
+        let next = nfsprov(stage, &setup)
+            .await?
+            .expect_status(0)
+            .with_context(|| at.clone())?;
         ensure!(
             guest.ssh(PARTS).await? == wanted,
             "{at}: the next run does not finish: {next:?}"
@@ -170,7 +173,7 @@ async fn fail_each(stage: &Stage, name: &str, faults: impl Iterator<Item = Fault
     guest.ssh(RESET).await?;
     guest.ssh("exportfs -o ro,no_subtree_check 10.9.0.9:/srv/other").await?;
     let with_cluster_manager = guest.ssh(PARTS).await?;
-    nfsprov(stage, &setup).await?.ended(1)?;
+    nfsprov(stage, &setup).await?.expect_status(1)?;
     ensure!(guest.ssh(PARTS).await? == with_cluster_manager);
     Ok(())
 }

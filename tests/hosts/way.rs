@@ -9,7 +9,7 @@ use nfsprov::host::{ConnectError, Host, HostKeys, Target};
 use nfsprov_lab::guest::Template;
 use tokio::time::Instant;
 
-use crate::kit::{PATIENCE, Stage, refused, says};
+use crate::kit::{EVENT_TIMEOUT, Stage, output_of, refused};
 
 crate::tests! {
     two_hosts_on_the_way_by_option_and_by_configuration,
@@ -32,7 +32,7 @@ async fn two_hosts_on_the_way_by_option_and_by_configuration(stage: Arc<Stage>) 
     access.jump = vec![format!("root@{first}").parse()?, format!("root@{second}").parse()?];
     let host = Host::connect(&target, &access).await?;
     ensure!(
-        says(&host, PEER).await? == second.to_string(),
+        output_of(&host, PEER).await? == second.to_string(),
         "the last host sees the second"
     );
     let file = access.home.clone().context("no home")?.join(".ssh/known_hosts");
@@ -59,7 +59,7 @@ async fn two_hosts_on_the_way_by_option_and_by_configuration(stage: Arc<Stage>) 
     )?;
     let host = Host::connect(&"target".parse()?, &access).await?;
     ensure!(host.name() == format!("root@{first}:{port}"), "{}", host.name());
-    ensure!(says(&host, PEER).await? == second.to_string());
+    ensure!(output_of(&host, PEER).await? == second.to_string());
     Ok(())
 }
 
@@ -99,7 +99,7 @@ async fn a_way_carries_much_both_ways(stage: Arc<Stage>) -> Result<()> {
         "word='{}'; printf %s \"$word\" | wc -c >&2; head -c {size} /dev/zero",
         "x".repeat(size / 4)
     );
-    let output = host.run_listing(&long, PATIENCE).await?;
+    let output = host.run_listing(&long, EVENT_TIMEOUT).await?;
     ensure!(output.stdout.len() == size, "{}", output.stdout.len());
     ensure!(String::from_utf8_lossy(&output.stderr).trim() == (size / 4).to_string());
     Ok(())
@@ -124,7 +124,7 @@ async fn hosts_behind_a_jump_host_share_one_login_to_it(stage: Arc<Stage>) -> Re
         "word='{}'; printf %s \"$word\" | wc -c >&2; head -c {size} /dev/zero",
         "x".repeat(size)
     );
-    for output in join_all(hosts.iter().map(|host| host.run_listing(&both_ways, PATIENCE))).await {
+    for output in join_all(hosts.iter().map(|host| host.run_listing(&both_ways, EVENT_TIMEOUT))).await {
         let output = output?;
         ensure!(output.stdout.len() == size, "{}", output.stdout.len());
         ensure!(String::from_utf8_lossy(&output.stderr).trim() == size.to_string());
@@ -142,7 +142,7 @@ while [ \"$1\" != dev ]; do shift; done; ip neigh replace 10.77.0.198 lladdr 02:
         // The jump host opens one tunnel after the other, so this one comes after the first.
         tokio::task::yield_now().await;
         let host = Host::connect(&target, &impatient).await?;
-        anyhow::Ok((says(&host, "echo on").await?, begun.elapsed()))
+        anyhow::Ok((output_of(&host, "echo on").await?, begun.elapsed()))
     });
     let error = refused(dead)?;
     ensure!(
@@ -156,7 +156,7 @@ while [ \"$1\" != dev ]; do shift; done; ip neigh replace 10.77.0.198 lladdr 02:
     );
     ensure!(logins().await? <= 2, "{}", logins().await?);
     ensure!(
-        says(&hosts[0], "echo on").await? == "on",
+        output_of(&hosts[0], "echo on").await? == "on",
         "the others still have the first session"
     );
 
@@ -166,7 +166,7 @@ while [ \"$1\" != dev ]; do shift; done; ip neigh replace 10.77.0.198 lladdr 02:
     let cut = format!("for child in $(pgrep -P $(cat /run/sshd-{port}.pid)); do kill -9 $child 2>/dev/null || :; done");
     stage.second.ssh(&cut).await?;
     let host = Host::connect(&target, &access).await?;
-    ensure!(says(&host, "echo on").await? == "on");
+    ensure!(output_of(&host, "echo on").await? == "on");
     ensure!(logins().await? == before + 1, "{}", logins().await?);
     Ok(())
 }

@@ -21,7 +21,7 @@ async fn stuck(stage: Arc<Stage>) -> Result<()> {
     server.kill().await?;
     scene.pods().delete("app", &DeleteParams::default()).await?;
     // The doctor waits five minutes, by the API server's clock, before it reports a pod as stuck.
-    let finding = scene.diagnosed("NFS412 Pod/app").await?;
+    let finding = scene.first_finding("NFS412 Pod/app").await?;
     // Its node is Ready, so the doctor suggests a check of the server; it mentions forced deletion and its risk, not as
     // a command.
     let note = finding["fix"]["note"].to_string();
@@ -42,5 +42,5 @@ async fn stuck(stage: Arc<Stage>) -> Result<()> {
         .await?;
     let gone = |pod: Option<&Pod>| pod.is_none();
     scene.until("app", "gone", gone).await?;
-    scene.healthy().await
+    scene.wait_until_healthy().await
 }

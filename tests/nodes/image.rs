@@ -11,7 +11,7 @@ use nfsprov_lab::container;
 use tokio::time::timeout;
 
 use crate::Test;
-use crate::stage::{NFSPROV, PATIENCE, Scene, Stage, title};
+use crate::stage::{EVENT_TIMEOUT, NFSPROV, Scene, Stage, title};
 
 pub const TESTS: &[Test] = &[("an_image_that_needs_selflink", |stage| Box::pin(image(stage)))];
 
@@ -86,7 +86,7 @@ async fn image(stage: Arc<Stage>) -> Result<()> {
     for name in names {
         bound(&scene, name).await?;
     }
-    scene.healthy().await?;
+    scene.wait_until_healthy().await?;
 
     scene
         .kubectl(&[
@@ -98,7 +98,7 @@ async fn image(stage: Arc<Stage>) -> Result<()> {
         ])
         .await?;
     claim(&scene, "www-web-3").await?;
-    let finding = scene.diagnosed("NFS302 Deployment/nfsprov").await?;
+    let finding = scene.first_finding("NFS302 Deployment/nfsprov").await?;
     ensure!(
         finding["evidence"].to_string().contains("selfLink was empty"),
         "{finding}"
@@ -109,7 +109,7 @@ async fn image(stage: Arc<Stage>) -> Result<()> {
     let set = ["--namespace=image", "set", "image", "deployment/nfsprov", &image];
     scene.kubectl(&set).await?;
     bound(&scene, "www-web-3").await?;
-    scene.healthy().await?;
+    scene.wait_until_healthy().await?;
     scene.kubectl(&["uncordon", stage.bare.name()]).await.map(drop)
 }
 
@@ -135,7 +135,7 @@ async fn bound(scene: &Scene, name: &str) -> Result<()> {
         let status = claim.and_then(|claim| claim.status.as_ref());
         status.and_then(|status| status.phase.as_deref()) == Some("Bound")
     };
-    let claim = timeout(PATIENCE, await_condition(claims, name, is_bound))
+    let claim = timeout(EVENT_TIMEOUT, await_condition(claims, name, is_bound))
         .await
         .with_context(|| format!("claim {name} is not Bound"))??;
     let volume = claim

@@ -13,7 +13,7 @@ use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::Test;
-use crate::stage::{NFSPROV, PATIENCE, Scene, Stage};
+use crate::stage::{EVENT_TIMEOUT, NFSPROV, Scene, Stage};
 
 pub const TESTS: &[Test] = &[("a_pod_whose_claim_is_full", |stage| Box::pin(full(stage)))];
 
@@ -114,7 +114,7 @@ async fn wait_for_capacity(scene: &Scene, size: &str) -> Result<()> {
         let capacity = claim.and_then(|claim| claim.status.as_ref()?.capacity.as_ref()?.get("storage"));
         capacity.is_some_and(|capacity| capacity.0 == size)
     };
-    match timeout(PATIENCE, await_condition(claims, "data", has_size)).await {
+    match timeout(EVENT_TIMEOUT, await_condition(claims, "data", has_size)).await {
         Ok(met) => met.map(drop).context("cannot watch the claim"),
         Err(_) => anyhow::bail!("the claim is not expanded; events: {:?}", scene.events("data").await?),
     }
@@ -124,7 +124,7 @@ async fn wait_for_capacity(scene: &Scene, size: &str) -> Result<()> {
 /// once a minute.
 async fn wait_for_statistics(scene: &Scene, capacity: u64, used: u64) -> Result<()> {
     let path = format!("/api/v1/nodes/{}/proxy/stats/summary", scene.stage.node.name());
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + EVENT_TIMEOUT;
     loop {
         let summary: Value = serde_json::from_str(&scene.kubectl(&["get", "--raw", &path]).await?)?;
         let pods = summary["pods"].as_array().into_iter().flatten();

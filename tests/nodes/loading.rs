@@ -14,7 +14,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::Test;
-use crate::stage::{NFSPROV, PATIENCE, Stage};
+use crate::stage::{EVENT_TIMEOUT, NFSPROV, Stage};
 
 pub const TESTS: &[Test] = &[("an_image_is_loaded_into_nodes_over_ssh", |stage| {
     Box::pin(loaded(stage))
@@ -98,7 +98,7 @@ pub async fn load_image(stage: &Stage, args: &[&str]) -> Result<Loaded> {
         .env_remove("SSH_AUTH_SOCK");
     command.env("KUBECONFIG", stage.plane.kubeconfig());
     command.stdin(Stdio::null()).kill_on_drop(true);
-    let output = timeout(PATIENCE, command.output())
+    let output = timeout(EVENT_TIMEOUT, command.output())
         .await
         .context("nfsprov does not end")??;
     Ok(Loaded {
@@ -115,7 +115,7 @@ async fn until_registered(stage: &Stage, name: &str) -> Result<()> {
         let addresses = node.and_then(|node| node.status.as_ref()?.addresses.as_ref());
         addresses.is_some_and(|addresses| addresses.iter().any(|address| address.type_ == "InternalIP"))
     };
-    let registered = timeout(PATIENCE, await_condition(nodes, name, has_address)).await;
+    let registered = timeout(EVENT_TIMEOUT, await_condition(nodes, name, has_address)).await;
     registered.with_context(|| format!("node {name} has no address"))??;
     Ok(())
 }

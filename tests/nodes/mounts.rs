@@ -9,7 +9,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::Test;
-use crate::stage::{NFSPROV, PATIENCE, Stage};
+use crate::stage::{EVENT_TIMEOUT, NFSPROV, Stage};
 
 pub const TESTS: &[Test] = &[
     ("a_node_without_nfs_client", |stage| Box::pin(no_client(stage))),
@@ -32,7 +32,7 @@ async fn no_client(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene("no-client").await?;
     scene.volume(&stage.nfs, "/nfsdata", &[]).await?;
     scene.pod("app", &stage.bare).await?;
-    let finding = scene.diagnosed("NFS401 Node/bare").await?;
+    let finding = scene.first_finding("NFS401 Node/bare").await?;
     ensure!(finding["fix"]["command"] == "nfsprov setup-client bare", "{finding}");
     // The guest's name is known only in its cluster.
     let host = format!("root@{}", stage.bare.address());
@@ -42,7 +42,7 @@ async fn no_client(stage: Arc<Stage>) -> Result<()> {
     let done = fix.output().await?;
     ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     scene.running("app").await?;
-    scene.healthy().await
+    scene.wait_until_healthy().await
 }
 
 async fn denied(stage: Arc<Stage>) -> Result<()> {
@@ -51,7 +51,7 @@ async fn denied(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene("denied").await?;
     scene.volume(&stage.nfs, "/denied", &[]).await?;
     scene.pod("app", &stage.node).await?;
-    let finding = scene.diagnosed("NFS402 PersistentVolume/denied").await?;
+    let finding = scene.first_finding("NFS402 PersistentVolume/denied").await?;
     let text = words(&finding);
     ensure!(
         text.contains("/denied") && text.contains("exportfs -v"),
@@ -61,14 +61,14 @@ async fn denied(stage: Arc<Stage>) -> Result<()> {
     let allow = format!("exportfs -v | grep -q 10.99.0.1 && exportfs -o rw,no_subtree_check {address}:/denied");
     stage.nfs.ssh(&allow).await?;
     scene.running("app").await?;
-    scene.healthy().await
+    scene.wait_until_healthy().await
 }
 
 async fn missing(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene("missing").await?;
     scene.volume(&stage.nfs, "/nfsdata/missing", &[]).await?;
     scene.pod("app", &stage.node).await?;
-    let finding = scene.diagnosed("NFS403 PersistentVolume/missing").await?;
+    let finding = scene.first_finding("NFS403 PersistentVolume/missing").await?;
     let text = words(&finding);
     ensure!(
         text.contains("create the directory on the server"),
@@ -76,7 +76,7 @@ async fn missing(stage: Arc<Stage>) -> Result<()> {
     );
     stage.nfs.ssh("mkdir /nfsdata/missing").await?;
     scene.running("app").await?;
-    scene.healthy().await
+    scene.wait_until_healthy().await
 }
 
 async fn down(stage: Arc<Stage>) -> Result<()> {
@@ -85,12 +85,12 @@ async fn down(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene("down").await?;
     scene.volume(&server, "/nfsdata", &AT_ONCE).await?;
     scene.pod("app", &stage.node).await?;
-    let finding = scene.diagnosed("NFS404 PersistentVolume/down").await?;
+    let finding = scene.first_finding("NFS404 PersistentVolume/down").await?;
     let text = words(&finding);
     ensure!(text.contains(&server.address().to_string()), "the finding is {text}");
     server.restart().await?;
     scene.running("app").await?;
-    scene.healthy().await?;
+    scene.wait_until_healthy().await?;
     scene.remove("app").await
 }
 
@@ -100,10 +100,10 @@ async fn refused(stage: Arc<Stage>) -> Result<()> {
     let scene = stage.scene("stopped").await?;
     scene.volume(&server, "/nfsdata", &AT_ONCE).await?;
     scene.pod("app", &stage.node).await?;
-    scene.diagnosed("NFS404 PersistentVolume/stopped").await?;
+    scene.first_finding("NFS404 PersistentVolume/stopped").await?;
     server.ssh("systemctl start nfs-server").await?;
     scene.running("app").await?;
-    scene.healthy().await?;
+    scene.wait_until_healthy().await?;
     scene.remove("app").await
 }
 
@@ -120,7 +120,7 @@ async fn stale(stage: Arc<Stage>) -> Result<()> {
     // Before the client has noticed, a container would start from its cache.
     let noticed = "mount=$(findmnt -rno TARGET | grep /kubernetes.io~nfs/replaced)
 until ls \"$mount\" 2>&1 | grep -q Stale; do sleep 0.2; done";
-    timeout(PATIENCE, stage.node.ssh(noticed))
+    timeout(EVENT_TIMEOUT, stage.node.ssh(noticed))
         .await
         .context("the node's client never notices")??;
     // A container that ended cannot restart on the removed directory.
@@ -134,11 +134,11 @@ until ls \"$mount\" 2>&1 | grep -q Stale; do sleep 0.2; done";
         .context("it has no container")?;
     let kill = format!("ctr --namespace k8s.io tasks kill --signal SIGKILL {id}");
     stage.node.ssh(&kill).await?;
-    let finding = scene.diagnosed("NFS406 PersistentVolume/replaced").await?;
+    let finding = scene.first_finding("NFS406 PersistentVolume/replaced").await?;
     let text = words(&finding);
     ensure!(text.contains("delete the pod"), "the finding is {text}");
     scene.remove("app").await?;
     scene.pod("app", &stage.node).await?;
     scene.running("app").await?;
-    scene.healthy().await
+    scene.wait_until_healthy().await
 }

@@ -24,7 +24,7 @@ pub type Running = Pin<Box<dyn Future<Output = Result<()>>>>;
 
 /// How long a test waits for an event: a kubelet that failed to mount retries after two minutes at the latest,
 /// mount.nfs itself times out after two, and the doctor reports a pod as stuck after five.
-pub const PATIENCE: Duration = Duration::from_secs(450);
+pub const EVENT_TIMEOUT: Duration = Duration::from_secs(450);
 
 /// The tool under test.
 pub const NFSPROV: &str = env!("CARGO_BIN_EXE_nfsprov");
@@ -89,7 +89,7 @@ impl Stage {
         Api::all(client.clone()).create(&Default::default(), &object).await?;
         let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), name);
         let there = |account: Option<&ServiceAccount>| account.is_some();
-        timeout(PATIENCE, await_condition(accounts, "default", there))
+        timeout(EVENT_TIMEOUT, await_condition(accounts, "default", there))
             .await
             .context("the namespace gets no account")??;
         Ok(Scene {
@@ -156,7 +156,7 @@ impl Scene {
 
     /// Waits until a pod meets a condition.
     pub async fn until(&self, name: &str, what: &str, condition: impl Condition<Pod>) -> Result<()> {
-        match timeout(PATIENCE, await_condition(self.pods(), name, condition)).await {
+        match timeout(EVENT_TIMEOUT, await_condition(self.pods(), name, condition)).await {
             Ok(met) => met.map(drop).with_context(|| format!("cannot watch pod {name}")),
             Err(_) => bail!("pod {name} is not {what}; events: {:?}", self.events(name).await?),
         }
@@ -193,7 +193,7 @@ impl Scene {
         command.args(["-n", &self.namespace]).args(args);
         command.env("KUBECONFIG", self.stage.plane.kubeconfig());
         command.stdin(Stdio::null()).kill_on_drop(true);
-        Ok(timeout(PATIENCE, command.output())
+        Ok(timeout(EVENT_TIMEOUT, command.output())
             .await
             .context("nfsprov does not end")??)
     }
@@ -254,8 +254,8 @@ impl Scene {
     }
 
     /// Waits until the doctor reports `wanted` (`CODE Kind/name`) first, and returns that finding.
-    pub async fn diagnosed(&self, wanted: &str) -> Result<Value> {
-        let end = Instant::now() + PATIENCE;
+    pub async fn first_finding(&self, wanted: &str) -> Result<Value> {
+        let end = Instant::now() + EVENT_TIMEOUT;
         loop {
             let findings = self.findings().await?;
             if let Some(first) = findings.first().filter(|first| title(first) == wanted) {
@@ -275,8 +275,8 @@ impl Scene {
     }
 
     /// Waits until the doctor reports no findings.
-    pub async fn healthy(&self) -> Result<()> {
-        let end = Instant::now() + PATIENCE;
+    pub async fn wait_until_healthy(&self) -> Result<()> {
+        let end = Instant::now() + EVENT_TIMEOUT;
         loop {
             let findings = self.findings().await?;
             if findings.is_empty() {

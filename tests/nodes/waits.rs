@@ -46,14 +46,14 @@ async fn affinity(stage: Arc<Stage>) -> Result<()> {
     ];
     scene.done(&claim).await?;
     scene.pod_where("app", on_the_node(&stage)).await?;
-    let finding = scene.diagnosed("NFS116 Pod/app").await?;
+    let finding = scene.first_finding("NFS116 Pod/app").await?;
     ensure!(finding["evidence"].to_string().contains("rack In left"), "{finding}");
     // One of the two fixes that it suggests.
     scene
         .kubectl(&["label", "node", stage.node.name(), "rack=left"])
         .await?;
     scene.running("app").await?;
-    scene.healthy().await
+    scene.wait_until_healthy().await
 }
 
 async fn unbound(stage: Arc<Stage>) -> Result<()> {
@@ -62,7 +62,7 @@ async fn unbound(stage: Arc<Stage>) -> Result<()> {
     scene.done(&claim).await?;
     scene.pod_where("app", on_the_node(&stage)).await?;
     // The report has the pod's own finding below the claim's cause, and only there.
-    let finding = scene.diagnosed("NFS102 PersistentVolumeClaim/data").await?;
+    let finding = scene.first_finding("NFS102 PersistentVolumeClaim/data").await?;
     ensure!(finding["explains"][0]["name"] == "app", "{finding}");
     let volume = [
         "create",
@@ -80,7 +80,7 @@ async fn unbound(stage: Arc<Stage>) -> Result<()> {
     ];
     scene.done(&volume).await?;
     scene.running("app").await?;
-    scene.healthy().await
+    scene.wait_until_healthy().await
 }
 
 async fn unmounted(stage: Arc<Stage>) -> Result<()> {
@@ -119,11 +119,11 @@ async fn unmounted(stage: Arc<Stage>) -> Result<()> {
     deployments
         .create(&Default::default(), &serde_json::from_value(deployment)?)
         .await?;
-    let finding = scene.diagnosed("NFS208 Deployment/provisioner").await?;
+    let finding = scene.first_finding("NFS208 Deployment/provisioner").await?;
     let cause = finding["cause"].as_str().context("it has no cause")?;
     ensure!(cause.contains("doesn't exist on the server"), "{cause}");
     stage.nfs.ssh("mkdir /nfsdata/unmounted").await?;
-    scene.healthy().await?;
+    scene.wait_until_healthy().await?;
     deployments.delete("provisioner", &DeleteParams::default()).await?;
     Ok(())
 }
