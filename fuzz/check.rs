@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 
 /// An export with files outside it that must not change, and with links on it that lead to them.
-pub struct Venue {
+pub struct GuardedExport {
     folder: tempfile::TempDir,
     export: Export,
     runtime: Runtime,
@@ -28,7 +28,7 @@ pub struct Words<'a> {
 
 const UID: &str = "0b510b51-0b51-0b51-0b51-0b510b510b51";
 
-impl Venue {
+impl GuardedExport {
     pub fn new() -> std::io::Result<Self> {
         let folder = tempfile::tempdir()?;
         let (root, precious) = (folder.path().join("export"), folder.path().join("precious"));
@@ -56,15 +56,15 @@ impl Venue {
     ///
     /// # Panics
     /// If that does not hold.
-    pub fn holds(&self, words: &Words<'_>) {
-        self.holds_while(words, || {});
+    pub fn check_claim(&self, words: &Words<'_>) {
+        self.check_claim_while(words, || {});
     }
 
-    /// Like [`Venue::holds`], while `meanwhile` runs.
+    /// Like [`GuardedExport::check_claim`], while `meanwhile` runs.
     ///
     /// # Panics
-    /// Like [`Venue::holds`].
-    pub fn holds_while(&self, words: &Words<'_>, meanwhile: impl FnOnce()) {
+    /// Like [`GuardedExport::check_claim`].
+    pub fn check_claim_while(&self, words: &Words<'_>, meanwhile: impl FnOnce()) {
         let claim: PersistentVolumeClaim = serde_json::from_value(json!({"metadata": {
             "name": words.name, "namespace": words.namespace,
             "labels": {"a": words.label}, "annotations": {"b/c": words.annotation},

@@ -7,10 +7,10 @@ mod check;
 
 use libfuzzer_sys::fuzz_target;
 
-use check::{Venue, Words};
+use check::{GuardedExport, Words};
 
 thread_local! {
-    static VENUE: Venue = Venue::new().expect("a folder of one's own");
+    static GUARDED: GuardedExport = GuardedExport::new().expect("a folder of one's own");
 }
 
 fuzz_target!(|text: &str| {
@@ -23,5 +23,5 @@ fuzz_target!(|text: &str| {
         label: line(),
         annotation: line(),
     };
-    VENUE.with(|venue| venue.holds(&words));
+    GUARDED.with(|guarded| guarded.check_claim(&words));
 });

@@ -3,7 +3,7 @@
 #[path = "../../fuzz/check.rs"]
 mod check;
 
-use check::{Venue, Words};
+use check::{GuardedExport, Words};
 use proptest::prelude::*;
 
 proptest! {
@@ -16,10 +16,10 @@ proptest! {
         annotation in "(\\PC|/|\\.\\./|\0|\n|link/|precious){0,8}",
     ) {
         thread_local! {
-            static VENUE: Venue = Venue::new().unwrap();
+            static GUARDED: GuardedExport = GuardedExport::new().unwrap();
         }
         let words = Words { pattern: &pattern, namespace: &namespace, name: &name, label: &label, annotation: &annotation };
-        VENUE.with(|venue| venue.holds(&words));
+        GUARDED.with(|guarded| guarded.check_claim(&words));
     }
 }
 
@@ -27,8 +27,8 @@ proptest! {
 #[test]
 #[should_panic(expected = "changed what is outside the export")]
 fn the_check_sees_what_is_changed_outside() {
-    let venue = Venue::new().unwrap();
-    venue.holds_while(
+    let guarded = GuardedExport::new().unwrap();
+    guarded.check_claim_while(
         &Words {
             pattern: "a",
             namespace: "n",
@@ -36,6 +36,6 @@ fn the_check_sees_what_is_changed_outside() {
             label: "",
             annotation: "",
         },
-        || venue.spoil(),
+        || guarded.spoil(),
     );
 }

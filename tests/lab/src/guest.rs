@@ -33,7 +33,7 @@ const START_WITHIN: Duration = Duration::from_secs(120);
 /// How long a guest may take to shut down.
 const STOP_WITHIN: Duration = Duration::from_secs(60);
 /// How long adding a new name to another guest may take; a guest that hangs does not get the name.
-const TELL_WITHIN: Duration = Duration::from_secs(10);
+const ADD_HOSTS_WITHIN: Duration = Duration::from_secs(10);
 /// The size of a second disk; the file is sparse.
 const SECOND_DISK: u64 = 2 << 30;
 const SSH_PORT: u16 = 22;
@@ -310,8 +310,8 @@ impl Guest {
         }
         let others = peers.iter().filter(|peer| peer.ready && peer.name != self.name);
         let itself = [(self.name.clone(), self.address)];
-        let tellings = others.map(|other| self.tell(other.address, &itself));
-        let (started, _told) = tokio::join!(self.started(), join_all(tellings));
+        let additions = others.map(|other| self.add_hosts_to_guest(other.address, &itself));
+        let (started, _added) = tokio::join!(self.wait_until_usable(), join_all(additions));
         started?;
         // Guests that started meanwhile saw this one as not ready and did not send it their names, so it looks them up.
         let now = self.slot.set_ready(true)?;
@@ -320,7 +320,7 @@ impl Guest {
             .map(|Peer { name, address, .. }| (name, address))
             .collect();
         if missed != hosts {
-            self.tell(self.address, &missed).await;
+            self.add_hosts_to_guest(self.address, &missed).await;
         }
         Ok(())
     }
@@ -366,12 +366,12 @@ impl Guest {
     }
 
     /// Waits until it is usable.
-    async fn started(&self) -> Result<()> {
+    async fn wait_until_usable(&self) -> Result<()> {
         let deadline = Instant::now() + START_WITHIN;
-        self.answers(SSH_PORT, deadline).await?;
+        self.wait_for_port(SSH_PORT, deadline).await?;
         let check = match self.template {
             Template::NfsServer => {
-                self.answers(NFS_PORT, deadline).await?;
+                self.wait_for_port(NFS_PORT, deadline).await?;
                 "rpcinfo -T tcp 127.0.0.1 mountd 3 >/dev/null"
             }
             _ => "true",
@@ -387,7 +387,7 @@ impl Guest {
     }
 
     /// Waits until it accepts connections on `port`.
-    async fn answers(&self, port: u16, deadline: Instant) -> Result<()> {
+    async fn wait_for_port(&self, port: u16, deadline: Instant) -> Result<()> {
         loop {
             // An attempt is short because the first packets are lost, and TCP repeats them seldom.
             let connect = timeout(Duration::from_millis(200), TcpStream::connect((self.address, port))).await;
@@ -414,7 +414,7 @@ impl Guest {
 
     /// Adds `hosts` to the names that the guest at `address` can resolve. Ignores failures: a guest that hangs or shuts
     /// down must not prevent the start of another.
-    async fn tell(&self, address: Ipv4Addr, hosts: &[(String, Ipv4Addr)]) {
+    async fn add_hosts_to_guest(&self, address: Ipv4Addr, hosts: &[(String, Ipv4Addr)]) {
         let lines = hosts.iter().map(|(name, address)| {
             format!("grep -q '[[:space:]]{name}$' /etc/hosts || echo '{address} {name}' >>/etc/hosts\n")
         });
@@ -424,8 +424,8 @@ impl Guest {
         };
         let file = self.slot.dir().join(format!("known_hosts-{address}"));
         if std::fs::write(&file, known).is_ok() {
-            let telling = ssh::run(ssh::ssh_command(&self.image, &file), address, &script, Stdio::null());
-            let _ = timeout(TELL_WITHIN, telling).await;
+            let addition = ssh::run(ssh::ssh_command(&self.image, &file), address, &script, Stdio::null());
+            let _ = timeout(ADD_HOSTS_WITHIN, addition).await;
         }
     }
 }

@@ -152,7 +152,7 @@ pub fn build() -> Result<Image> {
     let newer = match kernel::build(&log) {
         Ok(newer) => Some(newer),
         Err(error) => {
-            step::say(&format!(
+            step::print_line(&format!(
                 "Guests will take three times as long to start a program: {error:#}"
             ));
             None

@@ -133,7 +133,7 @@ fn enter_needing(lanes: &[Lane], extras: &[Extra]) -> Result<Entry> {
     let ended = supervise(inside(&dir, executable.as_os_str(), &args));
     if !matches!(ended, Ok(0)) {
         let kept = run::keep_logs(&dir)?;
-        step::say(&format!("The lab's logs are in {}.", kept.display()));
+        step::print_line(&format!("The lab's logs are in {}.", kept.display()));
     }
     let removed = std::fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()));
     let code = ended?;
@@ -176,7 +176,7 @@ fn unless_complete(why: &str) -> Result<()> {
 /// Under `CI=true`, where no test may be skipped.
 pub fn skip(why: &str) -> Result<()> {
     unless_complete(why)?;
-    step::say(&format!("skipped: {why}"));
+    step::print_line(&format!("skipped: {why}"));
     Ok(())
 }
 
@@ -188,7 +188,7 @@ pub fn elevate() -> Result<()> {
     if is_root() {
         return Ok(());
     }
-    step::say("The lab needs root for packages, namespaces and network interfaces, so it goes on with sudo.");
+    step::print_line("The lab needs root for packages, namespaces and network interfaces, so it continues with sudo.");
     let executable = std::env::current_exe().context("cannot tell this program's path")?;
     let mut command = Command::new("sudo");
     command.args(["--", "setpriv", "--pdeathsig", "KILL", "--", "env"]);

@@ -28,7 +28,7 @@ pub fn install(packages: &[&str]) -> Result<()> {
             missing.join(" ")
         );
     }
-    step::say(&format!(
+    step::print_line(&format!(
         "The lab needs tools that this machine lacks, so it installs: {}",
         missing.join(" ")
     ));
@@ -237,7 +237,7 @@ pub(crate) fn with_update(log: &Path, mut work: impl FnMut() -> Result<()>) -> R
     if !crate::namespace::is_root() {
         return Err(first);
     }
-    step::say("That failed; trying again with fresh package lists.");
+    step::print_line("The attempt failed; retrying with updated package lists.");
     // As above: one broken third-party entry must not block the others.
     let updated = step::run("apt-get update", log, &mut apt_get(&["update"]));
     work().map_err(|error| match updated {

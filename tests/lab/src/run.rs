@@ -175,7 +175,7 @@ impl Held {
         let _lock = cache::lock(&format!("run-{}", self.name))?;
         if let Some(state) = self.state() {
             let (name, version) = (&self.name, &state.version);
-            step::say(&format!("The lab {name} is up already, with Kubernetes {version}."));
+            step::print_line(&format!("The lab {name} is up already, with Kubernetes {version}."));
             return Ok(state);
         }
         self.end()?;

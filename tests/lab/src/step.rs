@@ -166,7 +166,7 @@ impl Shown {
                 std::thread::spawn(tick);
             }
         } else {
-            say(&format!("{}… {title}", "  ".repeat(steps.len())));
+            print_line(&format!("{}… {title}", "  ".repeat(steps.len())));
         }
         steps.push(Running {
             id,
@@ -187,7 +187,7 @@ impl Shown {
         };
         let step = steps.remove(index);
         let line = format!("{}{mark} {} ({})", "  ".repeat(index), step.title, elapsed(step.since));
-        say(&if terminal() { format!("\r\x1b[K{line}") } else { line });
+        print_line(&if terminal() { format!("\r\x1b[K{line}") } else { line });
         ENDED.notify_all();
     }
 }
@@ -221,7 +221,7 @@ fn tick() {
 }
 
 /// Writes a line to stderr; ignores a closed stderr.
-pub(crate) fn say(line: &str) {
+pub(crate) fn print_line(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 

@@ -160,7 +160,7 @@ impl State {
 impl Run {
     /// Waits for the jobs that a job needs, runs it, and prints its result.
     fn job(&self, job: &'static Job, jobs: &[&'static Job], times: &Path) {
-        let end = match self.may_start(job, jobs) {
+        let end = match self.wait_to_start(job, jobs) {
             false => End::NotRun,
             true => self.timed(job, times),
         };
@@ -171,7 +171,7 @@ impl Run {
 
     /// Waits until all needed jobs have ended and the lane has a free place that no earlier job waits for. Returns
     /// whether all needed jobs passed.
-    fn may_start(&self, job: &'static Job, jobs: &[&'static Job]) -> bool {
+    fn wait_to_start(&self, job: &'static Job, jobs: &[&'static Job]) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             let ends: Vec<_> = needed(job, jobs).map(|need| state.ended.get(need).copied()).collect();
@@ -190,8 +190,8 @@ impl Run {
     fn timed(&self, job: &'static Job, times: &Path) -> End {
         let start = Instant::now();
         let log = self.workspace.join(format!("target/test-logs/{}.log", job.name));
-        step::say(&format!("… {}", job.name));
-        let done = self.work(job, &log, times);
+        step::print_line(&format!("… {}", job.name));
+        let done = self.run_job(job, &log, times);
         let end = match &done {
             Ok(true) => End::Passed,
             _ => End::Failed,
@@ -207,12 +207,12 @@ impl Run {
             ),
             _ => String::new(),
         };
-        step::say(&format!("{mark} {} ({seconds} s){counts}", job.name));
+        step::print_line(&format!("{mark} {} ({seconds} s){counts}", job.name));
         if end == End::Failed {
             if let Err(error) = done {
-                step::say(&format!("{}: {error:#}", job.name));
+                step::print_line(&format!("{}: {error:#}", job.name));
             }
-            step::say(&failure(&output));
+            step::print_line(&failure(&output));
         }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.tally.passed += tally.passed;
@@ -228,7 +228,7 @@ impl Run {
     }
 
     /// Runs the job with its output in `log`. Returns whether it passed.
-    fn work(&self, job: &Job, log: &Path, times: &Path) -> Result<bool> {
+    fn run_job(&self, job: &Job, log: &Path, times: &Path) -> Result<bool> {
         let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
         let start = |mut command: Command| -> Result<bool> {
             let mut output = file.try_clone().context("cannot share a log")?;
@@ -252,7 +252,7 @@ impl Run {
                     .write_all(&[&line[..], b"\n"].concat())
                     .context("cannot write a log")?;
                 if line.starts_with(b"test ") && line.ends_with(b"FAILED") {
-                    step::say(&format!("  {}: {}", job.name, String::from_utf8_lossy(&line)));
+                    step::print_line(&format!("  {}: {}", job.name, String::from_utf8_lossy(&line)));
                 }
             }
             Ok(child.wait().with_context(describe)?.success())

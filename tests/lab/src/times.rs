@@ -46,7 +46,7 @@ pub(crate) fn record_in(file: &Path, group: &str, name: Option<&str>, start: Ins
         passed,
     };
     if let Err(error) = append(file, &entry) {
-        crate::step::say(&format!("{error:#}"));
+        crate::step::print_line(&format!("{error:#}"));
     }
 }
 

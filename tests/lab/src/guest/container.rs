@@ -44,9 +44,10 @@ pub(super) fn command(disk: &Path, memory: &Path, name: &str, number: u8, hosts:
 
 /// Waits until the process is in its own network namespace.
 pub(super) async fn wait_until_apart(pid: u32, limit: Duration) -> Result<()> {
-    let ours = std::fs::read_link("/proc/self/ns/net").context("cannot read the link to the network namespace")?;
+    let own_namespace =
+        std::fs::read_link("/proc/self/ns/net").context("cannot read the link to the network namespace")?;
     let deadline = Instant::now() + limit;
-    while std::fs::read_link(format!("/proc/{pid}/ns/net")).context("the container has ended")? == ours {
+    while std::fs::read_link(format!("/proc/{pid}/ns/net")).context("the container has ended")? == own_namespace {
         if Instant::now() > deadline {
             bail!("the container has no network of its own after {limit:?}");
         }

@@ -164,7 +164,7 @@ fn compile(module: &Path, version: &str, go: &Toolchain, dir: &Path, log: &Path)
     let title = format!("downloading the modules of Kubernetes {version}");
     let mut download = go.command(module, dir, "-mod=readonly", &list)?;
     let downloaded = step::run(&title, log, &mut download);
-    downloaded.map_err(|error| go::explain(error, &format!("Kubernetes {version}")))?;
+    downloaded.map_err(|error| go::explain_download_failure(error, &format!("Kubernetes {version}")))?;
 
     let built = dir.join("built");
     cache::remove_dir(&built)?;

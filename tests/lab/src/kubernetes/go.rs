@@ -78,11 +78,14 @@ impl Toolchain {
         let mut programs: Vec<_> = programs.iter().filter_map(|path| path.canonicalize().ok()).collect();
         programs.sort();
         programs.dedup();
-        programs.into_iter().filter_map(Self::ask).max_by_key(|go| go.release)
+        programs
+            .into_iter()
+            .filter_map(Self::ask_version)
+            .max_by_key(|go| go.release)
     }
 
     /// Asks the program for its version.
-    fn ask(program: PathBuf) -> Option<Self> {
+    fn ask_version(program: PathBuf) -> Option<Self> {
         let mut command = Command::new(&program);
         // Runs in a directory without a go.mod, so that Go does not switch to another toolchain.
         command.args(["env", "GOVERSION"]).current_dir("/").stdin(Stdio::null());
@@ -161,18 +164,18 @@ fn settings() -> Option<PathBuf> {
 
 /// Converts the failure of a download of modules for `what` into one sentence if a module is not available; returns any
 /// other failure unchanged.
-pub(super) fn explain(error: Error, what: &str) -> Error {
+pub(super) fn explain_download_failure(error: Error, what: &str) -> Error {
     let Some(failed) = error.downcast_ref::<Failed>() else {
         return error;
     };
-    match refused(failed.lines()) {
+    match unavailable_module(failed.lines()) {
         Some((module, why)) => Unavailable(format!("Go cannot get {module}, which {what} needs: {why}")).into(),
         None => error,
     }
 }
 
 /// The first module that is not available, and the reason in the proxy's words, without addresses.
-fn refused(lines: &[String]) -> Option<(&str, String)> {
+fn unavailable_module(lines: &[String]) -> Option<(&str, String)> {
     // Neither time nor another network fixes these; a person must look at them.
     let permanent = ["SECURITY ERROR", "no space left", "permission denied", "go.sum"];
     if lines
@@ -243,7 +246,7 @@ mod tests {
         for (output, expected) in cases {
             let lines: Vec<String> = output.lines().map(str::to_owned).collect();
             let expected = expected.map(|(module, why)| (module, why.to_owned()));
-            assert_eq!(refused(&lines), expected, "{output}");
+            assert_eq!(unavailable_module(&lines), expected, "{output}");
         }
     }
 }

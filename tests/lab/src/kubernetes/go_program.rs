@@ -90,7 +90,7 @@ impl GoProgram {
         let list = ["list", "-deps", "-f", "{{\"\"}}", self.package];
         let title = format!("downloading the modules of {what}");
         let downloaded = step::run(&title, &log, &mut go.command(&module, dir, "-mod=readonly", &list)?);
-        downloaded.map_err(|error| go::explain(error, what))?;
+        downloaded.map_err(|error| go::explain_download_failure(error, what))?;
         let output = format!("-o={}", dir.join(self.name).display());
         let build = ["build", "-trimpath", "-ldflags=-s -w", &output, self.package];
         let title = format!("building {what} (some minutes on two cores)");
