@@ -22,7 +22,7 @@ fn hanging() -> Duration {
 }
 
 /// The uid of a user without permissions.
-const NOBODY: &str = "65534";
+const UNPRIVILEGED_UID: &str = "65534";
 
 crate::tests! {
     Newest: a_full_export_is_reported_and_served_when_it_has_space,
@@ -121,8 +121,8 @@ async fn a_recreated_export_is_found_again(stage: Arc<Stage>) -> Result<()> {
     scene.claim("before", json!({})).await?;
     scene.bound("before").await?;
     let path = &scene.path;
-    let anew = format!("exportfs -u '*:{path}' && rm -r {path} && mkdir {path}");
-    stage.nfs().ssh(&anew).await?;
+    let recreate = format!("exportfs -u '*:{path}' && rm -r {path} && mkdir {path}");
+    stage.nfs().ssh(&recreate).await?;
     export(&scene, "rw,no_root_squash").await?;
     scene.claim("after", json!({})).await?;
     scene.bound("after").await?;
@@ -311,7 +311,7 @@ async fn without_a_privileged_port_a_secure_export_is_reported_and_an_insecure_o
     for (path, mode) in [(directory.path(), 0o755), (&*tool, 0o755), (&*kubeconfig, 0o644)] {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
     }
-    let (stdout, stderr, code) = as_nobody(&tool, &kubeconfig, &scene).await?;
+    let (stdout, stderr, code) = as_unprivileged_user(&tool, &kubeconfig, &scene).await?;
     ensure!(code == 1 && stdout.is_empty(), "{code}: {stdout}{stderr}");
     ensure!(
         stderr.starts_with("error: NFS server refuses") && stderr.contains("privileged source port"),
@@ -322,7 +322,7 @@ async fn without_a_privileged_port_a_secure_export_is_reported_and_an_insecure_o
         "{stderr}"
     );
     export(&scene, "rw,no_root_squash,insecure").await?;
-    let (stdout, stderr, code) = as_nobody(&tool, &kubeconfig, &scene).await?;
+    let (stdout, stderr, code) = as_unprivileged_user(&tool, &kubeconfig, &scene).await?;
     ensure!(
         code == 0 && stdout.contains(" provisioned "),
         "{code}: {stdout}{stderr}"
@@ -332,13 +332,13 @@ async fn without_a_privileged_port_a_secure_export_is_reported_and_an_insecure_o
 }
 
 /// One pass of the tool as a user without permissions.
-async fn as_nobody(tool: &Path, kubeconfig: &Path, scene: &Scene) -> Result<(String, String, i32)> {
+async fn as_unprivileged_user(tool: &Path, kubeconfig: &Path, scene: &Scene) -> Result<(String, String, i32)> {
     let mut command = Command::new("setpriv");
     command.args([
         "--reuid",
-        NOBODY,
+        UNPRIVILEGED_UID,
         "--regid",
-        NOBODY,
+        UNPRIVILEGED_UID,
         "--clear-groups",
         "--inh-caps=-all",
         "--",

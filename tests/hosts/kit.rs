@@ -27,7 +27,7 @@ pub const KINDS: [(&str, &str); 3] = [
 /// A user with this password who may use sudo with it.
 pub const ADMIN: &str = "admin";
 /// A user with the same password who may not use sudo.
-pub const NOBODY: &str = "plain";
+pub const USER_WITHOUT_SUDO: &str = "plain";
 /// Their password, which differs from any other text.
 pub const PASSWORD: &str = "correct-horse-7f3a9";
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use nfsprov::host::{Secret, Sudo};
 use nfsprov_lab::guest::Template;
 
-use crate::kit::{ADMIN, Answers, NOBODY, PASSWORD, Stage, connect, output_of, refused, run};
+use crate::kit::{ADMIN, Answers, PASSWORD, Stage, USER_WITHOUT_SUDO, connect, output_of, refused, run};
 
 crate::tests! {
     root_is_root_with_and_without_sudo,
@@ -118,7 +118,7 @@ async fn sudo_asks_for_a_password_only_where_it_must(stage: Arc<Stage>) -> Resul
 async fn a_user_who_may_not_become_root_gets_the_reason(stage: Arc<Stage>) -> Result<()> {
     let mut access = stage.access()?;
     access.sudo = Sudo::Password(Secret::new(PASSWORD.into()));
-    let error = refused(connect(NOBODY, &stage.guest, 22, &access).await)?;
+    let error = refused(connect(USER_WITHOUT_SUDO, &stage.guest, 22, &access).await)?;
     ensure!(error.contains("not in the sudoers file"), "{error}");
     access.sudo = Sudo::Password(Secret::new("wrong".into()));
     let error = refused(connect(ADMIN, &stage.guest, 22, &access).await)?;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use nfsprov::host::{RunError, Sudo};
 use tokio::time::{Instant, timeout};
 
-use crate::kit::{EVENT_TIMEOUT, NOBODY, Stage, connect, output_of, refused, run};
+use crate::kit::{EVENT_TIMEOUT, Stage, USER_WITHOUT_SUDO, connect, output_of, refused, run};
 
 crate::tests! {
     an_exit_status_is_the_scripts_own,
@@ -24,7 +24,7 @@ crate::tests! {
 
 async fn an_exit_status_is_the_scripts_own(stage: Arc<Stage>) -> Result<()> {
     // root's login shell is bash, the other user's is dash; sh is dash for both.
-    for user in ["root", NOBODY] {
+    for user in ["root", USER_WITHOUT_SUDO] {
         let host = connect(user, &stage.guest, 22, &stage.access()?).await?;
         ensure!(host.name().starts_with(&format!("{user}@10.77.")), "{}", host.name());
         for (script, status, stdout, stderr) in [

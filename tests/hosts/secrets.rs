@@ -16,7 +16,7 @@ crate::tests! {
 /// Not the password of other tests: they run at the same time, and the lab's own ssh has theirs in its arguments.
 const PASSWORD: &str = "secretly-horse-52c8e";
 
-/// Creates the user whom sudo asks for a password.
+/// Creates a user who needs a password for sudo.
 const USER: &str = "useradd --create-home --shell /bin/bash --groups sudo admin
 install -d -o admin -m 700 /home/admin/.ssh
 install -o admin -m 600 /root/.ssh/authorized_keys /home/admin/.ssh/authorized_keys
@@ -37,7 +37,7 @@ echo \"rounds: $rounds\""
     )
 }
 
-/// Sets a server up from nothing as a user whom sudo asks for a password. Meanwhile another process holds apt's lock
+/// Sets a server up from nothing as a user who needs a password for sudo. Meanwhile another process holds apt's lock
 /// for a while.
 async fn a_password_is_nowhere_while_a_server_is_set_up(stage: Arc<Stage>) -> Result<()> {
     let guest = stage.lab.guest("secretive", Template::NfsClient).await?;

@@ -95,8 +95,8 @@ async fn two(lab: &Lab, lane: Lane) -> Result<(ControlPlane, ControlPlane)> {
 }
 
 async fn identities(plane: &ControlPlane, lane: Lane) -> Result<()> {
-    let nobody = plane.kubeconfig_for("somebody", &["one", "two"])?;
-    let refused = kubectl(lane, &nobody, &["get", "namespaces"])
+    let restricted = plane.kubeconfig_for("somebody", &["one", "two"])?;
+    let refused = kubectl(lane, &restricted, &["get", "namespaces"])
         .err()
         .context("RBAC lets any user list namespaces")?;
     ensure!(
@@ -113,7 +113,7 @@ async fn identities(plane: &ControlPlane, lane: Lane) -> Result<()> {
     kubectl(lane, plane.kubeconfig(), &grant)?;
     // The authorizer receives a new binding through a watch.
     let granted = async {
-        while kubectl(lane, &nobody, &["get", "namespaces"]).is_err() {
+        while kubectl(lane, &restricted, &["get", "namespaces"]).is_err() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
