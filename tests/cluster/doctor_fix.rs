@@ -150,9 +150,9 @@ async fn a_fix_that_is_interrupted_leaves_a_whole_claim(stage: Arc<Stage>) -> Re
     command.arg("--kubeconfig").arg(&scene.kubeconfig);
     command.args(["-n", &scene.namespace, "doctor", "--fix", "--yes", "-o", "json"]);
     let mut process = Process::spawn("nfsprov doctor", &log, command)?;
-    let going =
+    let is_terminating =
         |claim: Option<&PersistentVolumeClaim>| claim.is_some_and(|claim| claim.metadata.deletion_timestamp.is_some());
-    timeout(EVENT_TIMEOUT, await_condition(scene.claims(), claim, going)).await??;
+    timeout(EVENT_TIMEOUT, await_condition(scene.claims(), claim, is_terminating)).await??;
     process.signal("INT")?;
     // SIGINT does not end it at once.
     let early = timeout(Duration::from_secs(1), process.wait()).await;

@@ -123,9 +123,9 @@ pub fn in_use(volume: &Volume, state: &State, history: &History) -> bool {
     let live = state
         .claims
         .iter()
-        .any(|claim| claim.uid == volume.claim && !claim.going);
+        .any(|claim| claim.uid == volume.claim && !claim.is_terminating);
     let meant = history.made.get(&volume.claim).is_some_and(|made| !made.deleted);
-    live && meant && !volume.going && volume.phase != "Released"
+    live && meant && !volume.is_terminating && volume.phase != "Released"
 }
 
 fn wrong_volumes_of_claims(state: &State, _: &History) -> Vec<String> {
@@ -141,7 +141,7 @@ fn wrong_volumes_of_claims(state: &State, _: &History) -> Vec<String> {
     }
     for claim in state.claims.iter().filter(|claim| claim.phase == "Bound") {
         let wanted = format!("pvc-{}", claim.uid);
-        if claim.volume != wanted || (!served.contains_key(&claim.uid) && !claim.going) {
+        if claim.volume != wanted || (!served.contains_key(&claim.uid) && !claim.is_terminating) {
             broken.push(format!("the claim with uid {} is bound to {}", claim.uid, claim.volume));
         }
     }
@@ -151,7 +151,7 @@ fn wrong_volumes_of_claims(state: &State, _: &History) -> Vec<String> {
 fn overlapping_directories(state: &State, _: &History) -> Vec<String> {
     let mut broken = Vec::new();
     // The provisioner archives or removes the directory of a Released PV before another PV gets that path.
-    let holds = |volume: &&Volume| volume.phase != "Released" && !volume.going;
+    let holds = |volume: &&Volume| volume.phase != "Released" && !volume.is_terminating;
     let mut paths: Vec<_> = state.volumes.iter().filter(holds).map(|volume| &volume.path).collect();
     paths.sort();
     for pair in paths.windows(2) {
@@ -284,7 +284,12 @@ fn without_volume(history: &History) -> History {
 }
 
 fn unexplained_directories(state: &State, history: &History) -> Vec<String> {
-    let is_live = |uid: &String| state.claims.iter().any(|claim| claim.uid == *uid && !claim.going);
+    let is_live = |uid: &String| {
+        state
+            .claims
+            .iter()
+            .any(|claim| claim.uid == *uid && !claim.is_terminating)
+    };
     let made = history.made.iter().filter(|(uid, _)| is_live(uid));
     let live: BTreeSet<String> = made.map(|(uid, made)| made.directory(uid)).collect();
     let owners = owners(state, history, false);
@@ -354,7 +359,7 @@ fn wrong_claim_phases(state: &State, history: &History) -> Vec<String> {
             _ => "Bound",
         };
         match state.claims.iter().find(|claim| claim.uid == *uid) {
-            Some(found) if found.phase == wanted && !found.going => {}
+            Some(found) if found.phase == wanted && !found.is_terminating => {}
             found => broken.push(format!("{:?} is {found:?}", made.claim)),
         }
     }
@@ -392,8 +397,11 @@ fn wrong_finalizers(state: &State, _: &History) -> Vec<String> {
         let mut found: Vec<&str> = volume.finalizers.iter().map(String::as_str).collect();
         wanted.sort_unstable();
         found.sort_unstable();
-        if volume.going || found != wanted {
-            broken.push(format!("PV {} (going: {}) has {found:?}", volume.name, volume.going));
+        if volume.is_terminating || found != wanted {
+            broken.push(format!(
+                "PV {} (terminating: {}) has {found:?}",
+                volume.name, volume.is_terminating
+            ));
         }
     }
     broken

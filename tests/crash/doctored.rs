@@ -75,7 +75,7 @@ const VIOLATIONS: &[(&str, &[Change])] = &[
         "live claim is Bound",
         &[
             |state, _| state.claims[0].phase = "Pending".into(),
-            |state, _| state.claims[0].going = true,
+            |state, _| state.claims[0].is_terminating = true,
             |state, _| _ = state.claims.remove(0),
             |state, _| state.claims.iter_mut().for_each(|claim| claim.phase = "Bound".into()),
             |state, _| {
@@ -104,7 +104,7 @@ const VIOLATIONS: &[(&str, &[Change])] = &[
     (
         "no finalizer is left",
         &[
-            |state, _| state.volumes[0].going = true,
+            |state, _| state.volumes[0].is_terminating = true,
             |state, _| state.volumes[0].finalizers.truncate(1),
             |state, _| state.volumes[0].finalizers.clear(),
             |state, _| {
@@ -356,7 +356,7 @@ fn volume(kind: Kind, live: bool) -> Volume {
         phase: "Bound".into(),
         policy: kind.policy().into(),
         finalizers,
-        going: false,
+        is_terminating: false,
     }
 }
 
@@ -376,7 +376,7 @@ fn valid_state() -> (State, History) {
                     uid: uid.clone(),
                     phase: phase.into(),
                     volume: name,
-                    going: false,
+                    is_terminating: false,
                 });
             }
             if kind == Kind::Hostile {

@@ -56,7 +56,7 @@ pub enum Limits {
     OfDirectories,
 }
 
-pub struct Place {
+pub struct Environment {
     pub client: Client,
     pub plane: ControlPlane,
     nfs: Guest,
@@ -65,7 +65,7 @@ pub struct Place {
     logs: PathBuf,
 }
 
-impl Place {
+impl Environment {
     /// Starts the control plane and the NFS server, and creates the classes and RBAC rules that the contract names.
     pub async fn new(lab: &Lab, lane: Lane) -> Result<Self> {
         let (policy, audit) = (lab.dir().join("audit-policy.yaml"), lab.dir().join("audit.log"));
@@ -84,7 +84,7 @@ impl Place {
             lab.control_plane(options),
             lab.guest("nfs", Template::NfsServerWithQuota)
         )?;
-        let place = Self {
+        let environment = Self {
             client: plane.client().await?,
             kubeconfig: plane.kubeconfig_for(USER, &[])?,
             plane,
@@ -92,8 +92,8 @@ impl Place {
             audit,
             logs: lab.dir().to_owned(),
         };
-        place.prepare().await?;
-        Ok(place)
+        environment.prepare().await?;
+        Ok(environment)
     }
 
     async fn prepare(&self) -> Result<()> {
@@ -220,7 +220,7 @@ impl Place {
     }
 
     /// Reads the whole state except the audit log.
-    pub async fn look(&self, limits: Limits) -> Result<State> {
+    pub async fn read_state(&self, limits: Limits) -> Result<State> {
         let claims: Api<PersistentVolumeClaim> = Api::all(self.client.clone());
         let claims = claims.list(&Default::default()).await?;
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
@@ -305,7 +305,7 @@ impl Place {
     }
 
     /// Adds what the audit log shows about pv-protection; returns the number of the provisioner's writes.
-    pub fn audited(&self, state: &mut State) -> Result<usize> {
+    pub fn add_audited_writes(&self, state: &mut State) -> Result<usize> {
         let log = std::fs::read_to_string(&self.audit);
         let log = log.with_context(|| format!("cannot read {}", self.audit.display()))?;
         let mut ours = 0;
@@ -367,7 +367,7 @@ fn stored(claim: &PersistentVolumeClaim) -> Stored {
             .as_ref()
             .and_then(|spec| spec.volume_name.clone())
             .unwrap_or_default(),
-        going: claim.metadata.deletion_timestamp.is_some(),
+        is_terminating: claim.metadata.deletion_timestamp.is_some(),
     }
 }
 
@@ -382,6 +382,6 @@ fn volume(volume: &PersistentVolume) -> Volume {
         phase: status.and_then(|status| status.phase.clone()).unwrap_or_default(),
         policy: spec.persistent_volume_reclaim_policy.unwrap_or_default(),
         finalizers: volume.finalizers().to_vec(),
-        going: volume.metadata.deletion_timestamp.is_some(),
+        is_terminating: volume.metadata.deletion_timestamp.is_some(),
     }
 }

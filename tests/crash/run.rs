@@ -17,7 +17,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::check::{RULES, When};
-use crate::place::{Limits, Place, stop};
+use crate::place::{Environment, Limits, stop};
 use crate::plan::{Claim, Kill, Kind, LIVE, Round, Step, rounds};
 use crate::state::{History, Made, SIZE, State};
 
@@ -38,7 +38,7 @@ const ORPHANS_EVERY: usize = 5;
 const MAX_PRINTED: usize = 20;
 
 struct Run {
-    place: Place,
+    environment: Environment,
     history: Arc<Mutex<History>>,
     /// The uid of the last claim of each name.
     uids: Mutex<HashMap<Claim, String>>,
@@ -68,7 +68,7 @@ pub async fn run(lab: &Lab, lane: Lane, seed: u64, count: usize) -> Result<Tally
     let (mut run, watching) = Run::prepare(lab, lane).await?;
     println!(
         "crash: seed {seed}, {count} rounds, {LIVE} live claims, Kubernetes {}",
-        run.place.plane.version()
+        run.environment.plane.version()
     );
     let plan = rounds(seed, count);
     for (number, round) in plan.iter().enumerate() {
@@ -87,9 +87,12 @@ pub async fn run_pair(lab: &Lab, lane: Lane, seed: u64, duration: Duration) -> R
     println!(
         "pair: seed {seed}, {} s, {LIVE} live claims, Kubernetes {}",
         duration.as_secs(),
-        run.place.plane.version()
+        run.environment.plane.version()
     );
-    let pair = [run.place.start("provision-a.log")?, run.place.start("provision-b.log")?];
+    let pair = [
+        run.environment.start("provision-a.log")?,
+        run.environment.start("provision-b.log")?,
+    ];
     let start = Instant::now();
     let plan = rounds(seed, PAIR_ROUNDS);
     let mut count = 0;
@@ -109,8 +112,8 @@ pub async fn run_pair(lab: &Lab, lane: Lane, seed: u64, duration: Duration) -> R
         stop(provisioner).await?;
     }
     println!("pair: {count} rounds");
-    let (mut state, took) = (run.place.look(Limits::All).await?, start.elapsed());
-    let audited = run.place.audited(&mut state)?;
+    let (mut state, took) = (run.environment.read_state(Limits::All).await?, start.elapsed());
+    let audited = run.environment.add_audited_writes(&mut state)?;
     let broken = run.broken(&state, When::AtRest);
     run.summary(&state, audited, took);
     run.count_and_print("the end", broken);
@@ -120,15 +123,15 @@ pub async fn run_pair(lab: &Lab, lane: Lane, seed: u64, duration: Duration) -> R
 impl Run {
     /// Starts the environment and begins to record its PVs.
     async fn prepare(lab: &Lab, lane: Lane) -> Result<(Self, tokio::task::JoinHandle<()>)> {
-        let place = Place::new(lab, lane).await?;
+        let environment = Environment::new(lab, lane).await?;
         let history = History {
-            outside: place.outside().await?,
+            outside: environment.outside().await?,
             ..History::default()
         };
         let history = Arc::new(Mutex::new(history));
-        let watching = tokio::spawn(remember(place.client.clone(), history.clone()));
+        let watching = tokio::spawn(remember(environment.client.clone(), history.clone()));
         let run = Self {
-            place,
+            environment,
             history,
             uids: Mutex::default(),
             tally: Tally::default(),
@@ -139,7 +142,7 @@ impl Run {
     async fn finish(self, watching: tokio::task::JoinHandle<()>) -> Result<Tally> {
         ensure!(!watching.is_finished(), "the watch on PVs ended");
         watching.abort();
-        self.place.plane.stop().await?;
+        self.environment.plane.stop().await?;
         Ok(self.tally)
     }
 }
@@ -161,9 +164,9 @@ async fn remember(client: Client, history: Arc<Mutex<History>>) {
 impl Run {
     async fn round(&mut self, number: usize, round: &Round) -> Result<()> {
         self.steps(round, false).await?;
-        let provisioner = self.place.start(&format!("provision-{number}.log"))?;
+        let provisioner = self.environment.start(&format!("provision-{number}.log"))?;
         tokio::try_join!(
-            kill_at_moment(&self.place, provisioner, round.kill),
+            kill_at_moment(&self.environment, provisioner, round.kill),
             self.steps(round, true)
         )?;
         match round.kill {
@@ -176,7 +179,7 @@ impl Run {
             true => Limits::All,
             false => Limits::OfDirectories,
         };
-        let state = self.place.look(limits).await?;
+        let state = self.environment.read_state(limits).await?;
         self.count_interrupted(&state);
         let broken = self.broken(&state, When::Always);
         self.count_and_print(&format!("round {number}"), broken);
@@ -201,7 +204,7 @@ impl Run {
 
     /// Executes one step of a user or an administrator.
     async fn step(&self, claim: &Claim, step: Step) -> Result<()> {
-        let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.place.client.clone(), claim.namespace);
+        let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.environment.client.clone(), claim.namespace);
         let uid = self
             .uids
             .lock()
@@ -240,7 +243,7 @@ impl Run {
                 claims.delete(&claim.name, &Default::default()).await?;
             }
             (Step::DeleteVolume, Some(uid)) => {
-                let volumes: Api<PersistentVolume> = Api::all(self.place.client.clone());
+                let volumes: Api<PersistentVolume> = Api::all(self.environment.client.clone());
                 match volumes.delete(&format!("pvc-{uid}"), &Default::default()).await {
                     // The claim has no PV yet.
                     Err(kube::Error::Api(status)) if status.is_not_found() => {}
@@ -319,14 +322,15 @@ impl Run {
             let history = self.history();
             let used = |uid: &str| history.made.get(uid).is_some_and(|made| !made.deleted);
             let volumes = state.volumes.iter().filter(|volume| {
-                let ready = volume.phase == "Bound" && !volume.going && state.export.contains_key(&volume.path);
+                let ready =
+                    volume.phase == "Bound" && !volume.is_terminating && state.export.contains_key(&volume.path);
                 ready && used(&volume.claim) && !history.filled.contains(&volume.claim)
             });
             volumes
                 .map(|volume| (volume.path.clone(), volume.claim.clone()))
                 .collect()
         };
-        self.place.fill(&empty).await?;
+        self.environment.fill(&empty).await?;
         self.history().filled.extend(empty.into_iter().map(|(_, uid)| uid));
         Ok(())
     }
@@ -334,7 +338,7 @@ impl Run {
     /// Runs the provisioner without a kill until all rules hold, or until a timeout. Then deletes the claims that the
     /// last round created: so a run deletes volumes, however early its kills were.
     async fn run_last_round(&mut self, last: Option<&Round>) -> Result<()> {
-        let provisioner = [self.place.start("provision-last.log")?];
+        let provisioner = [self.environment.start("provision-last.log")?];
         let start = Instant::now();
         self.wait_for_rest(&provisioner).await?;
         let chains = last.map(|round| &round.chains[..]).unwrap_or_default();
@@ -346,8 +350,8 @@ impl Run {
         let took = start.elapsed();
         let [provisioner] = provisioner;
         stop(provisioner).await?;
-        let mut state = self.place.look(Limits::All).await?;
-        let audited = self.place.audited(&mut state)?;
+        let mut state = self.environment.read_state(Limits::All).await?;
+        let audited = self.environment.add_audited_writes(&mut state)?;
         ensure!(audited > 0, "the audit log has no write of the provisioner");
         let broken = self.broken(&state, When::AtRest);
         self.summary(&state, audited, took);
@@ -363,7 +367,7 @@ impl Run {
                 provisioner.expect_running()?;
             }
             // Reading fails if a file is removed while it is listed; then the provisioner still has work.
-            match self.place.look(Limits::All).await {
+            match self.environment.read_state(Limits::All).await {
                 Ok(state) if start.elapsed() > REST_TIMEOUT || self.broken(&state, When::AtRest).is_empty() => {
                     return Ok(state);
                 }
@@ -425,15 +429,15 @@ impl Run {
 }
 
 /// Kills the provisioner at the planned moment.
-async fn kill_at_moment(place: &Place, mut provisioner: Process, kill: Kill) -> Result<()> {
+async fn kill_at_moment(environment: &Environment, mut provisioner: Process, kill: Kill) -> Result<()> {
     let after = match kill {
         Kill::Starting(after) => after,
         Kill::Recording(after) => {
-            place.wait_until_newer(".nfsprov/volumes").await?;
+            environment.wait_until_newer(".nfsprov/volumes").await?;
             after
         }
         Kill::Limiting(after) => {
-            place.wait_until_newer("*-limited-*").await?;
+            environment.wait_until_newer("*-limited-*").await?;
             after
         }
         Kill::Serving(after) => {

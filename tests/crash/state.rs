@@ -23,7 +23,7 @@ pub struct Stored {
     pub uid: String,
     pub phase: String,
     pub volume: String,
-    pub going: bool,
+    pub is_terminating: bool,
 }
 
 /// A PV of the tested provisioner as the API server returns it.
@@ -37,7 +37,7 @@ pub struct Volume {
     pub phase: String,
     pub policy: String,
     pub finalizers: Vec<String>,
-    pub going: bool,
+    pub is_terminating: bool,
 }
 
 /// A file, directory or link on the export.

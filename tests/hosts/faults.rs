@@ -219,7 +219,7 @@ exportfs -ra 2>&1; exportfs -s 2>/dev/null | grep -c /srv; cp -a /etc/exports /r
     let output_text = guest.ssh(theirs).await?;
     ensure!(
         output_text.contains("subtree_check") && output_text.contains("gone"),
-        "exportfs printed a warning: {output_text}"
+        "exportfs did not print both warnings: {output_text}"
     );
     // The document's own options, for which exportfs also prints a warning.
     let document = ["--options", "rw,no_root_squash,no_all_squash,sync"];
