@@ -471,7 +471,9 @@ async fn doctor_misses_the_csi_driver(stage: Arc<Stage>) -> Result<()> {
     let driver = json!({"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": {"name": DRIVER},
                         "spec": {"attachRequired": false}});
     scene.apply(&[driver]).await?;
-    scene.first_finding(&format!("NFS215 StorageClass/{}", scene.class)).await?;
+    scene
+        .first_finding(&format!("NFS215 StorageClass/{}", scene.class))
+        .await?;
 
     // A node without a pod of its DaemonSet.
     let volume = json!({

@@ -211,7 +211,7 @@ fn round(random: &mut Random, number: usize, live: &mut Vec<Claim>) -> Round {
     let choose_time = |random: &mut Random| (!random.chance(35)).then(|| random.millis(900));
     let mut again = Vec::new();
     let deletions = 5 + random.below(11) as usize;
-    for _ in 0..goings.min(live.len()) {
+    for _ in 0..deletions.min(live.len()) {
         let claim = live.swap_remove(random.below(live.len() as u64) as usize);
         let when = choose_time(random);
         let mut steps = Vec::new();
