@@ -161,15 +161,24 @@ impl Migration {
                  undoes this"
             ));
         }
-        if direction == Direction::ToUpstream || ours.is_none() {
+        if ours.is_none() {
             return Ok(None);
+        }
+        if self.args.name == *deployment {
+            return Ok(Some(format!(
+                "deployment/{deployment} -n {namespace} is the other provisioner; pass the name of nfsprov's with --name"
+            )));
         }
         let ours = Handover::from_deployment(&ours.context("no Deployment")?, &[]);
         Ok(match ours {
             Ok(ours) if ours.provisioner == self.handover.provisioner => None,
             _ => Some(format!(
-                "deployment/{} -n {namespace} exists already and serves another name; pass --name",
-                self.args.name
+                "deployment/{} -n {namespace} {} serves another name; pass --name",
+                self.args.name,
+                match direction {
+                    Direction::ToNfsprov => "exists already and",
+                    Direction::ToUpstream => "is to be removed, but",
+                }
             )),
         })
     }

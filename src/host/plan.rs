@@ -261,14 +261,16 @@ fn printf_command(content: &[u8]) -> String {
 /// `restore_file` restores nothing and succeeds. The script must set no trap on EXIT of its own.
 fn replace_file(path: &str, checksum: &str, content: &[u8]) -> String {
     format!(
-        "file={} checksum={}\ncontent() {{\n{}\n}}\n{REPLACE_FILE}",
+        "file={} checksum={}\n[ ! -L \"$file\" ] || file=$(readlink -f \"$file\") || exit {FAILED_AND_UNDONE}\n\
+         content() {{\n{}\n}}\n{REPLACE_FILE}",
         quote(path),
         quote(checksum),
         printf_command(content)
     )
 }
 
-/// cat says why something can't be written, which a shell's own printf may not.
+/// A symbolic link stays one: the file that it leads to is replaced. cat says why something can't be written, which a
+/// shell's own printf may not.
 const REPLACE_FILE: &str = r#"folder=${file%/*} made= placed= new= old=${file%/*}/.${file##*/}.nfsprov-before
 trap 'rm -f "$new" "$old"' EXIT
 put_file() {

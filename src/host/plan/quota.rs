@@ -4,7 +4,7 @@
 
 use super::desired::{DesiredServer, Quota};
 use super::services::find_unit;
-use super::{FileChange, Step, replace_file, with_undo};
+use super::{FAILED_AND_UNDONE, FileChange, Step, replace_file, with_undo};
 use crate::host::distro::Distro;
 use crate::host::facts::{Facts, Init};
 use crate::host::fstab;
@@ -230,16 +230,15 @@ fn switch_script(
         Init::Systemd if file.is_some() => "systemctl daemon-reload\n",
         _ => "",
     };
-    let (mut text, put, restore) = match file {
-        Some(file) => (
-            replace_file(&file.path, &quota.fstab_checksum, &file.after),
-            "put_file\n",
-            "restore_file\n",
-        ),
-        None => (String::new(), "", ""),
-    };
-    text += &prove_function(server, quota);
-    let change = format!("{put}{reload}{switch}");
+    let mut text = prove_function(server, quota);
+    let mut restore = "";
+    if let Some(file) = file {
+        text += &replace_file(&file.path, &quota.fstab_checksum, &file.after);
+        // Not within the change, whose variables the undo does not see.
+        text += &format!("put_file || exit {FAILED_AND_UNDONE}\n");
+        restore = "restore_file\n";
+    }
+    let change = format!("{reload}{switch}");
     // The undo goes on to start the NFS server, even if systemd does not read the restored file.
     let reload = reload.replace('\n', " || :\n");
     let undo = format!("{restore}{reload}{undo}:\n");

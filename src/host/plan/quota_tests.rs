@@ -298,6 +298,15 @@ fn run_with_doubles(quota: &QuotaFacts, server: &DesiredServer, marks: &[&str], 
     let export = tempfile::tempdir().unwrap();
     let mut server = server.clone();
     server.wanted.path = export.path().to_str().unwrap().to_owned();
+    let fstab = export.path().with_extension("fstab");
+    let mut quota = quota.clone();
+    if let Some(before) = &quota.fstab {
+        std::fs::write(&fstab, before).unwrap();
+        let checksum = std::process::Command::new("cksum")
+            .stdin(std::fs::File::open(&fstab).unwrap())
+            .output();
+        quota.fstab_checksum = String::from_utf8(checksum.unwrap().stdout).unwrap().trim().to_owned();
+    }
     let step = planned(quota.clone(), &server);
     let State::Change {
         action: super::super::Action::Script { text, .. },
@@ -327,7 +336,8 @@ fn run_with_doubles(quota: &QuotaFacts, server: &DesiredServer, marks: &[&str], 
         }
     };
     prepare();
-    run_in_each_shell(text, &[("PATH", &path)], |shell, output| {
+    let text = text.replace("/etc/fstab", fstab.to_str().unwrap());
+    run_in_each_shell(&text, &[("PATH", &path)], |shell, output| {
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(status), "{shell}: {said}");
         let found = std::fs::read_to_string(here.join("state")).unwrap();
@@ -341,6 +351,7 @@ fn run_with_doubles(quota: &QuotaFacts, server: &DesiredServer, marks: &[&str], 
             );
         }
         assert!(here.join("mounted").exists(), "{shell}");
+        assert_eq!(std::fs::read(&fstab).ok(), quota.fstab, "{shell}: fstab is as before");
         assert_eq!(
             export.path().read_dir().unwrap().count(),
             0,
@@ -348,6 +359,7 @@ fn run_with_doubles(quota: &QuotaFacts, server: &DesiredServer, marks: &[&str], 
         );
         prepare();
     });
+    _ = std::fs::remove_file(&fstab);
 }
 
 #[test]
@@ -396,5 +408,15 @@ fn what_is_switched_on_is_proved_by_writing_and_taken_back_otherwise() {
         &remount,
         &["unlimited"],
         (super::super::FAILED_AND_UNDONE.into(), "OFF", &back),
+    );
+    let in_fstab = QuotaFacts {
+        fstab: Some(FSTAB.as_bytes().to_vec()),
+        ..xfs_with("rw,attr2,noquota", false)
+    };
+    run_with_doubles(
+        &in_fstab,
+        &remount,
+        &[],
+        (super::super::FAILED_AND_UNDONE.into(), "OFF", &["mount /srv/data"]),
     );
 }

@@ -198,7 +198,7 @@ fn unavailable_module(lines: &[String]) -> Option<(&str, String)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Release, refused};
+    use super::{Release, unavailable_module};
 
     #[test]
     fn releases_are_in_order() {
