@@ -253,7 +253,11 @@ pub struct Waiting {
     pub timeout: Duration,
 }
 
-/// Parses a duration as kubectl does: `30s`, `1m30s`, or plain seconds. Zero and negative ones are refused.
+/// The longest timeout. A clock can't show a time that is much longer from now.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Parses a duration as kubectl does: `30s`, `1m30s`, or plain seconds. Refuses zero, negative ones and those of more
+/// than a year.
 fn parse_duration(text: &str) -> Result<Duration, String> {
     let shape = "a duration is a number and a unit, such as 30s or 2m";
     let parsed: Duration = match text.parse::<u64>() {
@@ -263,9 +267,10 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
             _ => return Err(shape.to_owned()),
         },
     };
-    match parsed.is_zero() {
-        true => Err("a timeout is more than zero".to_owned()),
-        false => Ok(parsed),
+    match parsed {
+        Duration::ZERO => Err("a timeout is more than zero".to_owned()),
+        parsed if parsed > LONGEST_TIMEOUT => Err("a timeout is at most a year, 8760h".to_owned()),
+        parsed => Ok(parsed),
     }
 }
 
@@ -285,7 +290,7 @@ mod tests {
         assert_eq!(parse_duration("30s"), Ok(Duration::from_secs(30)));
         assert_eq!(parse_duration("1m30s"), Ok(Duration::from_secs(90)));
         assert_eq!(parse_duration("5"), Ok(Duration::from_secs(5)));
-        for bad in ["", "s", "-1s", "0", "0s", "soon"] {
+        for bad in ["", "s", "-1s", "0", "0s", "soon", "8761h", "18446744073709551615"] {
             assert!(parse_duration(bad).is_err(), "{bad:?} was taken");
         }
     }

@@ -28,7 +28,9 @@ fn escape_hidden(text: &str, keeps: impl Fn(char) -> bool) -> String {
 pub fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-        || matches!(character, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+        || matches!(character, '\u{180e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+        // Tags, which can say a whole sentence that no one sees.
+        || matches!(character, '\u{e0000}'..='\u{e007f}')
 }
 
 /// Escapes hidden characters in the strings of JSON: serde_json leaves DEL, C1 and bidirectional controls unescaped.
@@ -37,7 +39,12 @@ pub fn escape_json(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
     for character in json.chars() {
         match is_hidden(character) && character != '\n' {
-            true => shown.push_str(&format!("\\u{:04x}", u32::from(character))),
+            true => {
+                let mut units = [0; 2];
+                for unit in character.encode_utf16(&mut units) {
+                    shown.push_str(&format!("\\u{unit:04x}"));
+                }
+            }
             false => shown.push(character),
         }
     }
@@ -58,5 +65,7 @@ mod tests {
             "\x1b[2mINFO\x1b[0m \\u{9b}2J\\u{7}\n"
         );
         assert_eq!(escape_line("数据 naïve 🙂"), "数据 naïve 🙂");
+        assert_eq!(escape_line("a\u{e0041}\u{180e}"), r"a\u{e0041}\u{180e}");
+        assert_eq!(escape_json("\"\u{e0041}\u{9b}\""), r#""\udb40\udc41\u009b""#);
     }
 }

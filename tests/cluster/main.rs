@@ -158,7 +158,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut missing = None;
     if !arguments.list && !lanes.is_empty() {
         // Must come first: the rest runs inside the lab's namespaces, in another process.
-        match enter_with_quota()? {
+        match enter_with_quota(Lane::default())? {
             Entry::Inside(lab) => {
                 let built = Lane::to_test()?;
                 lanes.retain(|lane| built.contains(lane));

@@ -23,7 +23,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, ensure};
 use futures::FutureExt;
 use libtest_mimic::{Arguments, Failed, Trial};
-use nfsprov_lab::namespace::{Entry, enter_for};
+use nfsprov_lab::namespace::{Entry, enter_with_quota};
 use nfsprov_lab::{Lab, Lane, trial};
 
 /// How many rounds `cargo test` runs.
@@ -47,7 +47,7 @@ fn trials(arguments: &Arguments) -> Result<Vec<Trial>> {
     let lane = read_variable("K8S")?.unwrap_or_default();
     let lab = match arguments.list {
         true => None,
-        false => match enter_for(&[lane])? {
+        false => match enter_with_quota(lane)? {
             Entry::Inside(lab) => Some(lab),
             Entry::Skip(why) => {
                 eprintln!("skipped: the crash rounds: {why}");

@@ -96,7 +96,10 @@ hold
 exit $status
 END
 chmod 755 /usr/local/lib/stand-in
-for name in apt-get chmod mv systemctl exportfs; do ln -s ../lib/stand-in /usr/local/sbin/$name; done
+for name in apt-get chmod mv systemctl exportfs; do
+    # nfsprov takes exportfs for a sign that its package is installed.
+    [ ! -x /usr/bin/$name ] && [ ! -x /usr/sbin/$name ] || ln -s ../lib/stand-in /usr/local/sbin/$name
+done
 mkdir -p /srv; printf '/srv 10.9.0.1(ro,no_subtree_check)' >/etc/exports; cp -a /etc/exports /root/exports
 [ ! -x /usr/sbin/exportfs ] || /usr/sbin/exportfs -ra"#;
 
@@ -104,7 +107,8 @@ mkdir -p /srv; printf '/srv 10.9.0.1(ro,no_subtree_check)' >/etc/exports; cp -a 
 const RESET: &str = "systemctl stop nfs-server rpcbind.socket rpcbind.service
 systemctl --quiet disable nfs-server rpcbind.socket rpcbind.service 2>/dev/null
 cp -a /root/exports /etc/exports; cp -a /root/nfs.conf /etc/nfs.conf
-rmdir /srv/held/claims /srv/held";
+rmdir /srv/held/claims /srv/held
+ln -sf ../lib/stand-in /usr/local/sbin/exportfs";
 
 /// Waits until no process of a run is left on the host; prints which exports file exists and the number of temporary
 /// files.

@@ -32,12 +32,12 @@ pub fn enter() -> Result<Entry> {
     enter_for(&[Lane::default()])
 }
 
-/// Like [`enter`], for tests of which some need [`crate::Template::NfsServerWithQuota`].
+/// Like [`enter_for`], for tests of which some need [`crate::Template::NfsServerWithQuota`].
 ///
 /// # Errors
 /// Those of [`enter_for`].
-pub fn enter_with_quota() -> Result<Entry> {
-    enter_needing(&[Lane::default()], &[Extra::QUOTA])
+pub fn enter_with_quota(lane: Lane) -> Result<Entry> {
+    enter_needing(&[lane], &[Extra::QUOTA])
 }
 
 /// Enters a lab. Call it first in `main`, while the process has one thread.

@@ -65,7 +65,6 @@ impl Job {
 
     /// How many places of its lane it occupies: the group `cluster` uses all processors, and a node that starts
     /// meanwhile would not be Ready in time.
-    /// Ready in time.
     pub(super) fn places(&self) -> usize {
         match self.name {
             "cluster" => 2,
@@ -98,12 +97,13 @@ const fn crash_job(
 }
 
 /// All jobs. Those of a lane start in this order, the longest first.
-pub(super) const JOBS: [Job; 20] = [
+pub(super) const JOBS: [Job; 21] = [
     job("format", &[], Set::Check, Work::Cargo(&["fmt", "--all", "--check"])),
     job("compile", &[], Set::Check, Work::Compile),
     job("image", &[], Set::Test, Work::Build("image")),
     job("rpm-double", &["image"], Set::Test, Work::Build("rpm-double")),
     job("tools", &["image"], Set::Test, Work::Build("tools")),
+    job("quota", &["image"], Set::Test, Work::Build("quota")),
     job("kubernetes-1.20", &["image"], Set::Test, Work::Build("1.20")),
     job("node-disk", &["kubernetes-1.20"], Set::Test, Work::Build("nodes")),
     job(
@@ -114,7 +114,7 @@ pub(super) const JOBS: [Job; 20] = [
     ),
     job(
         "cluster",
-        &["compile", "kubernetes-latest"],
+        &["compile", "kubernetes-latest", "quota"],
         Set::Test,
         Work::Tests(&["tests/cluster/main.rs"]),
     ),
@@ -126,13 +126,13 @@ pub(super) const JOBS: [Job; 20] = [
     ),
     job(
         "hosts",
-        &["compile", "rpm-double", "tools"],
+        &["compile", "rpm-double", "tools", "quota"],
         Set::Test,
         Work::Tests(&["tests/hosts/main.rs"]),
     ),
     job(
         "crash",
-        &["compile", "kubernetes-1.20"],
+        &["compile", "kubernetes-1.20", "quota"],
         Set::Test,
         Work::Tests(&["tests/crash/main.rs"]),
     ),
@@ -162,17 +162,17 @@ pub(super) const JOBS: [Job; 20] = [
     ),
     crash_job(
         "crash-1.20",
-        &["compile", "kubernetes-1.20"],
+        &["compile", "kubernetes-1.20", "quota"],
         &[("K8S", "1.20"), ("CRASH_ROUNDS", "200")],
     ),
     crash_job(
         "crash-latest",
-        &["compile", "kubernetes-latest"],
+        &["compile", "kubernetes-latest", "quota"],
         &[("K8S", "latest"), ("CRASH_ROUNDS", "200")],
     ),
     crash_job(
         "two-provisioners",
-        &["compile", "kubernetes-latest"],
+        &["compile", "kubernetes-latest", "quota"],
         &[("K8S", "latest"), ("CRASH_PAIR_SECONDS", "600")],
     ),
     job(
