@@ -409,7 +409,7 @@ mod tests {
     fn a_group_brings_what_it_needs() {
         assert_eq!(
             names(Set::Test, &["hosts"]),
-            ["compile", "image", "rpm-double", "tools", "hosts"]
+            ["compile", "image", "rpm-double", "tools", "quota", "hosts"]
         );
         assert!(names(Set::Check, &[]).iter().all(|name| *name != "cluster"));
         assert_eq!(names(Set::All, &[]).len(), JOBS.len());
