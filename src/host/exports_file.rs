@@ -208,6 +208,15 @@ fn to_active_exports(reading: lexer::Reading, path: &str) -> Vec<ActiveExport> {
     entries.collect()
 }
 
+/// Whether an export with these options, separated by commas, maps root of its clients to a user without rights of its
+/// own. False if the options don't say.
+pub fn squashes_root(options: &str) -> bool {
+    let has = |wanted: &str| options.split(',').any(|option| option == wanted);
+    let maps_root = (has("root_squash") && !has("no_root_squash")) || (has("all_squash") && !has("no_all_squash"));
+    // nfsd keeps CAP_SYS_RESOURCE for uid 0, however it came about.
+    maps_root && !has("anonuid=0")
+}
+
 /// Whether a line of the block is about the directory `path`, which is given as [`normalize_path`] returns it.
 fn is_for(line: &[u8], path: &str) -> bool {
     lexer::path_of(line).is_some_and(|own| normalize_path(&own) == path.as_bytes())

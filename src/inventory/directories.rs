@@ -99,7 +99,10 @@ struct VolumesByDirectory<'a> {
 /// The parents, below the root, of all directories of volumes and markers: they must be listed, besides the root, to
 /// find the directories beside volumes. PVs on other exports are left out.
 pub fn parents_to_list(facts: &Facts) -> BTreeSet<VolumePath> {
-    let owned = volumes_by_directory(facts);
+    parents_of(&volumes_by_directory(facts), facts)
+}
+
+fn parents_of(owned: &VolumesByDirectory<'_>, facts: &Facts) -> BTreeSet<VolumePath> {
     let marked = facts.markers.iter().map(|(directory, _)| directory);
     let directories = owned.at.keys().chain(marked);
     directories.flat_map(VolumePath::ancestors).collect()
@@ -109,7 +112,7 @@ pub fn parents_to_list(facts: &Facts) -> BTreeSet<VolumePath> {
 /// lead to volumes, lie in volumes or belong to the server get none. A directory of several PVs gets a row for each.
 pub fn directory_rows(facts: &Facts) -> Vec<Row> {
     let owned = volumes_by_directory(facts);
-    let passed = parents_to_list(facts);
+    let passed = parents_of(&owned, facts);
     let mut rows: Vec<Row> = Vec::new();
     rows.extend(
         owned

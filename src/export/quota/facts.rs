@@ -6,6 +6,7 @@
 
 use super::QuotaReport;
 use crate::export::Kind;
+use crate::host::exports_file::squashes_root;
 
 /// A directory's project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,12 +100,8 @@ pub(in crate::export) struct Exported {
 }
 
 impl Exported {
-    /// Whether the export maps root of its clients to a user without rights of its own. False if its options don't say.
     pub(super) fn squashes_root(&self) -> bool {
-        let has = |wanted: &str| self.options.split(',').any(|option| option == wanted);
-        let maps_root = (has("root_squash") && !has("no_root_squash")) || (has("all_squash") && !has("no_all_squash"));
-        // nfsd keeps CAP_SYS_RESOURCE for uid 0, however it came about.
-        maps_root && !has("anonuid=0")
+        squashes_root(&self.options)
     }
 }
 

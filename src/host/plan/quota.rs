@@ -6,6 +6,7 @@ use super::desired::{DesiredServer, Quota};
 use super::services::find_unit;
 use super::{FAILED_AND_UNDONE, FileChange, Step, replace_file, with_undo};
 use crate::host::distro::Distro;
+use crate::host::exports_file::squashes_root;
 use crate::host::facts::{Facts, Init};
 use crate::host::fstab;
 use crate::host::quota::QuotaFacts;
@@ -164,10 +165,7 @@ fn reason_against_limits(quota: &QuotaFacts, server: &DesiredServer) -> Option<S
             quote(directory)
         ));
     }
-    let has = |wanted: &str| server.wanted.options.split(',').any(|option| option == wanted);
-    // nfsd keeps CAP_SYS_RESOURCE for uid 0, however it came about.
-    let squashes_root = (has("root_squash") || has("all_squash")) && !has("anonuid=0");
-    (quota.file_system == "ext4" && !squashes_root).then(|| {
+    (quota.file_system == "ext4" && !squashes_root(&server.wanted.options)).then(|| {
         "root in pods is not limited on ext4; use XFS, or --root-squash with a provisioner --via ssh://".to_owned()
     })
 }
