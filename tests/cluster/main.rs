@@ -41,10 +41,10 @@ mod manifests;
 mod migrate;
 mod objects;
 mod operable;
+mod pages;
 mod patterns;
 mod proxy;
 mod quota;
-mod readme;
 mod records;
 mod release;
 mod released;
@@ -93,7 +93,7 @@ fn all() -> Vec<Test> {
         doctor_tenant::TESTS,
         doctor_printed::TESTS,
         doctor::TESTS,
-        readme::TESTS,
+        pages::TESTS,
         doctor_fix::TESTS,
         doctor_scheduler::TESTS,
     ]

@@ -1,44 +1,16 @@
 //! README and docs/: all command lines of nfsprov are valid, all links lead to files, and both READMEs match.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Parser;
 use nfsprov::cli::Cli;
 
+#[path = "../support/pages.rs"]
+mod blocks;
+
+use blocks::{Place, ROWS, Scene, blocks, execute, pages, row_of, shortest_form};
+
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-
-/// The pages for users, with their texts.
-fn pages() -> Vec<(PathBuf, String)> {
-    let root = Path::new(ROOT);
-    let names = ["README.md", "README.zh-CN.md", "SECURITY.md", "CONTRIBUTING.md"];
-    let docs = std::fs::read_dir(root.join("docs")).unwrap();
-    let docs = docs.map(|entry| entry.unwrap().path());
-    let pages = names.iter().map(|name| root.join(name)).chain(docs);
-    pages
-        .filter(|path| path.extension().is_some_and(|end| end == "md"))
-        .map(|path| (path.clone(), std::fs::read_to_string(path).unwrap()))
-        .collect()
-}
-
-/// The command lines of nfsprov in indented blocks. In a block with prompts, lines without one are output.
-fn command_lines(text: &str) -> impl Iterator<Item = &str> {
-    let mut is_transcript = false;
-    let typed = text.lines().filter_map(move |line| {
-        let Some(code) = line.strip_prefix("    ") else {
-            is_transcript &= line.is_empty();
-            return None;
-        };
-        let prompted = code.strip_prefix("$ ");
-        is_transcript |= prompted.is_some();
-        prompted.or((!is_transcript).then_some(code))
-    });
-    typed
-        .map(|line| match line.strip_prefix("kubectl nfsprov") {
-            Some(_) => &line["kubectl ".len()..],
-            None => line,
-        })
-        .filter(|line| line.starts_with("nfsprov "))
-}
 
 /// The words of one command, with quotes removed. Ignores what follows it on the line: a column of text, a comment, a
 /// pipe, a redirection, or `&`.
@@ -61,23 +33,26 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
-/// Whether a line is a synopsis: optional parts and alternatives cannot be pasted.
-fn is_synopsis(line: &str) -> bool {
-    let unquoted: String = line.split('\'').step_by(2).collect();
-    unquoted.contains('[')
-        || unquoted.contains("COMMAND")
-        || unquoted.split(" | ").next().unwrap_or_default().contains('|')
-}
-
 #[test]
 fn every_command_line_of_the_pages_is_one() {
     let mut wrong = Vec::new();
     let mut lines = 0;
-    for (path, text) in pages() {
-        for line in command_lines(&text).filter(|line| !is_synopsis(line)) {
+    for block in all_blocks() {
+        for line in block.commands() {
+            // The form of commands can't be parsed.
+            if shortest_form(line) != line || line.contains("COMMAND") {
+                continue;
+            }
+            let line = match line.strip_prefix("kubectl nfsprov") {
+                Some(_) => &line["kubectl ".len()..],
+                None => line,
+            };
+            if !line.starts_with("nfsprov ") {
+                continue;
+            }
             lines += 1;
             if let Err(error) = Cli::try_parse_from(words(line)) {
-                wrong.push(format!("{}: {line}\n{error}", path.display()));
+                wrong.push(format!("{}:{}: {line}\n{error}", block.page, block.number));
             }
         }
     }
@@ -85,10 +60,91 @@ fn every_command_line_of_the_pages_is_one() {
     assert!(lines > 80, "{lines} command lines");
 }
 
+fn all_blocks() -> Vec<blocks::Block> {
+    pages().iter().flat_map(|(page, text)| blocks(page, text)).collect()
+}
+
+#[test]
+fn every_block_of_the_pages_is_executed_or_says_why_not() {
+    // Its blocks are those of README.md, which another test holds.
+    let blocks: Vec<_> = all_blocks()
+        .into_iter()
+        .filter(|block| block.page != "README.zh-CN.md")
+        .collect();
+    for block in &blocks {
+        let (page, first) = (&block.page, &block.lines[0]);
+        assert!(
+            row_of(page, first).is_some(),
+            "{page}:{}: {first:?} has no row in tests/support/pages.rs",
+            block.number
+        );
+    }
+    for (page, text) in pages() {
+        let fences = text.lines().filter(|line| line.starts_with("```"));
+        let is_file = fences.clone().all(|fence| ["```", "```yaml"].contains(&fence));
+        assert!(is_file, "{page}: commands are indented, so that they are executed");
+    }
+    for row in ROWS {
+        let is_of = |block: &blocks::Block| {
+            let mut rows = block.lines.iter().filter_map(|line| row_of(&block.page, line));
+            rows.any(|found| std::ptr::eq(found, row))
+        };
+        assert!(
+            blocks.iter().any(is_of),
+            "no block of {} has the line {:?}",
+            row.0,
+            row.1
+        );
+        match row.2 {
+            Place::By(file) => assert!(Path::new(ROOT).join(file).exists(), "{file}"),
+            Place::Never(why) => assert!(why.len() > 10, "{}: {}", row.0, row.1),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn blocks_that_need_no_cluster_do_what_they_say() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_nfsprov"));
+    let scene = Scene {
+        directory: directory.path().to_owned(),
+        programs: vec![program.parent().unwrap().to_owned()],
+        variables: Vec::new(),
+        hosts: None,
+        names: Vec::new(),
+    };
+    execute(Place::Alone, &scene).unwrap_or_else(|error| panic!("{error}"));
+    for file in ["my-templates/pvc.yaml", "DIR/pv.yaml", ".zfunc/_nfsprov", "profile.ps1"] {
+        let text = std::fs::read_to_string(directory.path().join(file)).unwrap_or_default();
+        assert!(!text.is_empty(), "{file} is missing");
+    }
+}
+
+#[test]
+fn a_synopsis_is_executed_in_its_shortest_form() {
+    let table = [
+        ("nfsprov status [-A] [-o table|wide] [--watch]", "nfsprov status"),
+        (
+            "nfsprov volumes list|orphans --server S [--via …]",
+            "nfsprov volumes list --server S",
+        ),
+        (
+            "nfsprov provision --path P [--via nfs|ssh://[USER@]HOST] -q",
+            "nfsprov provision --path P  -q",
+        ),
+        ("nfsprov status | jq '.a[] | .b'", "nfsprov status | jq '.a[] | .b'"),
+    ];
+    for (line, short) in table {
+        assert_eq!(shortest_form(line), short);
+    }
+}
+
 #[test]
 fn every_link_of_the_pages_leads_to_a_file() {
     let mut missing = Vec::new();
-    for (path, text) in pages() {
+    for (page, text) in pages() {
+        let path = Path::new(ROOT).join(page);
         let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
         for (target, _) in targets {
             let file = target.split('#').next().unwrap_or_default();
@@ -117,13 +173,16 @@ fn the_picture_is_drawn_from_the_walkthrough() {
 fn both_readmes_show_the_same_commands() {
     let commands = |name: &str| -> Vec<String> {
         let text = std::fs::read_to_string(Path::new(ROOT).join(name)).unwrap();
-        let blocks = command_lines(&text).map(str::to_owned);
+        let blocks = blocks(name, &text);
+        let lines = blocks.iter().flat_map(|block| &block.lines);
+        // Comments are in the language of the page.
+        let lines = lines.map(|line| line.split(" # ").next().unwrap_or_default().trim_end().to_owned());
         // The file names in the table of ways to install.
         let cells = text
             .lines()
             .filter(|line| line.starts_with("| ") && line.contains("dist/"));
         let cells = cells.filter_map(|line| line.split('`').nth(1).map(str::to_owned));
-        blocks.chain(cells).collect()
+        lines.chain(cells).collect()
     };
     assert_eq!(commands("README.md"), commands("README.zh-CN.md"));
 }
