@@ -5,7 +5,9 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::DeleteParams;
+use nfsprov_lab::container::BUSYBOX;
 use nfsprov_lab::guest::Template;
+use serde_json::json;
 
 use crate::Test;
 use crate::stage::Stage;
@@ -16,8 +18,16 @@ async fn stuck(stage: Arc<Stage>) -> Result<()> {
     let mut server = stage.lab.guest("leaving", Template::NfsServer).await?;
     let scene = stage.scene("leaving").await?;
     scene.volume(&server, "/nfsdata", &[]).await?;
-    scene.pod("app", &stage.node).await?;
+    // What it has written and the server has not confirmed keeps the volume from being unmounted.
+    let writes = "while :; do date > /mydata/date; done";
+    let container = json!({
+        "name": "app", "image": BUSYBOX, "args": ["/bin/sh", "-c", writes],
+        "volumeMounts": [{"name": "mydata", "mountPath": "/mydata"}],
+    });
+    let pod = json!({"nodeName": stage.node.name(), "containers": [container]});
+    scene.pod_where("app", pod).await?;
     scene.running("app").await?;
+    server.ssh("until [ -s /nfsdata/date ]; do sleep 0.2; done").await?;
     server.kill().await?;
     scene.pods().delete("app", &DeleteParams::default()).await?;
     // The doctor waits five minutes, by the API server's clock, before it reports a pod as stuck.
