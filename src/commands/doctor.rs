@@ -315,7 +315,7 @@ fn print_report(args: &Doctor, global: &Global, report: &Report) -> Result<()> {
     Ok(output::print(&text)?)
 }
 
-/// Prints why no check could run, and returns `Unchecked`.
+/// Prints on stderr why no check could run, and returns `Unchecked`.
 fn exit_unchecked(why: &str) -> Exit {
     output::say(&format!("error: {why}"));
     Exit::Unchecked

@@ -9,6 +9,7 @@ mod rebuild;
 use std::collections::{BTreeSet, HashMap};
 
 use anyhow::{Result, bail};
+use futures::{TryStreamExt, stream};
 use k8s_openapi::jiff::Timestamp;
 use kube::{Client, ResourceExt};
 
@@ -17,7 +18,7 @@ use super::{claim_title, cluster_options, colour_choice, for_scripts, headings_u
 use crate::cli::{Directories, Expire, ExportAt, Format, Global, Volumes};
 use crate::cluster::{ClientUse, Cluster, connect};
 use crate::exit::{Exit, UsageError};
-use crate::export::{Export, Location, never_interrupt};
+use crate::export::{Export, ExportError, Location, never_interrupt};
 use crate::inventory::archives::{Expired, Expiry, expired_archives, refusal_of_several_volumes};
 use crate::inventory::directories::{Row, State, directory_rows};
 use crate::inventory::survey::{measure_directories, read_quotas, survey_export};
@@ -26,6 +27,9 @@ use crate::output;
 use crate::provisioner::rules::record::Record;
 use crate::versioned::Items;
 use crate::volumes::read;
+
+/// How many archives are listed at once.
+const AT_ONCE: usize = 8;
 
 pub async fn run(command: Volumes, global: &Global) -> Result<Exit> {
     match command {
@@ -154,8 +158,9 @@ async fn list_directories(args: &Directories, global: &Global, subject: Subject)
     Ok(Exit::Done)
 }
 
-/// Sets the claim of each archive's row: that of the volume's record, or a remark that it holds several volumes; none
-/// if the record is missing or refused. An error if the export can't be read.
+/// Sets the claim of each row, all of which must be archives: that of the volume's record, or a remark that the archive
+/// holds several volumes; none if the record is missing or refused. Prints on stderr why an archive can't be read. An
+/// error if the export can't be read.
 async fn set_claims_of_archives(connected: &ConnectedExport, rows: &mut [Row]) -> Result<()> {
     let volumes: Vec<String> = rows.iter().filter_map(|row| row.volume.clone()).collect();
     let records = read::read_records_of(&connected.export, &connected.location, None, &volumes).await?;
@@ -163,20 +168,28 @@ async fn set_claims_of_archives(connected: &ConnectedExport, rows: &mut [Row]) -
         .into_iter()
         .filter_map(|(name, record)| Some((name, record.ok()?)))
         .collect();
-    for row in rows {
-        match (&row.volume, &row.path) {
+    let rows = stream::iter(rows.iter_mut().map(Ok));
+    rows.try_for_each_concurrent(AT_ONCE, |row| async {
+        row.claim = match (&row.volume, &row.path) {
             (Some(volume), _) => {
                 let claim = records.get(volume).and_then(Record::claim_key);
-                row.claim = claim.map(|(namespace, name)| format!("{namespace}/{name}"));
+                claim.map(|(namespace, name)| format!("{namespace}/{name}"))
             }
             (None, Some(path)) => {
-                let entries = connected.export.list_directory(Some(path)).await?.unwrap_or_default();
-                row.claim = refusal_of_several_volumes(path, &entries).map(|_| "(several volumes)".to_owned());
+                let entries = match connected.export.list_directory(Some(path)).await {
+                    Err(error @ (ExportError::Failed { .. } | ExportError::NotADirectory { .. })) => {
+                        output::say(&error.to_string());
+                        None
+                    }
+                    entries => entries?,
+                };
+                refusal_of_several_volumes(path, &entries.unwrap_or_default()).map(|_| "(several volumes)".to_owned())
             }
-            (None, None) => {}
-        }
-    }
-    Ok(())
+            (None, None) => None,
+        };
+        Ok(())
+    })
+    .await
 }
 
 /// The rows as a table. Archives have an age and no state; other directories have an age only with `-o wide`.

@@ -135,7 +135,7 @@ impl Mask<'_> {
             };
             let (before, after) = line[at..].split_at(length);
             for (offset, c) in before.char_indices() {
-                let next = next_quotation(quote, line[..at + offset].chars().next_back(), c);
+                let next = next_quotation(quote, &line[..at + offset], c);
                 if quote.is_none() && next.is_none() && !is_comment {
                     self.count_brackets(c.encode_utf8(&mut [0; 4]));
                 }
@@ -391,11 +391,14 @@ fn is_separator(c: char) -> bool {
     c.is_whitespace() || "'\",[]{}".contains(c)
 }
 
-/// The quotation mark that is open after `c`. An apostrophe in a word opens none, and an escaped mark closes none.
-fn next_quotation(open: Option<char>, previous: Option<char>, c: char) -> Option<char> {
+/// The quotation mark that is open after `c`, which follows `before`. A mark after a letter or digit opens none, and `\"`
+/// closes none.
+fn next_quotation(open: Option<char>, before: &str, c: char) -> Option<char> {
+    let follows_letter = || before.ends_with(char::is_alphanumeric);
+    let is_escaped = || before.chars().rev().take_while(|c| *c == '\\').count() % 2 == 1;
     match (open, c) {
-        (None, '\'' | '"') if !previous.is_some_and(char::is_alphanumeric) => Some(c),
-        (Some('"'), '"') if previous == Some('\\') => open,
+        (None, '\'' | '"') if !follows_letter() => Some(c),
+        (Some('"'), '"') if is_escaped() => open,
         (Some(quote), _) if quote == c => None,
         _ => open,
     }

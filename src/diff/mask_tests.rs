@@ -156,6 +156,10 @@ fn secrets_are_hidden_in_every_form_that_they_have() {
             "Environment=K3S_TOKEN=\"s3 \\\n  cret\" A=b\n",
             "Environment=K3S_TOKEN=\"(hidden)\n  (hidden)\" A=b\n",
         ),
+        (
+            "Environment=\"X=a\\\\\" \"K3S_TOKEN=s3 cret\"\n",
+            "Environment=\"X=a\\\\\" \"K3S_TOKEN=(hidden)\"\n",
+        ),
         ("K3S_TOKEN=\"\"\nA=b\n", "K3S_TOKEN=\"\"\nA=b\n"),
         ("K3S_AGENT_TOKEN='s3 cret'\n", "K3S_AGENT_TOKEN='(hidden)'\n"),
         (

@@ -261,6 +261,7 @@ impl Provisioner<'_> {
         self.name.is_none() && elsewhere && self.has_known_image()
     }
 
+    /// Whether its workload is to have no pods. Never true of a DaemonSet, even if it matches no node.
     pub fn is_scaled_to_zero(&self) -> bool {
         self.workload.replicas == 0 && self.workload.kind != "DaemonSet"
     }

@@ -336,7 +336,7 @@ impl Ssh {
         self.run_permitted(script).await
     }
 
-    /// Runs a script for which the caller has a permit.
+    /// As [`Ssh::run_script`], for a caller that already has a permit.
     async fn run_permitted(&self, script: &str) -> Result<Output, ExportError> {
         match &*self.shells {
             Shells::Remote(remote) => remote.run_script(script, &self.location).await,

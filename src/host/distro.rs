@@ -315,7 +315,7 @@ fn unquote(value: &str) -> String {
 /// The row of the table for a host, by its os-release and the names of its programs: its own, that of a distribution in
 /// its ID_LIKE, each only with a package manager that the host has, or the first with its package manager. The last two
 /// are guesses, which [`Choice::guessed`] explains. An immutable system, or one without a package manager of the table,
-/// gets [`Installer::Nothing`].
+/// gets [`Installer::Nothing`], and its row by ID or ID_LIKE alone, else the generic one.
 pub fn choose_distro(os_release: &OsRelease, programs: &[String]) -> Choice {
     let has = |program: &str| programs.iter().any(|found| found == program);
     let managers: Vec<Manager> = Manager::ALL

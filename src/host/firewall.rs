@@ -48,6 +48,8 @@ pub struct Zone {
     pub sources: Vec<Network>,
     /// The services that it is open for to everybody.
     pub services: BTreeSet<String>,
+    /// The ports that it is open for to everybody, as firewalld prints them: `2049/tcp` or `2000-2100/tcp`.
+    pub ports: BTreeSet<String>,
     /// Its rich rules, as firewalld prints them.
     pub rich_rules: BTreeSet<String>,
     /// Whether rich rules may have a priority: firewalld prints `forward` since 0.9, and has priorities since 0.7.
@@ -89,6 +91,7 @@ impl Zone {
                 // A source may also be the name of an ipset, or a MAC address.
                 "sources" => zone.sources = values().filter_map(|source| Network::parse(&source)).collect(),
                 "services" => zone.services = values().collect(),
+                "ports" => zone.ports = values().collect(),
                 "forward" => zone.has_priorities = true,
                 _ => {}
             }
@@ -198,10 +201,17 @@ fn refuses_everything(rule: &str) -> bool {
             "drop" | "reject" => return true,
             "counter" | "log" => {}
             "packets" | "bytes" | "iif" | "iifname" | "prefix" | "level" | "flags" | "group" => {
-                let value = words.next();
-                if value == Some("!=") || value.is_some_and(|value| value.starts_with('"') && !is_closed(value)) {
-                    // What follows belongs to it: another interface, or the rest of a text in quotation marks.
-                    words.find(|word| value == Some("!=") || word.ends_with('"'));
+                let value = match words.next() {
+                    Some("!=") => words.next(),
+                    value => value,
+                };
+                // A set, and a text in quotation marks, may be several words.
+                match value {
+                    Some("{") => _ = words.find(|word| *word == "}"),
+                    Some(text) if text.starts_with('"') && !is_closed(text) => {
+                        words.find(|word| word.ends_with('"'));
+                    }
+                    _ => {}
                 }
             }
             _ => return false,
@@ -326,6 +336,12 @@ nodes (active)
             ),
             ("\t\tlog prefix \"no: \" level info drop\n", true),
             ("\t\tiifname \"eth0\" drop\n", true),
+            ("\t\tiifname { \"eth0\", \"eth1\" } drop\n", true),
+            (
+                "\t\tiifname != { \"lo\", \"docker0\" } counter packets 0 bytes 0 reject\n",
+                true,
+            ),
+            ("\t\tiifname { \"eth0\", \"eth1\" } accept\n", false),
             ("\t\tiifname != \"lo\" counter packets 0 bytes 0 drop\n", true),
             // A list of those that are not wanted.
             ("\t\tip saddr 192.0.2.66 drop\n", false),

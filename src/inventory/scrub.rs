@@ -160,8 +160,8 @@ impl<'a> Scrub<'a> {
 }
 
 impl Scrub<'_> {
-    /// Removes the entries one by one, so that the server's own directories are left alone. Ends at the first that
-    /// fails.
+    /// Removes the entries that were listed when the scrub was prepared, one by one: the server's own directories and
+    /// later entries stay. Ends at the first that fails.
     async fn remove_each(&self) -> Result<(), ExportError> {
         for entry in &self.entries {
             // A name that leads nowhere was refused before.

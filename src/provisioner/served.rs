@@ -48,7 +48,7 @@ struct Limits {
     trash_filled: Notify,
 }
 
-/// Permits to be in flight.
+/// The permits of one kind of work on an export; whoever has one is at work.
 struct Permits {
     count: usize,
     semaphore: Semaphore,
@@ -60,7 +60,7 @@ impl Permits {
         Self { count, semaphore }
     }
 
-    /// Whether all are free.
+    /// Whether no work of this kind is running.
     fn are_free(&self) -> bool {
         self.semaphore.available_permits() == self.count
     }

@@ -110,11 +110,10 @@ fn record_of(directory: &VolumePath, claim: (&str, &str), facts: &Facts) -> Resu
         .filter(|record| overlaps(&record.directory, directory))
     {
         if record.directory != *directory || record.claim_key().is_some_and(|known| known != claim) {
-            let (volume, known) = (record.name(), record.claim_key().unwrap_or_default());
-            return Err(format!(
-                "{} is recorded as pv/{volume} of pvc/{} -n {}",
-                record.directory, known.1, known.0
-            ));
+            let claim = record.claim_key();
+            let claim = claim.map(|(namespace, name)| format!(" of pvc/{name} -n {namespace}"));
+            let (volume, claim) = (record.name(), claim.unwrap_or_default());
+            return Err(format!("{} is recorded as pv/{volume}{claim}", record.directory));
         }
         found = Some(record.clone());
     }

@@ -20,8 +20,8 @@ use crate::cluster::waiting::next_before;
 const AT_ONCE: usize = 16;
 
 /// Creates the objects of rows, missing namespaces first; returns the result of each row, by the PV's name and in any
-/// order, and calls `on_created` after each, also after a failure. Rows whose namespace can't be created fail. To
-/// repeat it, plan again: a PV or claim that exists is a failure.
+/// order, and calls `on_created` after each, also after a failure. Does not wait until the claims are Bound. Rows whose
+/// namespace can't be created fail. To repeat it, plan again: a PV or claim that exists is a failure.
 ///
 /// The PV comes before its claim: a claim without its PV would be Lost for a moment.
 pub async fn create_objects(client: &Client, rows: &[Row], on_created: impl Fn()) -> Vec<(String, Result<(), String>)> {

@@ -394,7 +394,7 @@ fn required_value(
     }
 }
 
-/// The access modes in their order, without duplicates. Refuses ReadWriteOncePod beside others, as the API server does.
+/// The access modes in the given order, without duplicates. Refuses ReadWriteOncePod beside others, as the API server does.
 fn check_access_modes(modes: &[cli::AccessMode]) -> Result<Vec<AccessMode>> {
     let mut given = Vec::new();
     for mode in modes {

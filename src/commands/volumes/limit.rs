@@ -106,14 +106,15 @@ async fn limit_volume(
     Ok(format!("limited to {}{}", plan.size, describe_files(files)))
 }
 
-/// The usage of a limited volume, and the number of its files that the limit can't count, in brackets.
+/// Text to append to a message: in brackets, after a space, the usage of a limited volume, and the number of its files
+/// that the limit can't count, if there are any.
 fn describe_files(files: ExistingFiles) -> String {
     let used = amount::format_size(files.used_bytes);
     match files.without_project {
         0 => format!(" ({used} used)"),
         count => format!(
-            " ({used} used; {count} symbolic links, sockets, pipes or devices have no project id: they can be removed and \
-             created again, and not be renamed)"
+            " ({used} used; the limit does not count {count} of its files, which are symbolic links, sockets, pipes \
+             or devices: these can be removed and created again, and not be renamed)"
         ),
     }
 }

@@ -95,7 +95,7 @@ fn right_to(provisioner: &Provisioner<'_>, group: &str, resource: &str, in_names
     }
 }
 
-/// As `right_to`, for what a provisioner needs besides to expand claims.
+/// The right that a provisioner needs in addition to expand claims, as not allowed; see `right_to`.
 pub(super) fn right_to_expand(provisioner: &Provisioner<'_>) -> Right {
     right_to(provisioner, "", "persistentvolumeclaims/status", false, "patch")
 }

@@ -80,7 +80,7 @@ fn describe_stale_claim(view: &View<'_>, set: &Workload, claim: &Claim, wanted: 
 }
 
 /// NFS121: an event says that a ResourceQuota or LimitRange does not allow a claim of the set, which still doesn't
-/// exist. `None` if none of its claims is missing.
+/// exist. `None` if none of its claims is missing, or without such an event.
 fn find_refused_claim(view: &View<'_>, set: &Workload) -> Option<Finding> {
     let mut missing: Vec<_> = expected_claims(set).collect();
     missing.retain(|(name, _, _)| view.find_claim(&set.namespace, name).is_none());

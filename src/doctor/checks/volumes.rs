@@ -215,8 +215,8 @@ fn describe_retained_volume(volume: &Volume) -> Finding {
     }
 }
 
-/// The finding for a provisioner's event that it can't delete a PV: the cause of a failed mount, else NFS123. `None`
-/// without such an event.
+/// The finding for an event of a PV's own provisioner that it can't delete the PV: the cause of a failed mount, else
+/// NFS123. `None` without such an event, for a static PV, and for one that is not to be deleted.
 fn find_failed_deletion(view: &View<'_>, volume: &Volume) -> Option<Finding> {
     let name = deleter_of(volume)?;
     let object = volume.object();

@@ -1,7 +1,7 @@
 //! Pending claims and pods that no other check explains (PURE): NFS123, NFS413, NFS420.
 //!
-//! No Pending claim or pod is left without a finding: [`add_unexplained`] adds pods to the findings of their claims,
-//! and reports the others with the last event about them.
+//! No Pending claim, and no pod that waits for an NFS volume, is left without a finding: [`add_unexplained`] adds pods to
+//! the findings of their claims, and reports the others with the last event about them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -91,7 +91,8 @@ pub fn add_unexplained(view: &View<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-/// Whether a pod has been Pending for a minute because of a volume that may be NFS, rather than for another reason.
+/// Whether a pod has been Pending for a minute because of a volume that may be NFS, rather than for another reason. False
+/// for a pod that is being deleted.
 fn waits_for_volume(view: &View<'_>, pod: &Pod) -> bool {
     let is_nfs = !pod.nfs.is_empty() || view.claims_of_pod(pod).any(|claim| !view.is_known_other_storage(claim));
     if pod.phase != "Pending" || pod.deleting.is_some() || !is_nfs || !view.has_elapsed(pod.created, PATIENCE) {
@@ -215,7 +216,8 @@ fn find_unready_node(view: &View<'_>, pod: &Pod) -> Option<Finding> {
     )
 }
 
-/// NFS420, NFS413 or NFS123 about a Pending pod whose cause is unknown; NFS123 is a warning if its volume is not NFS.
+/// NFS420, NFS413 or NFS123 about a Pending pod whose cause is unknown. NFS123 is a warning if the volume that it waits
+/// for is not NFS.
 fn describe_unexplained_pod(view: &View<'_>, pod: &Pod) -> Finding {
     if let Some(finding) = find_unready_node(view, pod) {
         return finding;
@@ -248,7 +250,14 @@ fn describe_unexplained_pod(view: &View<'_>, pod: &Pod) -> Finding {
     }
     // The pod waits for a volume that is no claim, or for the scheduler.
     let cause = "the pod waits for its volumes; the reason is not known";
+    let mut pending = view.claims_of_pod(pod).filter(|claim| claim.is_pending()).peekable();
+    let waits_for_other_storage = pending.peek().is_some() && pending.all(|claim| view.is_known_other_storage(claim));
+    let severity = match waits_for_other_storage {
+        true => Severity::Warning,
+        false => Severity::Error,
+    };
     Finding::new("NFS123", object.clone(), cause)
+        .with_severity(severity)
         .with_confidence(Confidence::Likely)
         .with_all_evidence(pod.scheduling_evidence())
         .with_all_evidence(last_event_or_none(view, &object))

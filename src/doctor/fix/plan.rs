@@ -63,7 +63,8 @@ fn effects_of(finding: &Finding, changes: &[Change], facts: &Facts) -> Vec<Effec
     effects
 }
 
-/// Whether a claim is bound by itself, rather than when its first pod is scheduled; true for an unknown claim.
+/// Whether a claim waits for no pod: its class binds at once, or a node was already selected for it. Also true if the
+/// claim or its class is unknown.
 fn is_bound_at_once(object: &Object, facts: &Facts) -> bool {
     let namespace = object.namespace.as_deref().unwrap_or_default();
     let named = |claim: &&Claim| claim.namespace == namespace && claim.name == object.name;

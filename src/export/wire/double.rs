@@ -174,7 +174,7 @@ impl Mount for Double {
     }
 
     fn get_max_write_size(&self) -> u32 {
-        0
+        unimplemented!()
     }
 
     fn version(&self) -> NFSVersion {

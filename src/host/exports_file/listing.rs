@@ -20,6 +20,7 @@ impl ActiveExport {
         Client::of(&self.client) == *client
     }
 
+    /// Compares the clients as parsed, not as text. Ignores the options.
     fn has_same_path_and_client(&self, other: &Self) -> bool {
         self.path == other.path && self.is_for(&Client::of(&other.client))
     }

@@ -9,7 +9,7 @@ use super::desired::Versions;
 use super::{Step, with_undo};
 use crate::host::exports_file::{self, Client, Network};
 use crate::host::facts::Facts;
-use crate::host::firewall::{Firewall, Firewalld, Zone};
+use crate::host::firewall::{Firewall, Firewalld};
 use crate::host::nfs_conf::{self, LOCKD_PORT, MOUNTD_PORT, STATD_PORT};
 use crate::host::script::quote;
 
@@ -59,6 +59,23 @@ impl Ports {
         let used = protocols.into_iter().filter(|(_, ports)| !ports.is_empty());
         used.map(|(protocol, ports)| (protocol, join_ranges(ports, joint)))
             .collect()
+    }
+
+    /// Whether a range, as firewalld prints it (`2049/tcp` or `2000-2100/tcp`), has one of these ports.
+    fn has_one_in(&self, range: &str) -> bool {
+        let Some((ports, protocol)) = range.split_once('/') else {
+            return false;
+        };
+        let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
+        let (Ok(first), Ok(last)) = (first.parse::<u16>(), last.parse::<u16>()) else {
+            return false;
+        };
+        let own = match protocol {
+            "tcp" => &self.tcp,
+            "udp" => &self.udp,
+            _ => return false,
+        };
+        own.iter().any(|port| (first..=last).contains(port))
     }
 
     fn describe(&self) -> String {
@@ -265,7 +282,7 @@ fn plan_firewalld(firewalld: &Firewalld, allowed: &Allowed) -> Step {
             Step::change(NAME, why, firewalld_script(&changes))
         }
     };
-    with_open_service_warnings(step, firewalld, allowed)
+    with_open_zone_warnings(step, firewalld, allowed)
 }
 
 /// The rich rules that each zone should have, by its name, with nfsprov's priority where the zone's rules have one. A
@@ -307,7 +324,8 @@ fn is_marked(rich_rule: &str) -> bool {
 }
 
 /// A script that changes the rules, verifies and on failure undoes that. A key is a zone, and whether its permanent
-/// rules change. The script calls firewall-cmd once for each key, since each call takes a part of a second.
+/// rules change. For each key, the script calls firewall-cmd at most once to add, once to remove and once to list, since
+/// each call takes a part of a second.
 fn firewalld_script(changes: &BTreeMap<(&str, bool), RuleChanges>) -> String {
     let [mut change, mut verify, mut undo, mut verify_undo] = [const { String::new() }; 4];
     for ((zone, is_permanent), RuleChanges { add, remove }) in changes {
@@ -344,24 +362,28 @@ fn verify_lines(add: &BTreeSet<String>, remove: &BTreeSet<String>) -> String {
     add.iter().map(missing).chain(remove.iter().map(left)).collect()
 }
 
-/// Adds a warning for each zone in use that is open for a service of NFS: all hosts have access, whatever rules say.
-/// No warning if all hosts are allowed.
-fn with_open_service_warnings(mut step: Step, firewalld: &Firewalld, allowed: &Allowed) -> Step {
+/// Adds a warning for each service of NFS, and each range of ports with one of NFS, that a zone in use is open for, now or
+/// after a restart: all hosts have access, whatever rules say. No warning if all hosts are allowed.
+fn with_open_zone_warnings(mut step: Step, firewalld: &Firewalld, allowed: &Allowed) -> Step {
     const SERVICES: [&str; 4] = ["nfs", "nfs3", "mountd", "rpc-bind"];
     if allowed.clients.contains(&Client::World) {
         return step;
     }
-    for Zone { name, services, .. } in &firewalld.runtime {
-        let is_used = firewalld.zones_of(None).contains(name.as_str());
-        for service in SERVICES
-            .into_iter()
-            .filter(|service| is_used && services.contains(*service))
-        {
-            step = step.with_warning(format!(
-                "zone {name} is open to all hosts for {service}; firewall-cmd --permanent --zone={name} --remove-service={service} \
-                 and firewall-cmd --reload close it"
-            ));
-        }
+    let used = firewalld.zones_of(None);
+    let zones = firewalld.runtime.iter().chain(&firewalld.permanent);
+    let mut open = BTreeSet::new();
+    for zone in zones.filter(|zone| used.contains(zone.name.as_str())) {
+        let services = SERVICES.iter().filter(|service| zone.services.contains(**service));
+        let services = services.map(|service| ("service", (*service).to_owned()));
+        let ports = zone.ports.iter().filter(|range| allowed.ports.has_one_in(range));
+        let ports = ports.map(|range| ("port", range.clone()));
+        open.extend(services.chain(ports).map(|(kind, what)| (&zone.name, kind, what)));
+    }
+    for (name, kind, what) in open {
+        step = step.with_warning(format!(
+            "zone {name} is open to all hosts for {what}; firewall-cmd --permanent --zone={name} --remove-{kind}={what} \
+             and firewall-cmd --reload close it"
+        ));
     }
     step
 }

@@ -1,7 +1,7 @@
 //! Facts about firewalls, and the rules that come and go.
 
 use super::*;
-use crate::host::firewall::NetworkRoute;
+use crate::host::firewall::{NetworkRoute, Zone};
 use crate::host::plan::State;
 use crate::host::plan::tests::{NOW, desired, says, served, step, told};
 use crate::host::plan::{DesiredServer, Plan, plan_server, plan_teardown};
@@ -198,15 +198,27 @@ fn rules_of_clients_that_are_gone_are_removed_and_those_of_others_stay() {
 }
 
 #[test]
-fn a_service_that_is_open_to_everybody_is_named() {
+fn services_and_ports_that_are_open_to_everybody_are_named() {
+    let named = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
     let mut open = firewalld(&[], &[]);
-    open.runtime[0].services = ["ssh".to_owned(), "nfs".to_owned()].into();
+    open.runtime[0].services = named(&["ssh", "nfs"]);
+    open.runtime[0].ports = named(&["22/tcp", "2049/udp", "2049/sctp", "2000-2100/tcp", "65536/tcp"]);
+    // After a restart.
+    open.permanent[0].services = named(&["nfs", "mountd"]);
     let plan = plan_server(&with(Firewall::Firewalld(open)), &desired(), NOW);
     let warnings = &step(&plan, NAME).warnings;
-    assert!(
-        warnings.len() == 1 && warnings[0].contains("zone public is open to all hosts for nfs"),
-        "{warnings:?}"
-    );
+    let expected = [
+        ("2000-2100/tcp", "port"),
+        ("mountd", "service"),
+        ("nfs", "service"),
+    ]
+    .map(|(what, kind)| {
+        format!(
+            "zone public is open to all hosts for {what}; firewall-cmd --permanent --zone=public --remove-{kind}={what} \
+             and firewall-cmd --reload close it"
+        )
+    });
+    assert_eq!(warnings[..], expected);
 }
 
 #[test]

@@ -139,7 +139,8 @@ pub fn waits_for_attachment(failure: &Failure<'_>, view: &View<'_>) -> bool {
     named.ends_with(NFS_CSI) && named != NFS_CSI && view.facts.was_read("csidrivers")
 }
 
-/// NFS211: the CSIDriver object lacks `attachRequired: false`, or is missing.
+/// NFS211: the CSIDriver object is missing; if it exists, it must lack `attachRequired: false`, a field that the doctor
+/// does not read. CSIDrivers must have been read.
 fn describe_attachment(view: &View<'_>) -> Description {
     let why = match view.facts.csi_drivers.iter().any(|driver| driver == NFS_CSI) {
         true => "lacks attachRequired: false",
