@@ -96,7 +96,7 @@ fn run_subcommand(cli: Cli) -> Result<Exit> {
         match cli.command {
             Command::Create { kind } => commands::create::run(kind, &cli.global).await,
             Command::Provision(args) => commands::provision::run(args, &cli.global).await,
-            Command::Doctor(args) => commands::doctor::run(&args, &cli.global).await,
+            Command::Doctor(args) => commands::doctor::run(args, &cli.global).await,
             Command::Templates { action } => commands::templates::run(&action),
             Command::Migrate { from } => commands::migrate::run(from, &cli.global).await,
             Command::Image { action } => commands::image::run(action, &cli.global).await,

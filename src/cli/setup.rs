@@ -17,7 +17,7 @@ pub struct SetupServer {
     pub host: Option<Target>,
     /// File of servers, exports and nodes to set up, instead of the options for them
     #[arg(long, value_name = "FILE", conflicts_with_all = ["host", "export", "allow", "node", "address", "options",
-          "root_squash", "mode", "owner", "nfs_version", "exports_file"])]
+          "root_squash", "mode", "owner", "nfs_version", "quota", "exports_file"])]
     pub config: Option<PathBuf>,
     /// Directory to export
     #[arg(long, default_value = "/nfsdata", value_parser = check_export_path, value_name = "PATH")]

@@ -15,6 +15,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::access::ssh_access;
 use super::cluster_options;
+use super::host_run::without_duplicates;
 use crate::cli::{Doctor, FailOn, Global, ReportFormat, Ssh, Target, What};
 use crate::cluster::{ClientUse, Cluster, ClusterError, connect};
 use crate::control_plane::{Gate, check_version};
@@ -32,7 +33,9 @@ const WIDTH: usize = 100;
 
 /// Runs one of the forms of the command: explain a code, undo the gate, diagnose a dump, write a dump, or diagnose the
 /// cluster and fix it with `--fix`. A cluster or dump that can't be read is printed and `Unchecked`, and no `Err`.
-pub async fn run(args: &Doctor, global: &Global) -> Result<Exit> {
+pub async fn run(mut args: Doctor, global: &Global) -> Result<Exit> {
+    args.hosts = without_duplicates(args.hosts, |target| target);
+    let args = &args;
     if let Some(What::Explain { code }) = &args.what {
         output::print(&render_explanation(*code))?;
         return Ok(Exit::Done);
@@ -70,28 +73,24 @@ pub async fn run(args: &Doctor, global: &Global) -> Result<Exit> {
     if let Some(directory) = &args.dump {
         return write_dump(&cluster, namespace, directory).await;
     }
-    let (facts, reached) = match args.hosts.is_empty() {
-        true => (gather_facts(args, &cluster, namespace, &[]).await, Vec::new()),
-        false => connect_and_gather(args, &cluster, namespace).await?,
+    let hosts = match args.hosts.is_empty() {
+        true => hosts::Hosts::default(),
+        false => hosts::connect_to_hosts(&args.hosts, &ssh_access(&args.ssh)?).await,
     };
+    let facts = gather_facts(args, &cluster, namespace, &hosts).await;
     let report = match report_on_targets(args, &facts, current_time(&cluster).await) {
         Ok(report) => report,
         Err(error) => return Ok(exit_unchecked(&error.to_string())),
     };
     match &args.fix {
         None => finish_with_report(args, global, &facts, &report),
-        Some(codes) => fix_findings(args, codes, global, &cluster, &reached, (facts, report)).await,
+        Some(codes) => fix_findings(args, codes, global, &cluster, &hosts, (facts, report)).await,
     }
 }
 
 /// Reads the cluster and the connected hosts, then probes the exports and lists those that answer. What can't be read
 /// is recorded as unread, and no error. With `--no-probe`, leaves the exports out and records that.
-async fn gather_facts(
-    args: &Doctor,
-    cluster: &Cluster,
-    namespace: Option<&str>,
-    hosts: &[hosts::ConnectedHost],
-) -> Facts {
+async fn gather_facts(args: &Doctor, cluster: &Cluster, namespace: Option<&str>, hosts: &hosts::Hosts) -> Facts {
     let mut facts = gather(cluster, namespace, None).await;
     hosts::gather_hosts(hosts, &mut facts).await;
     match args.no_probe {
@@ -102,20 +101,6 @@ async fn gather_facts(
         }
     }
     facts
-}
-
-/// As [`gather_facts`], after connecting to the hosts of `--ssh`. Hosts that fail are recorded as unread; an error only
-/// if the SSH options can't be used.
-async fn connect_and_gather(
-    args: &Doctor,
-    cluster: &Cluster,
-    namespace: Option<&str>,
-) -> Result<(Facts, Vec<hosts::ConnectedHost>)> {
-    let mut missed = Facts::default();
-    let reached = hosts::connect_to_hosts(&args.hosts, &ssh_access(&args.ssh)?, &mut missed).await;
-    let mut facts = gather_facts(args, cluster, namespace, &reached).await;
-    facts.unread.extend(missed.unread);
-    Ok((facts, reached))
 }
 
 /// The time by the API server's clock, else by this machine's.
@@ -165,7 +150,7 @@ async fn fix_findings(
     codes: &[&'static str],
     global: &Global,
     cluster: &Cluster,
-    reached: &[hosts::ConnectedHost],
+    hosts: &hosts::Hosts,
     (facts, report): (Facts, Report),
 ) -> Result<Exit> {
     let sets_gate = check_gate_option(args, &facts, &report)?;
@@ -191,7 +176,7 @@ async fn fix_findings(
     let (mut stop, mut done) = (fix::StopSignals::listen()?, fix::FixCounts::default());
     let options = fix_options(args, global);
     // Hosts come first: claims may wait for a node that can't mount.
-    hosts::fix_hosts(reached, &findings, options, &mut stop, &mut done).await?;
+    hosts::fix_hosts(&hosts.reached, &findings, options, &mut stop, &mut done).await?;
     fix::fix_objects(clusters, &steps, options, &mut stop, &mut done).await?;
     if sets_gate {
         let connection = cluster_options(global);
@@ -226,7 +211,7 @@ async fn fix_findings(
     if done == fix::FixCounts::default() {
         output::say("no change was made");
     }
-    let facts = gather_facts(args, cluster, facts.namespace.as_deref(), reached).await;
+    let facts = gather_facts(args, cluster, facts.namespace.as_deref(), hosts).await;
     let report = match report_on_targets(args, &facts, current_time(cluster).await) {
         Ok(report) => report,
         Err(error) => return Ok(exit_unchecked(&error.to_string())),

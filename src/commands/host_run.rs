@@ -72,7 +72,7 @@ impl Run {
         if nodes_from_cluster {
             requests.extend(self.or_stop(nodes_of_cluster(global, user)).await??);
         }
-        Ok(without_duplicates(requests))
+        Ok(without_duplicates(requests, |request| &request.target))
     }
 
     /// Prints the report. Returns `Failed` if a step failed, `Changes` if `--check` found changes to make.
@@ -97,12 +97,15 @@ pub struct HostRequest {
     pub address: Option<IpAddr>,
 }
 
-/// The requests without duplicates: of those for one host and port, the first is kept. No port and port 22 count as
+/// The hosts without duplicates: of those with the same host and port, the first is kept. No port and port 22 count as
 /// two.
-fn without_duplicates(mut requests: Vec<HostRequest>) -> Vec<HostRequest> {
+pub fn without_duplicates<T>(mut hosts: Vec<T>, target_of: impl Fn(&T) -> &Target) -> Vec<T> {
     let mut seen = BTreeSet::new();
-    requests.retain(|HostRequest { target, .. }| seen.insert((target.host.clone(), target.port)));
-    requests
+    hosts.retain(|host| {
+        let target = target_of(host);
+        seen.insert((target.host.clone(), target.port))
+    });
+    hosts
 }
 
 /// The host's name in reports: as given, without the user.
@@ -216,7 +219,7 @@ mod tests {
             request("10.0.0.2:2222", None),
             request("10.0.0.2", Some("10.0.0.2")),
         ];
-        let hosts = without_duplicates(requests);
+        let hosts = without_duplicates(requests, |request| &request.target);
         let names: Vec<String> = hosts.iter().map(|host| host.target.to_string()).collect();
         assert_eq!(names, ["root@10.0.0.1", "10.0.0.2", "10.0.0.2:2222"]);
         assert!(

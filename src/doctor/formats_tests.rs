@@ -108,6 +108,14 @@ fn junit_fails_for_the_findings_that_count() {
     let junit = super::junit(&report(), |finding| finding.severity == Severity::Error);
     assert!(junit.contains("tests=\"3\" failures=\"1\" skipped=\"1\""), "{junit}");
     assert!(junit.contains("&lt;gold&gt; doesn't exist &amp; never did"), "{junit}");
+    // A check that could not read all still fails by what it found.
+    let mut partly_read = report();
+    let pod = Object::namespaced("Pod", "default", "web");
+    partly_read
+        .findings
+        .push(Finding::new("NFS211", pod, "the driver is missing"));
+    let junit = super::junit(&partly_read, |finding| finding.severity == Severity::Error);
+    assert!(junit.contains("tests=\"3\" failures=\"2\" skipped=\"0\""), "{junit}");
     assert_eq!(escape_xml("a\u{1}\u{1b}[0m\tb"), "a[0m\tb");
 }
 

@@ -125,7 +125,8 @@ fn is_object_name(word: &str) -> bool {
 
 impl Export {
     /// Makes a claim the owner of `path` by writing its marker; doesn't create the directory. May be repeated: the
-    /// directory may exist if the claim has its marker already. After a conflict, the claim has no marker there.
+    /// directory may exist if the claim has its marker already. After a conflict, the claim has a marker there only if
+    /// an earlier attempt wrote it and the directory exists.
     ///
     /// # Errors
     /// [`ExportError::Conflict`] when the directory, one above it or one below it is another claim's,
@@ -144,7 +145,8 @@ impl Export {
     }
 
     /// Writes the marker, unless the owner has it already, then checks that no directory above or below got one
-    /// meanwhile; if one did, removes the owner's marker, an earlier one too, and fails. Another claim's marker and a
+    /// meanwhile; if one did, fails, and removes the owner's marker unless that is older than this call and its directory
+    /// exists. Another claim's marker and a
     /// reserved name are refused, and unless `may_exist_unmarked` a directory without a marker that exists already.
     async fn write_marker_if_free(
         &self,
@@ -160,8 +162,8 @@ impl Export {
             return Err(ownership_error(path, "its name is reserved for nfsprov or the server"));
         }
         let lost_race = || ownership_error(path, "another claim took it at the same time");
-        match self.read_owner(path).await? {
-            Some(found) if found.uid == owner.uid => {}
+        let was_owner = match self.read_owner(path).await? {
+            Some(found) if found.uid == owner.uid => true,
             Some(found) => return Err(conflict_error(path, path.clone(), found)),
             None => {
                 self.check_no_marker_around(path).await?;
@@ -177,13 +179,16 @@ impl Export {
                 if !is_new && self.read_owner(path).await?.is_none_or(|found| found.uid != owner.uid) {
                     return Err(lost_race());
                 }
+                false
             }
-        }
+        };
         // Claims of a directory and of one inside it may both have found no marker. Now each finds the other's, and
-        // both back off.
+        // both back off. A directory that an earlier attempt created keeps its marker: without it, no attempt takes it.
         match self.check_no_marker_around(path).await {
             Err(error @ ExportError::Conflict(_)) => {
-                self.remove_owner_marker(path, &owner.uid).await?;
+                if !was_owner || !self.path_exists(path).await? {
+                    self.remove_owner_marker(path, &owner.uid).await?;
+                }
                 Err(error)
             }
             alone => alone,

@@ -236,3 +236,23 @@ fn volumes_names_are_told_from_others() {
         assert!(!names_a_volume(other), "{other}");
     }
 }
+
+/// Another claim's marker above it appears between its attempts; the directory may exist by then.
+#[tokio::test]
+async fn after_a_conflict_only_a_directory_that_exists_keeps_its_older_marker() {
+    for exists in [false, true] {
+        let root = tempfile::tempdir().unwrap();
+        let export = export(root.path());
+        export.write_owner_marker(&path("a/b"), &owner("one")).await.unwrap();
+        if exists {
+            std::fs::create_dir_all(root.path().join("a/b")).unwrap();
+        }
+        std::os::unix::fs::symlink("two", root.path().join(".nfsprov/owners/a/@owner")).unwrap();
+        let error = export
+            .write_owner_marker(&path("a/b"), &owner("one"))
+            .await
+            .unwrap_err();
+        assert!(matches!(error, ExportError::Conflict(_)), "{error}");
+        assert_eq!(uid_at(&export, "a/b").await.is_some(), exists);
+    }
+}

@@ -50,6 +50,7 @@ fn a_wrong_file_is_one_sentence_that_names_it() {
             "--nodes-from-cluster, or --allow CLIENT",
         ),
         ("", "--export /a", "cannot be used with"),
+        ("", "--quota", "cannot be used with"),
         ("", "nfs", "cannot be used with"),
     ] {
         let (stdout, stderr, status) = run(file, options);

@@ -26,38 +26,48 @@ const EXPORTS: &str = "/etc/exports";
 /// The host's name on the command line, and the connection.
 pub type ConnectedHost = (String, Host);
 
-/// Connects to all hosts in parallel, which may prompt; the result is in their order. Hosts that fail are recorded as
-/// unread.
-pub async fn connect_to_hosts(targets: &[Target], access: &Access, facts: &mut Facts) -> Vec<ConnectedHost> {
-    let each = join_all(targets.iter().map(|target| Host::connect(target, access))).await;
-    let mut reached = Vec::new();
-    for (target, host) in targets.iter().zip(each) {
-        match host {
-            Ok(host) => reached.push((target.to_string(), host)),
-            Err(error) => record_unread_host(facts, &error.to_string()),
-        }
-    }
-    reached
+/// The hosts of `--ssh`.
+#[derive(Default)]
+pub struct Hosts {
+    /// Those with a connection, in the order of the command line.
+    pub reached: Vec<ConnectedHost>,
+    /// Why the others can't be read.
+    unreachable: Vec<Unread>,
 }
 
-/// Records that a host could not be read; `why` must name the host.
-fn record_unread_host(facts: &mut Facts, why: &str) {
-    facts.unread.push(Unread {
+/// Connects to all hosts in parallel, which may prompt.
+pub async fn connect_to_hosts(targets: &[Target], access: &Access) -> Hosts {
+    let each = join_all(targets.iter().map(|target| Host::connect(target, access))).await;
+    let mut hosts = Hosts::default();
+    for (target, host) in targets.iter().zip(each) {
+        match host {
+            Ok(host) => hosts.reached.push((target.to_string(), host)),
+            Err(error) => hosts.unreachable.push(unread_host(error.to_string())),
+        }
+    }
+    hosts
+}
+
+/// The record of a host that could not be read; `why` must name the host.
+fn unread_host(why: String) -> Unread {
+    Unread {
         what: crate::doctor::entry::HOSTS.to_owned(),
-        why: why.to_owned(),
+        why,
         forbidden: false,
-    });
+    }
 }
 
 /// Gathers the facts of all hosts in parallel, and of the exports on them that the cluster names. `facts` must have the
-/// cluster's objects already. Hosts that fail are recorded as unread.
-pub async fn gather_hosts(hosts: &[ConnectedHost], facts: &mut Facts) {
+/// cluster's objects already. Hosts that fail, now or when they were connected to, are recorded as unread.
+pub async fn gather_hosts(hosts: &Hosts, facts: &mut Facts) {
     let exports = named_exports(facts);
-    let each = join_all(hosts.iter().map(|(name, host)| gather_host(name, host, &exports))).await;
+    let reached = hosts.reached.iter();
+    let each = join_all(reached.map(|(name, host)| gather_host(name, host, &exports))).await;
+    facts.unread.extend(hosts.unreachable.iter().cloned());
     for seen in each {
         match seen {
             Ok(seen) => facts.hosts.push(seen),
-            Err(why) => record_unread_host(facts, &why),
+            Err(why) => facts.unread.push(unread_host(why)),
         }
     }
 }

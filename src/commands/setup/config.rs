@@ -37,6 +37,8 @@ struct Export {
     root_squash: bool,
     mode: Option<TextOrNumber>,
     owner: Option<TextOrNumber>,
+    #[serde(default)]
+    quota: bool,
 }
 
 /// A text, or a number as it is written: `nfsVersion: 4`. Anything else, `true` as well, is an error.
@@ -89,6 +91,7 @@ pub(super) fn arguments_of(file: &str) -> Result<Vec<Vec<String>>, String> {
                     .filter_map(|(name, value)| Some(option(name, value.as_ref()?))),
             );
             words.extend(export.root_squash.then(|| "--root-squash".to_owned()));
+            words.extend(export.quota.then(|| "--quota".to_owned()));
             words.extend(["--".to_owned(), server.host.0.clone()]);
             words
         })
@@ -111,7 +114,7 @@ servers:
   nfsVersion: 4
   exports:
   - {path: /fast, allow: [10.0.0.0/24, "@nodes"], mode: 0770, rootSquash: true}
-  - {path: /slow, options: "rw,sync", owner: "65534:65534"}
+  - {path: /slow, options: "rw,sync", owner: "65534:65534", quota: true}
 - host: --flag
   address: 10.0.0.5
   exportsFile: /etc/exports.d/a.exports
@@ -129,7 +132,7 @@ nodes: [root@node1, node2]
                 "--export=/fast --allow=10.0.0.0/24 --allow=@nodes --node=root@node1 --node=node2 --nfs-version=4 \
                  --mode=0770 --root-squash -- root@nfs",
                 "--export=/slow --node=root@node1 --node=node2 --nfs-version=4 --options=rw,sync --owner=65534:65534 \
-                 -- root@nfs",
+                 --quota -- root@nfs",
                 "--export=/other --node=root@node1 --node=node2 --address=10.0.0.5 \
                  --exports-file=/etc/exports.d/a.exports -- --flag",
             ]

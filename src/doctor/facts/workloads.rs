@@ -62,6 +62,8 @@ pub struct Pod {
     pub labels: BTreeMap<String, String>,
     /// Its containers, on the same condition.
     pub containers: Vec<Container>,
+    /// Its service account, on the same condition.
+    pub service_account: String,
 }
 
 /// A Deployment, StatefulSet or DaemonSet, or a pod that none of them owns.
@@ -131,7 +133,7 @@ impl Pod {
         Object::namespaced("Pod", &self.namespace, &self.name)
     }
 
-    /// The pod as a workload of its own with one replica, without labels and service account.
+    /// The pod as a workload of its own with one replica, without labels.
     pub fn as_workload(&self) -> Workload {
         Workload {
             kind: "Pod".to_owned(),
@@ -140,6 +142,7 @@ impl Pod {
             created: self.created,
             replicas: 1,
             ready: i32::from(self.ready),
+            service_account: self.service_account.clone(),
             containers: self.containers.clone(),
             nfs: self.nfs.clone(),
             ..Workload::default()

@@ -9,8 +9,8 @@ use crate::doctor::report::Report;
 use crate::doctor::{Finding, Severity};
 use crate::escape::{self, is_hidden};
 
-/// A JUnit suite: a test case for each code that was checked or skipped. The case of a checked code fails if `fails` is
-/// true for a finding of this code; findings of skipped codes are left out.
+/// A JUnit suite: a test case for each code that was checked or skipped. A case fails if `fails` is true for a finding of
+/// its code, also for a skipped code: its check may have found something in what was read.
 pub fn junit(report: &Report, fails: impl Fn(&Finding) -> bool) -> String {
     let case = |code: &str, result: Option<String>| {
         let title = explain::find_entry(code).map_or("", |entry| entry.title);
@@ -24,24 +24,28 @@ pub fn junit(report: &Report, fails: impl Fn(&Finding) -> bool) -> String {
         }
     };
     let failed: Vec<_> = report.findings.iter().filter(|finding| fails(finding)).collect();
-    let mut failures = 0;
+    let (mut failures, mut skipped) = (0, 0);
     let mut cases = String::new();
-    for code in &report.checked {
-        let of_code: Vec<_> = failed.iter().filter(|finding| finding.code == *code).collect();
+    let checked = report.checked.iter().map(|&code| (code, None));
+    let unchecked = report
+        .skipped
+        .iter()
+        .map(|skipped| (skipped.code, Some(&skipped.reason)));
+    for (code, reason) in checked.chain(unchecked) {
+        let of_code: Vec<_> = failed.iter().filter(|finding| finding.code == code).collect();
         // A case has one failure; the other findings of the code stand in its text.
         let failure = of_code.first().map(|first| {
             let lines: Vec<_> = of_code.iter().map(|finding| long_text(finding)).collect();
             let (message, text) = (escape_xml(&short_text(first)), escape_xml(&lines.join("\n")));
             format!("<failure message=\"{message}\">{text}</failure>")
         });
+        let skip = reason.filter(|_| failure.is_none());
+        let skip = skip.map(|reason| format!("<skipped message=\"{}\"/>", escape_xml(reason)));
         failures += usize::from(failure.is_some());
-        cases += &case(code, failure);
+        skipped += usize::from(skip.is_some());
+        cases += &case(code, failure.or(skip));
     }
-    for skipped in &report.skipped {
-        let message = escape_xml(&skipped.reason);
-        cases += &case(skipped.code, Some(format!("<skipped message=\"{message}\"/>")));
-    }
-    let (tests, skipped) = (report.checked.len() + report.skipped.len(), report.skipped.len());
+    let tests = report.checked.len() + report.skipped.len();
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"nfsprov doctor\" tests=\"{tests}\" failures=\"{failures}\" skipped=\"{skipped}\">\n{cases}  </testsuite>\n</testsuites>\n"
     )

@@ -224,7 +224,10 @@ impl Reconciler {
                 }
                 None => {
                     export.remove_empty_marker_folders(directory).await?;
-                    return Ok(Done(format!("{directory} was removed or archived before")));
+                    return Ok(Done(match removal {
+                        Some(_) => format!("{directory} was removed or archived before"),
+                        None => format!("{directory} stays"),
+                    }));
                 }
             },
             OwnerCheck::NoMarker => match export.check_no_marker_at_or_around(directory).await {

@@ -47,7 +47,8 @@ fn nfs_volumes(volumes: &[core::Volume]) -> Vec<(String, String)> {
 
 impl Pod {
     /// A pod with its relevant fields; `None` if no check uses it: it has no claim, NFS volume or provisioner, is not
-    /// of the control plane and recycles no PV. Only provisioners and the control plane keep labels and containers.
+    /// of the control plane and recycles no PV. Only provisioners and the control plane keep labels, containers and
+    /// service account.
     pub(super) fn from_relevant(pod: core::Pod) -> Option<Self> {
         let meta = pod.metadata;
         let spec = pod.spec.unwrap_or_default();
@@ -110,8 +111,18 @@ impl Pod {
                 BTreeMap::new()
             },
             containers: if control || provisioner { containers } else { Vec::new() },
+            service_account: match control || provisioner {
+                true => service_account_or_default(spec.service_account_name),
+                false => String::new(),
+            },
         })
     }
+}
+
+/// The service account of a pod: `default` if it names none.
+fn service_account_or_default(named: Option<String>) -> String {
+    let named = named.filter(|name| !name.is_empty());
+    named.unwrap_or_else(|| "default".to_owned())
 }
 
 /// A container that waits, or ended otherwise than by completing, with the reason and the kubelet's message; without
@@ -181,7 +192,7 @@ impl Workload {
             namespace: meta.namespace.unwrap_or_default(),
             name: meta.name.unwrap_or_default(),
             labels: selector.match_labels.unwrap_or_default(),
-            service_account: spec.service_account_name.unwrap_or_else(|| "default".to_owned()),
+            service_account: service_account_or_default(spec.service_account_name),
             containers: spec.containers.into_iter().map(read).collect(),
             nfs: nfs_volumes(&volumes),
             ..Self::default()
