@@ -60,7 +60,7 @@ pub fn stdout_width() -> Option<usize> {
     terminal_width().map(usize::from)
 }
 
-/// As [`stdout_width`].
+/// The columns of the terminal on stdout, 80 if it reports none; `None` without a terminal.
 fn terminal_width() -> Option<u16> {
     Table::new().width().map(|width| match width {
         0 => USUAL_WIDTH,
@@ -133,7 +133,7 @@ fn colour_of(word: &str) -> Option<Color> {
     }
 }
 
-/// Escapes a line of a diff, but for its tabs, and colours it as diffs are.
+/// Escapes a line of a diff, but for its tabs, and colours it as diffs are, if `colour` allows that on stderr.
 fn diff_line(line: &str, colour: Colour) -> String {
     let shown: String = line.split('\t').map(escape_line).collect::<Vec<_>>().join("\t");
     let number = match line.chars().next() {
@@ -181,7 +181,7 @@ pub fn say(line: &str) {
     write_above(&(escape_line(line) + "\n"));
 }
 
-/// As [`say`], for a line of a diff.
+/// As [`say`], for a line of a diff: its tabs stay, and it is coloured if `colour` allows that on stderr.
 pub fn say_diff(line: &str, colour: Colour) {
     write_above(&(diff_line(line, colour) + "\n"));
 }

@@ -44,7 +44,8 @@ struct Migration {
 }
 
 /// Shows the plan, asks, hands the claims over or back, and checks the result with a test claim, whose failure undoes
-/// nothing. A signal ends it while it waits: a handover is then undone, and the test claim deleted.
+/// nothing; a dry run only shows the plan. A signal ends it while it waits: a handover is then undone, and the test
+/// claim deleted.
 pub async fn run(action: Migrate, global: &Global) -> Result<Exit> {
     let Migrate::NfsSubdirExternalProvisioner(args) = action;
     let cluster = connect(&cluster_options(global), ClientUse::LongRunning).await?;
@@ -88,7 +89,8 @@ pub async fn run(action: Migrate, global: &Global) -> Result<Exit> {
 
 impl Migration {
     /// Reads the other provisioner's Deployment, and renders nfsprov's objects for the same name and export. An error
-    /// if no Deployment or several suit, or `--replicas` needs a Lease that the name doesn't allow.
+    /// if no Deployment or several suit, its name or export can't be read, or `--replicas` needs a Lease that the name
+    /// doesn't allow.
     async fn read_and_render(cluster: Cluster, args: cli::Handover) -> Result<Self> {
         let unread = |error: kube::Error| {
             anyhow!(
@@ -240,8 +242,9 @@ impl Migration {
         })
     }
 
-    /// Gives nfsprov's objects the content that they had before, and deletes those that did not exist. Then scales
-    /// upstream to `replicas` and waits for its rollout; 0 leaves it as it is. Ends at the first step that fails.
+    /// Gives nfsprov's objects the content that they had before, and deletes those that did not exist, a Deployment
+    /// only once its pods have ended. Then scales upstream to `replicas` and waits for its rollout; 0 leaves it as it
+    /// is. Ends at the first step that fails.
     async fn restore_state(&self, before: &[Option<DynamicObject>], replicas: i32, stop: &Stop) -> Result<()> {
         let (ours, theirs) = (&self.args.name, &self.handover.deployment);
         for (document, before) in self.documents.iter().zip(before).rev() {

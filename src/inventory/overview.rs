@@ -344,7 +344,8 @@ fn claim_rows(facts: &Facts, classes: &[&StorageClass]) -> Vec<Claim> {
     rows
 }
 
-/// The volumes, without those that are Bound to claims of other namespaces than the one that is shown.
+/// The in-tree volumes, sorted by name, without those that are Bound to claims of other namespaces than the one that is
+/// shown, unless a claim in `claims` names them.
 fn volume_rows(facts: &Facts, claims: &[Claim]) -> Vec<Volume> {
     let claimed: BTreeSet<&str> = claims.iter().map(|claim| claim.volume.as_str()).collect();
     let row = |volume: &PersistentVolume| {

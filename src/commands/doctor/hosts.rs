@@ -189,7 +189,8 @@ pub fn host_changes(findings: &[Finding]) -> Vec<(&Finding, &str, &HostChange)> 
 /// counted, and one of a host that is not connected is left out. A dry run only shows the changes.
 ///
 /// # Errors
-/// [`UsageError`] when confirmation is required and stdin is no terminal; when a signal stops it.
+/// [`UsageError`] when confirmation is required and stdin is no terminal: all changes are shown then, and none is made.
+/// When a signal stops it, between two changes.
 pub async fn fix_hosts(
     hosts: &[ConnectedHost],
     findings: &[Finding],

@@ -17,7 +17,8 @@ use crate::host::{DesiredServer, Facts, Proof, Quota, Subject, Target, plan_clie
 use crate::output;
 
 /// Sets up the export of the command line, or with `--config` all of a file, one after the other, and prints one
-/// report.
+/// report. Ends at the first export that can't be begun, after the report of those before. After a signal, the exports
+/// that are left are not begun, and not in the report.
 pub async fn run(args: SetupServer, global: &Global) -> Result<Exit> {
     let run = Run::new(&args.ssh, &args.run, global)?;
     let requests = match &args.config {
@@ -65,9 +66,10 @@ fn read_requests(file: &Path, args: &SetupServer) -> Result<Vec<SetupServer>> {
     Ok(requests)
 }
 
-/// Sets up one export on its server, and the nodes as its clients, in parallel; then proves the export from this
-/// machine and the nodes. A run that only looks changes and proves nothing. Returns the server's report first; a host
-/// that fails has that in its report. Asks for the clients if none are given.
+/// Sets up one export on its server, and the nodes as its clients, in parallel; then, if the server's steps succeeded,
+/// proves the export from this machine and the nodes. A run that only looks changes and proves nothing. Returns the
+/// server's report first; a host that fails has that in its report. Asks for the clients if none are given, and before
+/// clients lose access.
 async fn set_up_export(mut args: SetupServer, run: &Run, global: &Global) -> Result<Vec<HostReport>> {
     let Some(host) = args.host.clone() else {
         return Err(UsageError("required: HOST".into()).into());
@@ -187,7 +189,8 @@ fn answer_of(asked: &HostRequest, connected: &Result<ConnectedHost, String>) -> 
     }
 }
 
-/// nfsprov's line for the export before the change, by clients; empty if there is none or the host was not reached.
+/// nfsprov's line for the export before the change, by clients; empty if there is none, the host was not reached, or
+/// nfsprov's block in the file is damaged.
 fn own_exports_before(args: &SetupServer, server: Option<&ConnectedHost>) -> Vec<ActiveExport> {
     let ours = server
         .and_then(|connected| exports_file::own_exports(connected.facts.exports.as_deref()?, &args.export).ok()?);
@@ -273,7 +276,7 @@ fn ask_for_client(export: &str) -> Result<String> {
     })?)
 }
 
-/// Replaces no_root_squash with root_squash.
+/// The options with root_squash at the end, which they need not have had, and without no_root_squash.
 fn with_root_squash(options: &str) -> String {
     let kept = options
         .split(',')
