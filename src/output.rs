@@ -81,7 +81,7 @@ pub fn format_terminal_table(colour: Colour, headings: &[&str], rows: impl IntoI
 }
 
 /// Formats a table, cut to `width` if it is given: a row is one line, and a cell that is too long ends with an
-/// ellipsis. Cells are escaped.
+/// ellipsis. Cells are escaped; if `coloured`, those that are a state get its colour.
 fn align_columns(
     headings: &[&str],
     rows: impl IntoIterator<Item = Vec<String>>,
@@ -124,6 +124,7 @@ fn align_columns(
     lines.collect()
 }
 
+/// The colour of a state, or of a step's result; `None` for other words.
 fn colour_of(word: &str) -> Option<Color> {
     match word {
         "Bound" | "Available" | "in use" | "ok" => Some(Color::Green),

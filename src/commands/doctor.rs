@@ -124,7 +124,8 @@ async fn current_time(cluster: &Cluster) -> Timestamp {
     server_time(cluster).await.unwrap_or_else(Timestamp::now)
 }
 
-/// The report on the objects of the command line, or on all objects; an error if one of them does not exist.
+/// The report on the objects of the command line, or on all objects, with the findings that `--select` and `--ignore`
+/// leave; an error if one of the objects does not exist.
 fn report_on_targets(args: &Doctor, facts: &Facts, now: Timestamp) -> Result<Report> {
     let targets = find_targets(args, facts)?;
     Ok(Report::new(

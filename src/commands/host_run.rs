@@ -75,7 +75,8 @@ impl Run {
         Ok(without_duplicates(requests))
     }
 
-    /// Prints the report. Returns `Failed` if a step failed, `Changes` if `--check` found changes to make.
+    /// Prints the report. Returns `Failed` if a step failed or was not done, else `Changes` if `--check` found changes
+    /// to make.
     pub fn print_report(&self, report: &Report, global: &Global) -> Result<Exit> {
         output::print(&report.render(&self.options, colour_choice(global.color))?)?;
         Ok(

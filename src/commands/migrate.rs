@@ -144,7 +144,8 @@ impl Migration {
         Api::namespaced(self.cluster.client.clone(), &self.handover.namespace)
     }
 
-    /// Why the migration is refused; `None` if it can start. Prints a note if a program manages the Deployment.
+    /// Why the migration is refused; `None` if it can start. A Deployment that Argo CD or Flux manages is refused; of
+    /// one that another program manages, only a note is printed.
     async fn reason_to_refuse(&self, direction: Direction) -> Result<Option<String>> {
         let Handover {
             namespace, deployment, ..

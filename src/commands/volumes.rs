@@ -103,7 +103,8 @@ impl ConnectedExport {
         &self.cluster.client
     }
 
-    /// Compares the export with the cluster's PVs: a row for each directory, and the names of all NFS volumes.
+    /// Compares the export with the cluster's PVs: the rows of [`directory_rows`], and the names of all NFS volumes of
+    /// the cluster. PVs are listed before the directories: one that is created meanwhile has an orphan's row.
     async fn read_rows(&self) -> Result<(Vec<Row>, BTreeSet<String>)> {
         let volumes = gather::list_nfs_volumes(self.client()).await?;
         let names = volumes.iter().map(ResourceExt::name_any).collect();

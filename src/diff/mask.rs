@@ -217,7 +217,7 @@ impl Mask<'_> {
     }
 
     /// As [`Self::find_secret`], for a word with which a secret value begins: it goes on to the end of the quotation,
-    /// of an item of a YAML list, between brackets of the line, or else to the next space.
+    /// of an item of a YAML list or, between brackets, of the line, or else to the next space.
     fn find_value(&mut self, line: &str, at: usize, quote: Option<char>) -> (usize, usize) {
         let rest = &line[at..];
         match (quote, dash_before(line, at)) {

@@ -410,8 +410,8 @@ fn class_rows(classes: &[&StorageClass]) -> Vec<Class> {
     rows
 }
 
-/// A row for each running provisioner, for each holder of a Lease outside the cluster, and for each class without a
-/// provisioner. `running` has the name, the image and the workload of each. The leader is that of [`HeldLeases`].
+/// A row for each of `running`, the name, image and workload of each provisioner that runs, and one for each other name
+/// that a held Lease or a class has. The leader is that of [`HeldLeases`].
 fn provisioner_rows(
     facts: &Facts,
     classes: &[&StorageClass],

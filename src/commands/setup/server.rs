@@ -40,7 +40,8 @@ pub async fn run(args: SetupServer, global: &Global) -> Result<Exit> {
     run.print_report(&report, global)
 }
 
-/// A request for each export of a configuration file; SSH options and the like are taken from the command line.
+/// A request for each export of a configuration file; `--yes`, the options for SSH, for the run and for the cluster's
+/// nodes are those of the command line. A usage error if the file's form or a value in it is wrong.
 fn read_requests(file: &Path, args: &SetupServer) -> Result<Vec<SetupServer>> {
     let name = file.display();
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
@@ -197,8 +198,8 @@ fn own_exports_before(args: &SetupServer, server: Option<&ConnectedHost>) -> Vec
     ours.unwrap_or_default()
 }
 
-/// The options of the export: those of the command line, else those that nfsprov's line has already, else the defaults.
-/// A usage error if the clients of that line have different ones.
+/// The options of the export: those of the command line, else those that nfsprov's line has already, else the defaults;
+/// with `--root-squash`, root is squashed. A usage error if the clients of that line have different ones.
 fn options_for(args: &SetupServer, own_before: &[ActiveExport]) -> Result<String> {
     let options = match (&args.options, exports_file::find_different_options(own_before)) {
         (Some(options), _) => options,
@@ -217,8 +218,8 @@ fn options_for(args: &SetupServer, own_before: &[ActiveExport]) -> Result<String
     })
 }
 
-/// Asks whether clients that the export had before may lose it; without a terminal, a usage error. `--yes`, or a run
-/// that only looks, needs no answer.
+/// Asks whether clients that the export had before may lose it; an error if the user declines, a usage error without a
+/// terminal. `--yes`, or a run that only looks, needs no answer.
 fn confirm_dropped_clients(args: &SetupServer, host: &Target, dropped: &[String]) -> Result<()> {
     if dropped.is_empty() || args.yes || args.run.is_dry_run() {
         return Ok(());
@@ -243,7 +244,8 @@ fn confirm_dropped_clients(args: &SetupServer, host: &Target, dropped: &[String]
 }
 
 /// Prints the InternalIPs of the cluster's nodes, and returns them after a confirmation: kubelets write these
-/// addresses. `--yes`, or a run that only looks, needs none.
+/// addresses. `--yes`, or a run that only looks, needs none. An error if the user declines, a usage error without a
+/// terminal.
 async fn confirmed_nodes(args: &SetupServer, run: &Run, global: &Global) -> Result<Vec<String>> {
     let nodes = run.or_stop(addresses_of_nodes(global)).await??;
     let shown: Vec<String> = nodes
