@@ -1,5 +1,6 @@
-//! Connects to a cluster by a kubeconfig, as kubectl reads it, and describes kube's errors in one sentence. The main
-//! type is [`Cluster`]. Nothing here retries, prints or changes an object.
+//! Connects to a cluster by a kubeconfig, as kubectl reads it, lists objects, and describes kube's errors in one
+//! sentence. The main type is [`Cluster`]. Nothing here prints or changes an object. Only a list that expires is read
+//! again, and [`waiting`] repeats watches.
 
 pub mod images;
 pub mod nfs_volumes;

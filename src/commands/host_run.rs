@@ -52,7 +52,7 @@ impl Run {
     }
 
     /// Awaits `work`; an error if the run is interrupted before. It says that nothing was changed, so `work` must
-    /// change nothing on hosts.
+    /// change nothing on hosts; an earlier export of `--config` may be changed in spite of it.
     pub async fn or_stop<T>(&self, work: impl Future<Output = T>) -> Result<T> {
         let done = or_stop(&self.stop, work).await;
         done.context("interrupted before anything was changed")

@@ -1,7 +1,8 @@
 //! `nfsprov migrate`: hands the claims of another provisioner over to nfsprov, or back.
 //!
 //! `manifest/handover` decides; this module shows the plan, asks, and applies it, with a line on stdout for each step.
-//! The two provisioners never run at the same time: the first has no pods left before the second starts.
+//! The first provisioner has no pods left before this module starts the second. Only an undo lets both run, if both ran
+//! before.
 
 use anyhow::{Context, Result, anyhow, bail};
 use futures::FutureExt;

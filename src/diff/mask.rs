@@ -217,7 +217,8 @@ impl Mask<'_> {
     }
 
     /// As [`Self::find_secret`], for a word with which a secret value begins: it goes on to the end of the quotation,
-    /// of an item of a YAML list or, between brackets, of the line, or else to the next space.
+    /// of an item of a YAML list or, between brackets, of the line, or else to the next space. Of a block scalar, the
+    /// first line is shown.
     fn find_value(&mut self, line: &str, at: usize, quote: Option<char>) -> (usize, usize) {
         let rest = &line[at..];
         match (quote, dash_before(line, at)) {

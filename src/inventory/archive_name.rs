@@ -1,4 +1,4 @@
-//! The names of archives (PURE).
+//! Parses the names of archives (PURE). The main type is [`Archive`].
 
 use crate::export::names_a_volume;
 

@@ -118,8 +118,8 @@ async fn gather_host(
     })
 }
 
-/// Whether the host can connect to the NFS port of each server. Servers whose name it can't resolve are left out, and
-/// all if it has no bash or timeout, or the script can't be run.
+/// Whether the host can connect to the NFS port of each server, tried one after the other for 5 s each. Servers whose
+/// name it can't resolve are left out, and all if it has no bash or timeout, or the script can't be run.
 async fn probe_nfs_ports(host: &Host, servers: &[String]) -> Vec<(String, bool)> {
     let script = format!(
         "command -v bash >/dev/null && command -v timeout >/dev/null || exit 0\n{}for server do\n  \

@@ -92,7 +92,7 @@ pub(super) async fn prove_from_here(server: Option<&String>, wanted: &DesiredExp
         path: wanted.path.clone(),
     };
     let tried = timeout(REACH_WITHIN, create_and_remove_with_retry(&location));
-    let (tried, mut rows) = futures::future::join(tried, ask_for_exports(&location, versions)).await;
+    let (tried, mut rows) = futures::future::join(tried, check_mountd_list(&location, versions)).await;
     let (refused, failure) = match tried {
         Ok(Ok(())) => {
             let why = format!("created and removed a directory on {location} from this machine");
@@ -124,9 +124,9 @@ pub(super) async fn prove_from_here(server: Option<&String>, wanted: &DesiredExp
     rows
 }
 
-/// Checks that mountd lists the directory. NFS 4 alone needs no mountd and gives no row, nor does a mountd without an
-/// answer: the other proof reports an unreachable server, and knows whether this machine is a client.
-async fn ask_for_exports(location: &Location, versions: Versions) -> Vec<Row> {
+/// Checks that the server's mountd lists the directory. NFS 4 alone needs no mountd and gives no row, nor does a mountd
+/// without an answer: the other proof reports an unreachable server, and knows whether this machine is a client.
+async fn check_mountd_list(location: &Location, versions: Versions) -> Vec<Row> {
     if versions == Versions::Four {
         return Vec::new();
     }

@@ -70,7 +70,7 @@ fn read_requests(file: &Path, args: &SetupServer) -> Result<Vec<SetupServer>> {
 /// Sets up one export on its server, and the nodes as its clients, in parallel; then, if the server's steps succeeded,
 /// proves the export from this machine and the nodes. A run that only looks changes and proves nothing. Returns the
 /// server's report first; a host that fails has that in its report. Asks for the clients if none are given, and before
-/// clients lose access.
+/// clients lose access. An error means that nothing was changed for this export.
 async fn set_up_export(mut args: SetupServer, run: &Run, global: &Global) -> Result<Vec<HostReport>> {
     let Some(host) = args.host.clone() else {
         return Err(UsageError("required: HOST".into()).into());
@@ -80,7 +80,7 @@ async fn set_up_export(mut args: SetupServer, run: &Run, global: &Global) -> Res
         args.allow = vec![ask_for_client(&args.export)?];
     }
     if args.allow_nodes_from_cluster {
-        let addresses = confirmed_nodes(&args, run, global).await?;
+        let addresses = confirmed_node_addresses(&args, run, global).await?;
         args.allow.extend(addresses);
     }
     let nodes = run
@@ -246,7 +246,7 @@ fn confirm_dropped_clients(args: &SetupServer, host: &Target, dropped: &[String]
 /// Prints the InternalIPs of the cluster's nodes, and returns them after a confirmation: kubelets write these
 /// addresses. `--yes`, or a run that only looks, needs none. An error if the user declines, a usage error without a
 /// terminal.
-async fn confirmed_nodes(args: &SetupServer, run: &Run, global: &Global) -> Result<Vec<String>> {
+async fn confirmed_node_addresses(args: &SetupServer, run: &Run, global: &Global) -> Result<Vec<String>> {
     let nodes = run.or_stop(addresses_of_nodes(global)).await??;
     let shown: Vec<String> = nodes
         .iter()

@@ -1,4 +1,4 @@
-//! `nfsprov volumes orphans --remove-empty`: removes empty directories that no PV uses.
+//! `nfsprov volumes orphans --remove-empty`: removes empty directories that no PV used when PVs were listed.
 
 use std::collections::BTreeSet;
 
