@@ -1,5 +1,6 @@
-//! Connects to a cluster by a kubeconfig, as kubectl reads it, and describes kube's errors in one sentence. The main
-//! type is [`Cluster`]. Nothing here retries, prints or changes an object.
+//! Connects to a cluster by a kubeconfig, as kubectl reads it, lists objects, and describes kube's errors in one
+//! sentence. The main type is [`Cluster`]. Nothing here prints or changes an object. Only a list that expires is read
+//! again, and [`waiting`] repeats watches.
 
 pub mod images;
 pub mod nfs_volumes;
@@ -67,9 +68,9 @@ pub enum ClusterError {
     Unreachable { url: String, cause: String },
 }
 
-/// Reads the kubeconfig, or in a pod without one its service account, and asks the API server for the version. The
-/// client never retries. [`ClientUse::OneShot`] limits every request to the request time-out,
-/// [`ClientUse::LongRunning`] only silence, to 330 s.
+/// Reads the kubeconfig, or in a pod without one its service account, which ignores the requested context, and asks the
+/// API server for the version. The client never retries. [`ClientUse::OneShot`] limits every request to the request
+/// time-out, [`ClientUse::LongRunning`] only silence, to 330 s.
 ///
 /// # Errors
 /// [`ClusterError`], one sentence naming the file or the URL, within the request time-out.
@@ -231,7 +232,7 @@ fn end_of_array(json: &[u8]) -> Option<usize> {
 }
 
 /// The configuration of the requested or current context of the kubeconfig; in a pod without one, its service
-/// account's. Always [`ClusterError::Kubeconfig`] as its error.
+/// account's, whatever context is requested. Always [`ClusterError::Kubeconfig`] as its error.
 async fn load_config(options: &ClusterOptions) -> Result<Config, ClusterError> {
     let source_name = match (&options.kubeconfig, std::env::var("KUBECONFIG")) {
         (Some(path), _) => format!("kubeconfig {}", path.display()),

@@ -7,8 +7,8 @@ use similar::TextDiff;
 /// The lines of context around a change.
 const AROUND: usize = 3;
 
-/// The unified diff of two texts with the file names `old` and `new`; empty if they are equal. Secrets are masked,
-/// hidden characters are not escaped.
+/// The unified diff of two texts with the file names `old` and `new`; empty if they are equal, or if only secrets that
+/// both have change places. Secrets are masked, hidden characters are not escaped.
 pub fn unified_diff(before: &str, after: &str, old: &str, new: &str) -> String {
     if before == after {
         return String::new();

@@ -60,7 +60,7 @@ pub fn stdout_width() -> Option<usize> {
     terminal_width().map(usize::from)
 }
 
-/// As [`stdout_width`].
+/// The columns of the terminal on stdout, 80 if it reports none; `None` without a terminal.
 fn terminal_width() -> Option<u16> {
     Table::new().width().map(|width| match width {
         0 => USUAL_WIDTH,
@@ -81,7 +81,7 @@ pub fn format_terminal_table(colour: Colour, headings: &[&str], rows: impl IntoI
 }
 
 /// Formats a table, cut to `width` if it is given: a row is one line, and a cell that is too long ends with an
-/// ellipsis. Cells are escaped.
+/// ellipsis. Cells are escaped; if `coloured`, those that are a state get its colour.
 fn align_columns(
     headings: &[&str],
     rows: impl IntoIterator<Item = Vec<String>>,
@@ -124,6 +124,7 @@ fn align_columns(
     lines.collect()
 }
 
+/// The colour of a state, or of a step's result; `None` for other words.
 fn colour_of(word: &str) -> Option<Color> {
     match word {
         "Bound" | "Available" | "in use" | "ok" => Some(Color::Green),
@@ -133,7 +134,7 @@ fn colour_of(word: &str) -> Option<Color> {
     }
 }
 
-/// Escapes a line of a diff, but for its tabs, and colours it as diffs are.
+/// Escapes a line of a diff, but for its tabs, and colours it as diffs are, if `colour` allows that on stderr.
 fn diff_line(line: &str, colour: Colour) -> String {
     let shown: String = line.split('\t').map(escape_line).collect::<Vec<_>>().join("\t");
     let number = match line.chars().next() {
@@ -181,7 +182,7 @@ pub fn say(line: &str) {
     write_above(&(escape_line(line) + "\n"));
 }
 
-/// As [`say`], for a line of a diff.
+/// As [`say`], for a line of a diff: its tabs stay, and it is coloured if `colour` allows that on stderr.
 pub fn say_diff(line: &str, colour: Colour) {
     write_above(&(diff_line(line, colour) + "\n"));
 }

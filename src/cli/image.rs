@@ -1,4 +1,4 @@
-//! `image load`.
+//! The options of `image load`.
 
 use std::path::PathBuf;
 

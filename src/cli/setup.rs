@@ -1,4 +1,5 @@
-//! `setup-server`, `setup-client` and `teardown-server`.
+//! The options of `setup-server`, `setup-client` and `teardown-server`. A parser of values returns the value, or one
+//! clause that says what is wrong with it; no host is contacted.
 
 use std::path::PathBuf;
 

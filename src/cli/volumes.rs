@@ -209,7 +209,7 @@ pub struct Expire {
     pub export: ExportAt,
 }
 
-/// Parses a size as a quantity to bytes.
+/// Parses a size as a quantity to bytes, rounded up; `0` passes.
 fn parse_size(text: &str) -> Result<u64, String> {
     let shape = || "a size is a number and a suffix, such as 100Gi".to_owned();
     amount::parse_bytes(text).ok_or_else(shape)

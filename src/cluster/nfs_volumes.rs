@@ -2,7 +2,8 @@
 
 use k8s_openapi::api::core::v1::{CSIPersistentVolumeSource, PersistentVolume};
 
-/// The server and path that nodes mount for a PV, as the PV writes them; `None` for other storage.
+/// The server and path that nodes mount for a PV: of an in-tree NFS volume as the PV writes them, of another those of
+/// [`csi_export`]. `None` for other storage.
 pub fn mounted_export(volume: &PersistentVolume) -> Option<(String, String)> {
     let spec = volume.spec.as_ref()?;
     match &spec.nfs {

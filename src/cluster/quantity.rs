@@ -1,4 +1,4 @@
-//! Quantities of Kubernetes, such as `10Gi` (PURE).
+//! Parses and formats quantities of Kubernetes, such as `10Gi` (PURE).
 
 /// The suffixes of quantities that stand for bytes, and how many.
 const SUFFIXES: [(&str, u128); 12] = [

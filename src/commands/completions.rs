@@ -49,7 +49,8 @@ pub fn answer_shell() -> clap::error::Result<bool> {
         .try_complete(std::env::args_os(), directory.as_deref())
 }
 
-/// Completes names of the cluster and codes of findings in a command and its subcommands.
+/// Adds the completion of names in the cluster and of codes of findings to a command and its subcommands. The cluster
+/// is read only when a shell asks for an argument that takes such names.
 fn complete_names(command: Command) -> Command {
     let name = command.get_name().to_owned();
     command

@@ -76,7 +76,8 @@ pub async fn run(kind: Kind, global: &Global) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Writes one file per object, named `NAME-KIND.yaml`, as [`write_files`] does.
+/// Writes one file per object, named `NAME-KIND.yaml`, and prints their paths. As [`write_files`], asks before it
+/// overwrites files that differ, unless `overwrite` is given.
 fn write_manifest_files(manifest: &Manifest, directory: &Path, overwrite: bool) -> Result<()> {
     let name = |document: &Document| {
         let title = apply::object_title(&document.object);
@@ -92,8 +93,8 @@ fn write_manifest_files(manifest: &Manifest, directory: &Path, overwrite: bool) 
 }
 
 /// Applies the objects one after the other, prints a line for each, and with `--wait` waits until they are ready; an
-/// error if one is not in time. A new provisioner's class that exists stays as it is. An object that is refused ends it;
-/// those before it stay applied. `on_server` is a dry run; `note` shows warnings to the user.
+/// error if one is not in time. A new provisioner's class that exists stays as it is. An object that is refused ends
+/// it; those before it stay applied. `on_server` is a dry run; `note` shows warnings to the user.
 async fn apply_manifest(
     cluster: &Cluster,
     manifest: &Manifest,
@@ -223,8 +224,8 @@ async fn missing_class_note(cluster: &Cluster, values: &Values) -> Option<String
         .then(|| format!("note: storageclass/{class} not found: {meaning}"))
 }
 
-/// A warning if another Deployment, of a known image and not scaled to 0, runs a provisioner of the same name; a note if
-/// Deployments can't be read. `None` otherwise, and for values of other kinds.
+/// A warning if another Deployment, of a known image and not scaled to 0, runs a provisioner of the same name; a note
+/// if Deployments can't be read. `None` otherwise, and for values of other kinds.
 async fn rival_provisioner_warning(cluster: &Cluster, values: &Values) -> Option<String> {
     let Values::Provisioner(ours) = values else { return None };
     let add = |facts: &mut Facts, deployment: Deployment| deployment.add_to(facts);

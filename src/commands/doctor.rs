@@ -32,7 +32,8 @@ use crate::output;
 const WIDTH: usize = 100;
 
 /// Runs one of the forms of the command: explain a code, undo the gate, diagnose a dump, write a dump, or diagnose the
-/// cluster and fix it with `--fix`. A cluster or dump that can't be read is printed and `Unchecked`, and no `Err`.
+/// cluster and fix it with `--fix`. A cluster or dump that can't be read, and an object of the command line that does
+/// not exist, are printed and `Unchecked`, and no `Err`.
 pub async fn run(mut args: Doctor, global: &Global) -> Result<Exit> {
     args.hosts = without_duplicates(args.hosts, |target| target);
     let args = &args;
@@ -108,7 +109,8 @@ async fn current_time(cluster: &Cluster) -> Timestamp {
     server_time(cluster).await.unwrap_or_else(Timestamp::now)
 }
 
-/// The report on the objects of the command line, or on all objects; an error if one of them does not exist.
+/// The report on the objects of the command line, or on all objects, with the findings that `--select` and `--ignore`
+/// leave; an error if one of the objects does not exist.
 fn report_on_targets(args: &Doctor, facts: &Facts, now: Timestamp) -> Result<Report> {
     let targets = find_targets(args, facts)?;
     Ok(Report::new(
@@ -138,9 +140,10 @@ fn exit_of_report(args: &Doctor, facts: &Facts, report: &Report) -> Exit {
     }
 }
 
-/// Applies the automatic fixes of `codes`, or all if it is empty: on hosts, then in the cluster, then the gate. Then
-/// reads everything again and reports the remaining findings; `Failed` also if a fix failed. A dry run only shows the
-/// changes, and like a run without an automatic fix returns the status of `report`.
+/// Applies the automatic fixes of `codes`, or all if it is empty: on hosts, then in the cluster, then the gate, which
+/// replaces the other fixes for selfLink. Then reads everything again and reports the remaining findings. A dry run,
+/// which only shows changes, and a run without an automatic fix return the status of `report`; `Failed` also if a fix
+/// failed.
 ///
 /// # Errors
 /// [`UsageError`] if `--gate` is refused, or a confirmation is required and stdin is no terminal; when a signal stops

@@ -51,15 +51,15 @@ impl Run {
         self.stop.clone().now_or_never().is_some()
     }
 
-    /// Awaits `work`; an error if the run is interrupted before. It says that nothing was changed, so `work` must change
-    /// nothing on hosts.
+    /// Awaits `work`; an error if the run is interrupted before. It says that nothing was changed, so `work` must
+    /// change nothing on hosts; an earlier export of `--config` may be changed in spite of it.
     pub async fn or_stop<T>(&self, work: impl Future<Output = T>) -> Result<T> {
         let done = or_stop(&self.stop, work).await;
         done.context("interrupted before anything was changed")
     }
 
-    /// The hosts of the command line, and with `nodes_from_cluster` the nodes of the current context, to be logged in to
-    /// as `user`; each once.
+    /// The hosts of the command line as given, then with `nodes_from_cluster` the nodes of the current context, to be
+    /// logged in to as `user`; each host and port once. An error if the nodes can't be listed.
     pub async fn requested_hosts(
         &self,
         named: &[Target],
@@ -75,7 +75,8 @@ impl Run {
         Ok(without_duplicates(requests, |request| &request.target))
     }
 
-    /// Prints the report. Returns `Failed` if a step failed, `Changes` if `--check` found changes to make.
+    /// Prints the report. Returns `Failed` if a step failed or was not done, else `Changes` if `--check` found changes
+    /// to make.
     pub fn print_report(&self, report: &Report, global: &Global) -> Result<Exit> {
         output::print(&report.render(&self.options, colour_choice(global.color))?)?;
         Ok(
@@ -117,8 +118,8 @@ pub fn display_name(target: &Target) -> String {
     without_user.to_string()
 }
 
-/// Logs in to a host, which may prompt, with a status line that lasts until the caller drops it. The error is a sentence
-/// for the report.
+/// Logs in to a host, which may prompt, with a status line that lasts until the caller drops it. The error is a
+/// sentence for the report.
 pub async fn log_in(target: &Target, run: &Run) -> Result<(Host, StatusLine), String> {
     let line = output::status_line(&display_name(target));
     line.set_status("logging in");

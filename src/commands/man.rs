@@ -26,7 +26,8 @@ pub fn run(args: &cli::Man) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Adds the pages of a command's subcommands, hidden ones left out, then its own.
+/// Adds the pages of a command's subcommands, hidden ones left out, then its own. The root command must have been
+/// built: the names of pages come from that.
 fn collect_pages(command: Command, files: &mut Vec<File>) -> Result<()> {
     for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
         collect_pages(below.clone(), files)?;

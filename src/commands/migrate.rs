@@ -1,7 +1,8 @@
 //! `nfsprov migrate`: hands the claims of another provisioner over to nfsprov, or back.
 //!
 //! `manifest/handover` decides; this module shows the plan, asks, and applies it, with a line on stdout for each step.
-//! The two provisioners never run at the same time: the first has no pods left before the second starts.
+//! The first provisioner has no pods left before this module starts the second. Only an undo lets both run, if both ran
+//! before.
 
 use anyhow::{Context, Result, anyhow, bail};
 use futures::FutureExt;
@@ -44,7 +45,8 @@ struct Migration {
 }
 
 /// Shows the plan, asks, hands the claims over or back, and checks the result with a test claim, whose failure undoes
-/// nothing. A signal ends it while it waits: a handover is then undone, and the test claim deleted.
+/// nothing; a dry run only shows the plan. A signal ends it while it waits: a handover is then undone, and the test
+/// claim deleted.
 pub async fn run(action: Migrate, global: &Global) -> Result<Exit> {
     let Migrate::NfsSubdirExternalProvisioner(args) = action;
     let cluster = connect(&cluster_options(global), ClientUse::LongRunning).await?;
@@ -88,7 +90,8 @@ pub async fn run(action: Migrate, global: &Global) -> Result<Exit> {
 
 impl Migration {
     /// Reads the other provisioner's Deployment, and renders nfsprov's objects for the same name and export. An error
-    /// if no Deployment or several suit, or `--replicas` needs a Lease that the name doesn't allow.
+    /// if no Deployment or several suit, its name or export can't be read, or `--replicas` needs a Lease that the name
+    /// doesn't allow.
     async fn read_and_render(cluster: Cluster, args: cli::Handover) -> Result<Self> {
         let unread = |error: kube::Error| {
             anyhow!(
@@ -142,7 +145,8 @@ impl Migration {
         Api::namespaced(self.cluster.client.clone(), &self.handover.namespace)
     }
 
-    /// Why the migration is refused; `None` if it can start. Prints a note if a program manages the Deployment.
+    /// Why the migration is refused; `None` if it can start. A Deployment that Argo CD or Flux manages is refused; of
+    /// one that another program manages, only a note is printed.
     async fn reason_to_refuse(&self, direction: Direction) -> Result<Option<String>> {
         let Handover {
             namespace, deployment, ..
@@ -240,8 +244,9 @@ impl Migration {
         })
     }
 
-    /// Gives nfsprov's objects the content that they had before, and deletes those that did not exist. Then scales
-    /// upstream to `replicas` and waits for its rollout; 0 leaves it as it is. Ends at the first step that fails.
+    /// Gives nfsprov's objects the content that they had before, and deletes those that did not exist, a Deployment
+    /// only once its pods have ended. Then scales upstream to `replicas` and waits for its rollout; 0 leaves it as it
+    /// is. Ends at the first step that fails.
     async fn restore_state(&self, before: &[Option<DynamicObject>], replicas: i32, stop: &Stop) -> Result<()> {
         let (ours, theirs) = (&self.args.name, &self.handover.deployment);
         for (document, before) in self.documents.iter().zip(before).rev() {

@@ -28,8 +28,9 @@ struct DisplayOptions {
     colour: Colour,
 }
 
-/// Reads the cluster, with `--sizes` also the directories, and prints the tables; with `--watch` again after each
-/// change, without the export that the environment names. Kinds that can't be read are a warning.
+/// Reads the cluster, with `--server` and `--path` what limited volumes use there, with `--sizes` also the directories,
+/// and prints the tables; with `--watch` again after each change, without the export that the environment names. Kinds
+/// that can't be read are a warning; claims and PVs that can't be read are an error.
 pub async fn run(args: Status, global: &Global) -> Result<Exit> {
     let location = match args.watch {
         true => None,
@@ -97,8 +98,8 @@ fn export_of_options(args: &Status) -> Result<Option<Location>, UsageError> {
     }
 }
 
-/// Prints the status again after each change, until it is interrupted or stdout is closed. A watch that fails is a
-/// warning, not an error.
+/// Prints the status once the objects are listed, and again after each change that shows in it, until the process is
+/// interrupted or stdout is closed. A watch that fails is a warning, printed once for each text, and no error.
 async fn print_on_changes(client: &Client, namespace: Option<&str>, display: &DisplayOptions) -> Result<Exit> {
     let (watched, changes) = gather::watch_objects(client, namespace);
     // Changes that arrive together are shown together.

@@ -7,7 +7,8 @@ use crate::cli::Templates;
 use crate::exit::Exit;
 use crate::manifest::templates::BUILT_IN;
 
-/// Writes the templates into a directory; asks before it overwrites files that differ, unless `--yes` is given.
+/// Writes the templates into a directory and prints their paths; asks before it overwrites files that differ, unless
+/// `--yes` is given.
 pub fn run(action: &Templates) -> Result<Exit> {
     let Templates::Export { directory, yes } = action;
     write_files(

@@ -1,4 +1,5 @@
-//! `nfsprov version`.
+//! `nfsprov version`: the version, commit and platform of this program, and the Kubernetes versions that it is tested
+//! with. Asks no cluster.
 
 use anyhow::Result;
 use serde_json::json;

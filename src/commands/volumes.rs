@@ -103,7 +103,8 @@ impl ConnectedExport {
         &self.cluster.client
     }
 
-    /// Compares the export with the cluster's PVs: a row for each directory, and the names of all NFS volumes.
+    /// Compares the export with the cluster's PVs: the rows of [`directory_rows`], and the names of all NFS volumes of
+    /// the cluster. PVs are listed before the directories: one that is created meanwhile has an orphan's row.
     async fn read_rows(&self) -> Result<(Vec<Row>, BTreeSet<String>)> {
         let volumes = gather::list_nfs_volumes(self.client()).await?;
         let names = volumes.iter().map(ResourceExt::name_any).collect();
@@ -245,8 +246,8 @@ fn directories_table(rows: &[Row], subject: Subject, args: &Directories, global:
     output::format_terminal_table(colour_choice(global.color), headings, cells)
 }
 
-/// Lists the archives that exceed the limits and removes them after a confirmation; a dry run only lists them. An error
-/// if the user declines; `Failed` if one was not removed.
+/// Lists the archives that exceed the limits and removes them after a confirmation, or with `--yes` without one; a dry
+/// run only lists them. An error if the user declines; `Failed` if one was not removed.
 async fn expire_archives(args: &Expire, global: &Global) -> Result<Exit> {
     let connected = ConnectedExport::connect(&args.export, global).await?;
     let expired = archives_to_remove(&connected, args).await?;
@@ -309,8 +310,8 @@ async fn archives_to_remove(connected: &ConnectedExport, args: &Expire) -> Resul
     Ok(expired_archives(&rows, expiry, Timestamp::now().as_second()))
 }
 
-/// Removes the archives that were shown, except those that have changed or became a PV's since then, for which it
-/// prints a line. `Failed` if one was not removed.
+/// Removes the archives that were shown, except those that have changed, became a PV's or no longer exceed the limits,
+/// for which it prints a line. `Failed` if one was not removed.
 async fn remove_archives(connected: &ConnectedExport, args: &Expire, shown: &[Expired]) -> Result<Exit> {
     let still = archives_to_remove(connected, args).await?;
     let mut exit = Exit::Done;

@@ -217,7 +217,8 @@ impl Mask<'_> {
     }
 
     /// As [`Self::find_secret`], for a word with which a secret value begins: it goes on to the end of the quotation,
-    /// of an item of a YAML list, or else to the next space.
+    /// of an item of a YAML list or, between brackets, of the line, or else to the next space. Of a block scalar, the
+    /// first line is shown.
     fn find_value(&mut self, line: &str, at: usize, quote: Option<char>) -> (usize, usize) {
         let rest = &line[at..];
         match (quote, dash_before(line, at)) {
@@ -244,8 +245,8 @@ impl Mask<'_> {
         }
     }
 
-    /// Notes that `text`, between brackets, is masked: the secret goes on in the next line if a bracket is still open.
-    /// `limit` is the column of the secret's key.
+    /// Notes that `text`, between brackets, is masked: the secret goes on in the next line if a quotation mark or a
+    /// bracket is still open. `limit` is the column of the secret's key.
     fn mask_flow(&mut self, text: &str, limit: usize) {
         let mark = text.chars().next().filter(|c| matches!(c, '"' | '\''));
         self.open = match mark.filter(|mark| !quoted_length(&text[1..], *mark).1) {
@@ -391,8 +392,8 @@ fn is_separator(c: char) -> bool {
     c.is_whitespace() || "'\",[]{}".contains(c)
 }
 
-/// The quotation mark that is open after `c`, which follows `before`. A mark after a letter or digit opens none, and `\"`
-/// closes none.
+/// The quotation mark that is open after `c`, which follows `before`. A mark after a letter or digit opens none, and
+/// `\"` closes none.
 fn next_quotation(open: Option<char>, before: &str, c: char) -> Option<char> {
     let follows_letter = || before.ends_with(char::is_alphanumeric);
     let is_escaped = || before.chars().rev().take_while(|c| *c == '\\').count() % 2 == 1;

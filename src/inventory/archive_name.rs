@@ -1,4 +1,4 @@
-//! The names of archives (PURE).
+//! Parses the names of archives (PURE). The main type is [`Archive`].
 
 use crate::export::names_a_volume;
 
@@ -10,7 +10,7 @@ pub(super) const ARCHIVE_PREFIX: &str = "archived-";
 pub struct Archive {
     /// The name of the directory before it was archived, with dashes for slashes.
     pub old: String,
-    /// The PV that it was, if the name ends in the name of a provisioned PV.
+    /// The PV that it was, if the name ends in a dash and the name of a provisioned PV; `None` for such a name alone.
     pub volume: Option<String>,
 }
 
@@ -36,7 +36,7 @@ impl Archive {
     }
 }
 
-/// `20260131T235959Z`
+/// Whether a text has the form of `20260131T235959Z`; the numbers are not checked.
 fn is_time(text: &str) -> bool {
     text.len() == 16
         && text.char_indices().all(|(at, c)| match at {

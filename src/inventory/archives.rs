@@ -222,8 +222,9 @@ pub fn volume_size_for_claim(
     }
 }
 
-/// The PV that binds a restored directory to `claim`, which must have its uid, and to no other claim. Its policy is
-/// Retain, since its data was deleted once. It names no provisioner and no limit.
+/// The PV that binds a restored directory to `claim`, which must have its uid, and to no other claim. Its class and
+/// access modes are the claim's; its policy is Retain, since its data was deleted once. It names no provisioner and no
+/// limit.
 pub fn volume_for_claim(
     reuse: &ReusePlan,
     claim: &PersistentVolumeClaim,

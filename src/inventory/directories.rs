@@ -109,7 +109,8 @@ fn parents_of(owned: &VolumesByDirectory<'_>, facts: &Facts) -> BTreeSet<VolumeP
 }
 
 /// A row for each volume, orphan, archive and unused marker, sorted by path; nothing is measured. Directories that only
-/// lead to volumes, lie in volumes or belong to the server get none. A directory of several PVs gets a row for each.
+/// lead to volumes, lie in volumes or belong to nfsprov or the server get none. A directory of several PVs gets a row
+/// for each. A PV whose server may be another gets no row if its directory does not exist.
 pub fn directory_rows(facts: &Facts) -> Vec<Row> {
     let owned = volumes_by_directory(facts);
     let passed = parents_of(&owned, facts);
@@ -242,7 +243,7 @@ fn claim_of(owner: &Owner) -> Option<String> {
     Some(format!("{}/{}", claim.namespace, claim.name))
 }
 
-/// The PV that a directory was created for, if the directory's name ends in a PV's name.
+/// The PV that a directory was created for, if the directory's name ends in a dash and a PV's name.
 fn volume_of_name(name: &str) -> Option<String> {
     let (_, uid) = name.rsplit_once("-pvc-")?;
     crate::export::names_a_volume(name).then(|| format!("pvc-{uid}"))

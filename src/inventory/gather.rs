@@ -231,9 +231,9 @@ where
     store.state().into_iter().map(|object| (*object).clone())
 }
 
-/// Measures the data of volumes, by the name of the PV: through `known` for volumes on that export, over NFS for
-/// others. Volumes that are not NFS are dropped. A directory that can't be read is [`Holds::Unreadable`], one that does
-/// not exist [`Holds::Missing`]. Calls `on_measured` after each volume.
+/// Measures the data of volumes, by the name of the PV: through `known` for volumes on that export, over NFS for other
+/// in-tree NFS volumes; all others are dropped. A directory that can't be read is [`Holds::Unreadable`], one that does
+/// not exist [`Holds::Missing`]. Calls `on_measured` after each volume that is measured.
 pub async fn measure_volumes(
     volumes: Vec<PersistentVolume>,
     known: Option<(Location, Export)>,

@@ -344,7 +344,8 @@ fn claim_rows(facts: &Facts, classes: &[&StorageClass]) -> Vec<Claim> {
     rows
 }
 
-/// The volumes, without those that are Bound to claims of other namespaces than the one that is shown.
+/// The in-tree volumes, sorted by name, without those that are Bound to claims of other namespaces than the one that is
+/// shown, unless a claim in `claims` names them.
 fn volume_rows(facts: &Facts, claims: &[Claim]) -> Vec<Volume> {
     let claimed: BTreeSet<&str> = claims.iter().map(|claim| claim.volume.as_str()).collect();
     let row = |volume: &PersistentVolume| {
@@ -409,8 +410,8 @@ fn class_rows(classes: &[&StorageClass]) -> Vec<Class> {
     rows
 }
 
-/// A row for each running provisioner, for each holder of a Lease outside the cluster, and for each class without a
-/// provisioner. `running` has the name, the image and the workload of each. The leader is that of [`HeldLeases`].
+/// A row for each of `running`, the name, image and workload of each provisioner that runs, and one for each other name
+/// that a held Lease or a class has. The leader is that of [`HeldLeases`].
 fn provisioner_rows(
     facts: &Facts,
     classes: &[&StorageClass],

@@ -33,7 +33,7 @@ pub fn mounted_location(volume: &PersistentVolume) -> Option<Location> {
     })
 }
 
-/// As [`mounted_location`], of an in-tree NFS PV only.
+/// As [`mounted_location`], but `None` also for a volume of a CSI driver.
 pub fn nfs_location(volume: &PersistentVolume) -> Option<Location> {
     volume.spec.as_ref()?.nfs.as_ref()?;
     mounted_location(volume)
@@ -106,9 +106,9 @@ pub fn recorded_directory(volume: &PersistentVolume) -> Option<ExportDirectory> 
     })
 }
 
-/// The part of `export` that a PV uses, in-tree or of a CSI driver; `None` for other storage, another export, or a server
-/// that is none of `servers`. Unlike [`directory_on`], it also finds PVs that use the same directories by another path
-/// or another name of the server.
+/// The part of `export` that a PV uses, in-tree or of a CSI driver; `None` for other storage, another export, or a
+/// server that is none of `servers`. These must have been compared with the PV's server; one that could not be counts
+/// as theirs. Unlike [`directory_on`], finds PVs by another path or another name of the server, too.
 pub fn used_part_of(volume: &PersistentVolume, export: &Location, servers: &ServerNames) -> Option<UsedPart> {
     let (server, path) = mounted_export(volume)?;
     used_part(&export.path, &path).filter(|_| servers.may_be(&server))

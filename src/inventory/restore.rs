@@ -193,7 +193,8 @@ impl Restore<'_> {
         serde_json::from_value(claim).unwrap_or_default()
     }
 
-    /// Limits the directory to the PV's size; it keeps the project id that it had.
+    /// Limits the directory, which may hold files, to `size`; it keeps the project id that it had. After an error, the
+    /// files may have a project id, but no limit.
     async fn limit_directory(&self, volume: &PersistentVolume, size: &str) -> Result<(), String> {
         let limit = size_limit(size, uid_for_limit(volume).unwrap_or_default())?;
         let limited = self.export.limit_existing(&self.reuse.directory, &limit).await;
@@ -211,7 +212,7 @@ impl Restore<'_> {
     }
 
     /// Renames the archive to the directory, with an owner marker for the claim `uid` if its name needs one; does
-    /// nothing for a directory that is no archive.
+    /// nothing for a directory that is no archive. A rename whose answer is lost counts if it was made.
     async fn rename_archive(&self, uid: &str) -> Result<(), Failure> {
         let directory = &self.reuse.directory;
         let Some(archive) = &self.reuse.archive else {

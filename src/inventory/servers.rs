@@ -1,4 +1,4 @@
-//! The names that an export's server has in PVs.
+//! Finds the names that an export's server has in PVs, by resolving them. Contacts no NFS server.
 
 use k8s_openapi::api::core::v1::PersistentVolume;
 

@@ -67,8 +67,8 @@ async fn directories_in(export: &Export, folder: Option<VolumePath>) -> Result<V
     Ok(found.collect())
 }
 
-/// Measures the data in the directories of rows and stores it in `holds`; calls `on_measured` after each directory.
-/// Rows whose directory does not exist are skipped.
+/// Measures the data in the directories of rows and stores it in `holds`; calls `on_measured` after each directory. One
+/// that can't be read is [`Holds::Unreadable`]. Rows whose state says that the directory does not exist are skipped.
 pub async fn measure_directories(export: &Export, rows: &mut [Row], on_measured: impl Fn()) {
     let there = |row: &&mut Row| !matches!(row.state, State::Missing | State::Marker);
     let measured = stream::iter(rows.iter_mut().filter(there)).for_each_concurrent(AT_ONCE, |row| {

@@ -92,7 +92,8 @@ pub fn choose_deployment<'a>(deployments: &'a [Deployment], name: Option<&str>) 
 
 impl Handover {
     /// Reads the provisioner's name, export and replicas from a Deployment, and chooses the class of a test claim among
-    /// `classes`. Variables that another object fills are not read.
+    /// `classes`. The export is that of the variables, else of the NFS volume at `MOUNT_PATH`; if both are there, they
+    /// must agree. Variables that another object fills are not read.
     ///
     /// # Errors
     /// One sentence naming the Deployment and what can't be read from it.

@@ -29,7 +29,7 @@ pub struct Manifest {
     pub documents: Vec<Document>,
 }
 
-/// Renders `values` by `template`.
+/// Renders `values` by `template`, and checks each object with [`strict::check_object`].
 ///
 /// Templates are named `*.yaml`, so every value is written as a JSON literal, which is YAML for any
 /// text whatever it holds: no value can end its string or change its type.
@@ -109,7 +109,8 @@ fn describe_fault(error: &minijinja::Error, known: &Value) -> String {
     }
 }
 
-/// Parses the objects of rendered YAML and checks each against the type of its kind.
+/// Parses the objects of rendered YAML and checks each against the type of its kind. Empty documents are dropped; a
+/// text without an object is an error.
 fn parse_documents(file: &str, yaml: &str) -> Result<Vec<Document>> {
     let mut documents = Vec::new();
     let mut lines_before = 0;

@@ -73,7 +73,7 @@ pub fn is_namespaced(kind: &str) -> Option<bool> {
         .map(|(_, _, namespaced, _)| *namespaced)
 }
 
-/// Checks that an object has a known kind, a name, and only fields of its kind; values are not checked.
+/// Checks that an object has a known kind, a name, and only fields of its kind, of which only the types are checked.
 ///
 /// The types come from k8s-openapi, whose structs drop unknown fields: a field that is lost in a round trip is unknown.
 ///

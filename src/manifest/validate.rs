@@ -1,5 +1,5 @@
-//! Checks values before they reach the cluster (PURE). Each check returns the value to use, or one sentence that says what
-//! is wrong with it.
+//! Checks values before they reach the cluster (PURE). Each check returns the value to use, or one sentence that says
+//! what is wrong with it.
 
 mod amounts;
 mod kubernetes;

@@ -89,8 +89,8 @@ pub fn namespace_of(cluster: &Cluster, object: &DynamicObject) -> String {
     object.namespace().unwrap_or_else(|| cluster.namespace.clone())
 }
 
-/// The message of the newest event about a claim or a volume, of whatever type; `None` without events, or without a
-/// message.
+/// The message of the newest event about a claim or a volume, of whatever type, or about an earlier one of its name;
+/// `None` without events, or without a message.
 ///
 /// # Errors
 /// When events can't be read.

@@ -36,8 +36,8 @@ pub struct Adoption {
 /// else in the marker, else in the directory's name, else `adopted-…`. Whether the directory exists is not checked.
 ///
 /// # Errors
-/// One sentence, if the directory is reserved, the archive of a PV with a known name, belongs to a PV or another claim, or
-/// the PV's name is taken.
+/// One sentence, if the directory is reserved or the archive of a PV with a known name; if a PV is at, above or below
+/// it; if a marker or record is of another claim, or of a directory above or below; or if the PV's name is taken.
 pub fn plan_adoption(directory: &VolumePath, claim: (&str, &str), facts: &Facts) -> Result<Adoption, String> {
     let is_reserved = |name: &String| name == NFSPROV_DIRECTORY || is_server_entry(name);
     if let Some(name) = directory.components().iter().find(|name| is_reserved(name)) {

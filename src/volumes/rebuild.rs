@@ -191,7 +191,7 @@ struct Index<'a> {
 
 impl<'a> Index<'a> {
     /// Records of former volumes, or whose directory is missing, stand in no other's way: they are left out of
-    /// `places`.
+    /// `places` and `wanted_claims`.
     fn from_facts(facts: &'a Facts) -> Self {
         let records = || facts.records.iter().filter_map(|(_, record)| record.as_ref().ok());
         let markers: BTreeMap<_, _> = facts

@@ -65,6 +65,7 @@ pub(super) fn names_for(command: &str, argument: &Arg) -> Option<Names> {
 impl Names {
     /// The names that begin with `current`, of the first 500 of a kind, read with the cluster options of the command
     /// line. Empty if the cluster does not answer within 2 s; names with characters that a shell acts on are dropped.
+    /// Starts a Tokio runtime, so it must not be called inside one.
     pub(super) fn list(self, current: &str) -> Vec<String> {
         let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
         let words: Vec<String> = words.skip_while(|word| word != "--").collect();
@@ -78,8 +79,9 @@ impl Names {
         names
     }
 
-    /// Reads the names from the cluster; `None` if it does not answer within [`TIME_LIMIT`]. `current` only chooses the
-    /// kind of [`Names::Objects`]: the result also has names that don't begin with it.
+    /// Reads the names from the cluster, none for contexts and codes; `None` if it does not answer within
+    /// [`TIME_LIMIT`]. `current` only chooses the kind of [`Names::Objects`]: other names than those that begin with it
+    /// are in the result, too.
     fn read_from_cluster(self, current: &str, options: &ClusterOptions) -> Option<Vec<String>> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

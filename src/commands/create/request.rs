@@ -297,8 +297,9 @@ fn stateful_set_request(args: cli::Statefulset, global: &Global) -> Result<Creat
     })
 }
 
-/// Refuses options that upstream lacks. Refuses a name that no Lease can have, for upstream and for several pods. Reads
-/// the namespace from the kubeconfig; asks no cluster.
+/// Refuses options that upstream lacks, and a name that no Lease can have, for upstream and for several pods. The
+/// default is 2 pods for nfsprov, 1 for upstream or without a Lease. Reads the namespace from the kubeconfig; asks no
+/// cluster.
 async fn provisioner_request(args: cli::Provisioner, global: &Global) -> Result<CreateRequest> {
     let (flavor, name, called, image) = match args.flavor {
         Flavor::Nfsprov => (ManifestFlavor::Nfsprov, "nfsprov", DEFAULT_NAME, IMAGE),
@@ -394,7 +395,8 @@ fn required_value(
     }
 }
 
-/// The access modes in the given order, without duplicates. Refuses ReadWriteOncePod beside others, as the API server does.
+/// The access modes in the given order, without duplicates. Refuses ReadWriteOncePod beside others, as the API server
+/// does.
 fn check_access_modes(modes: &[cli::AccessMode]) -> Result<Vec<AccessMode>> {
     let mut given = Vec::new();
     for mode in modes {

@@ -84,7 +84,8 @@ impl StopSignals {
 /// run only shows the changes.
 ///
 /// # Errors
-/// [`UsageError`] when confirmation is required and stdin is no terminal; when a signal stops it.
+/// [`UsageError`] when confirmation is required and stdin is no terminal: all fixes are shown then, and none is
+/// applied. When a signal stops it; fixes that were applied stay.
 pub async fn fix_objects(
     clusters: Clusters<'_>,
     steps: &[Step<'_>],
@@ -229,7 +230,7 @@ pub fn show_diff(name: &str, before: Option<&str>, after: Option<&str>, colour: 
 }
 
 /// Applies the edits of a step, prints a line for each and counts the step. False if one failed, which is printed and
-/// counted; the edits before it stay, those after it are not made.
+/// counted; the edits before it stay, those after it are not made. Waits up to `limit` for a deleted object to be gone.
 async fn apply_edits(clusters: Clusters<'_>, edits: &[Edit], limit: Duration, counts: &mut FixCounts) -> bool {
     for edit in edits {
         if let Err(error) = apply::apply(clusters.cluster, clusters.watched, edit, limit).await {

@@ -41,7 +41,8 @@ pub struct GateChange<'a> {
 }
 
 /// Changes one server node after the other: shows the edits, asks, applies them and waits for its API server. Then
-/// edits kubeadm's configuration in the cluster, if there is one; declining that is no error.
+/// edits kubeadm's configuration in the cluster, if there is one; declining that is no error. A dry run only shows the
+/// edits.
 ///
 /// # Errors
 /// When a host can't be reached or its files can't be edited: nothing is changed then. When the change of a host fails,
@@ -123,7 +124,8 @@ pub async fn change_gate(job: &GateChange<'_>, stop: &mut StopSignals, counts: &
     Ok(())
 }
 
-/// Connects to all hosts in parallel; fails if any can't be connected to.
+/// Connects to all hosts in parallel, and reads their API servers' files; the result is in the order of the hosts.
+/// Fails if a host can't be connected to, or its files can't be read; the error says that nothing was changed.
 async fn connect_all(job: &GateChange<'_>) -> Result<Vec<Node>> {
     let each = join_all(job.hosts.iter().map(|host| Node::connect(host, job.access))).await;
     let (mut nodes, mut errors) = (Vec::new(), Vec::new());
@@ -181,9 +183,9 @@ async fn wait_until_ready(options: &ClusterOptions, limit: Duration) -> Result<(
     }
 }
 
-/// The edit of the ConfigMap from which `kubeadm upgrade` writes manifests; `None` if it is not needed, there is no such
-/// ConfigMap, no node is kubeadm's, or the cluster did not answer before. An error if it can't be read, or its text
-/// can't be edited safely.
+/// The edit of the ConfigMap from which `kubeadm upgrade` writes manifests; `None` if it is not needed, there is no
+/// such ConfigMap, no node is kubeadm's, or the cluster did not answer before. An error if it can't be read, or its
+/// text can't be edited safely.
 async fn edit_kubeadm_config(job: &GateChange<'_>, nodes: &[Node]) -> Result<Option<Edit>> {
     let kubeadm = nodes.iter().any(|node| node.server.installed == Installed::Kubeadm);
     let Some((cluster, _)) = job.cluster.filter(|_| kubeadm) else {

@@ -128,8 +128,8 @@ async fn gather_host(
     })
 }
 
-/// Whether the host can connect to the NFS port of each server. Servers whose name it can't resolve are left out, and
-/// all if it has no bash or timeout, or the script can't be run.
+/// Whether the host can connect to the NFS port of each server, tried one after the other for 5 s each. Servers whose
+/// name it can't resolve are left out, and all if it has no bash or timeout, or the script can't be run.
 async fn probe_nfs_ports(host: &Host, servers: &[String]) -> Vec<(String, bool)> {
     let script = format!(
         "command -v bash >/dev/null && command -v timeout >/dev/null || exit 0\n{}for server do\n  \
@@ -199,7 +199,8 @@ pub fn host_changes(findings: &[Finding]) -> Vec<(&Finding, &str, &HostChange)> 
 /// counted, and one of a host that is not connected is left out. A dry run only shows the changes.
 ///
 /// # Errors
-/// [`UsageError`] when confirmation is required and stdin is no terminal; when a signal stops it.
+/// [`UsageError`] when confirmation is required and stdin is no terminal: all changes are shown then, and none is made.
+/// When a signal stops it, between two changes.
 pub async fn fix_hosts(
     hosts: &[ConnectedHost],
     findings: &[Finding],

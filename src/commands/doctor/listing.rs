@@ -28,7 +28,8 @@ const MOST_DIRECTORIES: usize = 64;
 const AT_ONCE: usize = 8;
 
 /// Lists the exports that answered the probes in `facts` and on which claims have volumes, and sets the listings of the
-/// facts. Exports that fail, or take longer than 3 s, are recorded as unread. Does nothing if PVs could not be read.
+/// facts. Exports that fail or take longer than 3 s, and directories on them that fail, are recorded as unread. Does
+/// nothing if PVs could not be read.
 pub async fn list_reached_exports(facts: &mut Facts) {
     if !facts.was_read(VOLUMES) {
         return;

@@ -56,10 +56,10 @@ impl<'de> Deserialize<'de> for TextOrNumber {
     }
 }
 
-/// The arguments of `setup-server` for each export of the file, in the order of the file.
+/// The arguments of `setup-server`, without the command's name, for each export of the file, in the order of the file.
 ///
 /// # Errors
-/// One sentence for a file of another form.
+/// One sentence for a file of another form, or without exports. Values are not checked.
 pub(super) fn arguments_of(file: &str) -> Result<Vec<Vec<String>>, String> {
     let value = yaml::parse_document(file).map_err(|(line, why)| match line {
         Some(line) => format!("line {line}: {why}"),

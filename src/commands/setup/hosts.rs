@@ -51,7 +51,8 @@ pub(super) async fn connect_and_gather_all(
 }
 
 /// Applies the plan that `plan` makes of the host's facts, and reports each step; a dry run or check only reports the
-/// plan. A host that could not be connected to gives a report that says so.
+/// plan. After a signal, the steps that are left are reported as not done. A host that could not be connected to gives
+/// a report that says so.
 pub(super) async fn apply_or_show(
     target: &Target,
     role: &'static str,
@@ -81,8 +82,8 @@ pub(super) async fn apply_or_show(
     HostReport::new(name, role, outcomes.into_iter().map(Row::from).collect())
 }
 
-/// Updates the host's status line at the start of a step; prints it, and with `verbose` the step's output, where no
-/// status line is shown.
+/// Updates the host's status line at the start of a step. Prints the start with `verbose` or where no status line is
+/// shown, and the step's output only with `verbose`.
 fn show_event(name: &str, connected: &ConnectedHost, verbose: bool, event: StepEvent) {
     match event {
         StepEvent::Started(step, why) => {

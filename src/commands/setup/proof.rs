@@ -31,7 +31,8 @@ pub(super) fn versions_to_prove(versions: Versions) -> Vec<&'static str> {
     }
 }
 
-/// Mounts the export on a client whose steps all succeeded, and adds a row for each version to its report.
+/// Mounts the export on a client, and adds a row for each version to its report, or one failed row if the script fails.
+/// Does nothing for a client that is not connected or has a failed step.
 pub(super) async fn prove_on_client(proof: &Proof, connected: Option<&ConnectedHost>, report: &mut HostReport) {
     let Some(connected) = connected.filter(|_| report.is_successful()) else {
         return;
@@ -76,7 +77,8 @@ pub(super) async fn prove_on_client(proof: &Proof, connected: Option<&ConnectedH
 }
 
 /// Lists the server's exports, and creates and removes a directory on the export, over NFS from this machine; returns
-/// the rows for the report. If this machine is not or may not be among the clients, a failure counts as skipped.
+/// the rows for the report. If this machine is not or may not be among the clients, a directory that fails counts as
+/// skipped; an export that is not in the list counts as failed in any case.
 pub(super) async fn prove_from_here(server: Option<&String>, wanted: &DesiredExport, versions: Versions) -> Vec<Row> {
     let skipped = |why: String| vec![Row::new("proof", Status::Skipped, why)];
     let Some(server) = server else {
@@ -90,7 +92,7 @@ pub(super) async fn prove_from_here(server: Option<&String>, wanted: &DesiredExp
         path: wanted.path.clone(),
     };
     let tried = timeout(REACH_WITHIN, create_and_remove_with_retry(&location));
-    let (tried, mut rows) = futures::future::join(tried, ask_for_exports(&location, versions)).await;
+    let (tried, mut rows) = futures::future::join(tried, check_mountd_list(&location, versions)).await;
     let (refused, failure) = match tried {
         Ok(Ok(())) => {
             let why = format!("created and removed a directory on {location} from this machine");
@@ -122,9 +124,9 @@ pub(super) async fn prove_from_here(server: Option<&String>, wanted: &DesiredExp
     rows
 }
 
-/// Checks that mountd lists the directory. An unreachable mountd gives no row: the other proof reports an unreachable
-/// server, and knows whether this machine is a client.
-async fn ask_for_exports(location: &Location, versions: Versions) -> Vec<Row> {
+/// Checks that the server's mountd lists the directory. NFS 4 alone needs no mountd and gives no row, nor does a mountd
+/// without an answer: the other proof reports an unreachable server, and knows whether this machine is a client.
+async fn check_mountd_list(location: &Location, versions: Versions) -> Vec<Row> {
     if versions == Versions::Four {
         return Vec::new();
     }
@@ -166,8 +168,8 @@ async fn create_and_remove(export: &Export) -> Result<(), ExportError> {
     export.remove_directory(&path, &never_interrupt()).await.map(|_| ())
 }
 
-/// The source address that this machine would use to reach a server; sends nothing. `None` if the name can't be
-/// resolved.
+/// The source address that this machine would use to reach a server; sends nothing to it. `None` if the name can't be
+/// resolved. The look-up blocks the thread.
 fn own_address(server: &str) -> Option<IpAddr> {
     let address = (server, 2049).to_socket_addrs().ok()?.next()?;
     let any: IpAddr = if address.is_ipv4() {

@@ -17,7 +17,8 @@ use crate::host::{DesiredServer, Facts, Proof, Quota, Subject, Target, plan_clie
 use crate::output;
 
 /// Sets up the export of the command line, or with `--config` all of a file, one after the other, and prints one
-/// report.
+/// report. Ends at the first export that can't be begun, after the report of those before. After a signal, the exports
+/// that are left are not begun, and not in the report.
 pub async fn run(args: SetupServer, global: &Global) -> Result<Exit> {
     let run = Run::new(&args.ssh, &args.run, global)?;
     let requests = match &args.config {
@@ -39,7 +40,8 @@ pub async fn run(args: SetupServer, global: &Global) -> Result<Exit> {
     run.print_report(&report, global)
 }
 
-/// A request for each export of a configuration file; SSH options and the like are taken from the command line.
+/// A request for each export of a configuration file; `--yes`, the options for SSH, for the run and for the cluster's
+/// nodes are those of the command line. A usage error if the file's form or a value in it is wrong.
 fn read_requests(file: &Path, args: &SetupServer) -> Result<Vec<SetupServer>> {
     let name = file.display();
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
@@ -65,9 +67,10 @@ fn read_requests(file: &Path, args: &SetupServer) -> Result<Vec<SetupServer>> {
     Ok(requests)
 }
 
-/// Sets up one export on its server, and the nodes as its clients, in parallel; then proves the export from this
-/// machine and the nodes. A run that only looks changes and proves nothing. Returns the server's report first; a host
-/// that fails has that in its report. Asks for the clients if none are given.
+/// Sets up one export on its server, and the nodes as its clients, in parallel; then, if the server's steps succeeded,
+/// proves the export from this machine and the nodes. A run that only looks changes and proves nothing. Returns the
+/// server's report first; a host that fails has that in its report. Asks for the clients if none are given, and before
+/// clients lose access. An error means that nothing was changed for this export.
 async fn set_up_export(mut args: SetupServer, run: &Run, global: &Global) -> Result<Vec<HostReport>> {
     let Some(host) = args.host.clone() else {
         return Err(UsageError("required: HOST".into()).into());
@@ -77,7 +80,7 @@ async fn set_up_export(mut args: SetupServer, run: &Run, global: &Global) -> Res
         args.allow = vec![ask_for_client(&args.export)?];
     }
     if args.allow_nodes_from_cluster {
-        let addresses = confirmed_nodes(&args, run, global).await?;
+        let addresses = confirmed_node_addresses(&args, run, global).await?;
         args.allow.extend(addresses);
     }
     let nodes = run
@@ -187,15 +190,16 @@ fn answer_of(asked: &HostRequest, connected: &Result<ConnectedHost, String>) -> 
     }
 }
 
-/// nfsprov's line for the export before the change, by clients; empty if there is none or the host was not reached.
+/// nfsprov's line for the export before the change, by clients; empty if there is none, the host was not reached, or
+/// nfsprov's block in the file is damaged.
 fn own_exports_before(args: &SetupServer, server: Option<&ConnectedHost>) -> Vec<ActiveExport> {
     let ours = server
         .and_then(|connected| exports_file::own_exports(connected.facts.exports.as_deref()?, &args.export).ok()?);
     ours.unwrap_or_default()
 }
 
-/// The options of the export: those of the command line, else those that nfsprov's line has already, else the defaults.
-/// A usage error if the clients of that line have different ones.
+/// The options of the export: those of the command line, else those that nfsprov's line has already, else the defaults;
+/// with `--root-squash`, root is squashed. A usage error if the clients of that line have different ones.
 fn options_for(args: &SetupServer, own_before: &[ActiveExport]) -> Result<String> {
     let options = match (&args.options, exports_file::find_different_options(own_before)) {
         (Some(options), _) => options,
@@ -214,8 +218,8 @@ fn options_for(args: &SetupServer, own_before: &[ActiveExport]) -> Result<String
     })
 }
 
-/// Asks whether clients that the export had before may lose it; without a terminal, a usage error. `--yes`, or a run
-/// that only looks, needs no answer.
+/// Asks whether clients that the export had before may lose it; an error if the user declines, a usage error without a
+/// terminal. `--yes`, or a run that only looks, needs no answer.
 fn confirm_dropped_clients(args: &SetupServer, host: &Target, dropped: &[String]) -> Result<()> {
     if dropped.is_empty() || args.yes || args.run.is_dry_run() {
         return Ok(());
@@ -240,8 +244,9 @@ fn confirm_dropped_clients(args: &SetupServer, host: &Target, dropped: &[String]
 }
 
 /// Prints the InternalIPs of the cluster's nodes, and returns them after a confirmation: kubelets write these
-/// addresses. `--yes`, or a run that only looks, needs none.
-async fn confirmed_nodes(args: &SetupServer, run: &Run, global: &Global) -> Result<Vec<String>> {
+/// addresses. `--yes`, or a run that only looks, needs none. An error if the user declines, a usage error without a
+/// terminal.
+async fn confirmed_node_addresses(args: &SetupServer, run: &Run, global: &Global) -> Result<Vec<String>> {
     let nodes = run.or_stop(addresses_of_nodes(global)).await??;
     let shown: Vec<String> = nodes
         .iter()
@@ -273,7 +278,7 @@ fn ask_for_client(export: &str) -> Result<String> {
     })?)
 }
 
-/// Replaces no_root_squash with root_squash.
+/// The options with root_squash at the end, which they need not have had, and without no_root_squash.
 fn with_root_squash(options: &str) -> String {
     let kept = options
         .split(',')

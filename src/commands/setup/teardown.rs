@@ -9,7 +9,8 @@ use crate::exit::{Exit, UsageError};
 use crate::host::{Facts, Subject, plan_teardown};
 use crate::output;
 
-/// Connects to the host, asks if its plan changes anything, and applies it.
+/// Connects to the host, asks if its plan changes anything, unless `--yes` is given, and applies it. An error if the
+/// user declines; `Failed` if the host or a step failed, `Changes` if `--check` found changes to make.
 pub async fn run(args: TeardownServer, global: &Global) -> Result<Exit> {
     let run = Run::new(&args.ssh, &args.run, global)?;
     let subject = Subject {

@@ -1,4 +1,4 @@
-//! `nfsprov volumes orphans --remove-empty`: removes empty directories that no PV uses.
+//! `nfsprov volumes orphans --remove-empty`: removes empty directories that no PV used when PVs were listed.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ use crate::output;
 const AT_ONCE: usize = 8;
 
 /// Lists the empty directories among orphans and removes them after a confirmation, or with `--yes` without one. One
-/// that is not empty any more stays; `Failed` only if one can't be removed.
+/// that is not empty any more stays; `Failed` only if one can't be removed. PVs are not read again before that.
 pub async fn remove_empty_orphans(args: &Orphans, global: &Global) -> Result<Exit> {
     let connected = ConnectedExport::connect(&args.directories.export, global).await?;
     let empty = empty_orphans(&connected).await?;

@@ -152,7 +152,8 @@ async fn create_objects(connected: &ConnectedExport, rows: &[Row], waiting: cli:
     Ok(is_right && pending.is_empty())
 }
 
-/// The lines that say what was created, as kubectl writes them.
+/// A line for the PV and one for the claim that were created for a row, as kubectl writes them, but none for a
+/// namespace; empty without a row.
 fn created_lines(row: Option<&Row>) -> String {
     let Some(Row { creation, .. }) = row else {
         return String::new();

@@ -61,7 +61,7 @@ impl<'a> HeldLeases<'a> {
     }
 }
 
-/// How long ago the last renewal was, in parentheses; empty for a minute or less, or without one.
+/// A space and, in parentheses, how long ago the last renewal was; empty for a minute or less, or without one.
 fn describe_silence(renewed: Option<Timestamp>, now: Timestamp) -> String {
     let silent = renewed.map_or(0, |renewed| now.as_second() - renewed.as_second());
     match u64::try_from(silent).ok().filter(|_| silent > SILENT) {

@@ -1,4 +1,4 @@
-//! Versions of Kubernetes (PURE).
+//! Parses versions of Kubernetes (PURE).
 
 /// The minor version: 20 of `1.20`, `v1.20.2` and `v1.20.2+k3s1`. Other major versions are an error.
 pub fn parse_minor_version(text: &str) -> Result<u32, String> {

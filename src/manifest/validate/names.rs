@@ -29,7 +29,7 @@ pub fn check_pod_name(text: &str) -> Result<String, String> {
     check_rfc1123_label("a pod's name", text, 63)
 }
 
-/// An RFC 1123 label of 52 characters at most: pods have the name in a label, with a dash and up to ten digits after it.
+/// An RFC 1123 label of 52 characters at most: pods have the name in a label, with a dash and up to ten digits after.
 pub fn check_stateful_set_name(text: &str) -> Result<String, String> {
     check_rfc1123_label("a StatefulSet's name", text, 52)
 }
