@@ -51,7 +51,7 @@ impl Dump {
         }
     }
 
-    /// Adds the objects and logs of another dump.
+    /// Adds the lists of another dump, also empty ones, and its logs; duplicates stay.
     pub fn add_objects_of(&mut self, other: Self) {
         for (what, objects) in other.lists {
             self.lists.entry(what).or_default().extend(objects);

@@ -1,4 +1,4 @@
-//! Pods, their workloads, and the nodes that they run on.
+//! The facts about pods, workloads and nodes: [`Pod`], [`Workload`], [`Container`], [`Node`] (PURE). `read` fills them.
 
 use std::collections::BTreeMap;
 
@@ -131,7 +131,8 @@ impl Pod {
         Object::namespaced("Pod", &self.namespace, &self.name)
     }
 
-    /// The pod as a workload of its own with one replica, without labels and service account.
+    /// The pod as a workload of its own with one replica, without labels; its service account is empty, since it was
+    /// not read.
     pub fn as_workload(&self) -> Workload {
         Workload {
             kind: "Pod".to_owned(),

@@ -1,4 +1,4 @@
-//! Pods and workloads (PURE).
+//! Turns the API's pods and workloads into [`Pod`] and [`Workload`] (PURE): of each the fields that a check uses.
 
 use std::collections::BTreeMap;
 
@@ -48,6 +48,7 @@ fn nfs_volumes(volumes: &[core::Volume]) -> Vec<(String, String)> {
 impl Pod {
     /// A pod with its relevant fields; `None` if no check uses it: it has no claim, NFS volume or provisioner, is not
     /// of the control plane and recycles no PV. Only provisioners and the control plane keep labels and containers.
+    /// Init containers count only among the `stopped` ones.
     pub(super) fn from_relevant(pod: core::Pod) -> Option<Self> {
         let meta = pod.metadata;
         let spec = pod.spec.unwrap_or_default();
@@ -115,7 +116,7 @@ impl Pod {
 }
 
 /// A container that waits, or ended otherwise than by completing, with the reason and the kubelet's message; without
-/// one, the exit status of its last run. `None` if it runs or completed.
+/// one, the exit status of its last run. `None` if it runs or completed, or has no state yet.
 fn stopped_container(status: &core::ContainerStatus) -> Option<Stopped> {
     let state = status.state.as_ref()?;
     let ended = |state: &core::ContainerState| {
