@@ -207,8 +207,8 @@ impl Reader<'_> {
         })
     }
 
-    /// Reads the workloads of all namespaces; if they can't be read, those in the namespace of the diagnosis. They count
-    /// as unread then all the same.
+    /// Reads the workloads of all namespaces; if they can't be read, those in the namespace of the diagnosis. The kind
+    /// then counts as unread all the same.
     async fn read_workloads<K: Listed + Resource<Scope = NamespaceResourceScope>>(&self) -> Facts {
         let found = self.read_of_cluster::<K>().await;
         let what = K::plural(&());

@@ -39,7 +39,8 @@ fn find_newest_failure<'a>(view: &'a View<'_>, claim: &Claim) -> Option<&'a Even
 }
 
 /// The finding for a provisioner's event that it failed: NFS216, NFS217, the cause of a failed mount, or else NFS209.
-/// `None` without such an event, or if the claim itself asks for too much, which other checks report.
+/// `None` without such an event, or if the claim asks for what its provisioner refuses (a selector, a block device, a
+/// data source, attributes), which other checks report.
 fn find_failure(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     let event = find_newest_failure(view, claim)?;
     let text = &event.message;

@@ -31,7 +31,7 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     each.collect()
 }
 
-/// The host of `--ssh` that is this node, as it was given; `None` if no host has the node's name.
+/// The host of `--ssh` that is this node, as it was given; `None` if no host has the node's name as its own host name.
 pub fn find_host_of_node<'a>(view: &View<'a>, node: &str) -> Option<&'a str> {
     let mut hosts = view.facts.hosts.iter();
     let host = hosts.find(|host| host.facts.hostname == node)?;
@@ -47,8 +47,8 @@ fn object_of(view: &View<'_>, host: &HostSeen) -> Object {
     }
 }
 
-/// Problems of a client: NFS401 without an NFS client, NFS421 with processes that hang, NFS408 for servers that it
-/// can't resolve, NFS404 for those that it can't reach.
+/// Problems of a client: NFS401 without an NFS client, NFS421 with processes that hang, NFS408 for each server that it
+/// can't resolve (none if its addresses are unknown), NFS404 for each that it can't reach.
 fn find_client_problems(view: &View<'_>, host: &HostSeen) -> Vec<Finding> {
     let object = object_of(view, host);
     let target = &host.target;

@@ -323,8 +323,8 @@ fn add_fix_for_mismatch(claim: &Claim, volume: &Volume, mismatch: &Mismatch, fin
     }
 }
 
-/// The label that meets a selector's requirement, as kubectl writes it: the key, and its value or `None` if it must be
-/// absent. Of several values it is the first; where any value will do, it is empty.
+/// The label that meets a selector's requirement `unmet`, as kubectl writes it: the key, and its value or `None` if it
+/// must be absent. Of several values it is the first; where any value will do, it is empty. Always `Some`.
 fn parse_label(unmet: &str) -> Option<(String, Option<String>)> {
     if let Some(key) = unmet.strip_prefix('!') {
         return Some((key.to_owned(), None));

@@ -182,7 +182,7 @@ fn find_image_that_needs_self_link(view: &View<'_>, provisioner: &Provisioner<'_
     )
 }
 
-/// The line of the provisioner's log that says that it got no selfLink.
+/// The last line of one of the provisioner's logs that says that it got no selfLink; `None` without one.
 fn log_evidence(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Evidence> {
     let mut logs = provisioner.logs(view.facts);
     logs.find_map(|log| Some(log.line_evidence(messages::find_log_line("NFS302", &log.text)?)))

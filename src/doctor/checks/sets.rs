@@ -129,7 +129,7 @@ fn raise_quota(set: &Workload, quota: &str, items: &[QuotaItem], claims: usize) 
 }
 
 /// The command that sets the first bound of a LimitRange that `size` violates to `size`: the minimum if the event names
-/// one, else the maximum. `None` if no bound is violated.
+/// one, else the maximum. `None` if no bound is violated, or `size` can't be parsed.
 fn widen_limit_command(view: &View<'_>, set: &Workload, event: &Event, size: &str) -> Option<String> {
     let wanted = quantity::parse_bytes(size)?;
     let bound = if event.message.contains("minimum ") {

@@ -134,7 +134,8 @@ fn find_unset_variables(view: &View<'_>, provisioner: &Provisioner<'_>) -> Optio
     }))
 }
 
-/// The name to propose for a provisioner without one: the only name of an NFS class that no provisioner serves.
+/// The name to propose for a provisioner without one: the only name of an NFS class that no provisioner serves. `None`
+/// if there are several or none.
 fn find_unserved_name<'a>(view: &View<'a>) -> Option<&'a str> {
     let all = &view.provisioners;
     let names = view.facts.classes.iter().map(|class| class.provisioner.as_str());
@@ -298,7 +299,8 @@ fn describe_wrong_architecture(provisioner: &Provisioner<'_>) -> Finding {
     }
 }
 
-/// NFS208: the provisioner's pod, while it is Pending, can't mount the export.
+/// NFS208: the provisioner's pod, while it is Pending, can't mount the export, by the newest event that gives a reason,
+/// else by one of a timeout. `None` without such an event.
 fn find_failed_mount(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod) -> Option<Finding> {
     if pod.phase != "Pending" {
         return None;
