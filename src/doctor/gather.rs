@@ -338,7 +338,7 @@ impl Reader<'_> {
         rights.into_iter().for_each(|part| facts.add_objects_of(part));
     }
 
-    /// Reads the end of a container's log, after that of its earlier run if a container of its pod stopped.
+    /// Reads the last 300 lines of a container's log, after those of its earlier run if a container of its pod stopped.
     /// `None` if it is empty or can't be read; only a refusal is recorded as unread.
     async fn read_log(&self, pod: &Pod, container: &str) -> Option<Log> {
         let api: Api<core::Pod> = Api::namespaced(self.client.clone(), &pod.namespace);

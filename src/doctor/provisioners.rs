@@ -192,7 +192,7 @@ pub fn has_worked(facts: &Facts, name: &str, since: Option<Timestamp>) -> bool {
     facts.volumes.iter().any(made) || facts.events.iter().any(spoke)
 }
 
-/// Whether a provisioner has written an event that it failed, since `since` or, with `None`, ever.
+/// Whether a provisioner has written an event that it failed to provision, since `since` or, with `None`, ever.
 pub fn has_failed(facts: &Facts, name: &str, since: Option<Timestamp>) -> bool {
     let after = |time: Option<Timestamp>| since.is_none_or(|since| time.is_some_and(|time| time >= since));
     let mut failures = facts.events.iter().filter(|event| event.reason == "ProvisioningFailed");

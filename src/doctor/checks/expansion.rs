@@ -110,7 +110,8 @@ fn describe_obstacle(view: &View<'_>, claim: &Claim, volume: &Volume) -> Finding
     }
 }
 
-/// NFS127 about a volume that no provisioner expands.
+/// NFS127 about a volume that no provisioner expands, only likely for a CSI volume. The fix forbids expansion in its
+/// class, if that allows it.
 fn describe_unexpandable(view: &View<'_>, claim: &Claim, volume: &Volume) -> Finding {
     let confidence = match volume.nfs {
         Some(_) => Confidence::Certain,

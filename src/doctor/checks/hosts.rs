@@ -120,8 +120,8 @@ fn find_missing_client(host: &HostSeen, object: &Object) -> Option<Finding> {
     )
 }
 
-/// Problems of a server whose exports the cluster names: NFS404 if it doesn't run, else NFS403, NFS411 and NFS402 for
-/// each export.
+/// Problems of a server whose exports the cluster names: NFS404 if it doesn't run, else for each export NFS403, NFS411,
+/// and NFS402 if the output of `exportfs` was read.
 fn find_server_problems(view: &View<'_>, host: &HostSeen) -> Vec<Finding> {
     let object = object_of(view, host);
     let target = &host.target;

@@ -331,7 +331,7 @@ impl<'a> View<'a> {
 }
 
 /// Runs all checks on complete facts: findings in no order, those with the same cause merged, and each fix marked as
-/// automatic or not. Pending claims and pods that no check explains get a finding, too.
+/// automatic or not. Claims and pods that no check explains get a finding, too, after a minute of Pending.
 pub fn find_all_problems(facts: &Facts, now: Timestamp) -> Vec<Finding> {
     let view = View::new(facts, now);
     let mut found: Vec<Finding> = CHECKS.iter().flat_map(|check| (check.find_problems)(&view)).collect();

@@ -137,8 +137,8 @@ fn image_note(minor: u32) -> &'static str {
     }
 }
 
-/// An image that needs selfLink: NFS305 before Kubernetes 1.20, NFS301 on a server that sends none. `None` if the
-/// server sends it, the provisioner writes events, or the version is unknown.
+/// An image that needs selfLink: NFS305 before Kubernetes 1.20, where every server sends it; later NFS301, but `None`
+/// if the server sends it or the provisioner writes events. `None` for other images, and if the version is unknown.
 fn find_image_that_needs_self_link(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let image = &provisioner.container.image;
     let minor = view.facts.minor_version()?;
@@ -210,7 +210,7 @@ fn find_self_link_in_log(view: &View<'_>, provisioner: &Provisioner<'_>) -> Opti
     })
 }
 
-/// NFS306: the image comes from a registry that gets no new images.
+/// NFS306: the image comes from a registry that gets no new images. The fix takes it from the new one if it is known.
 fn find_frozen_registry(provisioner: &Provisioner<'_>) -> Option<Finding> {
     let image = &provisioner.container.image;
     let registry = images::frozen_registry(image)?.trim_end_matches(['/', '-']);

@@ -185,7 +185,7 @@ fn is_about_other_volume(view: &View<'_>, pod: &Pod, message: &str) -> bool {
     pod.nfs.is_empty() && claims.all(|claim| claim.is_some_and(|claim| claim.volume != named))
 }
 
-/// Evidence of what could not be read, and may be the cause.
+/// Evidence of what could not be read, and may be the cause; `None` if all was read.
 fn list_unread(view: &View<'_>) -> Option<Evidence> {
     let names: Vec<&str> = view.facts.unread.iter().map(|unread| unread.what.as_str()).collect();
     (!names.is_empty()).then(|| Evidence::new("not read", names.join(", ")))

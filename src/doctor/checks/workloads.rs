@@ -247,7 +247,7 @@ fn describe_unpulled_image(view: &View<'_>, provisioner: &Provisioner<'_>, pod: 
     ))
 }
 
-/// NFS203 with the line of the log that says why; NFS205 if the image is for another processor.
+/// NFS203 with the line of the log that says why, else its last line; NFS205 if the image is for another processor.
 fn describe_crash(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod, stopped: &Stopped) -> Finding {
     let is_of_container = |log: &&Log| {
         let is_of_pod = log.namespace == pod.namespace && log.pod == pod.name;
@@ -286,7 +286,8 @@ fn describe_crash(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod, sto
         })
 }
 
-/// NFS205: the image is for another processor than the node's.
+/// NFS205: the image is for another processor than the node's. The fix is another image for
+/// nfs-subdir-external-provisioner, else advice.
 fn describe_wrong_architecture(provisioner: &Provisioner<'_>) -> Finding {
     let cause = "the image's architecture does not match the node's";
     let finding = Finding::new("NFS205", provisioner.workload.object(), cause);

@@ -129,7 +129,7 @@ pub async fn wait(cluster: &Cluster, effect: &Effect, limit: Duration) -> Result
     }
 }
 
-/// The phase of a claim that is not Bound; `None` if it is.
+/// The phase of a claim that is not Bound, `Pending` if it has none; `None` if it is Bound.
 fn describe_binding_gap(claim: &DynamicObject) -> Option<String> {
     let phase = claim.data["status"]["phase"].as_str().unwrap_or("Pending");
     (phase != "Bound").then(|| phase.to_owned())

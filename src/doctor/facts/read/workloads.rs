@@ -191,6 +191,7 @@ impl Workload {
 }
 
 impl From<apps::Deployment> for Workload {
+    /// Without `replicas` it has one, the API's default.
     fn from(deployment: apps::Deployment) -> Self {
         let spec = deployment.spec.unwrap_or_default();
         Self {
@@ -202,6 +203,7 @@ impl From<apps::Deployment> for Workload {
 }
 
 impl From<apps::StatefulSet> for Workload {
+    /// Without `replicas` it has one, the API's default. The sizes of its claim templates are kept as written.
     fn from(set: apps::StatefulSet) -> Self {
         let spec = set.spec.unwrap_or_default();
         let template = |claim: core::PersistentVolumeClaim| {
