@@ -134,8 +134,8 @@ fn refusal_by_scope(facts: &Facts, object: &Object) -> Option<String> {
     ))
 }
 
-/// The reason why a workload is not edited: it is a bare pod, another tool manages it, no claim is Pending for it, or
-/// it may be no provisioner. `None` for objects that are no known workload, too.
+/// The reason why a workload is not edited: it is a bare pod or csi-driver-nfs, another tool manages it, no claim is
+/// Pending for it, or it may be no provisioner. `None` for objects that are no known workload, too.
 fn refusal_of_workload(facts: &Facts, object: &Object) -> Option<String> {
     // The files of a dump may have an object twice.
     let is_workload = |workload: &&Workload| workload.object() == *object;

@@ -53,8 +53,9 @@ fn check_names((server, path): &(String, String)) -> Result<(), String> {
     Ok(())
 }
 
-/// The exports that PVs, provisioners and classes name, those that `create` would refuse too; the rest of the rule is
-/// that of [`named_exports`].
+/// The exports that PVs, provisioners and classes name, each with these objects and what is Pending for it; also those
+/// that `create` would refuse. PVs that are Released, Failed or terminating name none; a provisioned directory is left
+/// out unless a pod waits for it.
 fn collect_exports(facts: &Facts) -> BTreeMap<(String, String), NamedExport> {
     let mut found: BTreeMap<(String, String), NamedExport> = BTreeMap::new();
     let stuck = find_stuck_pods(facts);

@@ -157,7 +157,8 @@ fn list_naming_objects(export: &ExportSeen) -> String {
     list_names(&export.named_by.iter().map(Object::title).collect::<Vec<_>>())
 }
 
-/// Adds a fix that changes a directory; only advice unless [`may_suggest_change`].
+/// Adds a fix that changes a directory; only advice if nfsprov does not export it and no administrator's object names
+/// it ([`may_suggest_change`]).
 fn add_directory_fix(
     finding: Finding,
     host: &HostSeen,

@@ -198,7 +198,8 @@ impl<'a> View<'a> {
     }
 
     /// Whether the provisioner `name`, which has to delete an object, doesn't run: it wrote no event about the object
-    /// for 15 minutes, and [`View::is_abandoned`]. The caller checks that workloads were read.
+    /// for 15 minutes, and nothing else shows that one of this name runs ([`View::is_abandoned`]). The caller checks
+    /// that workloads were read.
     pub fn is_deleter_gone(&self, object: &Object, name: &str) -> bool {
         /// A provisioner retries every five minutes, so an event by it this recent shows that it still runs.
         const RETRIES_WITHIN: SignedDuration = SignedDuration::from_mins(15);

@@ -75,8 +75,8 @@ fn find_reason_not_running(view: &View<'_>, provisioner: &Provisioner<'_>) -> Op
     Some(finding.with_affected(waiting))
 }
 
-/// NFS203 as a warning: a workload has a provisioner's image and no provisioner's name. Only in the namespace asked
-/// for, since no class can name it.
+/// NFS203 as a warning: a workload has the image of nfs-subdir-external-provisioner and no provisioner's name. `None`
+/// if it runs, or a ConfigMap or Secret may hold the name. Only in the namespace asked for, since no class can name it.
 fn find_nameless(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let asked = view.facts.namespace.as_ref();
     let is_asked = asked.is_none_or(|asked| *asked == provisioner.workload.namespace);
