@@ -74,11 +74,11 @@ pub async fn gather(cluster: &Cluster, namespace: Option<&str>, dump: Option<&Mu
 pub async fn server_time(cluster: &Cluster) -> Option<Timestamp> {
     let request = kube::core::Request::new("/version").list(&ListParams::default()).ok()?;
     let response = cluster.client.send(request.map(Body::from)).await.ok()?;
-    http_date(response.headers().get("date")?.to_str().ok()?)
+    parse_http_date(response.headers().get("date")?.to_str().ok()?)
 }
 
 /// A time as HTTP writes it: `Thu, 01 Jan 2026 12:00:00 GMT`. `None` if the text is none.
-fn http_date(text: &str) -> Option<Timestamp> {
+fn parse_http_date(text: &str) -> Option<Timestamp> {
     let time = rfc2822::parse(text).ok()?;
     Some(time.timestamp())
 }
@@ -435,7 +435,7 @@ mod tests {
 
     #[test]
     fn a_date_is_read_as_http_writes_it() {
-        let read = |text| http_date(text).map(|time| time.to_string());
+        let read = |text| parse_http_date(text).map(|time| time.to_string());
         assert_eq!(
             read("Thu, 01 Jan 2026 12:00:00 GMT").as_deref(),
             Some("2026-01-01T12:00:00Z")

@@ -148,8 +148,8 @@ fn has_known_needs(provisioner: &Provisioner<'_>) -> bool {
         || provisioner.container.env.contains_key("PROVISIONER_NAME")
 }
 
-/// NFS206: by the API server's answers; without any, by a line of the log. `None` if the provisioner works, is scaled
-/// to zero, or another one, which is ready and lacks nothing, serves its name.
+/// NFS206: by the API server's answers; without any, or if its needs are unknown, by a line of the log. `None` if the
+/// provisioner works, is scaled to zero, or another one, which is ready and lacks nothing, serves its name.
 fn find_missing_rights(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let object = provisioner.workload.object();
     let is_denied = |right: &&Right| view.facts.rights.contains(right);

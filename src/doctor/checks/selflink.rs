@@ -61,7 +61,8 @@ pub fn restart_after_gate(facts: &Facts, found: &[Finding], now: &str) -> Vec<Fi
     restarts
 }
 
-/// The places where the gate is set to false: arguments of API server pods, and annotations of K3s and RKE2 nodes.
+/// The places where the gate is set to false: arguments of static API server pods, which tenants can't create, and
+/// annotations of K3s and RKE2 nodes.
 fn gate_evidence(view: &View<'_>) -> Vec<Evidence> {
     let is_api_server =
         |pod: &&Pod| pod.is_static && pod.labels.get("component").map(String::as_str) == Some("kube-apiserver");
