@@ -31,6 +31,7 @@ const REPORTS: [(&str, &str, &str, &str); 2] = [
     ),
 ];
 
+/// Also about volumes of claims outside the namespace of the diagnosis.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let volumes = view.facts.volumes.iter();
     volumes

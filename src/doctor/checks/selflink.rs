@@ -34,6 +34,7 @@ entries! {
         "The registry gets no new images, or was for staging only, and may be shut down. The same image is at registry.k8s.io.";
 }
 
+/// NFS303 or NFS304 about the cluster; for each provisioner NFS301 or NFS305, else NFS302, and besides NFS306.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = find_self_link_gate(view).into_iter().collect();
     for provisioner in &view.provisioners {
