@@ -46,12 +46,12 @@ impl Dump {
     pub fn add(&mut self, what: &str, object: impl Serialize) {
         // Objects of the API can always be written as JSON.
         if let Ok(mut object) = serde_json::to_value(object) {
-            redact_variables(&mut object);
+            redact_object(&mut object);
             self.lists.entry(what.to_owned()).or_default().push(object);
         }
     }
 
-    /// Adds the objects and logs of another dump.
+    /// Adds the lists of another dump, also empty ones, and its logs; duplicates stay.
     pub fn add_objects_of(&mut self, other: Self) {
         for (what, objects) in other.lists {
             self.lists.entry(what).or_default().extend(objects);
@@ -102,7 +102,7 @@ impl Dump {
 
 /// Removes, at any depth, the values of environment variables other than PROVISIONER_NAME, ENABLE_LEADER_ELECTION and
 /// those that begin with NFS_, and the copies of the object in `managedFields` and kubectl's annotation.
-fn redact_variables(value: &mut Value) {
+fn redact_object(value: &mut Value) {
     let harmless =
         |name: &str| name.starts_with("NFS_") || matches!(name, "PROVISIONER_NAME" | "ENABLE_LEADER_ELECTION");
     match value {
@@ -119,9 +119,9 @@ fn redact_variables(value: &mut Value) {
                     }
                 }
             }
-            fields.values_mut().for_each(redact_variables);
+            fields.values_mut().for_each(redact_object);
         }
-        Value::Array(items) => items.iter_mut().for_each(redact_variables),
+        Value::Array(items) => items.iter_mut().for_each(redact_object),
         _ => {}
     }
 }

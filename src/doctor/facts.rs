@@ -263,7 +263,8 @@ impl Volume {
         self.provisioned_by.as_deref() == Some(name)
     }
 
-    /// The NFS server and path that nodes mount; `None` if it is no NFS volume, or its CSI attributes name none.
+    /// The NFS server and path that nodes mount, of a CSI volume by its attributes, whatever its driver; `None` without
+    /// them.
     pub fn export(&self) -> Option<&(String, String)> {
         self.nfs.as_ref().or(self.csi_export.as_ref())
     }

@@ -91,8 +91,8 @@ impl Change {
         })
     }
 
-    /// The command line that makes this change, for pasting into a shell. That of a host's export does more than the
-    /// change.
+    /// The command line that makes this change, for pasting into a shell. That of a host's export sets up the whole
+    /// server, for all nodes of the cluster.
     pub fn command(&self) -> String {
         let object = self.object();
         let kubectl = match &object.namespace {

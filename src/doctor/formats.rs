@@ -96,7 +96,8 @@ impl TextReport {
         out + &self.paint(&format!("  More: nfsprov doctor explain {}", finding.code), "2") + "\n"
     }
 
-    /// How many checks ran and what they found, how much of it `--fix` can fix, and what was not checked.
+    /// How many checks ran, how many errors and warnings they found (infos don't count), how many findings `--fix` can
+    /// fix, and what was not checked.
     fn write_summary(&self, report: &Report) -> String {
         let (errors, warnings) = (report.count(Severity::Error), report.count(Severity::Warning));
         let verdict = match (errors, warnings) {

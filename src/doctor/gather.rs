@@ -74,11 +74,11 @@ pub async fn gather(cluster: &Cluster, namespace: Option<&str>, dump: Option<&Mu
 pub async fn server_time(cluster: &Cluster) -> Option<Timestamp> {
     let request = kube::core::Request::new("/version").list(&ListParams::default()).ok()?;
     let response = cluster.client.send(request.map(Body::from)).await.ok()?;
-    http_date(response.headers().get("date")?.to_str().ok()?)
+    parse_http_date(response.headers().get("date")?.to_str().ok()?)
 }
 
 /// A time as HTTP writes it: `Thu, 01 Jan 2026 12:00:00 GMT`. `None` if the text is none.
-fn http_date(text: &str) -> Option<Timestamp> {
+fn parse_http_date(text: &str) -> Option<Timestamp> {
     let time = rfc2822::parse(text).ok()?;
     Some(time.timestamp())
 }
@@ -182,13 +182,13 @@ impl Reader<'_> {
         })
     }
 
-    /// Reads all objects of a kind in the cluster.
+    /// Reads all objects of a kind in the cluster. A list that can't be read is noted as unread, and gives no facts.
     async fn read_of_cluster<K: Listed>(&self) -> Facts {
         self.read(self.api_in_cluster::<K>(), |_| true).await
     }
 
-    /// Reads a list in another namespace. If it can't be read, it is recorded as unread with the suffix `whose`, as in
-    /// `events of PVs`, or only logged without one.
+    /// Reads the wanted objects of a list in another namespace. If it can't be read, it gives no facts, and is recorded
+    /// as unread with the suffix `whose`, as in `events of PVs`, or only logged without one.
     async fn read_elsewhere<K: Listed>(
         &self,
         whose: Option<&str>,
@@ -207,8 +207,8 @@ impl Reader<'_> {
         })
     }
 
-    /// Reads the workloads of all namespaces; if they can't be read, which is noted, those in the namespace of the
-    /// diagnosis.
+    /// Reads the workloads of all namespaces; if they can't be read, those in the namespace of the diagnosis. The kind
+    /// then counts as unread all the same.
     async fn read_workloads<K: Listed + Resource<Scope = NamespaceResourceScope>>(&self) -> Facts {
         let found = self.read_of_cluster::<K>().await;
         let what = K::plural(&());
@@ -222,7 +222,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads the events about PVs, which are kept in the namespace default, unless that one is read anyway.
+    /// Reads the events about PVs, which are kept in the namespace default, unless that one is read anyway. An error is
+    /// recorded as unread `events of PVs`.
     async fn read_volume_events(&self) -> Facts {
         if self.namespace.is_none_or(|namespace| namespace == "default") {
             return Facts::default();
@@ -237,7 +238,8 @@ impl Reader<'_> {
         .await
     }
 
-    /// Reads the pods of the control plane, unless their namespace is read anyway.
+    /// Reads the pods of API servers and controller managers, unless their namespace is read anyway. An error is only
+    /// logged.
     async fn read_control_plane(&self) -> Facts {
         if self.namespace.is_none_or(|namespace| namespace == "kube-system") {
             return Facts::default();
@@ -277,15 +279,17 @@ impl Reader<'_> {
         facts
     }
 
-    /// Reads whether the API server sends a selfLink, with a namespace as the example.
+    /// Reads whether the API server sends a selfLink, with the namespace of the diagnosis or `default` as the example.
+    /// If that doesn't exist, namespaces are recorded as unread.
     async fn read_self_link(&self) -> Facts {
         let namespaces = self.api_in_cluster::<core::Namespace>();
         let namespace = namespaces.get(self.namespace.unwrap_or("default")).await;
         self.facts_of(namespace.map(Some))
     }
 
-    /// Adds the logs, permissions and Endpoints locks of each provisioner in `facts`, which have to be complete, and
-    /// the pods and events of those outside the namespace of the diagnosis. Events are then unsorted.
+    /// Adds the permissions and Endpoints locks of each provisioner in `facts`, which have to be complete, the logs of
+    /// three of its pods at most, and the pods and events of those outside the namespace of the diagnosis. Events are
+    /// then unsorted.
     async fn read_provisioners(&self, facts: &mut Facts) {
         let found: Vec<_> = provisioners::find_provisioners(facts)
             .iter()
@@ -334,7 +338,7 @@ impl Reader<'_> {
         rights.into_iter().for_each(|part| facts.add_objects_of(part));
     }
 
-    /// Reads the end of a container's log, after that of its earlier run if a container of its pod stopped.
+    /// Reads the last 300 lines of a container's log, after those of its earlier run if a container of its pod stopped.
     /// `None` if it is empty or can't be read; only a refusal is recorded as unread.
     async fn read_log(&self, pod: &Pod, container: &str) -> Option<Log> {
         let api: Api<core::Pod> = Api::namespaced(self.client.clone(), &pod.namespace);
@@ -406,7 +410,8 @@ fn is_election_lock(lease: &Lease) -> bool {
     lease.metadata.namespace.as_deref() != Some("kube-node-lease")
 }
 
-/// Whether an event is about a claim or PV, or a failure of a pod or workload.
+/// Whether an event is about a claim or PV, or a failure of a pod, StatefulSet, ReplicaSet or Deployment; false for
+/// other kinds, also DaemonSets.
 fn is_relevant_event(event: &core::Event) -> bool {
     const KINDS: [&str; 4] = ["Pod", "StatefulSet", "ReplicaSet", "Deployment"];
     const OF_PODS: [&str; 5] = [
@@ -430,7 +435,7 @@ mod tests {
 
     #[test]
     fn a_date_is_read_as_http_writes_it() {
-        let read = |text| http_date(text).map(|time| time.to_string());
+        let read = |text| parse_http_date(text).map(|time| time.to_string());
         assert_eq!(
             read("Thu, 01 Jan 2026 12:00:00 GMT").as_deref(),
             Some("2026-01-01T12:00:00Z")

@@ -48,8 +48,9 @@ pub fn class_of(claim: &Claim) -> &str {
     claim.class.as_deref().unwrap_or_default()
 }
 
-/// The reasons why the controller manager would not bind `claim` to `volume`; empty if it would. A PV that is reserved
-/// for the claim needs no matching class and labels; if the claim names it as well, nothing is compared.
+/// The reasons why the controller manager would not bind `claim` to `volume`; empty if it would. If the claim names a
+/// PV, the caller passes that one, whose labels need not match. A PV that is reserved for the claim needs no matching
+/// class and labels; if the claim names it as well, nothing is compared. A PV without a capacity has 0 bytes.
 pub fn find_mismatches(claim: &Claim, volume: &Volume) -> Vec<Mismatch> {
     let mut found = Vec::new();
     let requirements = &claim.requirements;
@@ -131,7 +132,8 @@ pub fn unmet_requirements(selector: Option<&LabelSelector>, labels: &BTreeMap<St
     unmet
 }
 
-/// Whether labels meet a requirement of a selector; a requirement with an unknown operator counts as met.
+/// Whether labels meet a requirement of a selector; one with an unknown operator counts as met, and so does `NotIn` if
+/// the key is missing.
 pub fn is_requirement_met(
     labels: &BTreeMap<String, String>,
     key: &str,

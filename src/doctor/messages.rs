@@ -61,8 +61,8 @@ fn parse_pattern(line: &'static str) -> Option<Pattern> {
     Some(Pattern { code, kind, regex })
 }
 
-/// The code of the first pattern of this kind that a message matches, and the first name in the message that the
-/// pattern captures; `None` if none matches.
+/// The code of the first pattern of this kind, in the table's order, that a message matches, and the first name in the
+/// message that the pattern captures, if any; `None` if none matches.
 pub fn classify(kind: MessageKind, text: &str) -> Option<(&'static str, Option<String>)> {
     let mut here = PATTERNS.iter().filter(|pattern| pattern.kind == kind);
     here.find_map(|pattern| {

@@ -78,7 +78,7 @@ impl Object {
         }
     }
 
-    /// The kind as kubectl takes it: `pvc`, `pv`, `deployment`.
+    /// The kind as kubectl takes it: `pvc`, `pv`, and all others in lower case, such as `storageclass`.
     pub fn short_kind(&self) -> String {
         match self.kind.as_str() {
             "PersistentVolumeClaim" => "pvc".to_owned(),
@@ -123,7 +123,7 @@ impl Evidence {
         }
     }
 
-    /// A field of an object, and its value.
+    /// A field of an object as the source (`FIELD of pvc/data -n web`), and its value as the text.
     pub(crate) fn of_field(field: &str, object: &Object, value: impl Into<String>) -> Self {
         Self::new(format!("{field} of {}", object.title()), value)
     }
@@ -269,7 +269,8 @@ impl Finding {
         self
     }
 
-    /// With objects that wait or fail because of it; the finding's own object and repeated ones are dropped.
+    /// Adds objects that wait or fail because of it, after the earlier ones; the finding's own object and repeated ones
+    /// are dropped.
     pub(crate) fn with_affected(mut self, objects: impl IntoIterator<Item = Object>) -> Self {
         for object in objects {
             if object != self.object && !self.affected.contains(&object) {

@@ -18,8 +18,8 @@ pub fn has_nfs_in_name(name: &str) -> bool {
     name.to_lowercase().contains("nfs") || name == "fuseim.pri/ifs"
 }
 
-/// Whether two names differ only as by a typing mistake: in case, in separators (if no digit is in them), or in a
-/// letter of one long word. Also true for equal names.
+/// Whether two names differ only as by a typing mistake: in case, in separators (if no digit is in them), in a letter
+/// of one long word, or in two swapped letters of one word. Also true for equal names.
 ///
 /// Different names that belong together don't count: they differ in a whole word, a digit or a short word, as
 /// `nfs-prod` and `nfs-dev`, `nfs-1` and `nfs-2`, `nfs-ssd` and `nfs-hdd`, `fast` and `last`.
@@ -42,8 +42,8 @@ fn words_of(name: &str) -> Vec<&str> {
     words.filter(|word| !word.is_empty()).collect()
 }
 
-/// Whether a word is another one with two neighbouring letters swapped or, in a long word, with one letter wrong,
-/// missing or too many. Words that differ in a digit are not.
+/// Whether a word is another one with two neighbouring letters swapped or, in a word of seven letters or more, with one
+/// letter wrong, missing or too many. Words that differ in a digit are not, nor are equal words.
 fn is_misspelt(word: &str, other: &str) -> bool {
     const SWAPPABLE: usize = 3;
     const LONG: usize = 7;

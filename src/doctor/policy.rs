@@ -91,7 +91,7 @@ fn refusal_of_change(facts: &Facts, finding: &Finding, change: &Change) -> Optio
 }
 
 /// Whether a change is of a kind that can be undone, or deletes only what its controller creates again: locks, and for
-/// NFS122 claims and pods. Of merges only that of a PV's reclaim policy counts.
+/// NFS122 claims and pods. Of merges only that of a PV's reclaim policy counts, of labels only a PV's.
 fn is_reversible(code: &str, change: &Change) -> bool {
     let is_kind = |kinds: &[&str]| kinds.contains(&change.object().kind.as_str());
     match change {
@@ -109,7 +109,8 @@ fn is_reversible(code: &str, change: &Change) -> bool {
 }
 
 /// The reason why the host `name`, a target of `--ssh`, is not changed: it was not read over SSH, nfsprov does not
-/// export the directory there already, or a client's address is unknown.
+/// export the directory there already, or a client's address is unknown. A change without a directory needs only the
+/// first.
 fn refusal_on_host(facts: &Facts, name: &str, change: &HostChange) -> Option<String> {
     let Some(host) = facts.hosts.iter().find(|host| host.target == name) else {
         return Some(format!("{name} was not read over SSH; --ssh {name} does so"));
@@ -124,7 +125,7 @@ fn refusal_on_host(facts: &Facts, name: &str, change: &HostChange) -> Option<Str
 }
 
 /// The reason why an object outside the namespace of the diagnosis is not changed; `None` for an object of this
-/// namespace or without one.
+/// namespace or without one, and if all namespaces were asked for.
 fn refusal_by_scope(facts: &Facts, object: &Object) -> Option<String> {
     let asked = facts.namespace.as_deref()?;
     let namespace = object.namespace.as_deref().filter(|namespace| *namespace != asked)?;
@@ -133,8 +134,8 @@ fn refusal_by_scope(facts: &Facts, object: &Object) -> Option<String> {
     ))
 }
 
-/// The reason why a workload is not edited: it is a bare pod, another tool manages it, no claim is Pending for it, or
-/// it may be no provisioner. `None` for objects that are no known workload, too.
+/// The reason why a workload is not edited: it is a bare pod or csi-driver-nfs, another tool manages it, no claim is
+/// Pending for it, or it may be no provisioner. `None` for objects that are no known workload, too.
 fn refusal_of_workload(facts: &Facts, object: &Object) -> Option<String> {
     // The files of a dump may have an object twice.
     let is_workload = |workload: &&Workload| workload.object() == *object;
@@ -163,7 +164,8 @@ fn refusal_of_workload(facts: &Facts, object: &Object) -> Option<String> {
     }
 }
 
-/// The reason why a label is not set or removed: the PV has the key, whose value is never replaced.
+/// The reason why a label is not set or removed: the PV has the key, whose value is never replaced. `None` for other
+/// changes, and for a PV that is unknown.
 fn refusal_of_label(facts: &Facts, change: &Change) -> Option<String> {
     let Change::Label { object, labels } = change else {
         return None;

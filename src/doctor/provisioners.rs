@@ -192,7 +192,7 @@ pub fn has_worked(facts: &Facts, name: &str, since: Option<Timestamp>) -> bool {
     facts.volumes.iter().any(made) || facts.events.iter().any(spoke)
 }
 
-/// Whether a provisioner has written an event that it failed, since `since` or, with `None`, ever.
+/// Whether a provisioner has written an event that it failed to provision, since `since` or, with `None`, ever.
 pub fn has_failed(facts: &Facts, name: &str, since: Option<Timestamp>) -> bool {
     let after = |time: Option<Timestamp>| since.is_none_or(|since| time.is_some_and(|time| time >= since));
     let mut failures = facts.events.iter().filter(|event| event.reason == "ProvisioningFailed");
@@ -289,20 +289,20 @@ impl Provisioner<'_> {
         format!("{}/{}", self.workload.kind.to_lowercase(), self.workload.name)
     }
 
-    /// The claims that wait for it, as [`claims_waiting_for`] finds them; none if it has no known name.
+    /// The Pending claims that were handed over to it ([`claims_waiting_for`]); none if it has no known name.
     pub fn waiting_claims(&self, facts: &Facts) -> Vec<Object> {
         let claims = self.name.map(|name| claims_waiting_for(facts, name));
         claims.into_iter().flatten().map(Claim::object).collect()
     }
 
     /// Whether it has created a volume, or written an event that it provisions one, since its pods run; ever, if it has
-    /// no pods.
+    /// no pods. False without a known name.
     pub fn has_worked(&self, facts: &Facts) -> bool {
         self.name
             .is_some_and(|name| has_worked(facts, name, self.running_since(facts)))
     }
 
-    /// The namespace and name of its service account, as `NAMESPACE:NAME`.
+    /// The namespace and name of its service account, as `NAMESPACE:NAME`; of a bare pod without the name.
     pub fn service_account(&self) -> String {
         format!("{}:{}", self.workload.namespace, self.workload.service_account)
     }

@@ -77,8 +77,8 @@ impl Report {
     /// even if its code is listed as skipped because something was not read.
     ///
     /// Codes that are not `selected` or are `ignored` are left out, and listed as not checked; an empty `selected`
-    /// selects all. With `targets`, only findings about them, their claims, volumes, classes and provisioners, and
-    /// about the cluster, are kept.
+    /// selects all. With `targets`, only findings about the cluster, and those about or affecting the targets, their
+    /// claims, volumes, classes and provisioners, are kept.
     pub fn new(
         facts: &Facts,
         found: Vec<Finding>,
@@ -168,8 +168,8 @@ fn link_symptoms(facts: &Facts, findings: &mut [Finding]) {
     }
 }
 
-/// The targets, and the claims, volumes, classes and provisioners that belong to them. Nothing belongs to a class or a
-/// provisioner.
+/// The targets, and the claims, volumes, classes and provisioners that belong to them. Nothing belongs to targets other
+/// than pods, claims and volumes.
 fn collect_related(facts: &Facts, targets: &[Object]) -> HashSet<Object> {
     let mut wanted: HashSet<Object> = targets.iter().cloned().collect();
     let pods = facts.pods.iter().filter(|pod| targets.contains(&pod.object()));

@@ -23,8 +23,8 @@ pub struct NamedExport {
     pub waiting: Vec<Object>,
 }
 
-/// The exports that objects of the cluster name, by server and path, each with these objects and the Pending ones that
-/// need it.
+/// The exports that PVs, provisioners and classes of the cluster name, by server and path, each with these objects and
+/// the Pending claims and pods that need it. PVs that are Released, Failed or terminating name none.
 ///
 /// A provisioned directory is among them only if a pod waits for it; its export always is. A server or path that
 /// `create` would refuse is left out, so that it reaches no server and no host; see [`describe_invalid_exports`].
@@ -53,7 +53,9 @@ fn check_names((server, path): &(String, String)) -> Result<(), String> {
     Ok(())
 }
 
-/// As [`named_exports`], with those that `create` would refuse.
+/// The exports that PVs, provisioners and classes name, each with these objects and what is Pending for it; also those
+/// that `create` would refuse. PVs that are Released, Failed or terminating name none; a provisioned directory is left
+/// out unless a pod waits for it.
 fn collect_exports(facts: &Facts) -> BTreeMap<(String, String), NamedExport> {
     let mut found: BTreeMap<(String, String), NamedExport> = BTreeMap::new();
     let stuck = find_stuck_pods(facts);
@@ -112,7 +114,8 @@ pub fn exports_to_probe(facts: &Facts) -> Vec<(String, String)> {
     wanted.map(|(place, _)| place).take(MOST).collect()
 }
 
-/// The scheduled, Pending pods with an event that a volume can't be mounted, by namespace and name of their claims.
+/// The scheduled, Pending pods with an event that a volume can't be mounted, by namespace and name of each of their
+/// claims. Terminating pods are left out.
 fn find_stuck_pods(facts: &Facts) -> HashMap<(&str, &str), Vec<Object>> {
     let is_failure = |event: &&Event| messages::classify(MessageKind::Mount, &event.message).is_some();
     let about: HashSet<&Object> = facts
@@ -137,7 +140,8 @@ fn find_stuck_pods(facts: &Facts) -> HashMap<(&str, &str), Vec<Object>> {
     found
 }
 
-/// Whether a volume must have its directory: one that is released or being deleted need not.
+/// Whether a volume must have its directory: one that is Released, Failed or terminating need not. Without a phase it
+/// must.
 fn must_have_directory(volume: &Volume) -> bool {
     volume.deleting.is_none() && matches!(volume.phase.as_str(), "Available" | "Bound" | "Pending" | "")
 }

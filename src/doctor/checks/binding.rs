@@ -39,9 +39,9 @@ fn describe_lost_claim(view: &View<'_>, claim: &Claim) -> Finding {
         .with_affected(view.users_of(claim))
 }
 
-/// The server and path where a provisioner put the claim's volume, if other PVs of its class have default directories
-/// and no PV is at, above or below that path. `None` unless the claim was handed to a provisioner and its volume's name
-/// holds its uid.
+/// The server and path where a provisioner put the claim's volume, if another PV of its class and provisioner has a
+/// default directory, and no PV is at, above or below that path. `None` unless the claim was handed to a provisioner
+/// and its volume's name holds its uid.
 fn derive_lost_export(view: &View<'_>, claim: &Claim) -> Option<(String, String)> {
     let handover = claim.handover.as_deref()?;
     // Whoever creates a claim chooses its volumeName and its annotations, but not its uid: without this check a claim

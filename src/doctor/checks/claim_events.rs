@@ -6,7 +6,8 @@ use crate::doctor::facts::Claim;
 use crate::doctor::messages::{self, MessageKind};
 use crate::doctor::{Confidence, Finding};
 
-/// The causes that the events of Pending claims name. Empty if both classes and PVs were read: then other checks tell.
+/// The causes that the events of Pending claims name; claims for other storage are left out. Empty if both classes and
+/// PVs were read: then other checks tell.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     if view.facts.was_read("storageclasses") && view.facts.was_read("persistentvolumes") {
         return Vec::new();

@@ -32,7 +32,7 @@ entries! {
         "Kubernetes up to 1.25 refuses claims without a class while two classes are the default; newer versions take the newest. K3s marks its local-path again at every restart, unless it is started with --disable local-storage.";
 }
 
-/// NFS105; the others only if both classes and PVs were read.
+/// NFS105; the others only if both classes and PVs were read. Claims that name a PV are left out.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = find_two_default_classes(view).into_iter().collect();
     if view.facts.was_read("storageclasses") && view.facts.was_read("persistentvolumes") {
@@ -44,8 +44,8 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     found
 }
 
-/// NFS101 if a Pending claim names no class; NFS103 if its class doesn't exist, no PV has it, and not all volumes are
-/// static.
+/// For a Pending claim without a class NFS101, unless it still gets one or a PV fits; for one that names a class NFS103
+/// if the class doesn't exist, no PV has it, and not all volumes are static. The class "" counts as existing.
 fn find_missing_class(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     let Some(name) = &claim.class else {
         return find_claim_without_class(view, claim);
@@ -196,8 +196,8 @@ fn find_useless_class(view: &View<'_>, class: &Class) -> Option<Finding> {
     ))
 }
 
-/// NFS105: an error where Kubernetes refuses claims because of it (before 1.26, or if the version is unknown), else a
-/// warning. The fix unmarks all but the newest default class.
+/// NFS105 about the oldest of several default classes: an error where Kubernetes refuses claims because of it (before
+/// 1.26, or if the version is unknown), else a warning. The fix unmarks all but the newest.
 fn find_two_default_classes(view: &View<'_>) -> Option<Finding> {
     let mut marked: Vec<&Class> = view.facts.classes.iter().filter(|class| class.default).collect();
     marked.sort_by_key(|class| (class.created, &class.name));

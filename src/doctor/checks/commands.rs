@@ -47,8 +47,8 @@ pub fn recreate_claim_command(claim: &Claim, change: &Value) -> String {
     }
 }
 
-/// As [`recreate_claim_command`], with a class that the user has to name first: pasted unchanged, it ends before it
-/// deletes anything.
+/// The command that deletes a claim, which must hold nothing, and creates it again with a class that the user has to
+/// name first: pasted unchanged, it ends before it deletes anything.
 pub fn choose_class_command(claim: &Claim) -> String {
     let command = recreate_claim_command(claim, &json!({"spec": {"storageClassName": CLASS}}));
     let command = command.replace(&format!("\"{CLASS}\""), "\"'\"$class\"'\"");

@@ -130,8 +130,9 @@ fn describe_volume(volume: &EarlierVolume) -> String {
     }
 }
 
-/// The command that gives an earlier volume to the claim: `restore`, `adopt` or `rebuild`. `rebuild` is not limited to
-/// the claim: with `--claim` it would trust a record that names the directory of another claim.
+/// The command that gives an earlier volume to the claim: `restore` of an archive, else `rebuild` of a record, else
+/// `adopt`. `rebuild` is not limited to the claim, but to its namespace: with `--claim` it would trust a record that
+/// names the directory of another claim.
 fn restore_command(claim: &Claim, volume: &EarlierVolume, listing: &ExportListing) -> String {
     let export = format!(
         "--server {} --path {}",

@@ -24,8 +24,8 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// NFS213: PROVISIONER_NAME is set, and neither image, history nor log is a provisioner's. `None` unless a pod is ready
-/// and claims are Pending for it.
+/// NFS213: PROVISIONER_NAME is set, and neither image, log, volumes nor events are a provisioner's. `None` unless a pod
+/// is ready and claims are Pending for it.
 fn find_wrong_image(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let waiting = provisioner.waiting_claims(view.facts);
     let image = &provisioner.container.image;
@@ -93,7 +93,8 @@ fn find_wrong_mount(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Fi
     )
 }
 
-/// Whether two paths are the same. Servers are not compared: one server can have several names.
+/// Whether two paths are the same but for slashes at the end. Servers are not compared: one server can have several
+/// names.
 fn is_same_path(one: &str, other: &str) -> bool {
     one.trim_end_matches('/') == other.trim_end_matches('/')
 }

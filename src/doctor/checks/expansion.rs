@@ -46,7 +46,8 @@ fn find_missing_expansion(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     })
 }
 
-/// NFS127 with the reason `why`, which completes a sentence about the claim; claims with the same reason are merged.
+/// NFS127 with the reason `why`, which completes a sentence about the claim; claims of one class with the same reason
+/// are merged.
 fn expansion_finding(view: &View<'_>, claim: &Claim, volume: &Volume, why: &str) -> Finding {
     let has = quantity::format_bytes(claim.capacity.unwrap_or_default());
     let event = view.find_event(&claim.object(), |event| {
@@ -109,7 +110,8 @@ fn describe_obstacle(view: &View<'_>, claim: &Claim, volume: &Volume) -> Finding
     }
 }
 
-/// NFS127 about a volume that no provisioner expands.
+/// NFS127 about a volume that no provisioner expands, only likely for a CSI volume. The fix forbids expansion in its
+/// class, if that allows it.
 fn describe_unexpandable(view: &View<'_>, claim: &Claim, volume: &Volume) -> Finding {
     let confidence = match volume.nfs {
         Some(_) => Confidence::Certain,

@@ -25,9 +25,9 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     claims.filter_map(|claim| find_failure(view, claim)).collect()
 }
 
-/// The newest event of a provisioner, which is every component but the controller manager, that a claim failed; `None`
-/// without one, or if it succeeded later. A newer `Provisioning` does not count: each attempt begins with one, and
-/// after some attempts the API keeps only the first event of each.
+/// The newest event of a provisioner, which is every named component but those of the controller manager, that a claim
+/// failed; `None` without one, or if it succeeded later. A newer `Provisioning` does not count: each attempt begins
+/// with one, and after some attempts the API keeps only the first event of each.
 fn find_newest_failure<'a>(view: &'a View<'_>, claim: &Claim) -> Option<&'a Event> {
     const OTHERS: [&str; 3] = ["", "persistentvolume-controller", "volume_expand"];
     let object = claim.object();
@@ -39,7 +39,8 @@ fn find_newest_failure<'a>(view: &'a View<'_>, claim: &Claim) -> Option<&'a Even
 }
 
 /// The finding for a provisioner's event that it failed: NFS216, NFS217, the cause of a failed mount, or else NFS209.
-/// `None` without such an event, or if the claim itself asks for too much, which other checks report.
+/// `None` without such an event, or if the claim asks for what its provisioner refuses (a selector, a block device, a
+/// data source, attributes), which other checks report. Findings about claims of one class are merged.
 fn find_failure(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     let event = find_newest_failure(view, claim)?;
     let text = &event.message;

@@ -46,7 +46,7 @@ struct Holder<'a> {
 
 /// NFS505 about the finalizers that hold an object which has been terminating since `deleting`; `provisioner` is the
 /// one that provisioned it. `None` for finalizers that Kubernetes or an existing owner removes, and in the first minute
-/// for those of unknown owners. An info if all owners are only copying the object.
+/// for those whose owner is not known to be gone. An info if all owners are only copying the object.
 pub fn find_blocking(
     view: &View<'_>,
     object: &Object,

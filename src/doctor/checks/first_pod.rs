@@ -26,8 +26,8 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     claims.filter_map(|claim| find_wait_for_pod(view, claim)).collect()
 }
 
-/// NFS124 if the claim's pod has `spec.nodeName`, else NFS115. `None` if the class binds immediately, is not known, or
-/// the claim names none.
+/// NFS124 if a pod of the claim has `spec.nodeName`, else NFS115; terminating pods don't count. `None` if the class
+/// binds immediately, is not known, or the claim names none.
 fn find_wait_for_pod(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     let class = view.facts.find_class(claim.class.as_deref()?)?;
     if !class.waits_for_first_consumer {

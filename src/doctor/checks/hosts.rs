@@ -31,7 +31,7 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     each.collect()
 }
 
-/// The host of `--ssh` that is this node, as it was given; `None` if no host has the node's name.
+/// The host of `--ssh` that is this node, as it was given; `None` if no host has the node's name as its own host name.
 pub fn find_host_of_node<'a>(view: &View<'a>, node: &str) -> Option<&'a str> {
     let mut hosts = view.facts.hosts.iter();
     let host = hosts.find(|host| host.facts.hostname == node)?;
@@ -47,8 +47,8 @@ fn object_of(view: &View<'_>, host: &HostSeen) -> Object {
     }
 }
 
-/// Problems of a client: NFS401 without an NFS client, NFS421 with processes that hang, NFS408 for servers that it
-/// can't resolve, NFS404 for those that it can't reach.
+/// Problems of a client: NFS401 without an NFS client, NFS421 with processes that hang, NFS408 for each server that it
+/// can't resolve (none if its addresses are unknown), NFS404 for each that it can't reach.
 fn find_client_problems(view: &View<'_>, host: &HostSeen) -> Vec<Finding> {
     let object = object_of(view, host);
     let target = &host.target;
@@ -120,8 +120,8 @@ fn find_missing_client(host: &HostSeen, object: &Object) -> Option<Finding> {
     )
 }
 
-/// Problems of a server whose exports the cluster names: NFS404 if it doesn't run, else NFS403, NFS411 and NFS402 for
-/// each export.
+/// Problems of a server whose exports the cluster names: NFS404 if it doesn't run, else for each export NFS403, NFS411,
+/// and NFS402 if the output of `exportfs` was read.
 fn find_server_problems(view: &View<'_>, host: &HostSeen) -> Vec<Finding> {
     let object = object_of(view, host);
     let target = &host.target;
@@ -157,7 +157,8 @@ fn list_naming_objects(export: &ExportSeen) -> String {
     list_names(&export.named_by.iter().map(Object::title).collect::<Vec<_>>())
 }
 
-/// Adds a fix that changes a directory; only advice unless [`may_suggest_change`].
+/// Adds a fix that changes a directory; only advice if nfsprov does not export it and no administrator's object names
+/// it ([`may_suggest_change`]).
 fn add_directory_fix(
     finding: Finding,
     host: &HostSeen,

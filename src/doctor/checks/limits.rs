@@ -31,6 +31,7 @@ const REPORTS: [(&str, &str, &str, &str); 2] = [
     ),
 ];
 
+/// Also about volumes of claims outside the namespace of the diagnosis.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let volumes = view.facts.volumes.iter();
     volumes
@@ -38,8 +39,8 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// NFS509 or NFS510, by recent events of the volume's own provisioner, or of anyone if it has none; empty for CSI
-/// volumes. The volumes of one server are merged.
+/// NFS509 and NFS510, by events of the last 12 minutes that the volume's own provisioner wrote, or anyone if it has
+/// none; empty for CSI volumes. The volumes of one server are merged.
 fn find_reported_problems(view: &View<'_>, volume: &Volume) -> Vec<Finding> {
     let (Some((server, _)), name) = (&volume.nfs, volume.provisioned_by.as_deref()) else {
         return Vec::new();

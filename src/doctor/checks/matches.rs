@@ -209,8 +209,9 @@ fn find_dynamic_mismatch(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     )
 }
 
-/// Whether this PV without a class was probably meant for a claim that got a default class of other storage: the PV has
-/// exactly the claim's size, and the claim asks for ReadWriteMany, which other storage rarely has.
+/// Whether a PV without a class was probably meant for a claim that got a default class of other storage: the PV is
+/// reserved for no claim, fits but for its class and has exactly the claim's size, and the claim asks for
+/// ReadWriteMany, which other storage rarely has.
 fn got_default_instead(view: &View<'_>, claim: &Claim, volume: &Volume) -> bool {
     let default = view.facts.default_class();
     let is_default = default.is_some_and(|class| claim.class.as_deref() == Some(&class.name));
@@ -323,8 +324,8 @@ fn add_fix_for_mismatch(claim: &Claim, volume: &Volume, mismatch: &Mismatch, fin
     }
 }
 
-/// The label that meets a selector's requirement, as kubectl writes it: the key, and its value or `None` if it must be
-/// absent. Of several values it is the first; where any value will do, it is empty.
+/// The label that meets a selector's requirement `unmet`, as kubectl writes it: the key, and its value or `None` if it
+/// must be absent. Of several values it is the first; where any value will do, it is empty. Always `Some`.
 fn parse_label(unmet: &str) -> Option<(String, Option<String>)> {
     if let Some(key) = unmet.strip_prefix('!') {
         return Some((key.to_owned(), None));

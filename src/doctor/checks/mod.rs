@@ -182,8 +182,9 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Whether nothing has shown for 30 s that a provisioner serves the name `name`, so that its released volumes are
-    /// not deleted. The answer is kept. The caller checks that workloads were read.
+    /// Whether nothing shows that a provisioner serves the name `name`, so that its released volumes are not deleted.
+    /// Events and volumes count for 30 s; a workload counts, even one scaled to zero. The answer is kept. The caller
+    /// checks that workloads were read.
     pub fn is_abandoned(&self, name: &str) -> bool {
         /// A provisioner deletes a released volume at once, so that older evidence doesn't count.
         const ALIVE: SignedDuration = SignedDuration::from_secs(30);
@@ -197,7 +198,8 @@ impl<'a> View<'a> {
     }
 
     /// Whether the provisioner `name`, which has to delete an object, doesn't run: it wrote no event about the object
-    /// for 15 minutes, and [`View::is_abandoned`]. The caller checks that workloads were read.
+    /// for 15 minutes, and nothing else shows that one of this name runs ([`View::is_abandoned`]). The caller checks
+    /// that workloads were read.
     pub fn is_deleter_gone(&self, object: &Object, name: &str) -> bool {
         /// A provisioner retries every five minutes, so an event by it this recent shows that it still runs.
         const RETRIES_WITHIN: SignedDuration = SignedDuration::from_mins(15);
@@ -235,6 +237,7 @@ impl<'a> View<'a> {
         }
     }
 
+    /// `None` also for a claim outside the namespace of the diagnosis, and for all if claims were not read.
     pub fn find_claim(&self, namespace: &str, name: &str) -> Option<&'a Claim> {
         self.claims.get(&(namespace, name)).copied()
     }
@@ -254,12 +257,13 @@ impl<'a> View<'a> {
         names.filter_map(|name| self.find_claim(&pod.namespace, name))
     }
 
-    /// The PVs that a pod's claims are bound to, or name while they are Pending.
+    /// The PVs that a pod's claims are bound to, or name while they are Pending; a PV that doesn't exist is left out.
     pub fn volumes_of_pod(&self, pod: &Pod) -> impl Iterator<Item = &'a Volume> {
         self.claims_of_pod(pod)
             .filter_map(|claim| self.find_volume(&claim.volume))
     }
 
+    /// The NFS PVs of a pod's claims, in-tree or of a CSI driver; not the NFS volumes that it mounts without a claim.
     pub fn nfs_volumes_of_pod(&self, pod: &Pod) -> impl Iterator<Item = &'a Volume> {
         self.volumes_of_pod(pod).filter(|volume| volume.is_nfs())
     }
@@ -328,7 +332,7 @@ impl<'a> View<'a> {
 }
 
 /// Runs all checks on complete facts: findings in no order, those with the same cause merged, and each fix marked as
-/// automatic or not. Pending claims and pods that no check explains get a finding, too.
+/// automatic or not. Claims and pods that no check explains get a finding, too, after a minute of Pending.
 pub fn find_all_problems(facts: &Facts, now: Timestamp) -> Vec<Finding> {
     let view = View::new(facts, now);
     let mut found: Vec<Finding> = CHECKS.iter().flat_map(|check| (check.find_problems)(&view)).collect();
@@ -362,8 +366,8 @@ fn drop_superseded(found: &mut Vec<Finding>) {
     found.retain(|finding| !REPEATED.contains(&finding.code) || told.insert((finding.code, finding.object.clone())));
 }
 
-/// Merges findings of the same code and cause into the first: the objects of the others become affected ones, and the
-/// note of its command says that it is to be repeated for each.
+/// Merges findings of the same code and cause into the first: the objects of the others become affected ones, their
+/// evidence is dropped, and the note of its command, if it has one, says that it is to be repeated for each.
 fn merge_same_causes(found: Vec<Finding>) -> Vec<Finding> {
     const EACH: &str = "the same for each of the others";
     let mut merged: Vec<Finding> = Vec::with_capacity(found.len());

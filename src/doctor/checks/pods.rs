@@ -99,7 +99,7 @@ fn find_missing_claim(view: &View<'_>, pod: &Pod, name: &str) -> Option<Finding>
 }
 
 /// Why the scheduler finds no node for a pod that uses claims: NFS116, NFS118 or NFS120. `None` if it is not the
-/// claims, or none of them is Pending any more.
+/// claims, or for NFS118 none of them is Pending any more.
 fn find_scheduling_problem(view: &View<'_>, pod: &Pod) -> Option<Finding> {
     if pod.claims.is_empty() {
         return None;

@@ -27,6 +27,7 @@ entries! {
         "The user who runs nfsprov doctor lacks permissions that some checks need. The report lists these checks as not checked; they have not passed. A cluster administrator runs the fix. It grants this user alone permission to read the refused resources, each only in the namespaces where the doctor reads it. The only create permission is for SubjectAccessReviews, which the API server answers and does not store. The next run may report further missing permissions. The fix removes no permission.";
 }
 
+/// One finding for all refused reads.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     find_refused_reads(view.facts).into_iter().collect()
 }

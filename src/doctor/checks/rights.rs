@@ -53,7 +53,8 @@ const NEEDS_OF_OTHERS: [&str; 4] = [
 ];
 
 /// The permissions that a provisioner needs, as questions for the API server: those for its lock only if it elects a
-/// leader, and not that of [`right_to_expand`].
+/// leader, and not that of [`right_to_expand`]. All but nfsprov get the needs of nfs-subdir-external-provisioner: the
+/// caller checks [`has_known_needs`].
 fn needed_rights(provisioner: &Provisioner<'_>) -> Vec<Right> {
     let container = provisioner.container;
     let election = container.env.get("ENABLE_LEADER_ELECTION").and_then(Option::as_deref);
@@ -95,19 +96,21 @@ fn right_to(provisioner: &Provisioner<'_>, group: &str, resource: &str, in_names
     }
 }
 
-/// The right that a provisioner needs in addition to expand claims, as not allowed; see `right_to`.
+/// The question whether a provisioner may also expand claims: patch `persistentvolumeclaims/status` in all namespaces.
+/// It equals the answer that denies it.
 pub(super) fn right_to_expand(provisioner: &Provisioner<'_>) -> Right {
     right_to(provisioner, "", "persistentvolumeclaims/status", false, "patch")
 }
 
-/// The command that grants a provisioner's service account what it needs, the expansion of claims included.
+/// The command that grants a provisioner's service account what it needs, the expansion of claims included; roles of an
+/// earlier run are replaced.
 pub(super) fn grant_expansion_command(provisioner: &Provisioner<'_>) -> String {
     let mut rights = needed_rights(provisioner);
     rights.push(right_to_expand(provisioner));
     grant_rights_command(provisioner, &rights)
 }
 
-/// The note of such a command: when it is safe to run.
+/// The note of a command that grants permissions to a provisioner: when it is safe to run.
 pub(super) fn grant_note(provisioner: &Provisioner<'_>) -> String {
     format!(
         "grants its service account only the permissions that it needs; run it only if no one but administrators can write to namespace {}",
@@ -145,8 +148,8 @@ fn has_known_needs(provisioner: &Provisioner<'_>) -> bool {
         || provisioner.container.env.contains_key("PROVISIONER_NAME")
 }
 
-/// NFS206: by the API server's answers; without any, by a line of the log. `None` if the provisioner works, is scaled
-/// to zero, or another one, which is ready and lacks nothing, serves its name.
+/// NFS206: by the API server's answers; without any, or if its needs are unknown, by a line of the log. `None` if the
+/// provisioner works, is scaled to zero, or another one, which is ready and lacks nothing, serves its name.
 fn find_missing_rights(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let object = provisioner.workload.object();
     let is_denied = |right: &&Right| view.facts.rights.contains(right);

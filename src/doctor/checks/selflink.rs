@@ -34,6 +34,7 @@ entries! {
         "The registry gets no new images, or was for staging only, and may be shut down. The same image is at registry.k8s.io.";
 }
 
+/// NFS303 or NFS304 about the cluster; for each provisioner NFS301 or NFS305, else NFS302, and besides NFS306.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = find_self_link_gate(view).into_iter().collect();
     for provisioner in &view.provisioners {
@@ -61,7 +62,8 @@ pub fn restart_after_gate(facts: &Facts, found: &[Finding], now: &str) -> Vec<Fi
     restarts
 }
 
-/// The places where the gate is set to false: arguments of API server pods, and annotations of K3s and RKE2 nodes.
+/// The places where the gate is set to false: arguments of static API server pods, which tenants can't create, and
+/// annotations of K3s and RKE2 nodes.
 fn gate_evidence(view: &View<'_>) -> Vec<Evidence> {
     let is_api_server =
         |pod: &&Pod| pod.is_static && pod.labels.get("component").map(String::as_str) == Some("kube-apiserver");
@@ -137,8 +139,8 @@ fn image_note(minor: u32) -> &'static str {
     }
 }
 
-/// An image that needs selfLink: NFS305 before Kubernetes 1.20, NFS301 on a server that sends none. `None` if the
-/// server sends it, the provisioner writes events, or the version is unknown.
+/// An image that needs selfLink: NFS305 before Kubernetes 1.20, where every server sends it; later NFS301, but `None`
+/// if the server sends it or the provisioner writes events. `None` for other images, and if the version is unknown.
 fn find_image_that_needs_self_link(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let image = &provisioner.container.image;
     let minor = view.facts.minor_version()?;
@@ -182,7 +184,7 @@ fn find_image_that_needs_self_link(view: &View<'_>, provisioner: &Provisioner<'_
     )
 }
 
-/// The line of the provisioner's log that says that it got no selfLink.
+/// The last line of one of the provisioner's logs that says that it got no selfLink; `None` without one.
 fn log_evidence(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Evidence> {
     let mut logs = provisioner.logs(view.facts);
     logs.find_map(|log| Some(log.line_evidence(messages::find_log_line("NFS302", &log.text)?)))
@@ -210,7 +212,7 @@ fn find_self_link_in_log(view: &View<'_>, provisioner: &Provisioner<'_>) -> Opti
     })
 }
 
-/// NFS306: the image comes from a registry that gets no new images.
+/// NFS306: the image comes from a registry that gets no new images. The fix takes it from the new one if it is known.
 fn find_frozen_registry(provisioner: &Provisioner<'_>) -> Option<Finding> {
     let image = &provisioner.container.image;
     let registry = images::frozen_registry(image)?.trim_end_matches(['/', '-']);

@@ -22,8 +22,8 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     each.collect()
 }
 
-/// NFS403 if the export doesn't exist; NFS404 if the server refused or did not answer and claims or pods are Pending
-/// for it.
+/// NFS403 if the export doesn't exist; NFS404 if claims or pods are Pending for it and the server refused the
+/// connection, or as a warning if it did not answer.
 fn find_probe_problem(probe: &Probe, named: &NamedExport) -> Option<Finding> {
     let export = format!("{}:{}", probe.server, probe.path);
     let (first, others) = named.by.split_first()?;

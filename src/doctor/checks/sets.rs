@@ -39,8 +39,8 @@ fn expected_claims(set: &Workload) -> impl Iterator<Item = (String, &Option<Stri
     })
 }
 
-/// NFS122 for each Pending claim that has another class than the set's template by now. A claim that names a PV or the
-/// class "" is left out: an administrator prepared it.
+/// NFS122 for each Pending claim that has another class than the set's template by now, if that names one. A claim that
+/// names a PV or the class "" is left out: an administrator prepared it.
 fn find_stale_claims(view: &View<'_>, set: &Workload) -> Vec<Finding> {
     let find_stale = |(name, class, _): (String, &Option<String>, &str)| {
         let claim = view.find_claim(&set.namespace, &name)?;
@@ -129,7 +129,7 @@ fn raise_quota(set: &Workload, quota: &str, items: &[QuotaItem], claims: usize) 
 }
 
 /// The command that sets the first bound of a LimitRange that `size` violates to `size`: the minimum if the event names
-/// one, else the maximum. `None` if no bound is violated.
+/// one, else the maximum. `None` if no bound is violated, or `size` can't be parsed.
 fn widen_limit_command(view: &View<'_>, set: &Workload, event: &Event, size: &str) -> Option<String> {
     let wanted = quantity::parse_bytes(size)?;
     let bound = if event.message.contains("minimum ") {

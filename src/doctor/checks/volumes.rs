@@ -142,8 +142,8 @@ fn find_reclaim_policy(view: &View<'_>, volume: &Volume) -> Option<Finding> {
     }
 }
 
-/// Why a PV stays Released: NFS501 if it is retained, NFS507 if its class is missing, NFS506 if its provisioner doesn't
-/// run. `None` if no provisioner has to delete it, or one still may.
+/// Why a PV stays Released: NFS501 if it is retained, NFS507 if its class is missing and an event says that this is
+/// why, NFS506 if its provisioner doesn't run. `None` if no provisioner has to delete it, or one still may.
 fn find_released_volume(view: &View<'_>, volume: &Volume) -> Option<Finding> {
     let object = volume.object();
     if volume.reclaim == "Retain" {

@@ -1,7 +1,8 @@
 //! Pending claims and pods that no other check explains (PURE): NFS123, NFS413, NFS420.
 //!
-//! No Pending claim, and no pod that waits for an NFS volume, is left without a finding: [`add_unexplained`] adds pods to
-//! the findings of their claims, and reports the others with the last event about them.
+//! [`add_unexplained`] adds pods to the findings of their claims, and reports the other claims and pods that have been
+//! Pending for a minute, with the last event about them. It leaves out those of storage that is known not to be NFS,
+//! and those that wait for a good reason, which an info gives.
 
 use std::collections::{HashMap, HashSet};
 
@@ -62,9 +63,10 @@ impl ExplainedObjects {
     }
 }
 
-/// Adds a finding for each claim, and each pod that waits for a volume, which has been Pending for a minute and which
-/// no finding explains. A pod is added to the finding of its claim or volume instead, if there is one. `found` must
-/// hold the findings of all checks. Claims of other storage than NFS are left out.
+/// Adds a finding for each claim, and each pod that waits for a volume, which is Pending, was created more than a
+/// minute ago, and is in no finding. A pod is added to the first finding of its claims and volumes instead, if there is
+/// one, and left out if an info explains a claim. `found` must hold the findings of all checks. Claims of other storage
+/// than NFS are left out.
 pub fn add_unexplained(view: &View<'_>, found: &mut Vec<Finding>) {
     let named = ExplainedObjects::collect_from(found);
     let unknown = view.pending_claims().filter(|claim| {
@@ -91,8 +93,8 @@ pub fn add_unexplained(view: &View<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-/// Whether a pod has been Pending for a minute because of a volume that may be NFS, rather than for another reason. False
-/// for a pod that is being deleted.
+/// Whether a pod has been Pending for a minute because of a volume that may be NFS, rather than for another reason.
+/// False for a pod that is being deleted.
 fn waits_for_volume(view: &View<'_>, pod: &Pod) -> bool {
     let is_nfs = !pod.nfs.is_empty() || view.claims_of_pod(pod).any(|claim| !view.is_known_other_storage(claim));
     if pod.phase != "Pending" || pod.deleting.is_some() || !is_nfs || !view.has_elapsed(pod.created, PATIENCE) {
@@ -183,7 +185,7 @@ fn is_about_other_volume(view: &View<'_>, pod: &Pod, message: &str) -> bool {
     pod.nfs.is_empty() && claims.all(|claim| claim.is_some_and(|claim| claim.volume != named))
 }
 
-/// Evidence of what could not be read, and may be the cause.
+/// Evidence of what could not be read, and may be the cause; `None` if all was read.
 fn list_unread(view: &View<'_>) -> Option<Evidence> {
     let names: Vec<&str> = view.facts.unread.iter().map(|unread| unread.what.as_str()).collect();
     (!names.is_empty()).then(|| Evidence::new("not read", names.join(", ")))

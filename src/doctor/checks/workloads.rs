@@ -75,8 +75,8 @@ fn find_reason_not_running(view: &View<'_>, provisioner: &Provisioner<'_>) -> Op
     Some(finding.with_affected(waiting))
 }
 
-/// NFS203 as a warning: a workload has a provisioner's image and no provisioner's name. Only in the namespace asked
-/// for, since no class can name it.
+/// NFS203 as a warning: a workload has the image of nfs-subdir-external-provisioner and no provisioner's name. `None`
+/// if it runs, or a ConfigMap or Secret may hold the name. Only in the namespace asked for, since no class can name it.
 fn find_nameless(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let asked = view.facts.namespace.as_ref();
     let is_asked = asked.is_none_or(|asked| *asked == provisioner.workload.namespace);
@@ -134,7 +134,8 @@ fn find_unset_variables(view: &View<'_>, provisioner: &Provisioner<'_>) -> Optio
     }))
 }
 
-/// The name to propose for a provisioner without one: the only name of an NFS class that no provisioner serves.
+/// The name to propose for a provisioner without one: the only name of an NFS class that no provisioner serves. `None`
+/// if there are several or none.
 fn find_unserved_name<'a>(view: &View<'a>) -> Option<&'a str> {
     let all = &view.provisioners;
     let names = view.facts.classes.iter().map(|class| class.provisioner.as_str());
@@ -246,7 +247,7 @@ fn describe_unpulled_image(view: &View<'_>, provisioner: &Provisioner<'_>, pod: 
     ))
 }
 
-/// NFS203 with the line of the log that says why; NFS205 if the image is for another processor.
+/// NFS203 with the line of the log that says why, else its last line; NFS205 if the image is for another processor.
 fn describe_crash(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod, stopped: &Stopped) -> Finding {
     let is_of_container = |log: &&Log| {
         let is_of_pod = log.namespace == pod.namespace && log.pod == pod.name;
@@ -285,7 +286,8 @@ fn describe_crash(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod, sto
         })
 }
 
-/// NFS205: the image is for another processor than the node's.
+/// NFS205: the image is for another processor than the node's. The fix is another image for
+/// nfs-subdir-external-provisioner, else advice.
 fn describe_wrong_architecture(provisioner: &Provisioner<'_>) -> Finding {
     let cause = "the image's architecture does not match the node's";
     let finding = Finding::new("NFS205", provisioner.workload.object(), cause);
@@ -298,7 +300,8 @@ fn describe_wrong_architecture(provisioner: &Provisioner<'_>) -> Finding {
     }
 }
 
-/// NFS208: the provisioner's pod, while it is Pending, can't mount the export.
+/// NFS208: the provisioner's pod, while it is Pending, can't mount the export, by the newest event that gives a reason,
+/// else by one of a timeout. `None` without such an event.
 fn find_failed_mount(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod) -> Option<Finding> {
     if pod.phase != "Pending" {
         return None;

@@ -147,7 +147,8 @@ pub fn read(directory: &Path, namespace: Option<&str>) -> Result<(Facts, Timesta
     Ok((facts, at))
 }
 
-/// The facts in objects as kubectl prints them.
+/// The complete facts in objects as kubectl prints them. Objects of unknown kinds are ignored; kinds without an object
+/// do not count as unread.
 #[cfg(test)]
 pub(crate) fn assemble(objects: Vec<Value>, namespace: Option<&str>) -> Facts {
     let mut collector = Collector::new(namespace);
@@ -232,7 +233,8 @@ impl<'de> Visitor<'de> for Document<'_> {
         f.write_str("an object of Kubernetes")
     }
 
-    /// Adds the object, or the items of the list; of a version file, sets the version and the time, if it has one.
+    /// Adds the object, or the items of the list, whose kind then counts as listed, even without items; of a version
+    /// file, sets the version and the time, if it has one.
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut fields = Map::new();
         let mut is_list = false;

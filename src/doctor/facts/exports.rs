@@ -1,4 +1,5 @@
-//! Results of NFS calls from this machine (PURE).
+//! Results of NFS calls from this machine: [`Probe`] and [`ExportListing`] (PURE). The command that makes the calls
+//! fills them.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Hosts that were read over SSH (PURE).
+//! Hosts that were read over SSH, each a [`HostSeen`] (PURE). The command that connects to them fills it.
 
 use crate::doctor::Object;
 use crate::host;

@@ -179,7 +179,7 @@ impl From<core::PersistentVolume> for Volume {
 }
 
 impl From<storage::StorageClass> for Class {
-    /// The annotation `is-default-class`, current or beta, marks a default class.
+    /// The annotation `is-default-class`, current or beta, with the value `true` marks a default class.
     fn from(class: storage::StorageClass) -> Self {
         let meta = class.metadata;
         let marked = |key| find_annotation(&meta, key).as_deref() == Some("true");
@@ -261,6 +261,7 @@ impl From<core::Event> for Event {
 }
 
 impl From<coordination::Lease> for Lock {
+    /// A Lease without a holder has an empty one; one without a duration has a term of 15 s.
     fn from(lease: coordination::Lease) -> Self {
         let spec = lease.spec.unwrap_or_default();
         Self {
@@ -276,7 +277,7 @@ impl From<coordination::Lease> for Lock {
 
 impl Lock {
     /// The lock in an annotation of an Endpoints object, where older client libraries keep it; `None` without one, or
-    /// if it is not JSON.
+    /// if it is not JSON. Without a duration its term is 15 s.
     pub fn from_endpoints(endpoints: core::Endpoints) -> Option<Self> {
         let record = find_annotation(&endpoints.metadata, "control-plane.alpha.kubernetes.io/leader")?;
         let record: serde_json::Value = serde_json::from_str(&record).ok()?;
@@ -292,7 +293,7 @@ impl Lock {
 }
 
 impl Limit {
-    /// The limits on claims in a LimitRange, one for each of its items about claims.
+    /// The limits on claims in a LimitRange, one for each of its items about claims; `index` counts all its items.
     fn from_range(range: core::LimitRange) -> Vec<Self> {
         let meta = range.metadata;
         let items = range.spec.map(|spec| spec.limits).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Pods, their workloads, and the nodes that they run on.
+//! The facts about pods, workloads and nodes: [`Pod`], [`Workload`], [`Container`], [`Node`] (PURE). `read` fills them.
 
 use std::collections::BTreeMap;
 

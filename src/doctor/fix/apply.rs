@@ -90,7 +90,8 @@ async fn wait_until_gone(api: Api<DynamicObject>, edit: &Edit, limit: Duration) 
     }
 }
 
-/// Deletes an object if its uid and version are those that were shown. One that is gone is no error.
+/// Deletes an object if its uid and version are those that were shown; else the error is a conflict. One that is gone
+/// is no error.
 async fn delete_unchanged(api: &Api<DynamicObject>, edit: &Edit) -> Result<(), kube::Error> {
     let field = |key: &str| edit.before["metadata"][key].as_str().map(str::to_owned);
     let params = DeleteParams {
@@ -129,7 +130,7 @@ pub async fn wait(cluster: &Cluster, effect: &Effect, limit: Duration) -> Result
     }
 }
 
-/// The phase of a claim that is not Bound; `None` if it is.
+/// The phase of a claim that is not Bound, `Pending` if it has none; `None` if it is Bound.
 fn describe_binding_gap(claim: &DynamicObject) -> Option<String> {
     let phase = claim.data["status"]["phase"].as_str().unwrap_or("Pending");
     (phase != "Bound").then(|| phase.to_owned())

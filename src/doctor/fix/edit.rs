@@ -41,7 +41,7 @@ pub enum NoChange {
 }
 
 impl Edit {
-    /// The edit that makes a change to `live`, the object as it is stored; `None` if it doesn't exist.
+    /// The edit that makes a change to `live`, the object as it is stored, or `None` if it doesn't exist.
     ///
     /// # Errors
     /// [`NoChange::Unchanged`] when the object is in the requested state already, or gone if it is to be deleted;

@@ -17,8 +17,9 @@ pub enum HostChange {
 }
 
 impl HostChange {
-    /// The command line, of ssh or nfsprov, that an administrator can run instead; for an export it does more than the
-    /// change. `host` is a target of `--ssh`, or a node's name.
+    /// The command line, of ssh or nfsprov, that an administrator can run instead. That of an export sets up the whole
+    /// server, for all nodes of the cluster; that of a mode does not check the earlier mode. `host` is a target of
+    /// `--ssh`, or a node's name.
     pub fn command(&self, host: &str) -> String {
         // ssh takes a port in a URL alone.
         let ssh_host = match host.parse() {

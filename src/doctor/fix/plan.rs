@@ -44,8 +44,8 @@ pub fn plan_cluster_fixes<'a>(findings: &'a [Finding], facts: &Facts) -> Vec<Ste
     steps.filter(|step| !step.changes.is_empty() && here(step)).collect()
 }
 
-/// The effects of a fix to wait for: the rollout of Deployments and StatefulSets that change, and the binding of the
-/// finding's claims, but not of those that wait for their first pod.
+/// The effects of a fix to wait for: the rollout of Deployments and StatefulSets, not DaemonSets, that change, and the
+/// binding of the finding's claims, but not of those that wait for their first pod.
 fn effects_of(finding: &Finding, changes: &[Change], facts: &Facts) -> Vec<Effect> {
     let workload = |change: &Change| {
         let object = change.object();

@@ -72,8 +72,8 @@ fn long_text(finding: &Finding) -> String {
     lines.join("\n")
 }
 
-/// Escapes a text for XML; characters that XML 1.0 can't hold, which logs may have, are dropped, invisible ones become
-/// references.
+/// Escapes a text for XML elements and attributes in double quotes; characters that XML 1.0 can't hold, which logs may
+/// have, are dropped, invisible ones become references.
 pub(super) fn escape_xml(text: &str) -> String {
     let holds = |c: &char| matches!(c, '\n' | '\t' | '\r') || (*c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}'));
     let mut out = String::new();

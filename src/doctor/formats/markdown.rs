@@ -71,7 +71,7 @@ fn escape_prose(text: &str) -> String {
     out
 }
 
-/// A code span on one line.
+/// A code span on one line, which backticks in the text don't end; what a terminal would act on is escaped.
 fn code_span(text: &str) -> String {
     let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let fence = "`".repeat(longest_run(text) + 1);

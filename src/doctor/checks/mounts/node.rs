@@ -28,7 +28,8 @@ entries! {
         "Kubelets before 1.22 write an IPv6 server into the mount command without brackets, and mount.nfs takes the part before the first colon for a host name. Use a host name with an AAAA record, or a newer kubelet.";
 }
 
-/// Whether a failure of this code is the node's, rather than the volume's or the server's.
+/// Whether a finding of this code is about the node, rather than the volume or the pod. NFS417 is not: its fix is a
+/// change of the PV.
 pub fn is_fault_of_node(code: &str) -> bool {
     matches!(
         code,

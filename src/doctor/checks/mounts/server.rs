@@ -91,7 +91,7 @@ pub fn describe_fault(failure: &Failure<'_>) -> Option<Description> {
     })
 }
 
-/// The mount options as a clause in brackets; empty if they are unknown.
+/// The mount options as a clause in brackets, which begins with a space; empty if they are unknown.
 fn describe_options(failure: &Failure<'_>) -> String {
     match failure.options.as_str() {
         "" => String::new(),

@@ -1,4 +1,4 @@
-//! Pods and workloads (PURE).
+//! Turns the API's pods and workloads into [`Pod`] and [`Workload`] (PURE): of each the fields that a check uses.
 
 use std::collections::BTreeMap;
 
@@ -48,7 +48,7 @@ fn nfs_volumes(volumes: &[core::Volume]) -> Vec<(String, String)> {
 impl Pod {
     /// A pod with its relevant fields; `None` if no check uses it: it has no claim, NFS volume or provisioner, is not
     /// of the control plane and recycles no PV. Only provisioners and the control plane keep labels, containers and
-    /// service account.
+    /// service account. Init containers count only among the `stopped` ones.
     pub(super) fn from_relevant(pod: core::Pod) -> Option<Self> {
         let meta = pod.metadata;
         let spec = pod.spec.unwrap_or_default();
@@ -126,7 +126,7 @@ fn service_account_or_default(named: Option<String>) -> String {
 }
 
 /// A container that waits, or ended otherwise than by completing, with the reason and the kubelet's message; without
-/// one, the exit status of its last run. `None` if it runs or completed.
+/// one, the exit status of its last run. `None` if it runs or completed, or has no state yet.
 fn stopped_container(status: &core::ContainerStatus) -> Option<Stopped> {
     let state = status.state.as_ref()?;
     let ended = |state: &core::ContainerState| {
@@ -201,6 +201,7 @@ impl Workload {
 }
 
 impl From<apps::Deployment> for Workload {
+    /// Without `replicas` it has one, the API's default.
     fn from(deployment: apps::Deployment) -> Self {
         let spec = deployment.spec.unwrap_or_default();
         Self {
@@ -212,6 +213,7 @@ impl From<apps::Deployment> for Workload {
 }
 
 impl From<apps::StatefulSet> for Workload {
+    /// Without `replicas` it has one, the API's default. The sizes of its claim templates are kept as written.
     fn from(set: apps::StatefulSet) -> Self {
         let spec = set.spec.unwrap_or_default();
         let template = |claim: core::PersistentVolumeClaim| {
