@@ -160,7 +160,7 @@ impl Export {
     }
 
     /// Removes the limits of those of these projects that no file and no directory has now. Returns the ids of those
-    /// whose limits it removed. Waits until no limits are being set.
+    /// whose limits it removed. Waits until no call of [`Export::limit_size`] is setting limits.
     ///
     /// # Errors
     /// As [`Export::report_quotas`]; some limits may be removed then.
@@ -311,6 +311,7 @@ fn parents_of(paths: &[VolumePath]) -> &[String] {
     paths.first().map_or(&[], |path| path.split().0)
 }
 
+/// The last name of each path.
 fn names_of(paths: &[VolumePath]) -> Vec<&str> {
     paths.iter().map(|path| path.split().1).collect()
 }

@@ -198,7 +198,7 @@ impl Mounted {
 
     /// Runs file system calls in a thread, with a timeout: on a mount whose server is gone they never return. `work`
     /// gets the root; after a timeout, which is `Unreachable`, it may still take effect. At most [`MAX_CALLS`] run at
-    /// once; a thread that has timed out still counts.
+    /// once, those included that have timed out; waiting too long for one to end is `Unreachable`, too.
     async fn run_blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Path) -> Result<T, ExportError> + Send + 'static,
@@ -308,8 +308,8 @@ fn remove_directory_at(root: &Path, path: &VolumePath, progress: &RemovalProgres
     Ok(Removed::Done)
 }
 
-/// Renames without replacing; on NFS mounts, an empty directory that another client creates at `to` meanwhile is
-/// replaced.
+/// Renames without replacing, with the outcomes of [`Mounted::rename_directory`]; on NFS mounts, an empty directory
+/// that another client creates at `to` meanwhile is replaced.
 fn rename_directory_at(root: &Path, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
     let refused = |errno| match errno {
         Errno::XDEV | Errno::OPNOTSUPP | Errno::NOSYS => ExportError::CannotRename {

@@ -124,8 +124,9 @@ fn is_object_name(word: &str) -> bool {
 }
 
 impl Export {
-    /// Makes a claim the owner of `path` by writing its marker; doesn't create the directory. May be repeated: the
-    /// directory may exist if the claim has its marker already. After a conflict, the claim has no marker there.
+    /// Makes a claim the owner of `path` by writing its marker; doesn't create the directory. May be repeated: a marker
+    /// with the claim's uid stays as it is, and the directory may exist then. After a conflict, the claim has no marker
+    /// there.
     ///
     /// # Errors
     /// [`ExportError::Conflict`] when the directory, one above it or one below it is another claim's,
@@ -143,9 +144,9 @@ impl Export {
         self.write_marker_if_free(path, owner, true).await
     }
 
-    /// Writes the marker, unless the owner has it already, then checks that no directory above or below got one
-    /// meanwhile; if one did, removes the owner's marker, an earlier one too, and fails. Another claim's marker and a
-    /// reserved name are refused, and unless `may_exist_unmarked` a directory without a marker that exists already.
+    /// Writes the marker, unless one with the owner's uid exists, which stays as it is. Then checks that no directory
+    /// above or below got one meanwhile; if one did, removes the owner's marker, an earlier one too, and fails. Refuses
+    /// another claim's marker, a reserved name and, unless `may_exist_unmarked`, a directory that exists without one.
     async fn write_marker_if_free(
         &self,
         path: &VolumePath,
@@ -337,7 +338,7 @@ struct MarkerFolder {
     folders: Vec<VolumePath>,
 }
 
-/// The directory that a marker folder is for; `None` for the topmost folder.
+/// The directory that `folder`, at or below `.nfsprov/owners`, has the marker of; `None` for the topmost folder.
 fn directory_of(folder: &VolumePath) -> Option<VolumePath> {
     VolumePath::parse(&folder.components()[MARKERS.len()..].join("/")).ok()
 }
@@ -364,6 +365,7 @@ fn component_names(path: &VolumePath) -> Vec<&str> {
     path.components().iter().map(String::as_str).collect()
 }
 
+/// The path of these names; `Failed` if it is too long or a name is no directory's.
 fn join_components(names: &[&str]) -> Result<VolumePath, ExportError> {
     let path = names.join("/");
     VolumePath::parse(&path).map_err(|error: PathError| ExportError::Failed {

@@ -107,7 +107,8 @@ impl Export {
     /// The records of these PVs, in any order; those that are not there are left out. Contents are not parsed.
     ///
     /// # Errors
-    /// When the export can't be used, or a PV's name can't be a file's. What is wrong with one record is its content.
+    /// When the export can't be used, a PV's name can't be a file's, or over SSH a file changes while it is read. What
+    /// else is wrong with one record is its content.
     pub async fn read_records(&self, volumes: &[String]) -> Result<Vec<FoundRecord>, ExportError> {
         let mut calls = Vec::new();
         for chunk in volumes.chunks(CHUNK) {

@@ -219,7 +219,7 @@ impl Ssh {
         Ok(self.check_output("look for", path, output)?.status != script::MISSING)
     }
 
-    /// `None` if the directory doesn't exist.
+    /// `None` if the directory doesn't exist. Fails if an entry is removed while the directory is listed.
     pub(super) async fn list_directory(
         &self,
         directory: Option<&VolumePath>,
@@ -239,7 +239,7 @@ impl Ssh {
         match self.check_output_at("empty", directory, output)?.status {
             script::MISSING => Err(operation_error(
                 "empty",
-                &self.name_or_root(directory),
+                &self.name_or_root_path(directory),
                 "No such file or directory".to_owned(),
             )),
             _ => Ok(()),
@@ -259,7 +259,8 @@ impl Ssh {
         }
     }
 
-    fn name_or_root(&self, directory: Option<&VolumePath>) -> String {
+    /// The name of a directory in messages; the root's path if none is named.
+    fn name_or_root_path(&self, directory: Option<&VolumePath>) -> String {
         directory.map_or_else(|| self.root_path().to_owned(), VolumePath::to_string)
     }
 
@@ -329,8 +330,7 @@ impl Ssh {
         self.run_permitted(script).await
     }
 
-    /// As [`Ssh::run_script`], for a script that removes a directory tree: waits for one of [`REMOVAL_CONNECTIONS`],
-    /// too.
+    /// As [`Ssh::run_script`], for a script that removes a tree; waits for one of [`REMOVAL_CONNECTIONS`], too.
     async fn run_removal(&self, script: &str) -> Result<Output, ExportError> {
         let _permit = self.permits.acquire_for_removal().await;
         self.run_permitted(script).await

@@ -60,7 +60,7 @@ impl QuotaReport {
         (self.total_bytes > 0 && limited_bytes > self.total_bytes).then_some((limited_bytes, self.total_bytes))
     }
 
-    /// Parses what the script `report` of `ssh/quota.rs` printed; what can't be read is unknown, never an error.
+    /// Parses what `report_script` of `ssh/quota.rs` printed; what can't be read is unknown, never an error.
     pub(crate) fn parse(text: &str) -> Self {
         parse_report(text)
     }

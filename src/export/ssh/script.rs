@@ -113,7 +113,7 @@ pub(super) fn enter_root(root: &str) -> String {
     at_root(root, "")
 }
 
-/// Prints how many blocks are free, and a block's size in bytes.
+/// Prints how many blocks are free for users without privileges, and a block's size in bytes.
 pub(super) fn free_space(root: &str) -> String {
     at_root(root, "stat -f -c '%a %S' .")
 }
@@ -229,7 +229,7 @@ fn act_in_directory(root: &str, directory: Option<&VolumePath>, act: &str) -> St
     at_root(root, &(enter_directories(names, "missing") + act))
 }
 
-/// Prints for each entry its mode, blocks, modification and change time, and name.
+/// Prints for each entry its mode, blocks, modification and change time, and name. Fails if one is removed meanwhile.
 pub(super) fn list_directory(root: &str, directory: Option<&VolumePath>) -> String {
     let act = "[ -r . ] || { echo 'Permission denied' >&2; exit 1; }\n\
                find . ! -name . -prune -exec stat -c '/%f %b %Y %Z %n' -- {} +";

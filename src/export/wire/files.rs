@@ -62,7 +62,7 @@ impl Wire {
         .await
     }
 
-    /// A refusal of the server is returned as the content.
+    /// `None` if the file doesn't exist. A refusal of the server is returned as the content.
     async fn read_file(&self, folder: &Handle, name: &str) -> Result<Content, ExportError> {
         self.run_with_retry("read", name, |connection| {
             async move { Ok(connection.read_file(folder, name).await?) }.boxed()
@@ -81,7 +81,8 @@ impl Wire {
 }
 
 impl Connection {
-    /// A refusal of the server is returned as the content; an error means that no usable answer came.
+    /// `None` if the file doesn't exist. A refusal of the server is returned as the content; an error means that no
+    /// usable answer came.
     async fn read_file(&self, folder: &Handle, name: &str) -> Result<Content, NfsError> {
         let read = async {
             match self.look_up(folder, name).await? {
