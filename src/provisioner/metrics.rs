@@ -117,6 +117,7 @@ pub struct Counts {
 }
 
 impl fmt::Display for Counts {
+    /// The counts of claims; those of volumes and the leadership are left out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             pending,

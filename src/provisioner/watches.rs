@@ -65,7 +65,8 @@ pub(super) fn pending_claims(
 }
 
 /// Watches all volumes, to record their directories and limits and to queue their records. Keeps those that may have to
-/// be deleted in `store`, which is `writer`'s, and emits them. The classes must be listed before.
+/// be deleted in `store`, which is `writer`'s, and emits them, and each error without a backoff. The classes must be
+/// listed before.
 pub(super) fn released_volumes(
     context: &Arc<Context>,
     store: Store<PersistentVolume>,

@@ -197,9 +197,9 @@ impl Reconciler {
     /// checking that it belongs to the PV and that no other PV is there. Removes its marker and parents that are empty
     /// then and, with `Delete`, the record of the PV.
     ///
-    /// `Refused` if the directory was not created for the PV; `Done`, with the directory unchanged, if it belongs to
-    /// another claim by now or was removed before. The PV itself is not changed. The caller must hold the volume's
-    /// lock, and all PVs must be listed.
+    /// `Refused` if the directory was not created for the PV, or no archive can have its name; `Done`, with the
+    /// directory unchanged, if it belongs to another claim by now or was removed before. The PV itself is not changed.
+    /// The caller must hold the volume's lock, and all PVs must be listed.
     ///
     /// # Errors
     /// `DirectoryShared` when another PV is there; when the export can't be changed.
@@ -300,8 +300,8 @@ impl Reconciler {
     }
 
     /// Moves a directory to the trash, or removes it in place if it can't be renamed. Returns what was done, and where
-    /// the directory is now, if anywhere. A removal in place stops part-way with the provisioner or its leadership, and
-    /// may be repeated.
+    /// the directory is now, if anywhere. A removal in place that is interrupted fails with `Stopping` or `NotLeading`,
+    /// and may be repeated.
     async fn delete_directory(
         &self,
         directory: &VolumePath,

@@ -72,6 +72,7 @@ impl Reconciler {
         }
     }
 
+    /// Forgets a PV that is gone or not limited: its limit is no longer checked, and stays on the server.
     pub(in crate::provisioner) fn forget_limit(&self, volume: &str) {
         self.lock_limited().remove(volume);
     }

@@ -26,6 +26,7 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
+    /// Whether both are of one directory on one export; mount options don't count.
     fn has_same_directory(&self, other: &Self) -> bool {
         self.served.location == other.served.location && self.directory == other.directory
     }

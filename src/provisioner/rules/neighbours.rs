@@ -61,7 +61,8 @@ impl Neighbours {
         }
     }
 
-    /// Records a PV, or forgets it if its directory is about to be deleted.
+    /// Records a PV in the place of its earlier record; forgets it if its directory is about to be deleted, has the
+    /// default name or is below no export's root.
     ///
     /// `removal` is what the PV's own deletion is about to do with the directory, if anything. Volumes that share a
     /// directory and are all deleted must not wait for each other: one whose directory is deleted is no conflict, and
