@@ -286,7 +286,8 @@ fn create_directory_at(root: &Path, path: &VolumePath, wanted: Attributes) -> Re
     Ok(())
 }
 
-/// Removes a directory tree, whose path is looked up once. CANCELED becomes `Interrupted`.
+/// Removes a directory tree, whose path is looked up once; `AlreadyGone` if that doesn't exist. CANCELED becomes
+/// `Interrupted`.
 fn remove_directory_at(root: &Path, path: &VolumePath, progress: &RemovalProgress) -> Result<Removed, ExportError> {
     let to_error = |errno| match errno {
         Errno::CANCELED => ExportError::Interrupted,
@@ -343,6 +344,7 @@ fn rename_directory_at(root: &Path, from: &VolumePath, to: &VolumePath) -> Resul
 }
 
 /// Calls `work` with the parent of `path` and its last name; `None` if a parent doesn't exist or `work` gives NOENT.
+/// Any other error of `work` is `Failed`.
 fn act_in_parent<T>(
     root: &Path,
     path: &VolumePath,
@@ -359,7 +361,8 @@ fn act_in_parent<T>(
     }
 }
 
-/// Opens the last of `parents`; `None` if one of them doesn't exist. `path` is for errors.
+/// Opens the last of `parents`, or the root without any; `None` if one of them doesn't exist. They are the first
+/// components of `path`, which is for errors, or all of them.
 fn open_parents(root: &Path, parents: &[String], path: &VolumePath) -> Result<Option<OwnedFd>, ExportError> {
     let mut directory = open_root(root)?;
     for (depth, name) in parents.iter().enumerate() {

@@ -300,8 +300,8 @@ impl Ssh {
         Ok(self.check_output("remove", path, output)?.status != script::EXISTS)
     }
 
-    /// The output if the script succeeded or ended with EXISTS or MISSING, which the caller reads. An obstacle on the
-    /// way, and every other status, is an error with the script's last words.
+    /// The output if the script succeeded or ended with EXISTS or MISSING, which the caller reads. OBSTACLE is
+    /// `NotADirectory`; every other status is `Failed`, with the end of standard error as the cause.
     fn check_output(&self, action: &'static str, path: &VolumePath, output: Output) -> Result<Output, ExportError> {
         match output.status {
             script::OBSTACLE => Err(obstacle_error(path, path, &output)),

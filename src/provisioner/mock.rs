@@ -44,7 +44,7 @@ pub fn refusal(code: u16, reason: &str) -> Value {
     json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": reason})
 }
 
-/// A reconciler on a directory of this machine, as an export of the server `server`.
+/// As [`work_on`], on a directory of this machine.
 pub fn reconciler(client: Client, export: &Path) -> Reconciler {
     work_on(client, Export::Mounted(Mounted::new(location(), export)))
 }
@@ -74,7 +74,7 @@ pub fn work_on(client: Client, export: Export) -> Reconciler {
     reconciler
 }
 
-/// A claim that waits for the reconciler's provisioner, of a class as below.
+/// The claim `d/c` with the uid `u`, which waits for the reconciler's provisioner, of the class that [`class`] returns.
 pub fn waiting_claim() -> PersistentVolumeClaim {
     serde_json::from_value(json!({
         "metadata": {"name": "c", "namespace": "d", "uid": "u",
@@ -105,7 +105,7 @@ pub fn upstream_volume(uid: &str, directory: &str, change: &[(&str, Value)]) -> 
     serde_json::from_value(volume).unwrap()
 }
 
-/// A class of the reconciler's provisioner.
+/// The class `nfs` of the reconciler's provisioner, with these parameters.
 pub fn class(parameters: Value) -> StorageClass {
     serde_json::from_value(json!({
         "metadata": {"name": "nfs", "uid": "k"}, "provisioner": "nfsprov/nfs", "parameters": parameters,

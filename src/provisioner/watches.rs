@@ -1,7 +1,7 @@
 //! The watches of claims, volumes and classes.
 //!
-//! Only claims that are pending and volumes that are released stay in memory, so a cluster with many thousand volumes
-//! needs no more of it than one with ten.
+//! Of the objects, only claims that are pending or to be expanded, and volumes that are Released or terminating, stay
+//! in memory. Of other volumes, the reconciler keeps no more than directories, limits and hashes of records.
 
 use std::collections::HashSet;
 use std::fmt::Debug;

@@ -1,4 +1,4 @@
-//! The ways to reach a server: its addresses and versions of NFS, tried until one answers.
+//! The ways to reach a server: its addresses and versions of NFS, tried until one succeeds.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;

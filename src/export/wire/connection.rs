@@ -218,7 +218,8 @@ impl Connection {
         self.empty_tree(handle, &name_or_root(directory)).await
     }
 
-    /// The handle of a directory, or of the root if none is named; `None` if it doesn't exist.
+    /// The handle of a directory, or of the root if none is named; `None` if it doesn't exist, an error if it is no
+    /// directory.
     async fn find_handle(&self, directory: Option<&VolumePath>) -> Result<Option<Handle>, CallError> {
         match directory {
             Some(path) => self.walk_directories(path.components(), path).await,

@@ -266,6 +266,7 @@ impl Mount for Double {
         self.done("rmdir", &handle, name)
     }
 
+    /// Panics if the answer is neither a target nor an error.
     fn readlink<'a, 'f>(&'a self, handle: Bytes) -> BoxFuture<'f, Result<String>>
     where
         'a: 'f,

@@ -54,7 +54,7 @@ impl Wire {
         stream::iter(writes).try_buffer_unordered(AT_ONCE).try_collect().await
     }
 
-    /// The handle of a folder; `None` if it doesn't exist.
+    /// The handle of a folder; `None` if it doesn't exist, an error if it is no directory.
     async fn find_folder(&self, folder: &VolumePath) -> Result<Option<Handle>, ExportError> {
         self.run_with_retry("look for", &folder.to_string(), |connection| {
             async move { connection.walk_directories(folder.components(), folder).await }.boxed()

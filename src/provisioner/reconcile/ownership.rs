@@ -1,6 +1,6 @@
 //! Ownership of `pathPattern` directories, and the cleanup after attempts that led to no PV.
 //!
-//! A marker whose claim and PV are gone is removed when its path is wanted again.
+//! A marker whose claim and PV are gone is removed when its path is wanted again, if its directory is empty or missing.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, MutexGuard, PoisonError};
