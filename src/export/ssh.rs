@@ -246,7 +246,7 @@ impl Ssh {
         }
     }
 
-    /// As [`Ssh::check_output`], of the root if no directory is named.
+    /// As [`Ssh::check_output`] for a directory; if none is named, as [`Ssh::require_success`] for the root.
     fn check_output_at(
         &self,
         action: &'static str,

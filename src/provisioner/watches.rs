@@ -164,8 +164,8 @@ fn record_released_event(event: &Event<PersistentVolume>, reconciler: &Reconcile
     }
 }
 
-/// Stores the classes, and sends the pending claims of a class to `trigger` when it changes, and all at the end of a
-/// list. Retries the watch with a backoff and logs its errors; ends only with `events`.
+/// Stores the classes, and sends the `claims` of a class to `trigger` when it is added or changes, and all at the end
+/// of a list. Retries the watch with a backoff and logs its errors; ends only with `events`.
 pub(super) async fn watch_classes(
     events: impl Stream<Item = Result<Event<StorageClass>, watcher::Error>> + Send,
     writer: reflector::store::Writer<StorageClass>,

@@ -179,6 +179,7 @@ impl Mount for Double {
         0
     }
 
+    /// Panics: no test calls it.
     fn get_max_write_size(&self) -> u32 {
         unimplemented!()
     }
@@ -206,6 +207,7 @@ impl Mount for Double {
         self.object("lookup", &handle, name)
     }
 
+    /// The mode is not logged.
     fn mkdir<'a, 'b, 'f>(&'a self, handle: Bytes, name: &'b str, _: u32) -> BoxFuture<'f, Result<ObjRes>>
     where
         'a: 'f,

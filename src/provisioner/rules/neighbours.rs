@@ -39,7 +39,7 @@ struct Use {
 }
 
 impl Neighbours {
-    /// Records nothing yet.
+    /// For the directories of these exports; records no PV yet.
     pub fn new(exports: &[Location]) -> Self {
         Self {
             exports: exports.to_vec(),
