@@ -264,8 +264,8 @@ impl Export {
     /// existing parents keep theirs. So the caller must know that the directory is the claim's. May be repeated.
     ///
     /// # Errors
-    /// When a part of the path is no directory, or the server doesn't answer or refuses, as one that squashes root
-    /// refuses to change an owner.
+    /// [`ExportError::NotADirectory`] when a part of the path is no directory, [`ExportError::Failed`] when the server
+    /// refuses, as one that squashes root refuses to change an owner; otherwise as [`Export::probe_root`].
     pub async fn create_directory(&self, path: &VolumePath, wanted: Attributes) -> Result<(), ExportError> {
         forward!(self.create_directory(path, wanted))
     }

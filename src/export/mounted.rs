@@ -207,8 +207,8 @@ impl Mounted {
             .await
     }
 
-    /// As [`Mounted::run_blocking`], for many calls: the timeout restarts with each step of `progress`, and tells
-    /// `work` by `progress` to give up.
+    /// As [`Mounted::run_blocking`], for many calls: the timeout restarts with each step of `progress`. When it passes,
+    /// this fails with `Unreachable`, and `progress` tells `work` to give up.
     async fn run_blocking_with_progress<T: Send + 'static>(
         &self,
         progress: &RemovalProgress,
@@ -309,8 +309,8 @@ fn remove_directory_at(root: &Path, path: &VolumePath, progress: &RemovalProgres
     Ok(Removed::Done)
 }
 
-/// Renames without replacing, with the outcomes of [`Mounted::rename_directory`]; on NFS mounts, an empty directory
-/// that another client creates at `to` meanwhile is replaced.
+/// Renames without replacing: `AlreadyGone` if `from` doesn't exist, else `Exists` if `to` does, `Failed` if its parent
+/// doesn't. On NFS mounts, an empty directory that another client creates at `to` meanwhile is replaced.
 fn rename_directory_at(root: &Path, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
     let refused = |errno| match errno {
         Errno::XDEV | Errno::OPNOTSUPP | Errno::NOSYS => ExportError::CannotRename {

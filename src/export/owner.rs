@@ -136,7 +136,8 @@ impl Export {
         self.write_marker_if_free(path, owner, false).await
     }
 
-    /// As [`Export::write_owner_marker`], for a directory that may exist without a marker.
+    /// Makes a claim the owner of `path` as [`Export::write_owner_marker`] does, even if the directory exists without a
+    /// marker.
     ///
     /// # Errors
     /// As [`Export::write_owner_marker`], except for a directory without a marker.

@@ -123,7 +123,8 @@ impl Export {
         Ok(found)
     }
 
-    /// As [`Export::read_records`], with one call; a name that no file can have is an error.
+    /// Reads the records of these PVs, in their order, with one call of the backend; those that are not there are left
+    /// out. A name that no file can have is an error.
     async fn read_chunk(&self, volumes: &[String]) -> Result<Vec<FoundRecord>, ExportError> {
         let (folder, mut files) = (records_folder()?, Vec::with_capacity(volumes.len()));
         for volume in volumes {

@@ -330,13 +330,13 @@ impl Ssh {
         self.run_permitted(script).await
     }
 
-    /// As [`Ssh::run_script`], for a script that removes a tree; waits for one of [`REMOVAL_CONNECTIONS`], too.
+    /// Waits for one of [`REMOVAL_CONNECTIONS`], then runs a script, twice if a connection is lost; a failure is `Ok`.
     async fn run_removal(&self, script: &str) -> Result<Output, ExportError> {
         let _permit = self.permits.acquire_for_removal().await;
         self.run_permitted(script).await
     }
 
-    /// As [`Ssh::run_script`], for a caller that already has a permit.
+    /// Runs a script for a caller that has a permit, twice if a connection is lost; one that fails is `Ok`.
     async fn run_permitted(&self, script: &str) -> Result<Output, ExportError> {
         match &*self.shells {
             Shells::Remote(remote) => remote.run_script(script, &self.location).await,

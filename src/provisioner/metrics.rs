@@ -182,7 +182,8 @@ impl Metrics {
         }
     }
 
-    /// Counts the outcome of a volume: a deletion or a failed attempt, as [`Metrics::count_claim`] does.
+    /// Counts the outcome of a volume: a deletion, or a failed or refused attempt; one that ended because of stopping
+    /// or lost leadership counts as nothing.
     pub fn count_volume(&self, volume: &PersistentVolume, result: &Result<DeletionOutcome, ReconcileError>) {
         let spec = volume.spec.as_ref();
         let labels = OfVolume {

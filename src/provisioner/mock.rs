@@ -44,7 +44,7 @@ pub fn refusal(code: u16, reason: &str) -> Value {
     json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": reason})
 }
 
-/// As [`work_on`], on a directory of this machine.
+/// A reconciler on a directory of this machine, otherwise as [`work_on`] makes it.
 pub fn reconciler(client: Client, export: &Path) -> Reconciler {
     work_on(client, Export::Mounted(Mounted::new(location(), export)))
 }

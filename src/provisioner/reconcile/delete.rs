@@ -77,7 +77,8 @@ impl Reconciler {
         Box::pin(self.delete_with_permit(seen, class, served.as_ref())).await
     }
 
-    /// [`volume::plan_deletion`] with this provisioner's exports and name.
+    /// Decides, by [`volume::plan_deletion`] with this provisioner's exports and name, what to do with a PV; changes
+    /// nothing.
     fn plan_deletion(&self, volume: &PersistentVolume, class: Option<&StorageClass>) -> DeletionPlan {
         volume::plan_deletion(volume, self.exports.locations(), class, &self.settings.name)
     }

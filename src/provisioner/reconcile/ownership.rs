@@ -34,7 +34,7 @@ impl Attempt {
 
 impl Reconciler {
     /// Writes the marker that makes `owner` the owner of a directory. Up to `MAX_ABANDONED_MARKERS` abandoned markers
-    /// in the way are removed, with their empty directories. Fails as
+    /// in the way are removed, with their empty directories. Fails with `Conflict` or `Owned`, as
     /// [`Export::write_owner_marker`](crate::export::Export::write_owner_marker).
     pub(super) async fn write_marker_replacing_abandoned(
         &self,
