@@ -53,7 +53,8 @@ struct LastRun {
 impl LimitQueue {
     /// Waits while other limits are set, and right after them up to [`COLLECT`] for further ones. Then sets this one by
     /// `limit_all`, together with those that have come meanwhile and are in the same parent directory; not if another
-    /// caller sets it so first. `limit_all` gives the results in the order of the requests.
+    /// caller sets it so first. `limit_all` gives the results in the order of the requests. A caller that is dropped
+    /// while it waits withdraws its request.
     ///
     /// # Errors
     /// That of `limit_all`; [`ExportError::Failed`] if the caller that sets the limit gives up.
@@ -105,7 +106,7 @@ impl LimitQueue {
         self.last_run.lock().await
     }
 
-    /// Waits until so many directories wait for their limits.
+    /// Waits, without a timeout, until at least `count` directories wait for their limits.
     async fn wait_for(&self, count: usize) {
         while self.lock_waiting().len() < count {
             self.added.notified().await;

@@ -147,8 +147,8 @@ impl Export {
     }
 
     /// Reports the project quotas of the export's file system, and those of the directory `sample`. A file system
-    /// without project quotas is no error: the report is empty and says why. Nor is a `sample` that doesn't exist: the
-    /// report has nothing about it.
+    /// without project quotas is no error: the report is empty and says why. Nor is a `sample` that is missing or no
+    /// directory: the report has nothing about it.
     ///
     /// # Errors
     /// [`ExportError::NotEnforced`] when [`Export::check_can_limit`] fails; otherwise as [`Export::create_directory`].
@@ -160,7 +160,7 @@ impl Export {
     }
 
     /// Removes the limits of those of these projects that no file and no directory has now. Returns the ids of those
-    /// whose limits it removed. Waits until no limits are being set.
+    /// whose limits it removed. Waits until no call of [`Export::limit_size`] is setting limits.
     ///
     /// # Errors
     /// As [`Export::report_quotas`]; some limits may be removed then.
@@ -265,7 +265,7 @@ impl Shell<'_> {
         plans.into_iter().map(prove).collect()
     }
 
-    /// As [`Shell::apply_all`] for one directory.
+    /// Sets the planned limit of one directory; fails unless the server then proves that it enforces it.
     async fn apply_one(self, path: &VolumePath, plan: LimitPlan) -> Result<(), ExportError> {
         self.apply_all(vec![(path.clone(), Ok(plan))]).await.remove(0)
     }
@@ -311,6 +311,7 @@ fn parents_of(paths: &[VolumePath]) -> &[String] {
     paths.first().map_or(&[], |path| path.split().0)
 }
 
+/// The last name of each path.
 fn names_of(paths: &[VolumePath]) -> Vec<&str> {
     paths.iter().map(|path| path.split().1).collect()
 }

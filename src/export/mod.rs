@@ -1,4 +1,4 @@
-//! Creates, removes, archives and lists directories on an NFS export, and nothing outside it.
+//! Creates, removes, archives, limits and lists directories on an NFS export, and touches nothing outside it.
 //!
 //! [`Export`] has three backends. Each walks a [`VolumePath`] from the export's root one component at a time and
 //! refuses symbolic links on the way, so a planted link leads nowhere.
@@ -64,7 +64,8 @@ pub struct Location {
 }
 
 impl Location {
-    /// Whether one export is the other or contains it, by their names: two names of one server don't overlap.
+    /// Whether one export is the other or contains it. Servers and paths are compared as text: two names of one server
+    /// don't overlap.
     pub fn overlaps(&self, other: &Self) -> bool {
         let inside = |inner: &Self, outer: &Self| {
             let root = outer.path.trim_end_matches('/');
@@ -76,6 +77,7 @@ impl Location {
 }
 
 impl fmt::Display for Location {
+    /// `SERVER:PATH`, an IPv6 address in brackets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.server.contains(':') {
             true => write!(f, "[{}]:{}", self.server, self.path),
@@ -137,7 +139,7 @@ pub enum ExportError {
         /// The resolver's message.
         cause: String,
     },
-    /// No connection, or no answer within [`CALL_TIMEOUT`].
+    /// No connection, or no answer within [`CALL_TIMEOUT`]; over SSH, no output for 30 s.
     #[error("NFS server of {location} does not answer: {cause}")]
     Unreachable {
         /// The export.
@@ -234,7 +236,7 @@ impl Export {
     /// Fails unless the export's root can be reached and is a directory. Whether it can be written is not checked.
     ///
     /// # Errors
-    /// Why it can't be used.
+    /// [`ExportError::Unresolved`], `Unreachable`, `Refused` or `Missing`; `Failed` when the root can't be opened.
     pub async fn probe_root(&self) -> Result<(), ExportError> {
         forward!(self.probe_root())
     }
@@ -262,13 +264,14 @@ impl Export {
     /// existing parents keep theirs. So the caller must know that the directory is the claim's. May be repeated.
     ///
     /// # Errors
-    /// When a part of the path is no directory, or the server doesn't answer or refuses, as one that squashes root
-    /// refuses to change an owner.
+    /// [`ExportError::NotADirectory`] when a part of the path is no directory, [`ExportError::Failed`] when the server
+    /// refuses, as one that squashes root refuses to change an owner; otherwise as [`Export::probe_root`].
     pub async fn create_directory(&self, path: &VolumePath, wanted: Attributes) -> Result<(), ExportError> {
         forward!(self.create_directory(path, wanted))
     }
 
-    /// Removes a directory tree; symbolic links in it are removed, not followed. `AlreadyGone` if it doesn't exist.
+    /// Removes a directory tree; symbolic links in it are removed, not followed. `AlreadyGone` if it doesn't exist;
+    /// over SSH also if an attempt whose answer was lost has removed it.
     ///
     /// The path is looked up once, over SSH every 10 s. Elsewhere, a stale handle is an error, because another
     /// directory may have the path by then.
@@ -304,7 +307,8 @@ impl Export {
     }
 
     /// Lists a directory, not recursively and in the server's order; `None` if it doesn't exist. If none is named,
-    /// lists the export's root, which must exist. `.nfsprov` and the server's own entries are included.
+    /// lists the export's root, which must exist. `.nfsprov` and the server's own entries are included. An entry that
+    /// is removed meanwhile is left out; over SSH, it makes the call fail.
     ///
     /// # Errors
     /// As [`Export::create_directory`].

@@ -198,7 +198,7 @@ impl Mounted {
 
     /// Runs file system calls in a thread, with a timeout: on a mount whose server is gone they never return. `work`
     /// gets the root; after a timeout, which is `Unreachable`, it may still take effect. At most [`MAX_CALLS`] run at
-    /// once; a thread that has timed out still counts.
+    /// once, those included that have timed out; waiting too long for one to end is `Unreachable`, too.
     async fn run_blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Path) -> Result<T, ExportError> + Send + 'static,
@@ -207,8 +207,8 @@ impl Mounted {
             .await
     }
 
-    /// As [`Mounted::run_blocking`], for many calls: the timeout restarts with each step of `progress`, and tells
-    /// `work` by `progress` to give up.
+    /// As [`Mounted::run_blocking`], for many calls: the timeout restarts with each step of `progress`. When it passes,
+    /// this fails with `Unreachable`, and `progress` tells `work` to give up.
     async fn run_blocking_with_progress<T: Send + 'static>(
         &self,
         progress: &RemovalProgress,
@@ -286,7 +286,8 @@ fn create_directory_at(root: &Path, path: &VolumePath, wanted: Attributes) -> Re
     Ok(())
 }
 
-/// Removes a directory tree, whose path is looked up once. CANCELED becomes `Interrupted`.
+/// Removes a directory tree, whose path is looked up once; `AlreadyGone` if that doesn't exist. CANCELED becomes
+/// `Interrupted`.
 fn remove_directory_at(root: &Path, path: &VolumePath, progress: &RemovalProgress) -> Result<Removed, ExportError> {
     let to_error = |errno| match errno {
         Errno::CANCELED => ExportError::Interrupted,
@@ -308,8 +309,8 @@ fn remove_directory_at(root: &Path, path: &VolumePath, progress: &RemovalProgres
     Ok(Removed::Done)
 }
 
-/// Renames without replacing; on NFS mounts, an empty directory that another client creates at `to` meanwhile is
-/// replaced.
+/// Renames without replacing: `AlreadyGone` if `from` doesn't exist, else `Exists` if `to` does, `Failed` if its parent
+/// doesn't. On NFS mounts, an empty directory that another client creates at `to` meanwhile is replaced.
 fn rename_directory_at(root: &Path, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
     let refused = |errno| match errno {
         Errno::XDEV | Errno::OPNOTSUPP | Errno::NOSYS => ExportError::CannotRename {
@@ -343,6 +344,7 @@ fn rename_directory_at(root: &Path, from: &VolumePath, to: &VolumePath) -> Resul
 }
 
 /// Calls `work` with the parent of `path` and its last name; `None` if a parent doesn't exist or `work` gives NOENT.
+/// Any other error of `work` is `Failed`.
 fn act_in_parent<T>(
     root: &Path,
     path: &VolumePath,
@@ -359,7 +361,8 @@ fn act_in_parent<T>(
     }
 }
 
-/// Opens the last of `parents`; `None` if one of them doesn't exist. `path` is for errors.
+/// Opens the last of `parents`, or the root without any; `None` if one of them doesn't exist. They are the first
+/// components of `path`, which is for errors, or all of them.
 fn open_parents(root: &Path, parents: &[String], path: &VolumePath) -> Result<Option<OwnedFd>, ExportError> {
     let mut directory = open_root(root)?;
     for (depth, name) in parents.iter().enumerate() {

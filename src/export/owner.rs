@@ -124,9 +124,9 @@ fn is_object_name(word: &str) -> bool {
 }
 
 impl Export {
-    /// Makes a claim the owner of `path` by writing its marker; doesn't create the directory. May be repeated: the
-    /// directory may exist if the claim has its marker already. After a conflict, the claim has a marker there only if
-    /// an earlier attempt wrote it and the directory exists.
+    /// Makes a claim the owner of `path` by writing its marker; doesn't create the directory. May be repeated: a marker
+    /// with the claim's uid stays as it is, and the directory may exist then. After a conflict, the claim has a marker
+    /// there only if an earlier attempt wrote it and the directory exists.
     ///
     /// # Errors
     /// [`ExportError::Conflict`] when the directory, one above it or one below it is another claim's,
@@ -136,7 +136,8 @@ impl Export {
         self.write_marker_if_free(path, owner, false).await
     }
 
-    /// As [`Export::write_owner_marker`], for a directory that may exist without a marker.
+    /// Makes a claim the owner of `path` as [`Export::write_owner_marker`] does, even if the directory exists without a
+    /// marker.
     ///
     /// # Errors
     /// As [`Export::write_owner_marker`], except for a directory without a marker.
@@ -144,10 +145,10 @@ impl Export {
         self.write_marker_if_free(path, owner, true).await
     }
 
-    /// Writes the marker, unless the owner has it already, then checks that no directory above or below got one
-    /// meanwhile; if one did, fails, and removes the owner's marker unless that is older than this call and its directory
-    /// exists. Another claim's marker and a
-    /// reserved name are refused, and unless `may_exist_unmarked` a directory without a marker that exists already.
+    /// Writes the marker, unless one with the owner's uid exists, which stays as it is. Then checks that no directory
+    /// above or below got one meanwhile; if one did, fails, and removes the owner's marker unless that is older than
+    /// this call and its directory exists. Refuses another claim's marker, a reserved name and, unless
+    /// `may_exist_unmarked`, a directory that exists without one.
     async fn write_marker_if_free(
         &self,
         path: &VolumePath,
@@ -342,7 +343,7 @@ struct MarkerFolder {
     folders: Vec<VolumePath>,
 }
 
-/// The directory that a marker folder is for; `None` for the topmost folder.
+/// The directory that `folder`, at or below `.nfsprov/owners`, has the marker of; `None` for the topmost folder.
 fn directory_of(folder: &VolumePath) -> Option<VolumePath> {
     VolumePath::parse(&folder.components()[MARKERS.len()..].join("/")).ok()
 }
@@ -369,6 +370,7 @@ fn component_names(path: &VolumePath) -> Vec<&str> {
     path.components().iter().map(String::as_str).collect()
 }
 
+/// The path of these names; `Failed` if it is too long or a name is no directory's.
 fn join_components(names: &[&str]) -> Result<VolumePath, ExportError> {
     let path = names.join("/");
     VolumePath::parse(&path).map_err(|error: PathError| ExportError::Failed {

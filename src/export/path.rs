@@ -166,6 +166,7 @@ fn plain_names(path: &str) -> Vec<&str> {
     found
 }
 
+/// The name, unless it is empty, `.`, `..` or too long. `path` is for the error.
 fn check_component(path: &str, name: &str) -> Result<String, PathError> {
     match name {
         "" | "." | ".." => Err(PathError::Component(path.to_owned(), name.to_owned())),

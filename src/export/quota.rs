@@ -36,7 +36,7 @@ impl SizeLimit {
     /// The limit for the claim with this uid, rounded up to whole blocks of 4 KiB.
     ///
     /// # Errors
-    /// Why there can be none: servers take a limit of 0 for no limit, and ids are made of the uid's bits.
+    /// When `bytes` is 0, which servers take for no limit, or the uid is no UUID, whose bits give the project ids.
     pub fn new(bytes: u64, claim_uid: &str) -> Result<Self, String> {
         if bytes == 0 {
             return Err("a size of 0 can't be enforced".to_owned());
@@ -265,8 +265,9 @@ fn is_at_or_below(path: &str, above: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// The project id for the directory: its own if that is the claim's, else the first free one of the claim's. True
-/// beside it if the directory is new and gets the id with the limit.
+/// The project id for the directory: its own if that is the claim's, else the first free one of the claim's: without
+/// files, a name in /etc/projid or /etc/projects, or a limit other than `kib`. True beside it if the directory is new
+/// and gets the id with the limit.
 ///
 /// # Errors
 /// When the directory belongs to another project, holds files though it should be new, has no id though it should be

@@ -1,7 +1,7 @@
 //! Files in which an export describes its volumes: `.nfsprov/volumes/<PV>.yaml`, whatever they hold.
 //!
-//! A file is written under a temporary name and renamed, so that no reader ever sees half of one. Whatever another
-//! client puts at a file's place is replaced by the rename, and never followed when it is read.
+//! A file is written under a temporary name and renamed, so that the export never has half of one. A file or link that
+//! another client puts at a file's place is replaced by the rename, and no link is followed when it is read.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
@@ -104,10 +104,12 @@ impl Export {
         }
     }
 
-    /// The records of these PVs, in any order; those that are not there are left out. Contents are not parsed.
+    /// The records of these PVs, in any order; those that are not there are left out. Contents are not parsed; over
+    /// SSH, one that is replaced while it is read may be cut off.
     ///
     /// # Errors
-    /// When the export can't be used, or a PV's name can't be a file's. What is wrong with one record is its content.
+    /// When the export can't be used, a PV's name can't be a file's, or over SSH a file changes while it is read. What
+    /// else is wrong with one record is its content.
     pub async fn read_records(&self, volumes: &[String]) -> Result<Vec<FoundRecord>, ExportError> {
         let mut calls = Vec::new();
         for chunk in volumes.chunks(CHUNK) {
@@ -121,7 +123,8 @@ impl Export {
         Ok(found)
     }
 
-    /// As [`Export::read_records`], with one call; a name that no file can have is an error.
+    /// Reads the records of these PVs, in their order, with one call of the backend; those that are not there are left
+    /// out. A name that no file can have is an error.
     async fn read_chunk(&self, volumes: &[String]) -> Result<Vec<FoundRecord>, ExportError> {
         let (folder, mut files) = (records_folder()?, Vec::with_capacity(volumes.len()));
         for volume in volumes {

@@ -219,7 +219,7 @@ impl Ssh {
         Ok(self.check_output("look for", path, output)?.status != script::MISSING)
     }
 
-    /// `None` if the directory doesn't exist.
+    /// `None` if the directory doesn't exist. Fails if an entry is removed while the directory is listed.
     pub(super) async fn list_directory(
         &self,
         directory: Option<&VolumePath>,
@@ -239,14 +239,14 @@ impl Ssh {
         match self.check_output_at("empty", directory, output)?.status {
             script::MISSING => Err(operation_error(
                 "empty",
-                &self.name_or_root(directory),
+                &self.name_or_root_path(directory),
                 "No such file or directory".to_owned(),
             )),
             _ => Ok(()),
         }
     }
 
-    /// As [`Ssh::check_output`], of the root if no directory is named.
+    /// As [`Ssh::check_output`] for a directory; if none is named, as [`Ssh::require_success`] for the root.
     fn check_output_at(
         &self,
         action: &'static str,
@@ -259,7 +259,8 @@ impl Ssh {
         }
     }
 
-    fn name_or_root(&self, directory: Option<&VolumePath>) -> String {
+    /// The name of a directory in messages; the root's path if none is named.
+    fn name_or_root_path(&self, directory: Option<&VolumePath>) -> String {
         directory.map_or_else(|| self.root_path().to_owned(), VolumePath::to_string)
     }
 
@@ -299,8 +300,8 @@ impl Ssh {
         Ok(self.check_output("remove", path, output)?.status != script::EXISTS)
     }
 
-    /// The output if the script succeeded or ended with EXISTS or MISSING, which the caller reads. An obstacle on the
-    /// way, and every other status, is an error with the script's last words.
+    /// The output if the script succeeded or ended with EXISTS or MISSING, which the caller reads. OBSTACLE is
+    /// `NotADirectory`; every other status is `Failed`, with the end of standard error as the cause.
     fn check_output(&self, action: &'static str, path: &VolumePath, output: Output) -> Result<Output, ExportError> {
         match output.status {
             script::OBSTACLE => Err(obstacle_error(path, path, &output)),
@@ -329,14 +330,13 @@ impl Ssh {
         self.run_permitted(script).await
     }
 
-    /// As [`Ssh::run_script`], for a script that removes a directory tree: waits for one of [`REMOVAL_CONNECTIONS`],
-    /// too.
+    /// Waits for one of [`REMOVAL_CONNECTIONS`], then runs a script, twice if a connection is lost; a failure is `Ok`.
     async fn run_removal(&self, script: &str) -> Result<Output, ExportError> {
         let _permit = self.permits.acquire_for_removal().await;
         self.run_permitted(script).await
     }
 
-    /// As [`Ssh::run_script`], for a caller that already has a permit.
+    /// Runs a script for a caller that has a permit, twice if a connection is lost; one that fails is `Ok`.
     async fn run_permitted(&self, script: &str) -> Result<Output, ExportError> {
         match &*self.shells {
             Shells::Remote(remote) => remote.run_script(script, &self.location).await,

@@ -395,7 +395,7 @@ impl Wire {
     ///
     /// # Errors
     /// `Unresolved` without an address; else the first refusal, `Missing` or `Refused`, with a similar export that the
-    /// server has; else the first failure, as `Unreachable`.
+    /// server has; else the first failure, as `Unreachable`. `Refused`, too, if the mount options permit no version.
     async fn connect_and_mount(&self) -> Result<Connection, ExportError> {
         let server = &self.location.server;
         let unresolved = |cause: String| ExportError::Unresolved {

@@ -25,11 +25,13 @@ use super::outcome::{DeletionOutcome, ExpansionOutcome, ProvisionOutcome, Reconc
 use super::reconcile::{Reconciler, claim_key, retry_key};
 use super::watches::{Context, describe_watch_error, pending_claims, released_volumes, watch_classes};
 
-/// Serves claims and volumes until `stop` resolves, then finishes what is in flight. Meanwhile empties the trash, keeps
-/// the records of volumes up to date and checks their limits in the background.
+/// Serves claims and volumes until `stop` resolves, then finishes what is in flight. In the background it warns of
+/// unusable exports, removes records of earlier versions, empties the trash, keeps the records of volumes up to date
+/// and checks their limits.
 ///
 /// Watches are retried for as long as the API server is away; only `stop` ends them. Removals in flight are
-/// interrupted; the trash, records and limits are left as they are.
+/// interrupted; the trash, records and limits are left as they are. At the end, `reconciler` is stopping and has
+/// forgotten the watched objects; a further call starts it again.
 pub async fn serve_cluster(reconciler: Arc<Reconciler>, stop: impl Future<Output = ()> + Send + 'static) {
     let stop = stop.shared();
     let client = &reconciler.client;
@@ -146,7 +148,8 @@ where
 }
 
 /// Provisions a pending claim and counts the outcome, or expands a bound one. Logs the outcome, warns of a failure by
-/// an event on the claim, and requeues it. A refusal is requeued after 5 minutes, with an event every 30 minutes.
+/// an event on the claim, and requeues it. A refusal is requeued after 5 minutes, with an event and a log line every 30
+/// minutes; a provisioned claim is requeued after 5 minutes, too.
 async fn reconcile_claim(claim: Arc<PersistentVolumeClaim>, context: Arc<Context>) -> Result<Action, Infallible> {
     let reconciler = &context.reconciler;
     let class = claim::class_name(&claim).and_then(|name| context.classes.get(&ObjectRef::new(name)));
@@ -212,7 +215,8 @@ async fn reconcile_claim(claim: Arc<PersistentVolumeClaim>, context: Arc<Context
     })
 }
 
-/// Expands a bound claim; logs the outcome, warns and requeues as [`reconcile_claim`] does.
+/// Expands a bound claim; logs the outcome, warns and requeues as [`reconcile_claim`] does, but counts nothing and
+/// requeues no success.
 async fn reconcile_expansion(
     claim: &PersistentVolumeClaim,
     class: Option<&StorageClass>,
@@ -255,7 +259,8 @@ async fn reconcile_expansion(
     }
 }
 
-/// Deletes a volume that is to be deleted; logs, counts, warns and requeues as [`reconcile_claim`] does.
+/// Deletes a volume that is to be deleted; logs, counts, warns and requeues as [`reconcile_claim`] does, but requeues
+/// no success.
 async fn reconcile_volume(volume: Arc<PersistentVolume>, context: Arc<Context>) -> Result<Action, Infallible> {
     let reconciler = &context.reconciler;
     let uid = volume.metadata.uid.as_deref().unwrap_or_default();

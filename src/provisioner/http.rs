@@ -104,6 +104,7 @@ async fn accept_connections(listener: TcpListener, reconciler: Arc<Reconciler>) 
     }
 }
 
+/// The `Accept` header; empty if there is none, or it is not ASCII.
 fn accept_header(request: &Request<Incoming>) -> &str {
     let accept = request.headers().get(ACCEPT);
     accept.and_then(|value| value.to_str().ok()).unwrap_or_default()

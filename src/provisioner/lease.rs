@@ -1,6 +1,6 @@
 //! Acquires, renews and releases the Lease, and stands by when it is lost.
 //!
-//! [`election`] has the decisions.
+//! [`Candidate`] competes for the Lease, [`Leadership`] tells whether it is held, [`election`] has the decisions.
 
 use std::future::Future;
 use std::hash::{BuildHasher, Hasher, RandomState};

@@ -117,6 +117,7 @@ pub struct Counts {
 }
 
 impl fmt::Display for Counts {
+    /// The counts of claims; those of volumes and the leadership are left out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             pending,
@@ -181,7 +182,8 @@ impl Metrics {
         }
     }
 
-    /// Counts the outcome of a volume: a deletion or a failed attempt, as [`Metrics::count_claim`] does.
+    /// Counts the outcome of a volume: a deletion, or a failed or refused attempt; one that ended because of stopping
+    /// or lost leadership counts as nothing.
     pub fn count_volume(&self, volume: &PersistentVolume, result: &Result<DeletionOutcome, ReconcileError>) {
         let spec = volume.spec.as_ref();
         let labels = OfVolume {

@@ -19,28 +19,32 @@ use crate::export::{Export, Location, Mounted};
 
 pub type Server = Pin<Box<Handle<Request<Body>, Response<Body>>>>;
 
+/// A client and its server, whose requests the test takes with [`next`] and answers with [`answer`].
 pub fn mock() -> (Client, Server) {
     let (service, handle) = pair::<Request<Body>, Response<Body>>();
     (Client::new(service, "default"), Box::pin(handle))
 }
 
-/// The next request's method and object.
+/// Waits for the next request: `METHOD NAME`, the name being the last part of its path; the request; and where to send
+/// the answer. Panics once all clients are dropped.
 pub async fn next(server: &mut Server) -> (String, Request<Body>, SendResponse<Response<Body>>) {
     let (request, answer) = server.as_mut().next_request().await.expect("a request");
     let object = request.uri().path().rsplit('/').next().unwrap_or_default().to_owned();
     (format!("{} {object}", request.method()), request, answer)
 }
 
+/// Answers a request with this status and the object as JSON.
 pub fn answer(to: SendResponse<Response<Body>>, status: u16, object: &Value) {
     let body = Body::from(serde_json::to_vec(object).unwrap());
     to.send_response(Response::builder().status(status).body(body).unwrap());
 }
 
+/// The object of a failed request, whose message is `reason`, too; [`answer`] gets the same `code`.
 pub fn refusal(code: u16, reason: &str) -> Value {
     json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": reason})
 }
 
-/// A reconciler on a directory of this machine, as an export of the server `server`.
+/// A reconciler on a directory of this machine, otherwise as [`work_on`] makes it.
 pub fn reconciler(client: Client, export: &Path) -> Reconciler {
     work_on(client, Export::Mounted(Mounted::new(location(), export)))
 }
@@ -53,7 +57,8 @@ pub fn location() -> Location {
     }
 }
 
-/// A reconciler on an export of the server `server`.
+/// A reconciler of the provisioner `nfsprov/nfs` on an export of the server `server`: one claim at a time, PVs count as
+/// listed, and events are dropped.
 pub fn work_on(client: Client, export: Export) -> Reconciler {
     let settings = Settings {
         name: "nfsprov/nfs".into(),
@@ -69,7 +74,7 @@ pub fn work_on(client: Client, export: Export) -> Reconciler {
     reconciler
 }
 
-/// A claim that waits for the reconciler's provisioner, of a class as below.
+/// The claim `d/c` with the uid `u`, which waits for the reconciler's provisioner, of the class that [`class`] returns.
 pub fn waiting_claim() -> PersistentVolumeClaim {
     serde_json::from_value(json!({
         "metadata": {"name": "c", "namespace": "d", "uid": "u",
@@ -81,7 +86,8 @@ pub fn waiting_claim() -> PersistentVolumeClaim {
     .unwrap()
 }
 
-/// A Released PV that nfs-subdir-external-provisioner made on the reconciler's export, with `change` laid over it.
+/// A Released PV that nfs-subdir-external-provisioner made on the reconciler's export; `change` has JSON pointers and
+/// the values to set there.
 pub fn upstream_volume(uid: &str, directory: &str, change: &[(&str, Value)]) -> PersistentVolume {
     let mut volume = json!({
         "metadata": {"name": format!("pvc-{uid}"), "uid": format!("volume-{uid}"),
@@ -99,7 +105,7 @@ pub fn upstream_volume(uid: &str, directory: &str, change: &[(&str, Value)]) -> 
     serde_json::from_value(volume).unwrap()
 }
 
-/// A class of the reconciler's provisioner.
+/// The class `nfs` of the reconciler's provisioner, with these parameters.
 pub fn class(parameters: Value) -> StorageClass {
     serde_json::from_value(json!({
         "metadata": {"name": "nfs", "uid": "k"}, "provisioner": "nfsprov/nfs", "parameters": parameters,

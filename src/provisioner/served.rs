@@ -119,6 +119,7 @@ impl Served {
         }
     }
 
+    /// Whether no permit is taken, and nothing was noted as activity for [`QUIET`].
     fn is_idle(&self) -> bool {
         let Limits {
             claims,
@@ -144,7 +145,8 @@ impl Served {
         self.acquire(&self.limits.volumes).await
     }
 
-    /// Locks the PV of this name. Callers take their permit first, so that two of them can't wait for each other.
+    /// Waits, without a timeout, until the PV of this name is unlocked, and locks it until the result is dropped.
+    /// Callers take their permit first, so that two of them can't wait for each other.
     pub async fn lock_volume(&self, volume: &str) -> OwnedMutexGuard<()> {
         self.limits.volume_locks.lock_for(volume).lock_owned().await
     }
@@ -166,8 +168,8 @@ impl Served {
 }
 
 impl Exports {
-    /// Serves `first` and `further`; `concurrency` limits claims, and volumes, in flight on each, and twice as many
-    /// claims whose size is enforced.
+    /// Serves `first` and `further`; `concurrency`, at least 1, limits claims, and volumes, in flight on each, and
+    /// twice as many claims whose size is enforced.
     pub fn new(first: (Location, Export), further: Vec<(Location, Export)>, concurrency: u16) -> Self {
         let concurrency = usize::from(concurrency);
         let served: Vec<Served> = std::iter::once(first)
@@ -189,12 +191,13 @@ impl Exports {
         Self { served, locations }
     }
 
-    /// The locations of all exports, in order.
+    /// The locations of all exports, in the order in which they were given.
     pub fn locations(&self) -> &[Location] {
         &self.locations
     }
 
-    /// The export at `location`, if it is served. Its server is reached as nodes do that mount with `mount_options`.
+    /// The export at `location`, compared as text, if it is served. Its server is reached as nodes do that mount with
+    /// `mount_options`.
     pub fn find_export(&self, location: &Location, mount_options: &[String]) -> Option<Served> {
         let served = self.served.iter().find(|served| served.location == *location)?;
         Some(Served {
@@ -203,7 +206,7 @@ impl Exports {
         })
     }
 
-    /// All exports, in order.
+    /// All exports, in the order in which they were given.
     pub fn iter(&self) -> impl Iterator<Item = &Served> {
         self.served.iter()
     }

@@ -1,7 +1,7 @@
 //! The watches of claims, volumes and classes.
 //!
-//! Only claims that are pending and volumes that are released stay in memory, so a cluster with many thousand volumes
-//! needs no more of it than one with ten.
+//! Of the objects, only claims that are pending or to be expanded, and volumes that are Released or terminating, stay
+//! in memory. Of other volumes, the reconciler keeps no more than directories, limits and hashes of records.
 
 use std::collections::HashSet;
 use std::fmt::Debug;
@@ -65,7 +65,8 @@ pub(super) fn pending_claims(
 }
 
 /// Watches all volumes, to record their directories and limits and to queue their records. Keeps those that may have to
-/// be deleted in `store`, which is `writer`'s, and emits them. The classes must be listed before.
+/// be deleted in `store`, which is `writer`'s, and emits them, and each error without a backoff. The classes must be
+/// listed before.
 pub(super) fn released_volumes(
     context: &Arc<Context>,
     store: Store<PersistentVolume>,
@@ -163,8 +164,8 @@ fn record_released_event(event: &Event<PersistentVolume>, reconciler: &Reconcile
     }
 }
 
-/// Stores the classes, and sends the pending claims of a class to `trigger` when it changes, and all at the end of a
-/// list. Retries the watch with a backoff and logs its errors; ends only with `events`.
+/// Stores the classes, and sends the `claims` of a class to `trigger` when it is added or changes, and all at the end
+/// of a list. Retries the watch with a backoff and logs its errors; ends only with `events`.
 pub(super) async fn watch_classes(
     events: impl Stream<Item = Result<Event<StorageClass>, watcher::Error>> + Send,
     writer: reflector::store::Writer<StorageClass>,

@@ -38,8 +38,8 @@ impl Mounted {
     }
 }
 
-/// Runs a script in a subshell without standard input, and calls `on_line` for each line that it prints. A script that
-/// a signal ended has status 1.
+/// Runs a script in a subshell without standard input, and calls `on_line` for each line that it prints. Blocks until
+/// it ends, without a timeout. A script that a signal ended has status 1.
 fn run_in_shell(script: &str, on_line: impl Fn()) -> io::Result<Output> {
     let mut shell = Command::new("sh")
         .arg("-s")

@@ -143,7 +143,8 @@ fn move_to_top(directory: &OwnedFd, name: &CString, top: &OwnedFd, moved: &mut u
     }
 }
 
-/// The names and types of the first `limit` entries of a directory; on some file systems a type is unknown.
+/// The names and types of the first `limit` entries of a directory, without `.` and `..`; on some file systems a type
+/// is unknown.
 pub(super) fn read_names(directory: &OwnedFd, limit: usize) -> rustix::io::Result<Vec<(CString, FileType)>> {
     let mut found = Vec::new();
     for entry in Dir::read_from(directory)? {

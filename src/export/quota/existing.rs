@@ -35,7 +35,7 @@ pub(in crate::export) fn parse_existing(text: &str) -> Result<ExistingFiles, Str
     Ok(files)
 }
 
-/// Checks what the script `assign_project` of `ssh/quota.rs` printed: everything has the project id, and the limit is
+/// Checks what `assign_project_script` of `ssh/quota.rs` printed: everything has the project id, and the limit is
 /// not exceeded.
 ///
 /// # Errors

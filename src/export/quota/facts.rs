@@ -100,6 +100,8 @@ pub(in crate::export) struct Exported {
 }
 
 impl Exported {
+    /// Whether root of its clients becomes a user without rights of its own; false with `anonuid=0`, and if the options
+    /// don't say.
     pub(super) fn squashes_root(&self) -> bool {
         squashes_root(&self.options)
     }
@@ -236,8 +238,8 @@ fn project_of(text: &str, name: &str) -> Option<Project> {
         .map(|(project, _)| project)
 }
 
-/// Parses what `report` of `ssh/quota.rs` printed. Sizes that can't be read are 0; the sample is `None` without its
-/// size.
+/// Parses what `report_script` of `ssh/quota.rs` printed. Sizes that can't be read are 0; the sample is `None` without
+/// its size.
 pub(in crate::export) fn parse_report(text: &str) -> QuotaReport {
     let mut report = QuotaReport::default();
     let mut sample = Proof::default();
@@ -258,7 +260,7 @@ pub(in crate::export) fn parse_report(text: &str) -> QuotaReport {
     report
 }
 
-/// The project ids whose limits `clear_unused` of `ssh/quota.rs` cleared.
+/// The project ids whose limits `clear_unused_script` of `ssh/quota.rs` cleared, as it printed them.
 pub(in crate::export) fn parse_cleared(text: &str) -> Vec<u32> {
     let cleared = lines(text).filter(|(word, _)| *word == "cleared");
     cleared.filter_map(|(_, id)| id.parse().ok()).collect()

@@ -15,7 +15,7 @@ pub struct QuotaReport {
     pub(in crate::export) usage: Vec<ProjectUsage>,
     /// Why `usage` is empty.
     pub(in crate::export) error: Option<String>,
-    /// The directory; `None` if it does not exist.
+    /// The directory; `None` if it is missing or no directory.
     pub(in crate::export) sample: Option<Proof>,
     /// The size of the file system; 0 if it is unknown.
     pub(in crate::export) total_bytes: u64,
@@ -60,13 +60,13 @@ impl QuotaReport {
         (self.total_bytes > 0 && limited_bytes > self.total_bytes).then_some((limited_bytes, self.total_bytes))
     }
 
-    /// Parses what the script `report` of `ssh/quota.rs` printed; what can't be read is unknown, never an error.
+    /// Parses what `report_script` of `ssh/quota.rs` printed; what can't be read is unknown, never an error.
     pub(crate) fn parse(text: &str) -> Self {
         parse_report(text)
     }
 
-    /// Whether the limit of the directory is enforced: clients are told the limit as the directory's size. `None` if
-    /// the directory does not exist.
+    /// Whether the limit of the directory is enforced: clients are told the limit as the directory's size. `None` if it
+    /// is missing or no directory.
     ///
     /// # Errors
     /// What is wrong, in one sentence; also if its project or the quotas can't be read.

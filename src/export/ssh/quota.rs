@@ -209,7 +209,7 @@ usage "$id""#,
 }
 
 /// Prints size and free space of the file system and the usage of all projects, or why it can't be read. Of the
-/// directory `sample`, prints the project and the size that statfs reports, and nothing if it doesn't exist.
+/// directory `sample`, prints the project and the size that statfs reports; neither if it is missing or no directory.
 pub(in crate::export) fn report_script(root: &str, sample: Option<&VolumePath>) -> String {
     let sample = sample.map_or_else(String::new, |path| {
         let enter = enter_directories(path.components(), "exit 0");

@@ -101,7 +101,7 @@ pub(super) fn enter_directories(names: &[String], otherwise: &str) -> String {
     steps.collect()
 }
 
-/// A script that enters the parents of `path` and runs `act` there, with the last name in `$name`.
+/// A script that enters the parents of `path` and runs the shell text `act` there, with the last name in `$name`.
 fn act_on_entry(root: &str, path: &VolumePath, act: &str) -> String {
     let (parents, name) = path.split();
     let walk = enter_directories(parents, "missing");
@@ -113,7 +113,7 @@ pub(super) fn enter_root(root: &str) -> String {
     at_root(root, "")
 }
 
-/// Prints how many blocks are free, and a block's size in bytes.
+/// Prints how many blocks are free for users without privileges, and a block's size in bytes.
 pub(super) fn free_space(root: &str) -> String {
     at_root(root, "stat -f -c '%a %S' .")
 }
@@ -223,13 +223,13 @@ pub(super) fn path_exists(root: &str, path: &VolumePath) -> String {
     act_on_entry(root, path, "exists \"$name\" || missing")
 }
 
-/// A script that runs `act` in a directory, or in the root if none is named.
+/// A script that runs the shell text `act` in a directory, or in the root if none is named.
 fn act_in_directory(root: &str, directory: Option<&VolumePath>, act: &str) -> String {
     let names = directory.map_or(&[][..], VolumePath::components);
     at_root(root, &(enter_directories(names, "missing") + act))
 }
 
-/// Prints for each entry its mode, blocks, modification and change time, and name.
+/// Prints for each entry its mode, blocks, modification and change time, and name. Fails if one is removed meanwhile.
 pub(super) fn list_directory(root: &str, directory: Option<&VolumePath>) -> String {
     let act = "[ -r . ] || { echo 'Permission denied' >&2; exit 1; }\n\
                find . ! -name . -prune -exec stat -c '/%f %b %Y %Z %n' -- {} +";
@@ -281,7 +281,8 @@ pub(super) fn remove_empty_directory(root: &str, path: &VolumePath) -> String {
 }
 
 /// Prints a line for each name in a directory: `link`, `missing`, `other`, `unreadable`, `large` if it holds more than
-/// `limit` bytes, or `file SIZE` with the content in the lines below.
+/// `limit` bytes, or `file SIZE` with the content in the lines below. A file that is replaced by a longer one meanwhile
+/// is cut to `SIZE`.
 pub(super) fn read_files(root: &str, folder: &VolumePath, names: &[String], limit: usize) -> String {
     let act = format!(
         r#"for name do
@@ -299,8 +300,8 @@ done"#
     act_in_directory(root, Some(folder), &(arguments(names) + &act))
 }
 
-/// Writes files under temporary names, has them stored, and renames them: what is at a file's name is replaced, be it a
-/// link. On failure, removes the temporary files; files renamed before stay.
+/// Writes files under temporary names, has them stored, and renames them: a file or link at a file's name is replaced,
+/// a directory is a failure. On failure, removes the temporary files; files renamed before stay.
 pub(super) fn write_files(root: &str, folder: &VolumePath, files: &[NewFile]) -> String {
     let words = files.iter().flat_map(|file| {
         let text = String::from_utf8_lossy(&file.bytes).into_owned();

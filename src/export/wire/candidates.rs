@@ -1,4 +1,4 @@
-//! The ways to reach a server: its addresses and versions of NFS, tried until one answers.
+//! The ways to reach a server: its addresses and versions of NFS, tried until one succeeds.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -87,7 +87,7 @@ pub(super) fn url_host(address: IpAddr) -> String {
     }
 }
 
-/// An exported path that `path` may mean: one of the two ends with the components of the other.
+/// The first exported path that `path` may mean: one of the two ends with the components of the other, and they differ.
 pub(super) fn find_similar_export<'a>(path: &str, exported: &'a [String]) -> Option<&'a String> {
     let ends_with = |long: &str, short: &str| short.len() > 1 && long.len() > short.len() && long.ends_with(short);
     let path = path.trim_end_matches('/');

@@ -23,7 +23,7 @@ const ALL_BITS: u32 = 0o7777;
 /// How many entries of one directory are looked up concurrently.
 const AT_ONCE: usize = 16;
 
-/// How often a listing is restarted if the directory changes meanwhile.
+/// How often a listing is begun at most, if the directory changes meanwhile.
 const LISTINGS: u8 = 3;
 
 pub(super) type Handle = bytes::Bytes;
@@ -98,6 +98,7 @@ impl Connection {
         Ok(())
     }
 
+    /// Sets the mode, and the owner and the group if they are given.
     async fn set_attributes(&self, directory: Handle, wanted: Attributes) -> Result<(), NfsError> {
         let (mode, uid, gid) = (Some(wanted.mode), wanted.uid, wanted.gid);
         let set = self.mount.setattr(directory, None, mode, uid, gid, None, None, None);
@@ -217,7 +218,8 @@ impl Connection {
         self.empty_tree(handle, &name_or_root(directory)).await
     }
 
-    /// The handle of a directory, or of the root if none is named; `None` if it doesn't exist.
+    /// The handle of a directory, or of the root if none is named; `None` if it doesn't exist, an error if it is no
+    /// directory.
     async fn find_handle(&self, directory: Option<&VolumePath>) -> Result<Option<Handle>, CallError> {
         match directory {
             Some(path) => self.walk_directories(path.components(), path).await,
@@ -271,7 +273,7 @@ impl Connection {
         }
     }
 
-    /// Lists a directory, again from the start up to [`LISTINGS`] times if it changes too much while it is read.
+    /// Lists a directory, again from the start if it changes too much while it is read; fails after [`LISTINGS`] times.
     async fn read_entries(&self, directory: Handle) -> Result<Vec<ReaddirplusEntry>, NfsError> {
         let mut attempt = 1;
         loop {

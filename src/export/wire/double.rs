@@ -67,10 +67,12 @@ impl Double {
         }
     }
 
+    /// The same, but of another version of NFS; it answers alike.
     pub(crate) fn of_version(self, version: NFSVersion) -> Self {
         Self { version, ..self }
     }
 
+    /// A connection to this server, whose root's handle is `root`, and the log of its calls.
     pub(crate) fn connection(self) -> (Connection, Log) {
         let log = self.log.clone();
         let connection = Connection {
@@ -86,6 +88,7 @@ impl Double {
         (Export::Wire(Wire::with_connections(vec![second, first], location)), log)
     }
 
+    /// Logs a call and asks the script; an answer that names an error is returned as that error.
     fn ask(&self, call: &str, handle: &Bytes, name: &str) -> Result<Answer> {
         let handle = String::from_utf8_lossy(handle).into_owned();
         self.log.lock().unwrap().push(format!("{call} {handle} {name}"));
@@ -102,11 +105,13 @@ impl Double {
         }
     }
 
+    /// As [`Double::ask`], at once; every answer that is no error is success.
     fn done<'f>(&self, call: &str, handle: &Bytes, name: &str) -> BoxFuture<'f, Result<()>> {
         let answer = self.ask(call, handle, name).map(drop);
         Box::pin(async move { answer })
     }
 
+    /// As [`Double::ask`], at once; panics if the answer is neither an object nor an error.
     fn object<'f>(&self, call: &str, handle: &Bytes, name: &str) -> BoxFuture<'f, Result<ObjRes>> {
         let answer = self.ask(call, handle, name).map(|answer| match answer {
             Answer::Object(handle, kind, mode) => ObjRes {
@@ -123,6 +128,7 @@ impl Double {
     }
 }
 
+/// The error by which the client library tells of a lost session of NFSv4.1.
 pub(crate) fn session_lost() -> NfsError {
     let text = "SEQUENCE slot limits highest=63 target=63 exceed negotiated maximum 15".to_owned();
     let context = RequestContext {
@@ -173,6 +179,7 @@ impl Mount for Double {
         0
     }
 
+    /// Panics: no test calls it.
     fn get_max_write_size(&self) -> u32 {
         unimplemented!()
     }
@@ -181,6 +188,7 @@ impl Mount for Double {
         self.version
     }
 
+    /// The attributes of the object that the script answers with.
     fn getattr<'a, 'f>(&'a self, handle: Bytes) -> BoxFuture<'f, Result<Attr>>
     where
         'a: 'f,
@@ -199,6 +207,7 @@ impl Mount for Double {
         self.object("lookup", &handle, name)
     }
 
+    /// The mode is not logged.
     fn mkdir<'a, 'b, 'f>(&'a self, handle: Bytes, name: &'b str, _: u32) -> BoxFuture<'f, Result<ObjRes>>
     where
         'a: 'f,
@@ -208,6 +217,7 @@ impl Mount for Double {
         self.object("mkdir", &handle, name)
     }
 
+    /// Logs the mode, in octal, in the place of the file name; owner and group are not logged.
     fn setattr<'a, 'f>(
         &'a self,
         handle: Bytes,
@@ -226,6 +236,7 @@ impl Mount for Double {
         self.done("setattr", &handle, &format!("{:o}", mode.unwrap_or_default()))
     }
 
+    /// An answer that is neither entries nor an error is an empty directory.
     fn readdirplus<'a, 'f>(&'a self, handle: Bytes) -> BoxFuture<'f, ReaddirplusStream<'a>>
     where
         'a: 'f,
@@ -257,6 +268,7 @@ impl Mount for Double {
         self.done("rmdir", &handle, name)
     }
 
+    /// Panics if the answer is neither a target nor an error.
     fn readlink<'a, 'f>(&'a self, handle: Bytes) -> BoxFuture<'f, Result<String>>
     where
         'a: 'f,
@@ -269,6 +281,7 @@ impl Mount for Double {
         Box::pin(async move { answer })
     }
 
+    /// The target is not logged.
     fn symlink<'a, 'b, 'c, 'f>(&'a self, _: &'b str, handle: Bytes, name: &'c str) -> BoxFuture<'f, Result<ObjRes>>
     where
         'a: 'f,
@@ -279,6 +292,7 @@ impl Mount for Double {
         self.object("symlink", &handle, name)
     }
 
+    /// Only the old handle and name are logged.
     fn rename<'a, 'b, 'c, 'f>(&'a self, from: Bytes, name: &'b str, _: Bytes, _: &'c str) -> BoxFuture<'f, Result<()>>
     where
         'a: 'f,
@@ -317,6 +331,7 @@ impl Mount for Double {
     }
 }
 
+/// An entry of mode 0777, whose handle is its name.
 fn entry(name: &str, kind: u32) -> ReaddirplusEntry {
     ReaddirplusEntry {
         fileid: 1,

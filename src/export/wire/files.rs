@@ -54,7 +54,7 @@ impl Wire {
         stream::iter(writes).try_buffer_unordered(AT_ONCE).try_collect().await
     }
 
-    /// The handle of a folder; `None` if it doesn't exist.
+    /// The handle of a folder; `None` if it doesn't exist, an error if it is no directory.
     async fn find_folder(&self, folder: &VolumePath) -> Result<Option<Handle>, ExportError> {
         self.run_with_retry("look for", &folder.to_string(), |connection| {
             async move { connection.walk_directories(folder.components(), folder).await }.boxed()
@@ -62,7 +62,7 @@ impl Wire {
         .await
     }
 
-    /// A refusal of the server is returned as the content.
+    /// `None` if the file doesn't exist. A refusal of the server is returned as the content.
     async fn read_file(&self, folder: &Handle, name: &str) -> Result<Content, ExportError> {
         self.run_with_retry("read", name, |connection| {
             async move { Ok(connection.read_file(folder, name).await?) }.boxed()
@@ -81,7 +81,8 @@ impl Wire {
 }
 
 impl Connection {
-    /// A refusal of the server is returned as the content; an error means that no usable answer came.
+    /// `None` if the file doesn't exist. A refusal of the server is returned as the content; an error means that no
+    /// usable answer came.
     async fn read_file(&self, folder: &Handle, name: &str) -> Result<Content, NfsError> {
         let read = async {
             match self.look_up(folder, name).await? {

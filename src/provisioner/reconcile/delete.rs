@@ -77,7 +77,8 @@ impl Reconciler {
         Box::pin(self.delete_with_permit(seen, class, served.as_ref())).await
     }
 
-    /// [`volume::plan_deletion`] with this provisioner's exports and name.
+    /// Decides, by [`volume::plan_deletion`] with this provisioner's exports and name, what to do with a PV; changes
+    /// nothing.
     fn plan_deletion(&self, volume: &PersistentVolume, class: Option<&StorageClass>) -> DeletionPlan {
         volume::plan_deletion(volume, self.exports.locations(), class, &self.settings.name)
     }
@@ -197,9 +198,9 @@ impl Reconciler {
     /// checking that it belongs to the PV and that no other PV is there. Removes its marker and parents that are empty
     /// then and, with `Delete`, the record of the PV.
     ///
-    /// `Refused` if the directory was not created for the PV; `Done`, with the directory unchanged, if it belongs to
-    /// another claim by now or was removed before. The PV itself is not changed. The caller must hold the volume's
-    /// lock, and all PVs must be listed.
+    /// `Refused` if the directory was not created for the PV, or no archive can have its name; `Done`, with the
+    /// directory unchanged, if it belongs to another claim by now or was removed before. The PV itself is not changed.
+    /// The caller must hold the volume's lock, and all PVs must be listed.
     ///
     /// # Errors
     /// `DirectoryShared` when another PV is there; when the export can't be changed.
@@ -303,8 +304,8 @@ impl Reconciler {
     }
 
     /// Moves a directory to the trash, or removes it in place if it can't be renamed. Returns what was done, and where
-    /// the directory is now, if anywhere. A removal in place stops part-way with the provisioner or its leadership, and
-    /// may be repeated.
+    /// the directory is now, if anywhere. A removal in place that is interrupted fails with `Stopping` or `NotLeading`,
+    /// and may be repeated.
     async fn delete_directory(
         &self,
         directory: &VolumePath,

@@ -14,8 +14,9 @@ use crate::provisioner::outcome::{ExpansionOutcome, ReconcileError};
 use crate::provisioner::{claim, volume};
 
 impl Reconciler {
-    /// Gives a bound claim the size that it requests, if its class, `found`, allows that. Decides by the stored claim,
-    /// not by `seen`, which the watch had. Waits for a permit and the volume's lock; publishes an event at the end.
+    /// Gives a bound claim the size that it requests, if its class, `found`, allows that. Decides by the stored claim
+    /// and PV, not by `seen`, which the watch had; then waits for a permit and the volume's lock. Publishes an event at
+    /// the end.
     ///
     /// May be repeated after any interruption: the claim's status, which ends the expansion, comes last. If the API
     /// server forbids to patch it, the outcome is `Refused`, with the limit and the PV expanded.

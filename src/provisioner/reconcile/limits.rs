@@ -1,7 +1,7 @@
 //! Checks again and again that the server enforces the limits of volumes, and clears limits that hold for nothing.
 //!
-//! One script a round and export: a report of all project quotas, and what statfs says of one directory, each time
-//! another.
+//! One script a round and export reports all project quotas, and what statfs says of one directory, each time another.
+//! A second one clears the limits that nothing had at two rounds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -72,6 +72,7 @@ impl Reconciler {
         }
     }
 
+    /// Forgets a PV that is gone or not limited: its limit is no longer checked, and stays on the server.
     pub(in crate::provisioner) fn forget_limit(&self, volume: &str) {
         self.lock_limited().remove(volume);
     }

@@ -1,7 +1,7 @@
 //! Reconciles one claim or one volume: asks the rules, then changes the export and the cluster.
 //!
-//! [`Reconciler`] is the state that all of it shares. Provisioning, deletion, ownership of directories and the trash
-//! have a file each.
+//! [`Reconciler`] is the state that all of it shares. Provisioning, expansion, deletion, ownership of directories,
+//! records, limits and the trash have a file each. The decisions are in `rules`.
 
 mod delete;
 mod expand;

@@ -1,6 +1,6 @@
 //! Ownership of `pathPattern` directories, and the cleanup after attempts that led to no PV.
 //!
-//! A marker whose claim and PV are gone is removed when its path is wanted again.
+//! A marker whose claim and PV are gone is removed when its path is wanted again, if its directory is empty or missing.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -26,6 +26,7 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
+    /// Whether both are of one directory on one export; mount options don't count.
     fn has_same_directory(&self, other: &Self) -> bool {
         self.served.location == other.served.location && self.directory == other.directory
     }
@@ -33,7 +34,7 @@ impl Attempt {
 
 impl Reconciler {
     /// Writes the marker that makes `owner` the owner of a directory. Up to `MAX_ABANDONED_MARKERS` abandoned markers
-    /// in the way are removed, with their empty directories. Fails as
+    /// in the way are removed, with their empty directories. Fails with `Conflict` or `Owned`, as
     /// [`Export::write_owner_marker`](crate::export::Export::write_owner_marker).
     pub(super) async fn write_marker_replacing_abandoned(
         &self,

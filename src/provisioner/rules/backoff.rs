@@ -41,8 +41,8 @@ struct Failures {
 }
 
 impl Retries {
-    /// Counts a failure of `uid` and returns the delay until the next attempt. When `versions`, the versions of claim
-    /// and class, changes, the count restarts.
+    /// Counts a failure of `uid` and returns the delay until the next attempt. When `versions`, the resource versions
+    /// that the outcome depends on, changes, the count restarts.
     pub fn record_failure(&mut self, uid: &str, versions: &str) -> Duration {
         let failures = self.failures.entry(uid.to_owned()).or_insert_with(|| Failures {
             versions: versions.to_owned(),

@@ -111,12 +111,13 @@ pub fn volume_name_for(uid: &str) -> String {
     format!("pvc-{uid}")
 }
 
-/// The name of the provisioner that the controller manager handed a claim over to; `None` if it has not done so.
+/// The name of the provisioner that the controller manager handed a claim over to, by [`HANDOVER`], else by
+/// [`HANDOVER_BETA`]; `None` if it has not done so.
 pub(super) fn handed_over_to(claim: &PersistentVolumeClaim) -> Option<&str> {
     annotation_of(claim, HANDOVER).or_else(|| annotation_of(claim, HANDOVER_BETA))
 }
 
-/// The name of the claim's volume; empty if it has none.
+/// The name of the PV in the claim's spec, whatever its phase; empty if it has none.
 pub(in crate::provisioner) fn bound_volume_name(claim: &PersistentVolumeClaim) -> &str {
     let spec = claim.spec.as_ref();
     spec.and_then(|spec| spec.volume_name.as_deref()).unwrap_or_default()

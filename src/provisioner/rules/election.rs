@@ -80,8 +80,8 @@ pub fn evaluate_lease<'a>(lease: Option<&'a Seen>, me: &str, now: Duration) -> V
     }
 }
 
-/// The record with which `me` acquires or renews the Lease; `at` is the time of day. Another holder before counts as
-/// one more transition; a renewal keeps the time of acquisition.
+/// The record with which `me` acquires or renews the Lease; `at` is the time of day. An `old` record that isn't `me`'s,
+/// a released one too, counts as one more transition; a renewal keeps the time of acquisition.
 pub fn renewed_record(old: Option<&LeaseSpec>, me: &str, at: &MicroTime) -> LeaseSpec {
     let ours = old.filter(|old| holder_of(old) == me);
     let transitions = old.and_then(|old| old.lease_transitions);

@@ -39,7 +39,7 @@ struct Use {
 }
 
 impl Neighbours {
-    /// Records nothing yet.
+    /// For the directories of these exports; records no PV yet.
     pub fn new(exports: &[Location]) -> Self {
         Self {
             exports: exports.to_vec(),
@@ -61,7 +61,8 @@ impl Neighbours {
         }
     }
 
-    /// Records a PV, or forgets it if its directory is about to be deleted.
+    /// Records a PV in the place of its earlier record; forgets it if its directory is about to be deleted, has the
+    /// default name or is below no export's root.
     ///
     /// `removal` is what the PV's own deletion is about to do with the directory, if anything. Volumes that share a
     /// directory and are all deleted must not wait for each other: one whose directory is deleted is no conflict, and

@@ -227,7 +227,7 @@ fn manifest(object: Value) -> String {
     text.replace('&', "\\u0026").replace('*', "\\u002a")
 }
 
-/// Leaves out fields that are null or empty objects or lists.
+/// Leaves out fields that are null or empty objects or lists; empty texts stay.
 fn without_empty_fields(value: Value) -> Value {
     let Value::Object(fields) = value else {
         return value;

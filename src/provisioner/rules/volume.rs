@@ -1,4 +1,6 @@
 //! The PV for a claim, and what to do with a PV that is to be deleted (PURE).
+//!
+//! [`VolumePlan`] and [`DeletionPlan`] are the decisions; `reconcile` carries them out.
 
 use std::collections::BTreeMap;
 
@@ -185,8 +187,8 @@ pub fn size_limit(size: &str, claim_uid: &str) -> Result<SizeLimit, String> {
     SizeLimit::new(bytes, claim_uid)
 }
 
-/// Whether a PV may have to be deleted, or has a former finalizer; with `namespace`, only PVs of its claims. Cheap:
-/// every PV of the cluster is checked.
+/// Whether a PV of this provisioner is Released or terminating, or has a former finalizer; with `namespace`, only PVs
+/// of its claims. Cheap: every PV of the cluster is checked.
 pub fn may_need_deletion(volume: &PersistentVolume, provisioner: &str, namespace: Option<&str>) -> bool {
     let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
     namespace.is_none_or(|wanted| claim.and_then(|claim| claim.namespace.as_deref()) == Some(wanted))
@@ -270,8 +272,8 @@ pub fn plan_deletion(
     }
 }
 
-/// Finds the served export, the first that fits, and the directory of an NFS volume. A volume that is a whole export is
-/// an error. The error completes a sentence that begins with the PV.
+/// Finds the served export, the first that fits by its text, and the directory of an NFS volume. A volume that is a
+/// whole export is an error. The error completes a sentence that begins with the PV.
 pub(super) fn locate_directory(nfs: &NFSVolumeSource, served: &[Location]) -> Result<(Location, VolumePath), String> {
     let mut wrong = None;
     for location in served.iter().filter(|location| location.server == nfs.server) {

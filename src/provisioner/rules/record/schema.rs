@@ -149,7 +149,8 @@ pub fn parse(name: &str, text: &[u8], export: &Location) -> Result<Record, Strin
     })
 }
 
-/// Parses a document of this kind twice: as `S`, its strict schema, and as `K`, the Kubernetes object.
+/// Parses a document twice: as `S`, its strict schema, and as `K`, the Kubernetes object. Fails if it is of another
+/// kind or not of `v1`.
 fn parse_document<S: DeserializeOwned, K: DeserializeOwned>(document: &Value, kind: &str) -> Result<(S, K), String> {
     let found = (&document["apiVersion"], &document["kind"]);
     if found != (&Value::from("v1"), &Value::from(kind)) {
