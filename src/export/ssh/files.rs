@@ -6,8 +6,8 @@ use crate::export::{ExportError, VolumePath};
 
 impl Ssh {
     /// The contents in the order of `names`: `None` for one that doesn't exist, an inner error for one that is no file,
-    /// is too large or can't be read. All `None` if the folder doesn't exist. If a file changes
-    /// meanwhile, fails or cuts its content.
+    /// is too large or can't be read. All `None` if the folder doesn't exist. If a file is changed in place meanwhile,
+    /// fails or cuts its content.
     pub(in crate::export) async fn read_files(
         &self,
         folder: &VolumePath,

@@ -229,10 +229,15 @@ fn act_in_directory(root: &str, directory: Option<&VolumePath>, act: &str) -> St
     at_root(root, &(enter_directories(names, "missing") + act))
 }
 
-/// Prints for each entry its mode, blocks, modification and change time, and name. Fails if one is removed meanwhile.
+/// Prints for each entry its mode, blocks, modification and change time, and name. One that is removed meanwhile is left
+/// out.
 pub(super) fn list_directory(root: &str, directory: Option<&VolumePath>) -> String {
-    let act = "[ -r . ] || { echo 'Permission denied' >&2; exit 1; }\n\
-               find . ! -name . -prune -exec stat -c '/%f %b %Y %Z %n' -- {} +";
+    let act = r#"[ -r . ] || { echo 'Permission denied' >&2; exit 1; }
+{ words=$(find . ! -name . -prune -exec stat -c '/%f %b %Y %Z %n' -- {} + 2>&1 >&3); } 3>&1 && exit 0
+if printf '%s\n' "$words" | grep -qv 'o such file'; then
+    printf '%s\n' "$words" >&2
+    exit 1
+fi"#;
     act_in_directory(root, directory, act)
 }
 
@@ -281,8 +286,8 @@ pub(super) fn remove_empty_directory(root: &str, path: &VolumePath) -> String {
 }
 
 /// Prints a line for each name in a directory: `link`, `missing`, `other`, `unreadable`, `large` if it holds more than
-/// `limit` bytes, or `file SIZE` with the content in the lines below. A file that is replaced by a longer one meanwhile
-/// is cut to `SIZE`.
+/// `limit` bytes, or `file SIZE` with the content in the lines below. A file is opened once, so one that is replaced
+/// meanwhile is read as it was.
 pub(super) fn read_files(root: &str, folder: &VolumePath, names: &[String], limit: usize) -> String {
     let act = format!(
         r#"for name do
@@ -290,11 +295,13 @@ pub(super) fn read_files(root: &str, folder: &VolumePath, names: &[String], limi
     exists "$name" || {{ echo missing; continue; }}
     [ -f "./$name" ] || {{ echo other; continue; }}
     [ -r "./$name" ] || {{ echo unreadable; continue; }}
-    size=$(stat -c %s "./$name") || exit 1
-    if [ "$size" -gt {limit} ]; then echo large; continue; fi
-    printf 'file %s\n' "$size"
-    head -c "$size" "./$name" || exit 1
-    echo
+    {{
+        size=$(stat -Lc %s /proc/self/fd/3) || exit 1
+        if [ "$size" -gt {limit} ]; then echo large; continue; fi
+        printf 'file %s\n' "$size"
+        head -c "$size" <&3 || exit 1
+        echo
+    }} 3<"./$name" || exit 1
 done"#
     );
     act_in_directory(root, Some(folder), &(arguments(names) + &act))
