@@ -422,9 +422,9 @@ impl Manager {
         }
     }
 
-    /// A shell script that installs packages without questions. It waits up to `wait` for another package manager's
-    /// lock, and prints a line every few seconds meanwhile; then it fails with that one's status. apt's and pacman's
-    /// package lists are refreshed only if they lack the packages or are missing.
+    /// A shell script that installs packages without questions. If another program holds the package manager's lock, it
+    /// tries again for up to `wait`, and prints a line every few seconds meanwhile. It fails with the package manager's
+    /// status. apt's and pacman's package lists are refreshed only if they lack the packages or are missing.
     pub fn install(self, packages: &[&str], wait: Duration) -> String {
         let packages: Vec<String> = packages.iter().map(|package| quote(package)).collect();
         let packages = packages.join(" ");

@@ -160,7 +160,8 @@ pub fn without_export(original: &[u8], path: &str) -> Result<Vec<u8>, ExportsErr
 }
 
 /// The exports of the directory `path`, without repeated or final slashes, in nfsprov's block: one for each client, as
-/// they are written there; `None` if it has none. Whether they are in force is not known.
+/// they are written there; `None` if it has no line for it, empty if exportfs can't read a client in its lines. Whether
+/// they are in force is not known.
 ///
 /// # Errors
 /// [`ExportsError::Damaged`].

@@ -39,6 +39,7 @@ pub struct Network {
 }
 
 impl fmt::Display for Network {
+    /// Writes `ADDRESS/PREFIX`, also for a single address.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.address, self.prefix)
     }

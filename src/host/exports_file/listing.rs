@@ -16,6 +16,7 @@ pub struct ActiveExport {
 }
 
 impl ActiveExport {
+    /// Compares its client as parsed, not as text. Ignores its directory and options.
     fn is_for(&self, client: &Client) -> bool {
         Client::of(&self.client) == *client
     }

@@ -12,7 +12,8 @@ const NAME: &str = "exports";
 
 /// Writes nfsprov's line for `directory` to the exports file, or removes it if nothing is `wanted`, and has exportfs
 /// apply it. `directory` is the path of `wanted`, if there is one. Refused if a value of `wanted` is invalid, nfsprov's
-/// block is damaged, others' lines conflict, active exports are in no file, or the file system needs an fsid.
+/// block is damaged, or others' lines conflict; and, only if something is to change, if active exports are in no file,
+/// or the file system needs an fsid.
 pub(super) fn plan_exports(facts: &Facts, wanted: Option<&DesiredExport>, directory: &str) -> Step {
     let original = facts.exports.as_deref().unwrap_or_default();
     let edit = |text: &[u8]| match wanted {

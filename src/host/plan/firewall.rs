@@ -61,7 +61,8 @@ impl Ports {
             .collect()
     }
 
-    /// Whether a range, as firewalld prints it (`2049/tcp` or `2000-2100/tcp`), has one of these ports.
+    /// Whether a range, as firewalld prints it (`2049/tcp` or `2000-2100/tcp`), has one of these ports; false for any
+    /// other text.
     fn has_one_in(&self, range: &str) -> bool {
         let Some((ports, protocol)) = range.split_once('/') else {
             return false;
@@ -362,8 +363,8 @@ fn verify_lines(add: &BTreeSet<String>, remove: &BTreeSet<String>) -> String {
     add.iter().map(missing).chain(remove.iter().map(left)).collect()
 }
 
-/// Adds a warning for each service of NFS, and each range of ports with one of NFS, that a zone in use is open for, now or
-/// after a restart: all hosts have access, whatever rules say. No warning if all hosts are allowed.
+/// Adds a warning for each service of NFS, and each range of ports with one of NFS, that a zone in use is open for, now
+/// or after a restart: all hosts have access, whatever rules say. No warning if all hosts are allowed.
 fn with_open_zone_warnings(mut step: Step, firewalld: &Firewalld, allowed: &Allowed) -> Step {
     const SERVICES: [&str; 4] = ["nfs", "nfs3", "mountd", "rpc-bind"];
     if allowed.clients.contains(&Client::World) {

@@ -24,8 +24,8 @@ pub(super) fn is_installed(facts: &Facts, distro: &Distro) -> bool {
 }
 
 /// Starts, enables and configures the NFS server; restarts it if its configuration changes or is not in force. Refused
-/// if others' settings contradict, a start or restart would drop active exports that are in no file, or as
-/// [`plan_service`] refuses.
+/// if others' settings contradict, nfsprov's block is damaged, the server does not read `/etc/nfs.conf`, a start or
+/// restart would drop active exports that are in no file, the service is masked, or neither systemd nor OpenRC runs.
 pub(super) fn plan_nfs_server(facts: &Facts, server: &DesiredServer, distro: &Distro) -> Step {
     let (change, file) = match plan_configuration(facts, server, distro) {
         Ok(None) => (None, None),

@@ -1,6 +1,7 @@
 //! Limits of directories: the step for what the file system of the export needs so that it enforces them (PURE).
 //!
-//! Limits are switched on if that works while clients use the file system; else the step is refused, with the commands.
+//! Limits are switched on if that works while clients use the file system, or if `--remount` lets the step unmount XFS;
+//! else the step is refused, with the commands.
 
 use super::desired::{DesiredServer, Quota};
 use super::services::find_unit;

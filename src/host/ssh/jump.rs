@@ -101,7 +101,8 @@ impl JumpSessions {
 }
 
 impl JumpRouteState {
-    /// Logs in and starts the session's thread. A failure after `asked` is returned again without another login.
+    /// Logs in and starts the session's thread; the caller keeps the session. A failure after `asked` is returned again
+    /// without another login. `jump_host` is its name in messages.
     fn start_session(
         &mut self,
         jump_host: &str,

@@ -92,7 +92,7 @@ struct Login<'a> {
 }
 
 /// Tries to log in on a new session, whose host key was checked, with what earlier connections have not tried. May ask
-/// the user. `Retry` asks for another connection; an error says that nothing is left, and what was tried.
+/// the user. `Retry` asks for another connection; an error ends the login, and says what was tried or what failed.
 pub(super) fn continue_login(
     session: &Session,
     hop: &Hop,
@@ -132,7 +132,7 @@ pub(super) fn continue_login(
 }
 
 impl Login<'_> {
-    /// Tries keys, then passwords and answers that the terminal gives. `Next` if the server wants a further method,
+    /// Tries keys, then up to 3 passwords, then up to 3 rounds of answers. `Next` if the server wants a further method,
     /// `Retry` if the login has to continue on another connection; an error that lists what was tried otherwise.
     fn try_methods(&mut self, methods: &str) -> Result<StepResult, String> {
         let refused = &self.hop.refused_methods;
@@ -188,8 +188,8 @@ impl Login<'_> {
         Err(describe_attempts(self.attempts, methods))
     }
 
-    /// Tries the keys that are left. `None` if all of them failed; `Retry` if this connection allows no further
-    /// attempt.
+    /// Tries the keys that are left, and records those that failed. `None` if no key is left; `Next` if the server
+    /// wants a further method; `Retry` if this connection allows no further attempt, or has ended.
     fn try_keys(&mut self, methods: &str) -> Option<StepResult> {
         let (session, hop, access) = (self.session, self.hop, self.access);
         let socket = hop.agent.as_deref();
@@ -250,7 +250,7 @@ impl Login<'_> {
     }
 
     /// The methods that the server asks for after a try that was a step, but not the last one: libssh2 tells it from a
-    /// refusal in no other way. `None` if it was no step. Asking costs one of the tries that the server allows.
+    /// refusal in no other way. `None` if they are still `methods`, or it does not answer. Asking counts as a try.
     fn next_methods(&self, methods: &str) -> Option<String> {
         let next = self.session.auth_methods(&self.hop.user).ok()?.to_owned();
         (next != methods).then_some(next)
@@ -269,7 +269,7 @@ impl Login<'_> {
         Some(end)
     }
 
-    /// Answers the server's questions; forgets the answers unless they log in. `None` if a question can't be asked.
+    /// Answers the server's questions; forgets the answers unless they log in. `None` if one of them got no answer.
     fn try_keyboard_interactive(&self) -> Option<AttemptResult> {
         let (hop, ask) = (self.hop, &self.access.ask);
         let mut answers = Answers {
@@ -291,7 +291,7 @@ impl Login<'_> {
     }
 }
 
-/// Asks for another connection, unless there were too many.
+/// `Retry`, so that the caller makes another connection; after 20 of them an error that says what was tried.
 fn retry_on_new_connection(attempts: &Attempts, methods: &str) -> Result<LoginResult, String> {
     match attempts.connections < CONNECTIONS {
         true => Ok(LoginResult::Retry),
