@@ -39,7 +39,7 @@ struct Parsed {
 }
 
 /// Sets or removes the gate; returns the same text if it is already in the requested state. An empty text is a file
-/// that does not exist yet.
+/// that does not exist yet. `RemoveSelfLink=true` is replaced or removed, too.
 ///
 /// # Errors
 /// When the file can't be parsed, or no simple edit changes the gate alone.

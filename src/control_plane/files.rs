@@ -230,8 +230,8 @@ impl Server {
         (address, port.unwrap_or(6443).to_string())
     }
 
-    /// The value of the first of these settings that the server has: on the command line, whose arguments win, else in
-    /// the last configuration file that has it.
+    /// The value of one of these settings: from the command line, whose arguments win, else from the last configuration
+    /// file that has one of them. `None` if the server has none.
     fn setting(&self, names: &[&str]) -> Option<String> {
         let text = |file: &File| file.text.clone().unwrap_or_default();
         let is_unit = |file: &&File| file.format == Format::Unit;

@@ -42,10 +42,10 @@ impl Node {
         self.host.name()
     }
 
-    /// Makes the edits, which [`Server::plan_edits`] planned for this node and `wanted`, restarts the API server (K3s and
-    /// RKE2 also without edits), and waits up to `limit` for it, longer if it does not answer; the host undoes all if it
-    /// does not become ready. Asks nothing. Refused, without a change, if a file was changed since [`Self::connect`]
-    /// read it, or the host has neither curl nor openssl.
+    /// Makes the edits, which [`Server::plan_edits`] planned for this node and `wanted`, restarts the API server (that
+    /// of K3s and RKE2 also without edits), and waits up to `limit` for it, longer if it does not answer; the host
+    /// undoes all if it does not become ready. Asks nothing. Refused, without a change, if a file was changed since
+    /// [`Self::connect`] read it, or the host has neither curl nor openssl.
     ///
     /// # Errors
     /// In which state the host is left, and why.

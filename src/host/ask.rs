@@ -1,7 +1,8 @@
 //! Prompts, and a cache of their answers.
 //!
 //! Commands implement [`Ask`]; [`PromptCache`] asks each question with a secret or a yes for an answer once, however
-//! many hosts want it; texts and one-time secrets each time. Answers are kept in memory only.
+//! many hosts want it; texts and one-time secrets each time. Answers are kept in memory only. A prompt waits for its
+//! answer without a timeout.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;

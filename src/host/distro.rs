@@ -82,6 +82,7 @@ impl Distro {
 
 const NFS_SYSTEMD: &[&str] = &["nfs-server", "nfs-kernel-server", "nfs", "nfsserver"];
 
+/// A row with the names that services have under systemd, and without tools of its own.
 const fn systemd_distro(
     name: &'static str,
     ids: &'static [&'static str],
@@ -272,7 +273,7 @@ pub struct OsRelease {
 
 impl OsRelease {
     /// Reads os-release(5): assignments as a shell would read them, the last of a name counts. An `ID` that is missing
-    /// or empty is `linux`; other lines are ignored, so that any text can be read.
+    /// or empty is `linux`, a name `Linux`; other lines are ignored, so that any text can be read.
     pub fn parse(text: &str) -> Self {
         let value = |name: &str| {
             let mut values = text.lines().filter_map(|line| {

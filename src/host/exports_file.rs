@@ -177,7 +177,7 @@ pub fn own_exports(original: &[u8], path: &str) -> Result<Option<Vec<ActiveExpor
     Ok(Some(to_active_exports(lexer::read_exports(&own.concat()), path)))
 }
 
-/// The clients of nfsprov's exports in these files, those of the directory `path` in `own_file` excepted; one of
+/// The clients of nfsprov's exports in these files, those of the directory `path` in `own_file` excepted; a client of
 /// several exports comes several times. A damaged block counts as empty.
 pub fn clients_of_other_exports<'a>(
     own_file: &'a [u8],

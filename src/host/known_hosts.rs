@@ -85,6 +85,7 @@ pub struct File {
 pub struct FileLine(String);
 
 impl fmt::Display for FileLine {
+    /// Writes `FILE:LINE`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

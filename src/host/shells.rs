@@ -6,8 +6,8 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-/// Runs a script in each kind of shell that hosts have, as far as it is installed here; `check` gets its name and
-/// output.
+/// Runs a script in each kind of shell that hosts have, with `variables` in its environment; `check` gets its name and
+/// output. A shell that is not installed here is only named on standard error.
 pub(super) fn run_in_each_shell(script: &str, variables: &[(&str, &str)], check: impl Fn(&str, &Output)) {
     for shell in [&["sh"][..], &["bash", "--posix"], &["busybox", "sh"]] {
         let mut command = Command::new(shell[0]);

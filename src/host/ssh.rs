@@ -342,6 +342,7 @@ fn serve_jobs(
 }
 
 impl Connection {
+    /// Tells the host that the session ends; a failure is ignored.
     fn disconnect(&mut self) {
         // A courtesy: the host notices the end without it.
         _ = self.live.session.disconnect(None, "done", None);

@@ -225,7 +225,8 @@ listing() {
 "#;
 
 /// A script that writes `content` to the file, if there is any, and runs `exportfs -ra`. `$expected` must be set to the
-/// sorted lines that `exportfs -s` prints then; if it prints others, the script prints these and undoes the change.
+/// sorted lines that `exportfs -s` prints then; if it prints others, the script prints these, restores the file if it
+/// wrote it, and fails, with [`FAILED_AND_UNDONE`] only if the exports are as before.
 fn commit_script(facts: &Facts, content: Option<&Vec<u8>>) -> String {
     let (put, restore) = match content {
         Some(content) => (

@@ -79,6 +79,7 @@ impl Ports {
         own.iter().any(|port| (first..=last).contains(port))
     }
 
+    /// The ports as `TCP 111, 2049 and UDP 111`.
     fn describe(&self) -> String {
         let each = self.by_protocol('-').into_iter();
         let each: Vec<String> = each
@@ -325,8 +326,8 @@ fn is_marked(rich_rule: &str) -> bool {
 }
 
 /// A script that changes the rules, verifies and on failure undoes that. A key is a zone, and whether its permanent
-/// rules change. For each key, the script calls firewall-cmd at most once to add, once to remove and once to list, since
-/// each call takes a part of a second.
+/// rules change. For each key, the script calls firewall-cmd at most once to add, once to remove and once to list,
+/// since each call takes a part of a second.
 fn firewalld_script(changes: &BTreeMap<(&str, bool), RuleChanges>) -> String {
     let [mut change, mut verify, mut undo, mut verify_undo] = [const { String::new() }; 4];
     for ((zone, is_permanent), RuleChanges { add, remove }) in changes {

@@ -179,8 +179,8 @@ fn needs_pinned_ports(facts: &Facts, server: &DesiredServer) -> bool {
     facts.firewall != Firewall::None && server.versions != Versions::Four
 }
 
-/// A warning for statd and for lockd if rpcbind lists it, but not at the port that the firewall opens, and nfsprov
-/// can't move it: locks of NFS 3 would hang.
+/// A warning for statd and for lockd if rpcbind lists it, but not at the port that the firewall opens, and the step
+/// does not move it: locks of NFS 3 hang. None without a firewall or NFS 3.
 fn lock_port_warnings(facts: &Facts, server: &DesiredServer) -> Vec<String> {
     if !needs_pinned_ports(facts, server) {
         return Vec::new();

@@ -41,7 +41,7 @@ pub(super) fn missing_packages(facts: &Facts, distro: &'static Distro) -> Vec<(&
 
 /// Switches limits of directories on for the export's file system, now and in /etc/fstab, and proves them by writing.
 /// Refused if that needs an unmount, unless `--remount` allows that for XFS, can't work at all, or the quota facts were
-/// not gathered; skipped while tools are to be installed.
+/// not gathered; skipped while tools are to be installed. Where limits are on in both already, it proves nothing.
 pub(super) fn plan_quota(facts: &Facts, server: &DesiredServer, distro: &Distro) -> Step {
     let path = &server.wanted.path;
     let Some(quota) = &facts.quota else {
@@ -200,12 +200,13 @@ fn edited_fstab(quota: &QuotaFacts) -> Option<Vec<u8>> {
     fstab::with_project_quota(quota.fstab.as_deref()?, &quota.mount_point)
 }
 
-/// Whether fstab should decide about the mount option, but no line of it, or more than one, mounts the file system.
+/// Whether fstab should decide about the mount option, but no line of it, or more than one, mounts the file system;
+/// true also if fstab was not read.
 fn is_mounted_by_something_else(quota: &QuotaFacts) -> bool {
     needs_fstab(quota) && edited_fstab(quota).is_none()
 }
 
-/// The change of fstab; `None` if its line has the option, or no single line mounts the file system.
+/// The change of fstab; `None` if its line is right, no single line mounts the file system, or it is XFS as root.
 fn fstab_change(quota: &QuotaFacts) -> Option<FileChange> {
     let after = edited_fstab(quota).filter(|_| needs_fstab(quota))?;
     (quota.fstab.as_ref() != Some(&after)).then(|| FileChange {

@@ -79,7 +79,8 @@ pub(super) fn ask_ssh(target: &Target, access: &Access) -> Result<Configured, St
     })
 }
 
-/// Expands `~` and the tokens of a configured path as ssh does; `other_home` stands for `~` if it is given.
+/// Expands `~` and the tokens of a configured path by running ssh; `other_home` stands for `~` if it is given. The
+/// error names the path.
 fn expand_path(
     path: &OsStr,
     settings: &Settings,
@@ -124,6 +125,7 @@ impl OtherConfiguration {
 }
 
 impl Drop for OtherConfiguration {
+    /// Removes the file; a failure is ignored.
     fn drop(&mut self) {
         // A file that stays behind holds no secret.
         _ = std::fs::remove_file(&self.0);

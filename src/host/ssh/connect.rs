@@ -132,8 +132,8 @@ fn open_socket(hop: &Hop, jump_hosts: &[Hop], access: &Access) -> Result<(OwnedF
     }
 }
 
-/// A TCP connection to the first of the host's addresses that accepts one; `timeout` is for the name's resolution and
-/// for each address. The error is that of the first address.
+/// A TCP connection to the first of the host's addresses that accepts one, of the family that is configured; `timeout`
+/// is for the name's resolution and for each address. The error is that of the first address.
 fn connect_tcp(hop: &Hop, timeout: Duration) -> Result<OwnedFd, ConnectError> {
     let failed = |cause: &str| ConnectError::unreachable(&hop.address(), cause);
     let addresses = resolve_addresses(&hop.host, hop.port, timeout).map_err(|error| failed(&error.to_string()))?;

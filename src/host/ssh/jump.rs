@@ -42,8 +42,8 @@ impl fmt::Debug for JumpSessions {
 
 impl JumpSessions {
     /// A socket that leads to `host` through `jump_hosts`, the last of which `log_in` logs in to, once for all callers:
-    /// the others wait, and share the error of a failed login. A session that opens no tunnel within a quarter of
-    /// `timeout` gets no further ones.
+    /// the others wait, and share the error of a failed login. A session that was lost is replaced by a new login. One
+    /// that opens no tunnel within a quarter of `timeout` gets no further ones, while this call waits for the rest.
     pub(super) fn open_tunnel(
         &self,
         jump_hosts: &[Hop],

@@ -122,7 +122,7 @@ pub(super) fn continue_login(
     for _ in 0..MAX_STEPS {
         match login.try_methods(&methods).map_err(failed)? {
             StepResult::LoggedIn => return Ok(LoginResult::LoggedIn),
-            StepResult::Retry => return retry_on_new_connection(login.attempts, &methods).map_err(failed),
+            StepResult::Retry => return retry_within_limit(login.attempts, &methods).map_err(failed),
             StepResult::Next(next) => methods = next,
         }
     }
@@ -292,7 +292,7 @@ impl Login<'_> {
 }
 
 /// `Retry`, so that the caller makes another connection; after 20 of them an error that says what was tried.
-fn retry_on_new_connection(attempts: &Attempts, methods: &str) -> Result<LoginResult, String> {
+fn retry_within_limit(attempts: &Attempts, methods: &str) -> Result<LoginResult, String> {
     match attempts.connections < CONNECTIONS {
         true => Ok(LoginResult::Retry),
         false => Err(format!(

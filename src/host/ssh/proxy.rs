@@ -76,6 +76,7 @@ impl Proxy {
 }
 
 impl Drop for Proxy {
+    /// Kills the program, and waits for its end.
     fn drop(&mut self) {
         // It may have ended by itself.
         _ = self.child.kill();

@@ -37,7 +37,8 @@ pub(super) struct JumpSession {
 }
 
 impl JumpSession {
-    /// Starts the thread that carries the tunnels of a session, which is logged in to the jump host `host`.
+    /// Starts the thread that carries the tunnels of a session, which is logged in to the jump host `host`. An error
+    /// ends the session.
     pub(super) fn start(live: SshSession, host: &str) -> Result<Self, String> {
         live.session.set_blocking(false);
         let (requests, requested) = channel();
