@@ -78,7 +78,7 @@ static RUNTIMES: [ContainerRuntime; 6] = [
     },
 ];
 
-/// Each word of its kind that the table has, once.
+/// What `word` takes from each runtime of the table, sorted and without duplicates.
 fn all_words(word: fn(&ContainerRuntime) -> &'static str) -> BTreeSet<&'static str> {
     RUNTIMES.iter().map(word).collect()
 }

@@ -106,7 +106,8 @@ pub enum ExportsError {
 
 /// The file `original` with nfsprov's line for `wanted` in its block, which is appended if it is missing. Lines of the
 /// block stay if they give the same clients the very same options; else one line replaces all lines of the block for
-/// the directory, with their other clients. Lines outside of the block are not looked at: [`find_conflicts`] does that.
+/// the directory, and clients that are not in `wanted` are dropped. Lines outside of the block are not looked at:
+/// [`find_conflicts`] does that.
 ///
 /// # Errors
 /// [`ExportsError`] when exportfs would read a value of `wanted` as something else, or the block is damaged.

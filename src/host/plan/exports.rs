@@ -132,7 +132,7 @@ fn split_conflicts(facts: &Facts, original: &[u8], wanted: Option<&DesiredExport
     (told(stops), told(warnings))
 }
 
-/// The change in words, with the clients that are added and dropped.
+/// The change in words, with the clients that are added, dropped, or get other options.
 fn describe_change(own_before: &[ActiveExport], wanted: Option<&DesiredExport>, directory: &str) -> String {
     match wanted {
         None => format!("no longer export {directory}"),

@@ -53,7 +53,7 @@ impl Ports {
         Self { tcp, udp }
     }
 
-    /// Each protocol that has ports, with these, neighbours joined by `joint` as tools write ranges.
+    /// Each protocol that has ports, with these in order; those that follow each other are a range with `joint` in it.
     fn by_protocol(&self, joint: char) -> Vec<(&'static str, Vec<String>)> {
         let protocols = [("tcp", &self.tcp), ("udp", &self.udp)];
         let used = protocols.into_iter().filter(|(_, ports)| !ports.is_empty());
@@ -89,7 +89,7 @@ impl Ports {
     }
 }
 
-/// Ports in order, those that follow each other as one range.
+/// Ports in order, those that follow each other as one range with `joint` in it.
 fn join_ranges(ports: &BTreeSet<u16>, joint: char) -> Vec<String> {
     let mut found: Vec<(u16, u16)> = Vec::new();
     for port in ports {
@@ -391,7 +391,7 @@ fn with_open_zone_warnings(mut step: Step, firewalld: &Firewalld, allowed: &Allo
 }
 
 /// Adds and removes rules of ufw. A rule that an administrator wrote counts as present, and is never removed. Refused
-/// if one denies what is to be allowed: ufw would replace it.
+/// if a wanted rule exists as `deny`, `reject` or `limit`, which ufw would replace; broader ones are not looked for.
 fn plan_ufw(present: &[String], allowed: &Allowed) -> Step {
     const TOOL: &str = "ufw";
     let sources = allowed.clients.iter().filter_map(Source::of);

@@ -123,7 +123,7 @@ pub(super) fn plan_quota(facts: &Facts, server: &DesiredServer, distro: &Distro)
             Step::change(NAME, why.join("; "), text)
         }
     };
-    if is_mounted_by_something_else(quota) {
+    if has_no_single_fstab_line(quota) {
         step = step.with_warning(format!(
             "no line of {} mounts {mount_point}: set prjquota where it is configured, or limits are not enforced \
              after the next \
@@ -195,14 +195,15 @@ fn needs_fstab(quota: &QuotaFacts) -> bool {
     !(quota.file_system == "xfs" && quota.mount_point == "/")
 }
 
-/// The text of fstab in which the file system enforces limits, be it the same; `None` if no single line mounts it.
+/// The text of fstab in which the file system enforces limits, which may be the same text; `None` if no single line
+/// mounts it, or fstab was not read.
 fn edited_fstab(quota: &QuotaFacts) -> Option<Vec<u8>> {
     fstab::with_project_quota(quota.fstab.as_deref()?, &quota.mount_point)
 }
 
 /// Whether fstab should decide about the mount option, but no line of it, or more than one, mounts the file system;
 /// true also if fstab was not read.
-fn is_mounted_by_something_else(quota: &QuotaFacts) -> bool {
+fn has_no_single_fstab_line(quota: &QuotaFacts) -> bool {
     needs_fstab(quota) && edited_fstab(quota).is_none()
 }
 

@@ -379,8 +379,8 @@ fn classify_result(session: &Session, end: Result<(), ssh2::Error>, unusable: &s
     }
 }
 
-/// Tries a key file, first with its certificate if there is one; asks for its passphrase, if it has one, three times at
-/// most, and forgets a wrong one. A file that can't be read and is not `named` is unusable without a note.
+/// Tries a key file, first with its certificate if there is one; asks for its passphrase up to three times, and forgets
+/// a wrong one. `Unusable` if the file is no usable key, without a note if it can't be read and is not `named`.
 fn offer_file(session: &Session, hop: &Hop, access: &Access, path: &Path, named: bool) -> AttemptResult {
     let name = path.display();
     let text = match fs::read_to_string(path) {

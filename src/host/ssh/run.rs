@@ -269,9 +269,9 @@ impl Exec<'_> {
         Ok(stdout || stderr)
     }
 
-    /// Gives sudo the password when it asks; a second question is [`ExecError::WrongPassword`]. The script is sent only
-    /// once the shell has started: sudo may start it without asking, and the password must not become the shell's
-    /// input.
+    /// Makes the password the input to send when sudo asks for it; a second question is [`ExecError::WrongPassword`].
+    /// Makes the script the input only once the shell has started: sudo may start it without asking, and the password
+    /// must not become the shell's input.
     fn answer_prompt(&mut self) -> Result<(), ExecError> {
         if self.complete {
             return Ok(());
@@ -355,6 +355,7 @@ impl Exec<'_> {
 }
 
 /// Appends what has arrived, up to about 256 KiB; returns whether that was anything. The end of the stream is false.
+/// The stream must not block.
 fn drain_into(from: &mut impl Read, into: &mut Vec<u8>) -> Result<bool, ExecError> {
     let mut buffer = [0; 32 << 10];
     let before = into.len();

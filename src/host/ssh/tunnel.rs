@@ -173,8 +173,8 @@ impl Tunnel {
         })
     }
 
-    /// Whether libssh2 holds something for this channel that it received while it worked on another: no event of the
-    /// session's socket will announce it.
+    /// Whether the channel can give or take bytes by what libssh2 received while it worked on another: no event of the
+    /// session's socket will announce it. False once the tunnel's socket is dropped.
     fn can_advance(&self) -> bool {
         let is_readable = || self.channel.read_window().available > 0 || self.channel.eof();
         let is_writable = || self.channel.write_window().remaining > 0;
