@@ -17,7 +17,8 @@ pub fn archive_name() -> String {
     format!("nfsprov-{}-image-{architecture}.tar", env!("CARGO_PKG_VERSION"))
 }
 
-/// The architecture of a machine in the terms of container images; `machine` is in those of `uname -m`.
+/// The architecture of a machine in the terms of container images; `machine` is in those of `uname -m`. A machine other
+/// than `x86_64` and `aarch64` is returned as it is.
 pub fn architecture_of(machine: &str) -> &str {
     match machine {
         "x86_64" => "amd64",

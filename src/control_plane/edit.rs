@@ -39,7 +39,7 @@ struct Parsed {
 }
 
 /// Sets or removes the gate; returns the same text if it is already in the requested state. An empty text is a file
-/// that does not exist yet.
+/// that does not exist yet. `RemoveSelfLink=true` is replaced or removed, too.
 ///
 /// # Errors
 /// When the file can't be parsed, or no simple edit changes the gate alone.
@@ -67,7 +67,7 @@ pub(crate) fn edit_gate(format: Format, text: &str, wanted: Gate) -> Result<Stri
 /// without the gate.
 ///
 /// # Errors
-/// As [`edit_gate`].
+/// When the file can't be parsed, or no simple edit removes the gate alone.
 pub(crate) fn undo_gate(format: Format, text: &str, copy: Option<&str>) -> Result<String, GateError> {
     match copy {
         Some(copy) if edit_gate(format, copy, Gate::Set).as_deref() == Ok(text) => Ok(copy.to_owned()),
@@ -218,7 +218,7 @@ pub(super) fn runs_api_server(container: &Value) -> bool {
 }
 
 /// Removes the gate from the list of arguments at `key`, or the single one there, and the key if none is left. A value
-/// of any other kind is left as it is. `take_gate` is that of [`remove_gate`].
+/// of any other kind is left as it is. `take_gate` gets each list of gates and returns the others.
 fn remove_gate_from_list(object: &mut Value, key: &str, take_gate: &mut impl FnMut(&str) -> String) {
     let words: Vec<String> = match &object[key] {
         Value::String(word) => vec![word.clone()],
@@ -435,7 +435,7 @@ fn candidates_with_gate(format: Format, text: &str, parsed: &Parsed) -> Vec<Stri
     found
 }
 
-/// As [`candidates_with_gate`], by simple edits that remove the gate.
+/// The texts that simple edits which remove the gate give, the likeliest first; the caller rejects the wrong ones.
 fn candidates_without_gate(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     // Among other gates.

@@ -189,9 +189,10 @@ impl Server {
         Ok(edits)
     }
 
-    /// The file in which the gate takes effect: the unit, if it has arguments for the API server; else the last
-    /// configuration file that counts, if possible one with gates; else the first file that is no unit, which need not
-    /// exist: always `Some` for a server of [`parse_answer`]. The error says which file can't be parsed.
+    /// The file in which the gate takes effect: the unit, if it has arguments for the API server; else, of the
+    /// configuration files whose arguments no later one replaces, the last with gates, or without such the last; else
+    /// the first file that is no unit, which need not exist: always `Some` for a server of [`parse_answer`]. The error
+    /// says which file can't be parsed.
     fn effective_file(&self) -> Result<Option<&File>, String> {
         let of = |format: Format| self.files.iter().filter(move |file| file.format == format);
         // The last unit with a command line starts the server; its arguments replace those of configuration files.
@@ -230,8 +231,8 @@ impl Server {
         (address, port.unwrap_or(6443).to_string())
     }
 
-    /// The value of the first of these settings that the server has: on the command line, whose arguments win, else in
-    /// the last configuration file that has it.
+    /// The value of one of these settings: from the command line, whose arguments win, else from the last configuration
+    /// file that has one of them. `None` if the server has none.
     fn setting(&self, names: &[&str]) -> Option<String> {
         let text = |file: &File| file.text.clone().unwrap_or_default();
         let is_unit = |file: &&File| file.format == Format::Unit;

@@ -1,5 +1,5 @@
 //! Server nodes over SSH: reads their files, and runs the step that sets or removes the gate RemoveSelfLink=false in
-//! them. Nothing here asks or prints.
+//! them. Only the login may ask the user; nothing here prints.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub(crate) struct Node {
 
 impl Node {
     /// Connects to a host and reads its files. The inner error, which names the host, says why it has no API server, or
-    /// which of its files can't be used. Changes nothing.
+    /// which of its files can't be used. Changes nothing on the host. May ask the user.
     ///
     /// # Errors
     /// When the host can't be reached or read.
@@ -42,9 +42,10 @@ impl Node {
         self.host.name()
     }
 
-    /// Makes the edits, which [`Server::plan_edits`] planned for this node and `wanted`, restarts the API server, also
-    /// without edits, and waits up to `limit` for it, longer if it does not answer; the host undoes all if it does not
-    /// become ready. Asks nothing. Refused, without a change, if a file was changed since [`Self::connect`] read it.
+    /// Makes the edits, which [`Server::plan_edits`] planned for this node and `wanted`, restarts the API server (that
+    /// of K3s and RKE2 also without edits), and waits up to `limit` for it, longer if it does not answer; the host
+    /// undoes all if it does not become ready. Asks nothing. Refused, without a change, if a file was changed since
+    /// [`Self::connect`] read it, or the host has neither curl nor openssl.
     ///
     /// # Errors
     /// In which state the host is left, and why.

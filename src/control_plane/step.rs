@@ -51,11 +51,12 @@ process() {
 }
 "#;
 
-/// The script that applies `edits` and exits with 0, or one of the statuses above; it restarts the API server also
-/// without edits. It asks about `seconds` times, each for 5 s at most, whether the API server is ready, and as often
-/// after an undo. Only under kubeadm it checks that the running one has the gate as `wanted`. The answers 401 and 403
-/// come from an API server that refuses anonymous requests; one that crashes again and again does not answer three
-/// times in a row.
+/// The script that applies `edits` and exits with 0, with [`FILE_CHANGED_MEANWHILE`] or [`NO_HTTPS_CLIENT`] before any
+/// change, or after a failed change with [`UNDONE`], [`NOT_READY_AFTER_UNDO`] or [`UNDO_FAILED`]. It restarts K3s and
+/// RKE2 also without edits; under kubeadm the kubelet restarts an API server whose manifest changes. It asks about
+/// `seconds` times, each for 5 s at most, whether the API server is ready, and as often after an undo. Only under
+/// kubeadm it checks that the running one has the gate as `wanted`. The answers 401 and 403 come from an API server
+/// that refuses anonymous requests; one that crashes again and again does not answer three times in a row.
 pub(crate) fn step_script(server: &Server, edits: &[FileEdit], wanted: Gate, seconds: u64) -> String {
     let (address, port) = server.api_endpoint();
     let (restart, is_new) = match server.installed {

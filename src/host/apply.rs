@@ -82,7 +82,8 @@ pub async fn gather(host: &Host, subject: &Subject) -> Result<Facts, GatherError
 /// step that has begun runs to its end. After new packages or a server's start the facts are gathered again, and `plan`
 /// plans the steps that follow; if they can't be gathered, these are not done. A plan with a refused step changes
 /// nothing, a new plan with one nothing more; the outcome of that step is `Failed`. The caller has asked the user.
-/// Returns an outcome for every step; `tell` gets each event as it happens.
+/// Returns an outcome for every step, two for one that a new plan refuses after it was done; `tell` gets each event as
+/// it happens.
 pub async fn apply(
     host: &Host,
     subject: &Subject,
@@ -135,7 +136,7 @@ pub async fn apply(
     outcomes
 }
 
-/// Why none of these steps may run: one of them is refused.
+/// Why none of these steps may run: one of them is refused. `None` if none is.
 fn refused_step(steps: &VecDeque<Step>) -> Option<String> {
     let refused = steps.iter().find(|step| matches!(step.state, State::Refused(_)))?;
     Some(format!("{} was refused", refused.name))

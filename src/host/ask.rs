@@ -1,7 +1,8 @@
 //! Prompts, and a cache of their answers.
 //!
 //! Commands implement [`Ask`]; [`PromptCache`] asks each question with a secret or a yes for an answer once, however
-//! many hosts want it; texts and one-time secrets each time. Answers are kept in memory only.
+//! many hosts want it; texts and one-time secrets each time. Answers are kept in memory only. A prompt waits for its
+//! answer without a timeout.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -24,12 +25,14 @@ impl Secret {
 }
 
 impl fmt::Debug for Secret {
+    /// Shows nothing of the text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(…)")
     }
 }
 
-/// Asks the user, and waits for the answer without a timeout.
+/// Asks the user, and waits for the answer without a timeout. Several threads may ask at once: the implementation keeps
+/// their prompts apart.
 pub trait Ask: Send + Sync {
     /// Asks for something that is not to be shown while it is typed. `None` without a terminal, or if the prompt was
     /// cancelled.
@@ -69,7 +72,8 @@ impl PromptCache {
     }
 
     /// Asks for a secret, unless the same question was answered before; waits while another caller asks. The caller
-    /// forgets an answer that is wrong with [`Self::forget_secret`]. `None`, which is not kept, as [`Ask::ask_secret`].
+    /// forgets an answer that is wrong with [`Self::forget_secret`]. `None` without a terminal, or if the prompt was
+    /// cancelled; the next caller is asked again.
     pub(super) fn ask_secret(&self, question: &str) -> Option<Secret> {
         let _asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(secret) = self.secrets().get(question) {
@@ -80,7 +84,8 @@ impl PromptCache {
         Some(secret)
     }
 
-    /// Asks for a secret that is valid once, and does not keep it. `None` as [`Ask::ask_secret`].
+    /// Asks for a secret that is valid once, and does not keep it; waits while another caller asks. `None` without a
+    /// terminal, or if the prompt was cancelled.
     pub(super) fn ask_one_time_secret(&self, question: &str) -> Option<Secret> {
         let _asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         self.ask.ask_secret(question)
@@ -94,14 +99,15 @@ impl PromptCache {
         }
     }
 
-    /// Asks each time, and keeps no answer. `None` as [`Ask::ask_text`].
+    /// Asks each time for a text that may be shown, and keeps no answer. `None` without a terminal, or if the prompt
+    /// was cancelled.
     pub(super) fn ask_text(&self, question: &str) -> Option<String> {
         self.ask.ask_text(question)
     }
 
     /// Whether a host's key is accepted; `line` is its line of known_hosts. Asks `question` unless the line was
-    /// accepted before. A yes is kept, so that other connections don't ask again; a no is not. `None` as
-    /// [`Ask::ask_yes`], or if `without_prompt` is set.
+    /// accepted before; waits while another caller asks. A yes is kept, so that other connections don't ask again; a no
+    /// is not. `None` without a terminal, if the prompt was cancelled, or instead of asking if `without_prompt` is set.
     pub(super) fn is_key_accepted(&self, line: &str, question: &str, without_prompt: bool) -> Option<bool> {
         let _asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         if self.has_accepted(line) {
@@ -123,7 +129,8 @@ impl PromptCache {
         self.accepted_keys().contains(line)
     }
 
-    /// Keeps an accepted key for this run, known_hosts being written or not. False if it was kept before.
+    /// Keeps a host's key as accepted for this run, in memory only; `line` is its line of known_hosts. False if it was
+    /// kept before.
     pub(super) fn accept_key(&self, line: &str) -> bool {
         self.accepted_keys().insert(line.to_owned())
     }

@@ -144,6 +144,7 @@ pub fn split_lines(body: &[u8]) -> Vec<&[u8]> {
     lines
 }
 
+/// Whether the first byte that is no white space is a `#`.
 fn is_comment(line: &[u8]) -> bool {
     line.trim_ascii_start().starts_with(b"#")
 }

@@ -78,7 +78,7 @@ static RUNTIMES: [ContainerRuntime; 6] = [
     },
 ];
 
-/// Each word of its kind that the table has, once.
+/// What `word` takes from each runtime of the table, sorted and without duplicates.
 fn all_words(word: fn(&ContainerRuntime) -> &'static str) -> BTreeSet<&'static str> {
     RUNTIMES.iter().map(word).collect()
 }
@@ -135,13 +135,15 @@ pub fn choose_runtime(seen: &str, architecture: Option<&str>) -> Result<&'static
 }
 
 impl ContainerRuntime {
-    /// A script whose output [`lists_image`] reads.
+    /// A script that lists images with their digests, at least `image` if the runtime has it; [`lists_image`] reads its
+    /// output.
     pub fn list_script(&self, image: &str) -> String {
         format!("{SEARCH_PATH}image={}\n{}\n", quote(image), self.list)
     }
 
     /// A script that loads an archive, which it carries, and then lists images as [`ContainerRuntime::list_script`]
-    /// does. The archive is a file there meanwhile: in a pipe, only the last command's failure would count.
+    /// does. It fails, without a list, if the archive can't be loaded. The archive is a file there meanwhile: in a
+    /// pipe, only the last command's failure would count.
     pub fn load_script(&self, archive: &[u8], image: &str) -> String {
         let mut encoded = String::new();
         for part in archive.chunks(BYTES_PER_LINE) {

@@ -82,6 +82,7 @@ impl Distro {
 
 const NFS_SYSTEMD: &[&str] = &["nfs-server", "nfs-kernel-server", "nfs", "nfsserver"];
 
+/// A row with the names that services have under systemd, and without tools of its own.
 const fn systemd_distro(
     name: &'static str,
     ids: &'static [&'static str],
@@ -272,7 +273,7 @@ pub struct OsRelease {
 
 impl OsRelease {
     /// Reads os-release(5): assignments as a shell would read them, the last of a name counts. An `ID` that is missing
-    /// or empty is `linux`; other lines are ignored, so that any text can be read.
+    /// or empty is `linux`, a name `Linux`; other lines are ignored, so that any text can be read.
     pub fn parse(text: &str) -> Self {
         let value = |name: &str| {
             let mut values = text.lines().filter_map(|line| {
@@ -422,9 +423,9 @@ impl Manager {
         }
     }
 
-    /// A shell script that installs packages without questions. It waits up to `wait` for another package manager's
-    /// lock, and prints a line every few seconds meanwhile; then it fails with that one's status. apt's and pacman's
-    /// package lists are refreshed only if they lack the packages or are missing.
+    /// A shell script that installs packages without questions. If another program holds the package manager's lock, it
+    /// tries again for up to `wait`, and prints a line every few seconds meanwhile. It fails with the package manager's
+    /// status. apt's and pacman's package lists are refreshed only if they lack the packages or are missing.
     pub fn install(self, packages: &[&str], wait: Duration) -> String {
         let packages: Vec<String> = packages.iter().map(|package| quote(package)).collect();
         let packages = packages.join(" ");

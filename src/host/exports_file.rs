@@ -106,7 +106,8 @@ pub enum ExportsError {
 
 /// The file `original` with nfsprov's line for `wanted` in its block, which is appended if it is missing. Lines of the
 /// block stay if they give the same clients the very same options; else one line replaces all lines of the block for
-/// the directory, with their other clients. Lines outside of the block are not looked at: [`find_conflicts`] does that.
+/// the directory, and clients that are not in `wanted` are dropped. Lines outside of the block are not looked at:
+/// [`find_conflicts`] does that.
 ///
 /// # Errors
 /// [`ExportsError`] when exportfs would read a value of `wanted` as something else, or the block is damaged.
@@ -160,7 +161,8 @@ pub fn without_export(original: &[u8], path: &str) -> Result<Vec<u8>, ExportsErr
 }
 
 /// The exports of the directory `path`, without repeated or final slashes, in nfsprov's block: one for each client, as
-/// they are written there; `None` if it has none. Whether they are in force is not known.
+/// they are written there; `None` if it has no line for it, empty if exportfs can't read a client in its lines. Whether
+/// they are in force is not known.
 ///
 /// # Errors
 /// [`ExportsError::Damaged`].
@@ -176,7 +178,7 @@ pub fn own_exports(original: &[u8], path: &str) -> Result<Option<Vec<ActiveExpor
     Ok(Some(to_active_exports(lexer::read_exports(&own.concat()), path)))
 }
 
-/// The clients of nfsprov's exports in these files, those of the directory `path` in `own_file` excepted; one of
+/// The clients of nfsprov's exports in these files, those of the directory `path` in `own_file` excepted; a client of
 /// several exports comes several times. A damaged block counts as empty.
 pub fn clients_of_other_exports<'a>(
     own_file: &'a [u8],

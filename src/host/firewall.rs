@@ -220,6 +220,7 @@ fn refuses_everything(rule: &str) -> bool {
     false
 }
 
+/// Whether a word that begins with a quotation mark ends with a second one.
 fn is_closed(quoted: &str) -> bool {
     quoted.len() > 1 && quoted.ends_with('"')
 }

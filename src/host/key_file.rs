@@ -21,7 +21,8 @@ pub enum KeyFile {
     NoKey,
 }
 
-/// Tells from a file's text whether it is a private key, encrypted or not, a public key, or neither.
+/// Tells from a file's text whether it is a private key, encrypted or not, a public key, or neither. Of keys in PEM
+/// format and of public keys, only the first lines are looked at.
 pub fn classify_key_file(text: &str) -> KeyFile {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let Some(first) = lines.next() else {
@@ -49,7 +50,8 @@ pub fn classify_key_file(text: &str) -> KeyFile {
     }
 }
 
-/// Classifies the lines that follow the first one of a private key in OpenSSH's own format.
+/// Classifies the lines that follow the first one of a private key in OpenSSH's own format; `NoKey` if they can't be
+/// read.
 fn classify_openssh_key<'a>(lines: impl Iterator<Item = &'a str>) -> KeyFile {
     match read_container(lines) {
         Some((cipher, _)) if cipher == b"none" => KeyFile::Plain,

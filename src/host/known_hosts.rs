@@ -3,7 +3,7 @@
 //! libssh2's own look-up is not used: it doesn't know wildcards, negation or
 //! `@revoked`, takes a key of another type for a wrong one, and gives up on
 //! a file at the first line that it can't read. The format is sshd(8)'s,
-//! "SSH_KNOWN_HOSTS FILE FORMAT".
+//! "SSH_KNOWN_HOSTS FILE FORMAT". [`judge_key`] judges a key; no file is read or written here.
 
 use std::fmt;
 
@@ -65,6 +65,7 @@ impl PublicKey {
 }
 
 impl fmt::Display for PublicKey {
+    /// Writes its type and fingerprint, for messages.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.kind(), self.fingerprint())
     }
@@ -84,6 +85,7 @@ pub struct File {
 pub struct FileLine(String);
 
 impl fmt::Display for FileLine {
+    /// Writes `FILE:LINE`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -123,7 +125,7 @@ pub fn recorded_name(host: &str, port: u16) -> String {
 }
 
 /// The types of the keys that are recorded for a host on this port, as files name them, without duplicates; revoked
-/// keys and those of authorities are left out.
+/// keys and those of authorities are left out, and for a port other than 22 those of the name without port.
 pub fn recorded_kinds(files: &[File], host: &str, port: u16) -> Vec<String> {
     let mut kinds: Vec<String> = Vec::new();
     for entry in own_entries(files, &recorded_name(host, port)) {
@@ -177,7 +179,8 @@ pub fn format_line(host: &str, port: u16, key: &PublicKey) -> String {
     format!("{} {} {}\n", recorded_name(host, port), key.kind(), key.encoded())
 }
 
-/// As [`format_line`], with a hash instead of the name, as HashKnownHosts writes it.
+/// The line, with its newline, that records a key for a host under a hash of its name, as HashKnownHosts writes it.
+/// `salt` has to be random.
 pub fn hashed_line(host: &str, port: u16, key: &PublicKey, salt: &[u8; SALT_LENGTH]) -> String {
     let hash_key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, salt);
     let hash = hmac::sign(&hash_key, recorded_name(host, port).as_bytes());

@@ -157,6 +157,7 @@ impl Plan {
 }
 
 impl Step {
+    /// A step without warnings, which lists no file.
     fn new(name: &'static str, state: State) -> Self {
         Self {
             name,
@@ -181,8 +182,8 @@ impl Step {
         Self::new(name, State::Refused(why.into()))
     }
 
-    /// A step that runs the script `text`, which undoes its change on failure and prints something at least every 120
-    /// s.
+    /// A step that runs the script `text`, which has to undo its change on failure, and to print something at least
+    /// every 120 s.
     fn change(name: &'static str, why: impl Into<String>, text: String) -> Self {
         let action = Action::Script {
             text,
@@ -337,8 +338,8 @@ fn plan_system(facts: &Facts, now: i64) -> (Step, Option<Choice>) {
 }
 
 /// Installs the package that a host needs, unless it or its program is there, and the `missing` packages, each given
-/// with the program that it is for. Refused if the host has no package manager that nfsprov runs. Packages stay
-/// installed if a later step fails.
+/// with the program that it is for. Refused if packages are missing, and the host has no package manager that nfsprov
+/// runs. Packages stay installed if a later step fails.
 fn plan_packages(facts: &Facts, choice: &Choice, (package, program): (&str, &str), missing: &[(&str, &str)]) -> Step {
     let is_installed = facts.packages.contains(package);
     let is_there = is_installed || facts.has_program(program);

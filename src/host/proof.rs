@@ -1,4 +1,5 @@
 //! The proof that a client can use an export: a script mounts it, writes to it, locks a file and reads it again (PURE).
+//! The main type is [`Proof`]; nothing here runs the script.
 
 use super::script::{arguments, quote};
 
@@ -83,7 +84,7 @@ exit 0
 impl Proof {
     /// The script that proves each version, and prints a line of results for it; its status is 0 whatever a proof
     /// shows. It mounts from the first of `servers`, of which there must be one, that has an address on the host. It
-    /// needs root, and leaves nothing mounted; each command in it may take 60 s.
+    /// needs root, and leaves nothing mounted; each command in it may take 60 s. Without flock(1), no lock is tried.
     pub fn shell_script(&self) -> String {
         format!(
             "path={}\nversions={}\n{}{PROVE}",
@@ -93,7 +94,8 @@ impl Proof {
         )
     }
 
-    /// Parses the script's output: a result for each version. A version without a line counts as failed.
+    /// Parses the script's output: a result for each version. A version without a line counts as failed, with an empty
+    /// server's name.
     pub fn parse_results(&self, output: &[u8]) -> Vec<ProofResult> {
         let output = String::from_utf8_lossy(output);
         let of = |version: &&str| {

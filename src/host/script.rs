@@ -1,4 +1,5 @@
-//! How a shell script is sent to a host, and how its end is told from everything that looks like one (PURE).
+//! How a shell script is sent to a host, and how its end is told from everything that looks like one (PURE). The main
+//! type is [`Frame`]; nothing here runs a script.
 //!
 //! sshd may die, a login shell may refuse, and libssh2 reports status 0 for
 //! both. So a script is framed by lines with a random word, the last of which

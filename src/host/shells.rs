@@ -6,8 +6,8 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-/// Runs a script in each kind of shell that hosts have, as far as it is installed here; `check` gets its name and
-/// output.
+/// Runs a script in each kind of shell that hosts have, with `variables` in its environment; `check` gets its name and
+/// output. A shell that is not installed here is only named on standard error.
 pub(super) fn run_in_each_shell(script: &str, variables: &[(&str, &str)], check: impl Fn(&str, &Output)) {
     for shell in [&["sh"][..], &["bash", "--posix"], &["busybox", "sh"]] {
         let mut command = Command::new(shell[0]);
@@ -19,11 +19,11 @@ pub(super) fn run_in_each_shell(script: &str, variables: &[(&str, &str)], check:
     }
 }
 
-/// A directory with programs that are found first.
+/// A temporary directory with programs that stand in for a host's. Dropping it removes them.
 pub(super) struct StandIns(TempDir);
 
 impl StandIns {
-    /// One for each name and text of a script.
+    /// Writes an executable file for each name and text of a script.
     pub(super) fn new(programs: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         for (name, text) in programs {
@@ -39,7 +39,7 @@ impl StandIns {
         self.0.path()
     }
 
-    /// The search path with them in it.
+    /// A value for `PATH` in which they come first; the caller sets it.
     pub(super) fn search_path(&self) -> String {
         let others = std::env::var("PATH").unwrap();
         format!("{}:{others}", self.0.path().display())

@@ -219,7 +219,8 @@ pub struct Host {
 impl Host {
     /// Logs in to `target`, through its jump hosts, and becomes root if `access` says so. May ask the user, and records
     /// a new host key that is accepted. Without sudo, whether the login runs scripts is first known from [`Host::run`].
-    /// Dropping the future ends the login after its current attempt.
+    /// Dropping the future ends the login once all attempts on its present connection have been made, and the logins to
+    /// jump hosts have ended.
     ///
     /// # Errors
     /// [`ConnectError`], within the timeouts of `access` and the time that prompts take.
@@ -243,7 +244,7 @@ impl Host {
 
     /// Runs `script` in the host's shell, or in root's if the login uses sudo, after the scripts that this connection
     /// was given before. It may write 1 MiB to its standard output. The host has to take a part of the script or write
-    /// output at least every `patience`. Dropping the future closes the connection.
+    /// output at least every `patience`. Dropping the future closes the connection; the script may continue there.
     ///
     /// # Errors
     /// [`RunError`] if the script did not end by itself. A script that failed has a status instead. After `Lost`,
@@ -252,10 +253,11 @@ impl Host {
         self.run_up_to(MAX_OUTPUT, script, patience).await
     }
 
-    /// [`Host::run`] of a script that lists an export or reads files of it: it may write 64 MiB.
+    /// Runs a script that lists an export or reads files of it, in all as [`Host::run`] does, but that it may write 64
+    /// MiB to its standard output.
     ///
     /// # Errors
-    /// As [`Host::run`].
+    /// [`RunError`] if the script did not end by itself. A script that failed has a status instead.
     pub async fn run_listing(&self, script: &str, patience: Duration) -> Result<Output, RunError> {
         self.run_up_to(MAX_LISTING, script, patience).await
     }
@@ -291,8 +293,8 @@ pub fn server_names(target: &Target, access: &Access) -> Vec<String> {
     names
 }
 
-/// Connects, reports the host's name or the error to `ready`, and runs jobs until their sender is dropped or the
-/// connection is lost. Sends keepalives between jobs.
+/// Connects, reports the host's name or the error to `ready`, and runs jobs until their sender is dropped, the
+/// connection is lost, or a job is silent, cancelled or writes too much. Sends keepalives between jobs.
 fn serve_jobs(
     target: &Target,
     access: &Access,
@@ -340,6 +342,7 @@ fn serve_jobs(
 }
 
 impl Connection {
+    /// Tells the host that the session ends; a failure is ignored.
     fn disconnect(&mut self) {
         // A courtesy: the host notices the end without it.
         _ = self.live.session.disconnect(None, "done", None);

@@ -302,6 +302,7 @@ impl IdentityAgent {
     }
 }
 
+/// Whether a value that ssh printed is `no`, or `false`.
 fn is_no(text: &str) -> bool {
     matches!(text, "no" | "false")
 }

@@ -86,6 +86,7 @@ impl FromStr for Target {
 }
 
 impl fmt::Display for Target {
+    /// Writes `[USER@]HOST[:PORT]`; the brackets of an IPv6 address are written only if a port follows.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(user) = &self.user {
             write!(f, "{user}@")?;

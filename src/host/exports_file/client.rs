@@ -22,6 +22,7 @@ pub enum Client {
 }
 
 impl fmt::Display for Client {
+    /// Writes it as [`Client::of`] reads it: all hosts as `*`, a single address with its prefix, names in lower case.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::World => f.write_str("*"),
@@ -39,6 +40,7 @@ pub struct Network {
 }
 
 impl fmt::Display for Network {
+    /// Writes `ADDRESS/PREFIX`, also for a single address.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.address, self.prefix)
     }

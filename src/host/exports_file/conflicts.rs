@@ -35,6 +35,7 @@ pub enum ConflictSeverity {
 }
 
 impl fmt::Display for Conflict {
+    /// Writes `FILE:LINE: WHY: TEXT`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: {}: {}", self.file, self.line, self.why, self.text)
     }
@@ -191,8 +192,8 @@ impl File<'_> {
         found.push(self.conflict(line, ConflictSeverity::Forbids, why));
     }
 
-    /// Adds the line after which exportfs ignores the rest of the file, as a warning, unless it is reported as one that
-    /// forbids already.
+    /// Adds the line after which exportfs ignores the rest of the file, and the line of a quotation mark without its
+    /// second one, each as a warning, unless it is reported as one that forbids already.
     fn add_early_end(&self, found: &mut Vec<Conflict>) {
         let said = |found: &[Conflict], line| {
             let mut stops = found

@@ -255,6 +255,7 @@ fn is_space(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte == 0x0b
 }
 
+/// Bytes that are no UTF-8 become U+FFFD.
 fn to_text(word: &[u8]) -> String {
     String::from_utf8_lossy(word).into_owned()
 }

@@ -16,13 +16,14 @@ pub struct ActiveExport {
 }
 
 impl ActiveExport {
-    fn is_for(&self, client: &Client) -> bool {
+    /// Compares its client as parsed, not as text. Ignores its directory and options.
+    fn has_client(&self, client: &Client) -> bool {
         Client::of(&self.client) == *client
     }
 
     /// Compares the clients as parsed, not as text. Ignores the options.
     fn has_same_path_and_client(&self, other: &Self) -> bool {
-        self.path == other.path && self.is_for(&Client::of(&other.client))
+        self.path == other.path && self.has_client(&Client::of(&other.client))
     }
 }
 
@@ -204,7 +205,7 @@ fn compare_own_entries(
                 .map(|clause| format!("{path} for {text}: {clause}")),
         );
         // Another's for the same client would be the same entry.
-        others.retain(|entry| entry.path != *path || !entry.is_for(&client));
+        others.retain(|entry| entry.path != *path || !entry.has_client(&client));
     }
 }
 
@@ -224,7 +225,7 @@ fn match_clients<'a, 'l>(
     };
     let is_name = |text: &str| matches!(Client::of(text), Client::Name(_));
     let fits = |round: usize, text: &str, entry: &ActiveExport| match round {
-        0 => entry.is_for(&Client::of(text)),
+        0 => entry.has_client(&Client::of(text)),
         _ if !is_name(text) || !is_name(&entry.client) || others.contains(&entry) => false,
         1 => begins(&entry.client, text),
         _ => true,

@@ -10,6 +10,7 @@ struct Switch {
     about: &'static str,
 }
 
+/// An option that exportfs lists by the same name.
 const fn switch(name: &'static str, about: &'static str) -> Switch {
     Switch {
         name,
@@ -315,6 +316,7 @@ fn parse_valued_option(option: &str) -> Result<Option<(&'static str, String)>, S
     Ok(Some((about, format!("{about}={value}"))))
 }
 
+/// The error about an option that exports(5) lacks; it lists those that it has. An empty one stands between two commas.
 fn describe_unknown_option(option: &str) -> String {
     if option.is_empty() {
         return "there is no option between two commas".to_owned();

@@ -116,7 +116,7 @@ fn ascii_lookalike(c: char) -> Option<char> {
     }
 }
 
-/// [`check_client`], with the reason alone.
+/// Fails with the reason unless `text` is one client that exportfs reads as it is meant.
 fn check_client_text(text: &str) -> Result<(), String> {
     if text.is_empty() {
         return Err("it is empty, which exportfs takes for the whole world; for that write *".to_owned());
@@ -173,8 +173,7 @@ fn check_netgroup(text: &str) -> Result<(), String> {
     })
 }
 
-/// Fails with the reason unless `text`, which has a slash, is a network without host bits; one of all addresses is
-/// none.
+/// Fails with the reason unless `text`, which has a slash, is a network without host bits. A prefix of 0 fails, too.
 fn check_network(text: &str) -> Result<(), String> {
     let slash = text.find('/').unwrap_or_default();
     let (address, bits) = (&text[..slash], &text[slash + 1..]);
@@ -304,7 +303,7 @@ fn stars_as_network(text: &str) -> Option<Network> {
     Network::new(IpAddr::V4(Ipv4Addr::from(bytes)), bits)
 }
 
-/// [`check_options`], with the reason alone.
+/// Fails with the reason unless `text` is a list of options of exports(5), without parentheses and contradictions.
 fn check_option_list(text: &str) -> Result<(), String> {
     if text.is_empty() {
         return Err("it is empty; write rw or ro at least".to_owned());
@@ -361,7 +360,7 @@ fn point_at(text: &str, byte: usize, why: &str) -> String {
     )
 }
 
-/// [`check_path`], with the reason alone.
+/// Fails with the reason unless `text` is an absolute path as `exportfs -s` lists it, and not `/`.
 fn check_path_text(text: &str) -> Result<(), String> {
     match text {
         "" => return Err("it is empty".to_owned()),
@@ -403,7 +402,7 @@ fn check_path_text(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// [`check_file`], with the reason alone.
+/// Fails with the reason unless `text` is `/etc/exports` or `/etc/exports.d/*.exports`.
 fn check_file_text(text: &str) -> Result<(), String> {
     if text == FILE {
         return Ok(());

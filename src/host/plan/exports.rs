@@ -12,7 +12,8 @@ const NAME: &str = "exports";
 
 /// Writes nfsprov's line for `directory` to the exports file, or removes it if nothing is `wanted`, and has exportfs
 /// apply it. `directory` is the path of `wanted`, if there is one. Refused if a value of `wanted` is invalid, nfsprov's
-/// block is damaged, others' lines conflict, active exports are in no file, or the file system needs an fsid.
+/// block is damaged, or others' lines conflict; and, only if something is to change, if active exports are in no file,
+/// or the file system needs an fsid.
 pub(super) fn plan_exports(facts: &Facts, wanted: Option<&DesiredExport>, directory: &str) -> Step {
     let original = facts.exports.as_deref().unwrap_or_default();
     let edit = |text: &[u8]| match wanted {
@@ -131,7 +132,7 @@ fn split_conflicts(facts: &Facts, original: &[u8], wanted: Option<&DesiredExport
     (told(stops), told(warnings))
 }
 
-/// The change in words, with the clients that are added and dropped.
+/// The change in words, with the clients that are added, dropped, or get other options.
 fn describe_change(own_before: &[ActiveExport], wanted: Option<&DesiredExport>, directory: &str) -> String {
     match wanted {
         None => format!("no longer export {directory}"),
@@ -224,7 +225,8 @@ listing() {
 "#;
 
 /// A script that writes `content` to the file, if there is any, and runs `exportfs -ra`. `$expected` must be set to the
-/// sorted lines that `exportfs -s` prints then; if it prints others, the script prints these and undoes the change.
+/// sorted lines that `exportfs -s` prints then; if it prints others, the script prints these, restores the file if it
+/// wrote it, and fails, with [`FAILED_AND_UNDONE`] only if the exports are as before.
 fn commit_script(facts: &Facts, content: Option<&Vec<u8>>) -> String {
     let (put, restore) = match content {
         Some(content) => (

@@ -53,7 +53,7 @@ impl Ports {
         Self { tcp, udp }
     }
 
-    /// Each protocol that has ports, with these, neighbours joined by `joint` as tools write ranges.
+    /// Each protocol that has ports, with these in order; those that follow each other are a range with `joint` in it.
     fn by_protocol(&self, joint: char) -> Vec<(&'static str, Vec<String>)> {
         let protocols = [("tcp", &self.tcp), ("udp", &self.udp)];
         let used = protocols.into_iter().filter(|(_, ports)| !ports.is_empty());
@@ -61,7 +61,8 @@ impl Ports {
             .collect()
     }
 
-    /// Whether a range, as firewalld prints it (`2049/tcp` or `2000-2100/tcp`), has one of these ports.
+    /// Whether a range, as firewalld prints it (`2049/tcp` or `2000-2100/tcp`), has one of these ports; false for any
+    /// other text.
     fn has_one_in(&self, range: &str) -> bool {
         let Some((ports, protocol)) = range.split_once('/') else {
             return false;
@@ -78,6 +79,7 @@ impl Ports {
         own.iter().any(|port| (first..=last).contains(port))
     }
 
+    /// The ports as `TCP 111, 2049 and UDP 111`.
     fn describe(&self) -> String {
         let each = self.by_protocol('-').into_iter();
         let each: Vec<String> = each
@@ -87,7 +89,7 @@ impl Ports {
     }
 }
 
-/// Ports in order, those that follow each other as one range.
+/// Ports in order, those that follow each other as one range with `joint` in it.
 fn join_ranges(ports: &BTreeSet<u16>, joint: char) -> Vec<String> {
     let mut found: Vec<(u16, u16)> = Vec::new();
     for port in ports {
@@ -324,8 +326,8 @@ fn is_marked(rich_rule: &str) -> bool {
 }
 
 /// A script that changes the rules, verifies and on failure undoes that. A key is a zone, and whether its permanent
-/// rules change. For each key, the script calls firewall-cmd at most once to add, once to remove and once to list, since
-/// each call takes a part of a second.
+/// rules change. For each key, the script calls firewall-cmd at most once to add, once to remove and once to list,
+/// since each call takes a part of a second.
 fn firewalld_script(changes: &BTreeMap<(&str, bool), RuleChanges>) -> String {
     let [mut change, mut verify, mut undo, mut verify_undo] = [const { String::new() }; 4];
     for ((zone, is_permanent), RuleChanges { add, remove }) in changes {
@@ -362,8 +364,8 @@ fn verify_lines(add: &BTreeSet<String>, remove: &BTreeSet<String>) -> String {
     add.iter().map(missing).chain(remove.iter().map(left)).collect()
 }
 
-/// Adds a warning for each service of NFS, and each range of ports with one of NFS, that a zone in use is open for, now or
-/// after a restart: all hosts have access, whatever rules say. No warning if all hosts are allowed.
+/// Adds a warning for each service of NFS, and each range of ports with one of NFS, that a zone in use is open for, now
+/// or after a restart: all hosts have access, whatever rules say. No warning if all hosts are allowed.
 fn with_open_zone_warnings(mut step: Step, firewalld: &Firewalld, allowed: &Allowed) -> Step {
     const SERVICES: [&str; 4] = ["nfs", "nfs3", "mountd", "rpc-bind"];
     if allowed.clients.contains(&Client::World) {
@@ -389,7 +391,7 @@ fn with_open_zone_warnings(mut step: Step, firewalld: &Firewalld, allowed: &Allo
 }
 
 /// Adds and removes rules of ufw. A rule that an administrator wrote counts as present, and is never removed. Refused
-/// if one denies what is to be allowed: ufw would replace it.
+/// if a wanted rule exists as `deny`, `reject` or `limit`, which ufw would replace; broader ones are not looked for.
 fn plan_ufw(present: &[String], allowed: &Allowed) -> Step {
     const TOOL: &str = "ufw";
     let sources = allowed.clients.iter().filter_map(Source::of);

@@ -24,8 +24,8 @@ pub(super) fn is_installed(facts: &Facts, distro: &Distro) -> bool {
 }
 
 /// Starts, enables and configures the NFS server; restarts it if its configuration changes or is not in force. Refused
-/// if others' settings contradict, a start or restart would drop active exports that are in no file, or as
-/// [`plan_service`] refuses.
+/// if others' settings contradict, nfsprov's block is damaged, the server does not read `/etc/nfs.conf`, a start or
+/// restart would drop active exports that are in no file, the service is masked, or neither systemd nor OpenRC runs.
 pub(super) fn plan_nfs_server(facts: &Facts, server: &DesiredServer, distro: &Distro) -> Step {
     let (change, file) = match plan_configuration(facts, server, distro) {
         Ok(None) => (None, None),
@@ -179,8 +179,8 @@ fn needs_pinned_ports(facts: &Facts, server: &DesiredServer) -> bool {
     facts.firewall != Firewall::None && server.versions != Versions::Four
 }
 
-/// A warning for statd and for lockd if rpcbind lists it, but not at the port that the firewall opens, and nfsprov
-/// can't move it: locks of NFS 3 would hang.
+/// A warning for statd and for lockd if rpcbind lists it, but not at the port that the firewall opens, and the step
+/// does not move it: locks of NFS 3 hang. None without a firewall or NFS 3.
 fn lock_port_warnings(facts: &Facts, server: &DesiredServer) -> Vec<String> {
     if !needs_pinned_ports(facts, server) {
         return Vec::new();

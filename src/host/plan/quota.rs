@@ -1,6 +1,7 @@
 //! Limits of directories: the step for what the file system of the export needs so that it enforces them (PURE).
 //!
-//! Limits are switched on if that works while clients use the file system; else the step is refused, with the commands.
+//! Limits are switched on if that works while clients use the file system, or if `--remount` lets the step unmount XFS;
+//! else the step is refused, with the commands.
 
 use super::desired::{DesiredServer, Quota};
 use super::services::find_unit;
@@ -40,7 +41,7 @@ pub(super) fn missing_packages(facts: &Facts, distro: &'static Distro) -> Vec<(&
 
 /// Switches limits of directories on for the export's file system, now and in /etc/fstab, and proves them by writing.
 /// Refused if that needs an unmount, unless `--remount` allows that for XFS, can't work at all, or the quota facts were
-/// not gathered; skipped while tools are to be installed.
+/// not gathered; skipped while tools are to be installed. Where limits are on in both already, it proves nothing.
 pub(super) fn plan_quota(facts: &Facts, server: &DesiredServer, distro: &Distro) -> Step {
     let path = &server.wanted.path;
     let Some(quota) = &facts.quota else {
@@ -122,7 +123,7 @@ pub(super) fn plan_quota(facts: &Facts, server: &DesiredServer, distro: &Distro)
             Step::change(NAME, why.join("; "), text)
         }
     };
-    if is_mounted_by_something_else(quota) {
+    if has_no_single_fstab_line(quota) {
         step = step.with_warning(format!(
             "no line of {} mounts {mount_point}: set prjquota where it is configured, or limits are not enforced \
              after the next \
@@ -194,17 +195,19 @@ fn needs_fstab(quota: &QuotaFacts) -> bool {
     !(quota.file_system == "xfs" && quota.mount_point == "/")
 }
 
-/// The text of fstab in which the file system enforces limits, be it the same; `None` if no single line mounts it.
+/// The text of fstab in which the file system enforces limits, which may be the same text; `None` if no single line
+/// mounts it, or fstab was not read.
 fn edited_fstab(quota: &QuotaFacts) -> Option<Vec<u8>> {
     fstab::with_project_quota(quota.fstab.as_deref()?, &quota.mount_point)
 }
 
-/// Whether fstab should decide about the mount option, but no line of it, or more than one, mounts the file system.
-fn is_mounted_by_something_else(quota: &QuotaFacts) -> bool {
+/// Whether fstab should decide about the mount option, but no line of it, or more than one, mounts the file system;
+/// true also if fstab was not read.
+fn has_no_single_fstab_line(quota: &QuotaFacts) -> bool {
     needs_fstab(quota) && edited_fstab(quota).is_none()
 }
 
-/// The change of fstab; `None` if its line has the option, or no single line mounts the file system.
+/// The change of fstab; `None` if its line is right, no single line mounts the file system, or it is XFS as root.
 fn fstab_change(quota: &QuotaFacts) -> Option<FileChange> {
     let after = edited_fstab(quota).filter(|_| needs_fstab(quota))?;
     (quota.fstab.as_ref() != Some(&after)).then(|| FileChange {

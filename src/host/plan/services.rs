@@ -23,7 +23,7 @@ pub(super) struct Service<'a> {
     pub(super) file: Option<String>,
 }
 
-/// The first of these services that a host has, be it masked; `None` if it has none of them yet.
+/// The first of these services that a host has, also if it is masked; `None` if it has none of them yet.
 pub(super) fn find_unit<'a>(facts: &Facts, names: &[&'a str]) -> Option<(&'a str, Unit)> {
     let mut found = names.iter().map(|name| (*name, facts.unit(name)));
     found.find(|(_, unit)| unit.exists || unit.masked)

@@ -11,9 +11,9 @@ use crate::host::facts::Facts;
 /// The plan that adds `clients` to nfsprov's line for the directory `path`, with the options that all its clients have,
 /// and lets them through the firewall. `now` is in seconds since 1970. Nothing else changes on the host.
 ///
-/// Refused if the login is not root's, its clients have different options, or nfsprov does not export the directory
-/// yet: the path may come from objects that a tenant of the cluster writes, and only an administrator may add an
-/// export, with `setup-server`.
+/// Refused if the login is not root's, nfsprov's block is damaged, its clients have different options, or nfsprov does
+/// not export the directory yet: the path may come from objects that a tenant of the cluster writes, and only an
+/// administrator may add an export, with `setup-server`.
 pub fn plan_share(facts: &Facts, path: &str, clients: &[String], now: i64) -> Plan {
     let (system, choice) = plan_system(facts, now);
     if choice.is_none() {

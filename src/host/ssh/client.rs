@@ -34,7 +34,8 @@ pub(super) struct Configured {
 }
 
 /// Asks ssh for a host's settings, with paths expanded; blocks until it has answered. Without an OpenSSH client on this
-/// machine, returns defaults. The error is what ssh says, or which setting can't be used; it may not name the host.
+/// machine, returns defaults. The error is what ssh says, that it gave no answer within the connect timeout, or which
+/// setting can't be used; it may not name the host.
 pub(super) fn ask_ssh(target: &Target, access: &Access) -> Result<Configured, String> {
     let Some(defaults) = read_defaults(access.connect_timeout)? else {
         let settings = Settings::unconfigured(target, &access.user);
@@ -78,7 +79,8 @@ pub(super) fn ask_ssh(target: &Target, access: &Access) -> Result<Configured, St
     })
 }
 
-/// Expands `~` and the tokens of a configured path as ssh does; `other_home` stands for `~` if it is given.
+/// Expands `~` and the tokens of a configured path by running ssh; `other_home` stands for `~` if it is given. The
+/// error names the path.
 fn expand_path(
     path: &OsStr,
     settings: &Settings,
@@ -123,6 +125,7 @@ impl OtherConfiguration {
 }
 
 impl Drop for OtherConfiguration {
+    /// Removes the file; a failure is ignored.
     fn drop(&mut self) {
         // A file that stays behind holds no secret.
         _ = std::fs::remove_file(&self.0);
@@ -175,6 +178,7 @@ const POLL: Duration = Duration::from_millis(10);
 
 /// Runs a program with `input` on its standard input, and kills it if it hasn't ended in time, which is an error. A
 /// program that failed is `Ok` with `success` false; its standard error is on one line. Of each output, 1 MiB is kept.
+/// `input` must fit into a pipe, 64 KiB: `timeout` does not end the writing of it.
 pub(super) fn run_program(mut command: Command, input: &str, timeout: Duration) -> Result<Printed, ProgramError> {
     let name = command.get_program().display().to_string();
     let started = Instant::now();

@@ -32,8 +32,9 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Runs a script in the shell that was found at login: the login's, or root's by sudo. `patience` is the timeout
-    /// without output.
+    /// Runs a script in the shell that was found at login: the login's, or root's by sudo. The connection is closed if
+    /// `cancelled` returns true, the host neither takes input nor writes output for `patience`, or the script writes
+    /// more than `max_output` bytes to its standard output.
     pub(super) fn run(
         &mut self,
         script: &str,
@@ -46,8 +47,8 @@ impl Connection {
 }
 
 /// Connects and logs in to a target, through its jump hosts, and finds the shell for scripts. May ask the user, and
-/// records new host keys that are accepted. Blocks its thread. `cancelled` is asked after each attempt to log in; if it
-/// returns true, the result is an error.
+/// records new host keys that are accepted. Blocks its thread. `cancelled` is asked once all attempts on a connection
+/// have been made, but not about logins to jump hosts; if it returns true, the result is an error.
 pub(super) fn connect(
     target: &Target,
     access: &Access,
@@ -68,7 +69,8 @@ pub(super) fn connect(
 }
 
 /// Logs in to the last of `hops`, through those before it. Connects again while further host keys or login methods are
-/// left to try. May ask the user, and records new host keys that are accepted. `cancelled` is asked after each attempt.
+/// left to try. May ask the user, and records new host keys that are accepted. `cancelled` is asked once all attempts
+/// on a connection have been made; if it returns true, the result is an error.
 pub(super) fn log_in(hops: &[Hop], access: &Access, cancelled: &dyn Fn() -> bool) -> Result<SshSession, ConnectError> {
     let Some((hop, jump_hosts)) = hops.split_last() else {
         return Err(ConnectError::unreachable("the host", "no host was named"));
@@ -130,8 +132,8 @@ fn open_socket(hop: &Hop, jump_hosts: &[Hop], access: &Access) -> Result<(OwnedF
     }
 }
 
-/// A TCP connection to the first of the host's addresses that accepts one; `timeout` is for the name's resolution and
-/// for each address. The error is that of the first address.
+/// A TCP connection to the first of the host's addresses that accepts one, of the family that is configured; `timeout`
+/// is for the name's resolution and for each address. The error is that of the first address.
 fn connect_tcp(hop: &Hop, timeout: Duration) -> Result<OwnedFd, ConnectError> {
     let failed = |cause: &str| ConnectError::unreachable(&hop.address(), cause);
     let addresses = resolve_addresses(&hop.host, hop.port, timeout).map_err(|error| failed(&error.to_string()))?;
@@ -173,7 +175,8 @@ fn resolve_addresses(host: &str, port: u16, timeout: Duration) -> io::Result<Vec
         .unwrap_or_else(|_| Err(io::Error::other("no answer from the resolver")))
 }
 
-/// Shakes hands on a socket. A failure returns the ProxyCommand, too, whose standard error may say more.
+/// Shakes hands on a socket, for a host key of the `recorded` algorithms, or of any without them. The caller checks the
+/// key. A failure returns the ProxyCommand, too, whose standard error may say more.
 fn start_session(
     socket: OwnedFd,
     proxy: Option<Proxy>,
@@ -209,7 +212,7 @@ fn is_disagreement(error: &ssh2::Error) -> bool {
 }
 
 /// Finds the shell that runs scripts: the login's, or root's by sudo if `access` asks for that and the login is not
-/// root. Asks for sudo's password, up to [`PASSWORDS`] times, if it is needed and not given; a given one is tried once.
+/// root. Asks for sudo's password, up to three times, if it is needed and not given; a given one is tried once.
 /// With [`Sudo::No`] it runs nothing on the host.
 fn find_shell(
     live: &SshSession,

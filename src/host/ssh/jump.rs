@@ -42,8 +42,8 @@ impl fmt::Debug for JumpSessions {
 
 impl JumpSessions {
     /// A socket that leads to `host` through `jump_hosts`, the last of which `log_in` logs in to, once for all callers:
-    /// the others wait, and share the error of a failed login. A session that opens no tunnel within a quarter of
-    /// `timeout` gets no further ones.
+    /// the others wait, and share the error of a failed login. A session that was lost is replaced by a new login. One
+    /// that opens no tunnel within a quarter of `timeout` gets no further ones, while this call waits for the rest.
     pub(super) fn open_tunnel(
         &self,
         jump_hosts: &[Hop],
@@ -101,7 +101,8 @@ impl JumpSessions {
 }
 
 impl JumpRouteState {
-    /// Logs in and starts the session's thread. A failure after `asked` is returned again without another login.
+    /// Logs in and starts the session's thread; the caller keeps the session. A failure after `asked` is returned again
+    /// without another login. `jump_host` is its name in messages.
     fn start_session(
         &mut self,
         jump_host: &str,

@@ -84,6 +84,7 @@ pub(super) fn find_certificate(hop: &Hop, path: &Path, public: Option<&PublicKey
 /// What is said of a key in a FIDO token: libssh2 drops a part of its signature.
 pub(super) const HARDWARE_KEY: &str = "is a FIDO key, which nfsprov can't use: name another key with -i";
 
+/// Whether a key, or the key of a certificate, is in a FIDO token, by its type.
 pub(super) fn is_hardware_key(key: &PublicKey) -> bool {
     key.kind().starts_with("sk-")
 }

@@ -92,7 +92,7 @@ struct Login<'a> {
 }
 
 /// Tries to log in on a new session, whose host key was checked, with what earlier connections have not tried. May ask
-/// the user. `Retry` asks for another connection; an error says that nothing is left, and what was tried.
+/// the user. `Retry` asks for another connection; an error ends the login, and says what was tried or what failed.
 pub(super) fn continue_login(
     session: &Session,
     hop: &Hop,
@@ -122,7 +122,7 @@ pub(super) fn continue_login(
     for _ in 0..MAX_STEPS {
         match login.try_methods(&methods).map_err(failed)? {
             StepResult::LoggedIn => return Ok(LoginResult::LoggedIn),
-            StepResult::Retry => return retry_on_new_connection(login.attempts, &methods).map_err(failed),
+            StepResult::Retry => return retry_within_limit(login.attempts, &methods).map_err(failed),
             StepResult::Next(next) => methods = next,
         }
     }
@@ -132,7 +132,7 @@ pub(super) fn continue_login(
 }
 
 impl Login<'_> {
-    /// Tries keys, then passwords and answers that the terminal gives. `Next` if the server wants a further method,
+    /// Tries keys, then up to 3 passwords, then up to 3 rounds of answers. `Next` if the server wants a further method,
     /// `Retry` if the login has to continue on another connection; an error that lists what was tried otherwise.
     fn try_methods(&mut self, methods: &str) -> Result<StepResult, String> {
         let refused = &self.hop.refused_methods;
@@ -188,8 +188,8 @@ impl Login<'_> {
         Err(describe_attempts(self.attempts, methods))
     }
 
-    /// Tries the keys that are left. `None` if all of them failed; `Retry` if this connection allows no further
-    /// attempt.
+    /// Tries the keys that are left, and records those that failed. `None` if no key is left; `Next` if the server
+    /// wants a further method; `Retry` if this connection allows no further attempt, or has ended.
     fn try_keys(&mut self, methods: &str) -> Option<StepResult> {
         let (session, hop, access) = (self.session, self.hop, self.access);
         let socket = hop.agent.as_deref();
@@ -250,7 +250,7 @@ impl Login<'_> {
     }
 
     /// The methods that the server asks for after a try that was a step, but not the last one: libssh2 tells it from a
-    /// refusal in no other way. `None` if it was no step. Asking costs one of the tries that the server allows.
+    /// refusal in no other way. `None` if they are still `methods`, or it does not answer. Asking counts as a try.
     fn next_methods(&self, methods: &str) -> Option<String> {
         let next = self.session.auth_methods(&self.hop.user).ok()?.to_owned();
         (next != methods).then_some(next)
@@ -269,7 +269,7 @@ impl Login<'_> {
         Some(end)
     }
 
-    /// Answers the server's questions; forgets the answers unless they log in. `None` if a question can't be asked.
+    /// Answers the server's questions; forgets the answers unless they log in. `None` if one of them got no answer.
     fn try_keyboard_interactive(&self) -> Option<AttemptResult> {
         let (hop, ask) = (self.hop, &self.access.ask);
         let mut answers = Answers {
@@ -291,8 +291,8 @@ impl Login<'_> {
     }
 }
 
-/// Asks for another connection, unless there were too many.
-fn retry_on_new_connection(attempts: &Attempts, methods: &str) -> Result<LoginResult, String> {
+/// `Retry`, so that the caller makes another connection; after 20 of them an error that says what was tried.
+fn retry_within_limit(attempts: &Attempts, methods: &str) -> Result<LoginResult, String> {
     match attempts.connections < CONNECTIONS {
         true => Ok(LoginResult::Retry),
         false => Err(format!(
@@ -379,8 +379,8 @@ fn classify_result(session: &Session, end: Result<(), ssh2::Error>, unusable: &s
     }
 }
 
-/// Tries a key file, first with its certificate if there is one; asks for its passphrase, if it has one, three times at
-/// most, and forgets a wrong one. A file that can't be read and is not `named` is unusable without a note.
+/// Tries a key file, first with its certificate if there is one; asks for its passphrase up to three times, and forgets
+/// a wrong one. `Unusable` if the file is no usable key, without a note if it can't be read and is not `named`.
 fn offer_file(session: &Session, hop: &Hop, access: &Access, path: &Path, named: bool) -> AttemptResult {
     let name = path.display();
     let text = match fs::read_to_string(path) {

@@ -25,7 +25,7 @@ pub(in crate::host) struct Proxy {
 
 /// Starts a ProxyCommand, whose tokens are expanded, as ssh does, by the user's shell; the socket is its standard input
 /// and output. That it fails shows only in the use of the socket: see [`Proxy::last_stderr`]. An error says that the
-/// shell could not be started.
+/// shell could not be started. Dropping the [`Proxy`] kills the program.
 pub(super) fn start_proxy_command(command: &str) -> Result<(OwnedFd, Proxy), String> {
     let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
     let shell = shell.unwrap_or_else(|| "/bin/sh".into());
@@ -62,7 +62,8 @@ pub(super) fn start_proxy_command(command: &str) -> Result<(OwnedFd, Proxy), Str
 }
 
 impl Proxy {
-    /// The end of its standard error, on one line. Waits up to [`WAIT_FOR_STDERR`] for a program that is ending.
+    /// The last KiB of its standard error, on one line; empty if it wrote none. Waits up to half a second for a program
+    /// that is ending.
     pub(super) fn last_stderr(&self) -> String {
         // Either way, what has come by then counts.
         _ = self.stderr_closed.recv_timeout(WAIT_FOR_STDERR);
@@ -75,6 +76,7 @@ impl Proxy {
 }
 
 impl Drop for Proxy {
+    /// Kills the program, and waits for its end.
     fn drop(&mut self) {
         // It may have ended by itself.
         _ = self.child.kill();

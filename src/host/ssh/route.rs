@@ -50,7 +50,7 @@ impl Hop {
         known_hosts::recorded_name(&self.recorded_as.0, self.recorded_as.1)
     }
 
-    /// Why a prompt got no answer, as part of a sentence.
+    /// Why a prompt got no answer, as part of a sentence; a prompt that was cancelled counts as one without a terminal.
     pub(super) fn why_not_asked(&self) -> &'static str {
         match self.batch {
             true => "BatchMode forbids to ask",

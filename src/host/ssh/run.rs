@@ -123,7 +123,7 @@ struct Exec<'a> {
 impl SshSession {
     /// Runs `script` to its end; `cancelled` is asked all the while. The connection is closed if that returns true, the
     /// host neither takes input nor writes output for `patience`, or the script writes more than `max_output` bytes to
-    /// its standard output; not after a wrong password.
+    /// its standard output; not after a wrong password, nor if the shell was killed or did not run the script.
     pub(in crate::host) fn run(
         &self,
         script: &str,
@@ -208,7 +208,7 @@ impl SshSession {
         }
     }
 
-    /// Sends a keepalive if [`KEEPALIVE`] has passed since the last, unless part of a packet is still to be sent:
+    /// Sends a keepalive if 15 s have passed since the last, unless part of a packet is still to be sent:
     /// libssh2 sends nothing else before that.
     ///
     /// libssh2 knows the interval during this call only. Otherwise each of its blocking calls, whatever its timeout,
@@ -269,9 +269,9 @@ impl Exec<'_> {
         Ok(stdout || stderr)
     }
 
-    /// Gives sudo the password when it asks; a second question is [`ExecError::WrongPassword`]. The script is sent only
-    /// once the shell has started: sudo may start it without asking, and the password must not become the shell's
-    /// input.
+    /// Makes the password the input to send when sudo asks for it; a second question is [`ExecError::WrongPassword`].
+    /// Makes the script the input only once the shell has started: sudo may start it without asking, and the password
+    /// must not become the shell's input.
     fn answer_prompt(&mut self) -> Result<(), ExecError> {
         if self.complete {
             return Ok(());
@@ -355,6 +355,7 @@ impl Exec<'_> {
 }
 
 /// Appends what has arrived, up to about 256 KiB; returns whether that was anything. The end of the stream is false.
+/// The stream must not block.
 fn drain_into(from: &mut impl Read, into: &mut Vec<u8>) -> Result<bool, ExecError> {
     let mut buffer = [0; 32 << 10];
     let before = into.len();
@@ -370,8 +371,8 @@ fn drain_into(from: &mut impl Read, into: &mut Vec<u8>) -> Result<bool, ExecErro
     Ok(into.len() > before)
 }
 
-/// Waits for one of these events, at most for `limit`; returns those that each descriptor has, which may be none. A
-/// signal ends the wait early, without an error.
+/// Waits for one of these events, at most for `limit`; returns those that each descriptor of `wanted` has, in the same
+/// order, which may be none. A signal ends the wait early, without an error.
 pub(super) fn poll_fds(wanted: &[(BorrowedFd, PollFlags)], limit: Duration) -> Result<Vec<PollFlags>, ExecError> {
     let mut polled: Vec<PollFd> = wanted
         .iter()

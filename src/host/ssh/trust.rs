@@ -181,7 +181,8 @@ impl<'a> Trust<'a> {
     }
 
     /// Keeps a key for later connections of this run, and appends it to the first known_hosts file of the user, if one
-    /// is configured; a failure to write is logged.
+    /// is configured; a failure to write is logged, with the host's `name`. `line` records the key with the plain name;
+    /// the file gets a hashed one if HashKnownHosts is set.
     fn record_key(&self, name: &str, line: &str, key: &PublicKey) {
         self.access.ask.accept_key(line);
         let Some(file) = self.hop.known_hosts.first() else {

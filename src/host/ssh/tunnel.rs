@@ -37,7 +37,8 @@ pub(super) struct JumpSession {
 }
 
 impl JumpSession {
-    /// Starts the thread that carries the tunnels of a session, which is logged in to the jump host `host`.
+    /// Starts the thread that carries the tunnels of a session, which is logged in to the jump host `host`. An error
+    /// ends the session.
     pub(super) fn start(live: SshSession, host: &str) -> Result<Self, String> {
         live.session.set_blocking(false);
         let (requests, requested) = channel();
@@ -172,8 +173,8 @@ impl Tunnel {
         })
     }
 
-    /// Whether libssh2 holds something for this channel that it received while it worked on another: no event of the
-    /// session's socket will announce it.
+    /// Whether the channel can give or take bytes by what libssh2 received while it worked on another: no event of the
+    /// session's socket will announce it. False once the tunnel's socket is dropped.
     fn can_advance(&self) -> bool {
         let is_readable = || self.channel.read_window().available > 0 || self.channel.eof();
         let is_writable = || self.channel.write_window().remaining > 0;
