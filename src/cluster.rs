@@ -232,7 +232,7 @@ fn end_of_array(json: &[u8]) -> Option<usize> {
 }
 
 /// The configuration of the requested or current context of the kubeconfig; in a pod without one, its service
-/// account's, whatever context is requested. Always [`ClusterError::Kubeconfig`] as its error.
+/// account's, unless a context is requested. Always [`ClusterError::Kubeconfig`] as its error.
 async fn load_config(options: &ClusterOptions) -> Result<Config, ClusterError> {
     let source_name = match (&options.kubeconfig, std::env::var("KUBECONFIG")) {
         (Some(path), _) => format!("kubeconfig {}", path.display()),
@@ -250,7 +250,7 @@ async fn load_config(options: &ClusterOptions) -> Result<Config, ClusterError> {
     let kubeconfig = match read {
         Ok(kubeconfig) => kubeconfig,
         // kubectl's order: without any file, a pod's own service account.
-        Err(error) if options.kubeconfig.is_none() && is_missing(&error) => {
+        Err(error) if options.kubeconfig.is_none() && options.context.is_none() && is_missing(&error) => {
             return Config::incluster().map_err(|_| wrong(&error));
         }
         Err(error) => return Err(wrong(&error)),

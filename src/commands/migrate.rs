@@ -11,6 +11,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::core::Selector;
 use kube::runtime::wait::{await_condition, conditions};
 use kube::{Api, ResourceExt};
 use serde_json::json;
@@ -292,22 +293,17 @@ impl Migration {
         Ok(())
     }
 
-    /// Waits until no pod with the Deployment's labels is left, terminating ones included; an error after the timeout,
-    /// at `stop`, or if it selects its pods by expressions only. The Deployment must be scaled to 0.
+    /// Waits until no pod that the Deployment selects is left, terminating ones included; an error after the timeout, or
+    /// at `stop`. The Deployment must be scaled to 0.
     async fn wait_for_no_pods(&self, name: &str, stop: &Stop) -> Result<()> {
         let deployment = self
             .read_deployment(name)
             .await?
             .with_context(|| format!("deployment/{name} was deleted"))?;
-        let labels = deployment
-            .spec
-            .and_then(|spec| spec.selector.match_labels)
-            .unwrap_or_default();
-        let labels: Vec<_> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        if labels.is_empty() {
-            bail!("deployment/{name} selects its pods by expressions, not by labels; scale it to 0 by hand first");
-        }
-        let selected = ListParams::default().labels(&labels.join(","));
+        let selector = deployment.spec.unwrap_or_default().selector;
+        let selector = Selector::try_from(selector)
+            .with_context(|| format!("cannot read how deployment/{name} selects its pods"))?;
+        let selected = ListParams::default().labels_from(&selector);
         let pods: Api<Pod> = Api::namespaced(self.cluster.client.clone(), &self.handover.namespace);
         let waiting = async {
             // A ReplicaSet may have created another pod meanwhile.

@@ -305,7 +305,8 @@ impl Reader<'_> {
             self.read_elsewhere(Some(OF_PROVISIONERS), events, ListParams::default(), is_relevant_event)
         });
         let elsewhere = found.iter().filter(|(workload, _)| is_elsewhere(&workload.namespace));
-        let pods = elsewhere.map(|(workload, _)| {
+        let selected = elsewhere.filter(|(workload, _)| !workload.labels.is_empty());
+        let pods = selected.map(|(workload, _)| {
             let labels: Vec<_> = workload
                 .labels
                 .iter()

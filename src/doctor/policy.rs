@@ -153,7 +153,7 @@ fn refusal_of_workload(facts: &Facts, object: &Object) -> Option<String> {
         return Some("no claim waits for it".to_owned());
     };
     // Whose image or arguments only sound like the class' provisioner may be anybody's.
-    let is_uncertain = one.kind == ProvisionerKind::Other && !one.container.env.contains_key("PROVISIONER_NAME");
+    let is_uncertain = one.only_mentions_name();
     match () {
         () if one.kind == ProvisionerKind::CsiController => {
             Some("csi-driver-nfs has to be changed with the tool that installed it".to_owned())

@@ -206,7 +206,7 @@ pub fn is_in_class_or_volume(facts: &Facts, name: &str) -> bool {
 }
 
 /// The provisioner name that a container serves, by its argument `--name` (of ganesha `-provisioner`), else by its
-/// environment or nfsprov's default; `None` if none is known.
+/// environment, or nfsprov's default unless the environment may have another; `None` if none is known.
 fn served_name(container: &Container) -> Option<&str> {
     let args = &container.args;
     let values_of = |strip_flag: fn(&str) -> Option<&str>| {
@@ -220,13 +220,21 @@ fn served_name(container: &Container) -> Option<&str> {
     // Go's flags have one dash or two.
     let mut of_ganesha = values_of(|arg| arg.trim_start_matches('-').strip_prefix("provisioner"));
     let variable = container.env.get("PROVISIONER_NAME").and_then(Option::as_deref);
-    let built_in = images::is_nfsprov(&container.image).then_some(DEFAULT_NAME);
+    let built_in = images::is_nfsprov(&container.image) && !reads_name_elsewhere(container);
     of_nfsprov
         .last()
         .or_else(|| of_ganesha.next().filter(|_| images::is_ganesha(&container.image)))
         .or(variable)
-        .or(built_in)
+        .or(built_in.then_some(DEFAULT_NAME))
         .filter(|name| !name.is_empty())
+}
+
+/// Whether PROVISIONER_NAME comes, or may come, from a ConfigMap or Secret, which the doctor doesn't read.
+fn reads_name_elsewhere(container: &Container) -> bool {
+    match container.env.get("PROVISIONER_NAME") {
+        Some(variable) => variable.is_none(),
+        None => container.env_from,
+    }
 }
 
 impl Provisioner<'_> {
@@ -246,6 +254,12 @@ impl Provisioner<'_> {
         self.kind != ProvisionerKind::Other
     }
 
+    /// Whether it has neither a provisioner's image nor the variable PROVISIONER_NAME, but mentions the name of a class: it
+    /// may be a part of a CSI driver that provisions nothing.
+    pub fn only_mentions_name(&self) -> bool {
+        !self.has_known_image() && !self.container.env.contains_key("PROVISIONER_NAME")
+    }
+
     /// When the oldest of its pods with this image was created; `None` if it has none.
     pub fn running_since(&self, facts: &Facts) -> Option<Timestamp> {
         let pods = self.pods(facts);
@@ -256,9 +270,7 @@ impl Provisioner<'_> {
     /// Whether it has a provisioner's image, and its name may come from a ConfigMap or Secret, which the doctor doesn't
     /// read.
     pub fn has_unread_name(&self) -> bool {
-        let variable = self.container.env.get("PROVISIONER_NAME");
-        let elsewhere = variable == Some(&None) || (variable.is_none() && self.container.env_from);
-        self.name.is_none() && elsewhere && self.has_known_image()
+        self.name.is_none() && reads_name_elsewhere(self.container) && self.has_known_image()
     }
 
     /// Whether its workload is to have no pods. Never true of a DaemonSet, even if it matches no node.

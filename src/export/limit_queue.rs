@@ -6,6 +6,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Mutex as AsyncMutex, Notify, oneshot};
 use tokio::time::{Instant, timeout};
 
@@ -80,6 +81,11 @@ impl LimitQueue {
             result = &mut answered => return result.unwrap_or(given_up),
             last_run = self.last_run.lock() => last_run,
         };
+        // It may have come between the looks at the two.
+        match answered.try_recv() {
+            Err(TryRecvError::Empty) => {}
+            result => return result.unwrap_or(given_up),
+        }
         // Those that can come at this moment do.
         tokio::task::yield_now().await;
         if let Some(last) = &*last_run

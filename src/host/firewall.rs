@@ -101,14 +101,12 @@ impl Zone {
 }
 
 impl NetworkRoute {
-    /// Parses a line of `ip -o route show`; `None` without a network or an interface.
+    /// Parses a line of `ip -o -4 route show`, or of the same for IPv6 with `::/0` for `default`; `None` without a network
+    /// or an interface.
     pub fn parse(line: &str) -> Option<Self> {
         let words: Vec<&str> = line.split_whitespace().collect();
         let network = match *words.first()? {
-            "default" => match words.iter().any(|word| word.contains(':')) {
-                true => Network::parse("::/0"),
-                false => Network::parse("0.0.0.0/0"),
-            },
+            "default" => Network::parse("0.0.0.0/0"),
             network => Network::parse(network),
         };
         let interface = words.iter().position(|word| *word == "dev")?;
@@ -150,17 +148,14 @@ impl Firewalld {
         zones
     }
 
-    /// The interfaces that lead to these addresses: that of the nearest network which has them all, and those of the
-    /// networks which have a part of them.
+    /// The interfaces that lead to these addresses: those of all routes to the nearest network which has them all, and
+    /// those of the networks which have a part of them.
     fn interfaces_to(&self, addresses: &Network) -> BTreeSet<&str> {
         let around = self.routes.iter().filter(|route| route.network.contains(addresses));
-        let nearest = around.max_by_key(|route| route.network.prefix());
+        let nearest = around.clone().map(|route| route.network.prefix()).max();
+        let nearest = around.filter(|route| Some(route.network.prefix()) == nearest);
         let inside = self.routes.iter().filter(|route| addresses.contains(&route.network));
-        nearest
-            .into_iter()
-            .chain(inside)
-            .map(|route| route.interface.as_str())
-            .collect()
+        nearest.chain(inside).map(|route| route.interface.as_str()).collect()
     }
 
     /// The zone that names an interface, else the default zone.
@@ -262,7 +257,7 @@ nodes (active)
     fn firewalld() -> Firewalld {
         let routes = "default via 192.0.2.1 dev eth0 proto dhcp\n10.1.0.0/16 dev eth1 proto kernel scope link src 10.1.0.1\n\
                       10.1.5.0/24 via 10.1.0.2 dev eth2\nunreachable 10.9.0.0/16\n10.1.7.7 dev eth3\n\
-                      default via fe80::1 dev eth0 metric 1024\n";
+                      default via 192.0.2.9 dev eth1 metric 600\n::/0 dev eth1 metric 1024\n";
         Firewalld {
             default_zone: "public".into(),
             runtime: Zone::parse_list(ZONES),
@@ -289,17 +284,18 @@ nodes (active)
     #[test]
     fn clients_belong_to_the_zone_that_firewalld_puts_their_packets_into() {
         let firewalld = firewalld();
-        assert_eq!(firewalld.routes.len(), 5);
+        assert_eq!(firewalld.routes.len(), 6);
         for (client, zones) in [
             ("10.1.0.9", &["internal"][..]),
             // A nearer route by an interface that no zone names.
             ("10.1.5.1", &["public"]),
             ("10.1.0.0/16", &["internal", "public"]),
-            ("198.51.100.7", &["public"]),
-            ("fd00::7", &["public"]),
+            // Any of several routes to the same network may be in use.
+            ("198.51.100.7", &["internal", "public"]),
+            ("fd00::7", &["internal"]),
             // By source, which comes before the interface.
             ("10.2.0.7", &["nodes"]),
-            ("10.2.0.0/16", &["nodes", "public"]),
+            ("10.2.0.0/16", &["internal", "nodes", "public"]),
         ] {
             let found = firewalld.zones_of(Network::parse(client).as_ref());
             assert_eq!(found.into_iter().collect::<Vec<_>>(), zones, "{client}");

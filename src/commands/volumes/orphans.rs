@@ -1,28 +1,33 @@
-//! `nfsprov volumes orphans --remove-empty`: removes empty directories that no PV used when PVs were listed.
+//! `nfsprov volumes orphans --remove-empty`: removes empty directories that belong to no PV and to no claim.
 
 use std::collections::BTreeSet;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use futures::{StreamExt, stream};
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use k8s_openapi::jiff::Timestamp;
+use kube::api::ListParams;
+use kube::{Api, Client};
 
 use super::ConnectedExport;
 use crate::cli::{Global, Orphans};
+use crate::cluster::{describe_error, list_folded};
 use crate::commands::colour_choice;
 use crate::exit::{Exit, UsageError};
 use crate::export::{QuotaReport, VolumePath};
 use crate::inventory::amount;
 use crate::inventory::directories::{Row, State};
 use crate::output;
+use crate::provisioner::volume::provisioned_uid;
 
 /// How many directories are listed at once.
 const AT_ONCE: usize = 8;
 
 /// Lists the empty directories among orphans and removes them after a confirmation, or with `--yes` without one. One
-/// that is not empty any more stays; `Failed` only if one can't be removed. PVs are not read again before that.
+/// that is not empty any more, or belongs to a PV or claim by then, stays; `Failed` only if one can't be removed.
 pub async fn remove_empty_orphans(args: &Orphans, global: &Global) -> Result<Exit> {
     let connected = ConnectedExport::connect(&args.directories.export, global).await?;
-    let empty = empty_orphans(&connected).await?;
+    let mut empty = empty_orphans(&connected).await?;
     if empty.is_empty() {
         output::say(&format!(
             "there is no empty directory without a PV on {}",
@@ -48,6 +53,15 @@ pub async fn remove_empty_orphans(args: &Orphans, global: &Global) -> Result<Exi
         if !output::confirm(&format!("Remove {count}?"))? {
             bail!("nothing was removed");
         }
+        let still_empty = empty_orphans(&connected).await?;
+        empty.retain(|path| {
+            let stays = !still_empty.contains(path);
+            if stays {
+                let shown = output::escape_line(&path.to_string());
+                output::say(&format!("{shown} is no longer an empty orphan; it stays"));
+            }
+            !stays
+        });
     }
     let mut exit = Exit::Done;
     for path in &empty {
@@ -75,8 +89,8 @@ pub fn say_unused_limits(report: &QuotaReport) {
     }
 }
 
-/// The orphans that are empty and have no record: another cluster may use those with one. One that can't be listed is
-/// an error for all.
+/// The orphans that are empty, have no record, since another cluster may use those with one, and belong to no claim,
+/// whose directory is created before its PV. One that can't be listed is an error for all.
 async fn empty_orphans(connected: &ConnectedExport) -> Result<Vec<VolumePath>> {
     let (rows, _) = connected.read_rows().await?;
     let recorded = connected
@@ -89,20 +103,32 @@ async fn empty_orphans(connected: &ConnectedExport) -> Result<Vec<VolumePath>> {
     let orphans = rows
         .into_iter()
         .filter(|row| row.state == State::Orphan && !is_recorded(row))
-        .filter_map(|row| row.path);
+        .filter_map(|row| Some((row.path?, row.volume)));
     let listings: Vec<_> = stream::iter(orphans)
-        .map(|path| async move {
+        .map(|(path, volume)| async move {
+            let uid = volume.as_deref().and_then(provisioned_uid).map(str::to_owned);
             let entries = connected.export.list_directory(Some(&path)).await;
-            (path, entries)
+            (path, uid, entries)
         })
         .buffered(AT_ONCE)
         .collect()
         .await;
+    // After the directories: each that a provisioner created by then belongs to one of these claims, or to none.
+    let claims = uids_of_claims(connected.client()).await?;
     let mut empty = Vec::new();
-    for (path, entries) in listings {
-        if entries?.is_some_and(|entries| entries.is_empty()) {
+    for (path, uid, entries) in listings {
+        let is_of_claim = uid.is_some_and(|uid| claims.contains(&uid));
+        if !is_of_claim && entries?.is_some_and(|entries| entries.is_empty()) {
             empty.push(path);
         }
     }
     Ok(empty)
+}
+
+/// The uids of the claims of all namespaces.
+async fn uids_of_claims(client: &Client) -> Result<BTreeSet<String>> {
+    let claims: Api<PersistentVolumeClaim> = Api::all(client.clone());
+    let add = |uids: &mut BTreeSet<String>, claim: PersistentVolumeClaim| uids.extend(claim.metadata.uid);
+    let listed = list_folded(&claims, ListParams::default(), BTreeSet::new(), add).await;
+    listed.map_err(|error| anyhow!("cannot list claims: {}", describe_error(&error)))
 }

@@ -61,7 +61,9 @@ fn find_pod_problems(view: &View<'_>, pod: &Pod) -> Vec<Finding> {
 /// NFS119: a claim that a pod names doesn't exist, or is being deleted. `None` if claims were not read, or the pod is
 /// only seconds old.
 fn find_missing_claim(view: &View<'_>, pod: &Pod, name: &str) -> Option<Finding> {
-    if !view.facts.was_read("persistentvolumeclaims") {
+    // Of other namespaces, provisioners' pods are read, and no claims.
+    let namespace = view.facts.namespace.as_deref();
+    if !view.facts.was_read("persistentvolumeclaims") || namespace.is_some_and(|here| here != pod.namespace) {
         return None;
     }
     let object = pod.object();

@@ -142,11 +142,12 @@ fn find_misnamed_provisioner<'a>(
 }
 
 /// NFS212 for each provisioner that has the name of an earlier one in the list; the fix scales the later one to zero.
-/// Provisioners that are scaled to zero are ignored.
+/// Provisioners that are scaled to zero are ignored, and so are workloads that only mention a name: a CSI driver's
+/// controller and its pods on the nodes have the same.
 fn find_rival_provisioners(view: &View<'_>) -> Vec<Finding> {
     let mut all = view.provisioners.clone();
     // A provisioner without replicas does not conflict.
-    all.retain(|provisioner| !provisioner.is_scaled_to_zero());
+    all.retain(|provisioner| !provisioner.is_scaled_to_zero() && !provisioner.only_mentions_name());
     let rival = |(index, provisioner): (usize, &Provisioner<'_>)| {
         let name = provisioner.name?;
         let other = all[..index].iter().find(|other| other.name == Some(name))?;

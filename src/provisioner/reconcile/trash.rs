@@ -130,11 +130,12 @@ impl Reconciler {
 /// not removed, so they don't count. `first_seen`, which the caller keeps between lists, has the change time of each
 /// directory as it was first listed, because a removal in progress changes it.
 fn summarize_trash(entries: &[Entry], first_seen: &mut HashMap<String, i64>, now: i64) -> Trash {
-    let directories = || entries.iter().filter(|entry| entry.kind == Kind::Directory);
-    first_seen.retain(|name, _| directories().any(|entry| entry.name == *name));
-    for entry in directories() {
-        first_seen.entry(entry.name.clone()).or_insert(entry.changed);
-    }
+    let directories = entries.iter().filter(|entry| entry.kind == Kind::Directory);
+    let listed = directories.map(|entry| {
+        let first = first_seen.get(&entry.name).copied();
+        (entry.name.clone(), first.unwrap_or(entry.changed))
+    });
+    *first_seen = listed.collect();
     let oldest = first_seen.values().min().map_or(0, |first| now.saturating_sub(*first));
     Trash {
         entries: first_seen.len(),
