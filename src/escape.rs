@@ -8,7 +8,7 @@ pub fn escape_line(text: &str) -> String {
 
 /// Escapes hidden characters, but not line ends and ESC: the log library colours lines, and escapes ESC in their
 /// values.
-pub fn log_lines(text: &str) -> String {
+pub fn escape_log_lines(text: &str) -> String {
     escape_hidden(text, |character| matches!(character, '\n' | '\x1b'))
 }
 
@@ -61,7 +61,7 @@ mod tests {
         let line = r"a\u{1b}]52;c;eA==\u{7}\u{9b}31m\u{7f}\u{202e}b\tc\rd";
         assert_eq!(escape_line(hostile), format!("{line}\\ne"));
         assert_eq!(
-            log_lines("\x1b[2mINFO\x1b[0m \u{9b}2J\x07\n"),
+            escape_log_lines("\x1b[2mINFO\x1b[0m \u{9b}2J\x07\n"),
             "\x1b[2mINFO\x1b[0m \\u{9b}2J\\u{7}\n"
         );
         assert_eq!(escape_line("数据 naïve 🙂"), "数据 naïve 🙂");

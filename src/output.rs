@@ -276,7 +276,7 @@ impl Write for Log {
     fn write(&mut self, lines: &[u8]) -> std::io::Result<usize> {
         let text = String::from_utf8_lossy(lines);
         let shown = match self {
-            Self::Text => escape::log_lines(&text),
+            Self::Text => escape::escape_log_lines(&text),
             Self::Json => escape::escape_json(&text),
         };
         MOVING.suspend(|| std::io::stderr().write_all(shown.as_bytes()))?;

@@ -66,7 +66,7 @@ pub fn frozen_registry(image: &str) -> Option<&'static str> {
 
 /// The image to use instead of one of k8s.gcr.io, the same on registry.k8s.io; [`CURRENT`] for any other image of a
 /// provisioner that creates directories, from whatever registry. `None` for other images.
-pub fn new_location(image: &str) -> Option<String> {
+pub fn replacement_image(image: &str) -> Option<String> {
     match image.strip_prefix("k8s.gcr.io/") {
         Some(rest) => Some(format!("registry.k8s.io/{rest}")),
         None => creates_directories(image).then(|| CURRENT.to_owned()),
@@ -75,7 +75,7 @@ pub fn new_location(image: &str) -> Option<String> {
 
 /// An image of nfs-subdir-external-provisioner with the tag of its last release, without a digest; [`CURRENT`] if its
 /// registry is frozen. The image must have a tag.
-pub fn last_release(image: &str) -> String {
+pub fn with_last_release_tag(image: &str) -> String {
     let named = image.split('@').next().unwrap_or(image);
     let (repository, _) = named.rsplit_once(':').unwrap_or((named, ""));
     let (_, tag) = CURRENT.rsplit_once(':').unwrap_or_default();
@@ -119,7 +119,7 @@ mod tests {
             ("quay.io/external_storage/nfs-client-provisioner:latest", Some(CURRENT)),
             ("quay.io/external_storage/efs-provisioner:latest", None),
         } {
-            assert_eq!(new_location(image).as_deref(), kept, "{image}");
+            assert_eq!(replacement_image(image).as_deref(), kept, "{image}");
         }
         for (image, last) in rows! {
             ("registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.17", CURRENT),
@@ -127,7 +127,7 @@ mod tests {
             ("mirror:5000/nfs-subdir-external-provisioner:v4.0.17",
                 "mirror:5000/nfs-subdir-external-provisioner:v4.0.2"),
         } {
-            assert_eq!(last_release(image), last, "{image}");
+            assert_eq!(with_last_release_tag(image), last, "{image}");
         }
         assert_eq!(find_tag("localhost:5000/a/b:c@sha256:d"), Some("c"));
         assert_eq!(find_tag("localhost:5000/a/b"), None);

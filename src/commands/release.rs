@@ -146,7 +146,7 @@ async fn scrub_after_confirmation(
 /// recorded in the PV; an error without both, or if the PV is not on that export.
 fn directory_of(volume: &PersistentVolume, args: &Release) -> Result<ExportDirectory> {
     let Some(path) = &args.export.path else {
-        return place::recorded_directory(volume).ok_or_else(|| {
+        return place::annotated_directory(volume).ok_or_else(|| {
             let at = nfs_location(volume).map(|place| place.path).unwrap_or_default();
             UsageError(
                 format!(

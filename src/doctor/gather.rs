@@ -136,7 +136,7 @@ impl Reader<'_> {
 
     /// The facts of an object that the API server returned, none if it doesn't exist; an error is recorded as unread.
     /// The object is added to the dump, too.
-    fn facts_of<K: Listed>(&self, answer: Result<Option<K>, kube::Error>) -> Facts {
+    fn facts_from_answer<K: Listed>(&self, answer: Result<Option<K>, kube::Error>) -> Facts {
         let mut read = (Facts::default(), Dump::default());
         match answer {
             Ok(object) => object.into_iter().for_each(|object| self.add(&mut read, object)),
@@ -284,7 +284,7 @@ impl Reader<'_> {
     async fn read_self_link(&self) -> Facts {
         let namespaces = self.api_in_cluster::<core::Namespace>();
         let namespace = namespaces.get(self.namespace.unwrap_or("default")).await;
-        self.facts_of(namespace.map(Some))
+        self.facts_from_answer(namespace.map(Some))
     }
 
     /// Adds the permissions and Endpoints locks of each provisioner in `facts`, which have to be complete, the logs of
@@ -319,7 +319,7 @@ impl Reader<'_> {
         let locks = found.iter().filter_map(|(workload, lock)| {
             let endpoints = self.api_in_namespace::<core::Endpoints>(&workload.namespace);
             let name = lock.as_deref()?;
-            Some(async move { self.facts_of(endpoints.get_opt(name).await) })
+            Some(async move { self.facts_from_answer(endpoints.get_opt(name).await) })
         });
         let (events, pods, locks) = tokio::join!(join_all(events), join_all(pods), join_all(locks));
         let parts = events.into_iter().chain(pods).chain(locks);
@@ -402,7 +402,7 @@ impl Reader<'_> {
         };
         let api: Api<SubjectAccessReview> = Api::all(self.client.clone());
         let answer = api.create(&Default::default(), &review).await;
-        self.facts_of(answer.map(Some))
+        self.facts_from_answer(answer.map(Some))
     }
 }
 

@@ -456,7 +456,7 @@ pub fn parent_directory(path: &str) -> String {
 }
 
 /// The names of the NFS provisioners that are not scaled to zero, sorted, each once; they need not be ready.
-pub fn running_names(facts: &Facts) -> Vec<&str> {
+pub fn names_not_scaled_to_zero(facts: &Facts) -> Vec<&str> {
     let mut running = find_provisioners(facts);
     running.retain(|one| !one.is_scaled_to_zero() && (one.has_known_image() || one.name.is_some_and(has_nfs_in_name)));
     let mut names: Vec<&str> = running.into_iter().filter_map(|one| one.name).collect();

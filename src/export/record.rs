@@ -224,7 +224,7 @@ impl Export {
 
 fn records_folder() -> Result<VolumePath, ExportError> {
     let path = RECORDS.join("/");
-    VolumePath::parse(&path).map_err(|error| unusable(&path, &error.to_string()))
+    VolumePath::parse(&path).map_err(|error| unusable_record_error(&path, &error.to_string()))
 }
 
 /// The file name of a PV's record; an error if no file can have it, as with a slash in the PV's name.
@@ -232,15 +232,15 @@ fn record_file_name(volume: &str) -> Result<String, ExportError> {
     let name = format!("{volume}{SUFFIX}");
     match VolumePath::parse(&name).is_ok_and(|path| path.components().len() == 1) {
         true => Ok(name),
-        false => Err(unusable(&name, "a file of that name is not possible")),
+        false => Err(unusable_record_error(&name, "a file of that name is not possible")),
     }
 }
 
 fn child(folder: &VolumePath, name: &str) -> Result<VolumePath, ExportError> {
-    VolumePath::child(Some(folder), name).map_err(|error| unusable(name, &error.to_string()))
+    VolumePath::child(Some(folder), name).map_err(|error| unusable_record_error(name, &error.to_string()))
 }
 
-fn unusable(path: &str, cause: &str) -> ExportError {
+fn unusable_record_error(path: &str, cause: &str) -> ExportError {
     ExportError::Failed {
         action: "use the record",
         path: path.to_owned(),

@@ -37,7 +37,7 @@ impl QuotaFacts {
 
     /// Whether ext4 has the features that limits need on its disk; false for other file systems, or if they were not
     /// read.
-    pub fn has_features(&self) -> bool {
+    pub fn has_project_quota_features(&self) -> bool {
         let has = |wanted: &str| self.features.split_whitespace().any(|feature| feature == wanted);
         has("project") && has("quota")
     }
@@ -103,7 +103,10 @@ mod tests {
             features: features.to_owned(),
             ..QuotaFacts::default()
         };
-        assert!(features("has_journal quota project metadata_csum").has_features());
-        assert!(!features("has_journal quota").has_features() && !features("projects quota").has_features());
+        assert!(features("has_journal quota project metadata_csum").has_project_quota_features());
+        assert!(
+            !features("has_journal quota").has_project_quota_features()
+                && !features("projects quota").has_project_quota_features()
+        );
     }
 }

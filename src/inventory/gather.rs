@@ -294,7 +294,7 @@ pub async fn read_volume_usage(
 /// if the volume is not on `given` and not in-tree NFS.
 fn directory_to_measure(volume: &PersistentVolume, given: Option<&Location>) -> Option<ExportDirectory> {
     let on_given = given.and_then(|export| place::directory_on(volume, export).ok());
-    on_given.or_else(|| place::recorded_directory(volume)).or_else(|| {
+    on_given.or_else(|| place::annotated_directory(volume)).or_else(|| {
         Some(ExportDirectory {
             location: nfs_location(volume)?,
             directory: None,

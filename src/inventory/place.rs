@@ -79,7 +79,7 @@ pub fn directory_on(volume: &PersistentVolume, export: &Location) -> Result<Expo
 
 /// The export and directory of a provisioned PV, from the provisioner's annotation or from the directory's name; `None`
 /// for a static PV, one of a CSI driver, or if the annotation is not the end of the PV's path.
-pub fn recorded_directory(volume: &PersistentVolume) -> Option<ExportDirectory> {
+pub fn annotated_directory(volume: &PersistentVolume) -> Option<ExportDirectory> {
     let there = nfs_location(volume)?;
     let record = volume.metadata.annotations.as_ref().and_then(|all| all.get(DIRECTORY));
     let (root, directory) = match record {
@@ -230,7 +230,7 @@ mod tests {
             (volume("mypv", "nfs", "/nfsdata", None), None),
             (volume("mypv", "nfs", &format!("/srv/{own}"), None), None),
         ] {
-            assert_eq!(recorded_directory(&volume).map(shown), wanted, "{volume:?}");
+            assert_eq!(annotated_directory(&volume).map(shown), wanted, "{volume:?}");
         }
     }
 

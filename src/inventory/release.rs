@@ -76,12 +76,13 @@ pub fn decide_release(volume: &PersistentVolume, data: Data) -> Verdict {
         }]),
         ("Released", _, _) => Verdict::Release(Vec::new()),
         // The controller manager never retries to reclaim a PV with the policy Retain.
-        ("Failed", "Retain", _) => {
-            Verdict::Release(vec![format!("pv/{name} was Failed{}", in_parentheses(&status.message))])
-        }
+        ("Failed", "Retain", _) => Verdict::Release(vec![format!(
+            "pv/{name} was Failed{}",
+            parenthesised_suffix(&status.message)
+        )]),
         ("Failed", _, _) => Verdict::Refuse(format!(
             "pv/{name} is Failed: its policy {policy} could not be carried out{}; {retain}",
-            in_parentheses(&status.message)
+            parenthesised_suffix(&status.message)
         )),
         (phase, _, _) => Verdict::Refuse(format!(
             "pv/{name} is {phase}, so the controller manager has not processed it yet; \
@@ -101,7 +102,7 @@ fn provisioner_of(volume: &PersistentVolume) -> Option<&str> {
 }
 
 /// A space and the message in parentheses; empty without a message.
-fn in_parentheses(message: &Option<String>) -> String {
+fn parenthesised_suffix(message: &Option<String>) -> String {
     match message.as_deref().unwrap_or_default() {
         "" => String::new(),
         message => format!(" ({message})"),

@@ -17,7 +17,7 @@ use kube::{Api, Client, ResourceExt};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::election::{self, RENEW_DEADLINE, RETRY, Seen, Verdict};
+use super::election::{self, LeaseVerdict, RENEW_DEADLINE, RETRY, Seen};
 use crate::cluster;
 
 /// The timeout of one request for the Lease; two fit into [`RENEW_DEADLINE`].
@@ -258,7 +258,7 @@ impl Candidate {
         self.seen = spec
             .as_ref()
             .map(|spec| election::observe_record(self.seen.take(), spec, now));
-        if let Verdict::Held { by, .. } = election::evaluate_lease(self.seen.as_ref(), &self.me, now) {
+        if let LeaseVerdict::Held { by, .. } = election::evaluate_lease(self.seen.as_ref(), &self.me, now) {
             return Ok(HoldAttempt::Held(by.to_owned()));
         }
         let record = election::renewed_record(spec.as_ref(), &self.me, &micro_time_now());

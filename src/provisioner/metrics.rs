@@ -376,7 +376,7 @@ impl Watched {
     /// The claims without those that are Bound and to be expanded.
     fn pending_claims(&self) -> Vec<Arc<PersistentVolumeClaim>> {
         let mut claims = self.claims.state();
-        claims.retain(|claim| claim::bound_volume_name(claim).is_empty());
+        claims.retain(|claim| claim::volume_name_in_spec(claim).is_empty());
         claims
     }
 

@@ -44,9 +44,9 @@ pub fn refusal(code: u16, reason: &str) -> Value {
     json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": reason})
 }
 
-/// A reconciler on a directory of this machine, otherwise as [`work_on`] makes it.
+/// A reconciler on a directory of this machine, otherwise as [`reconciler_on`] makes it.
 pub fn reconciler(client: Client, export: &Path) -> Reconciler {
-    work_on(client, Export::Mounted(Mounted::new(location(), export)))
+    reconciler_on(client, Export::Mounted(Mounted::new(location(), export)))
 }
 
 /// Where the export of the reconciler is.
@@ -59,7 +59,7 @@ pub fn location() -> Location {
 
 /// A reconciler of the provisioner `nfsprov/nfs` on an export of the server `server`: one claim at a time, PVs count as
 /// listed, and events are dropped.
-pub fn work_on(client: Client, export: Export) -> Reconciler {
+pub fn reconciler_on(client: Client, export: Export) -> Reconciler {
     let settings = Settings {
         name: "nfsprov/nfs".into(),
         namespace: None,

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 /// The addresses known of a node that is to mount the export.
 #[derive(Clone, Debug, Default)]
-pub(super) struct NodeAnswer {
+pub(super) struct NodeAddresses {
     /// What reports call it.
     pub(super) name: String,
     /// Whether it was logged in to.
@@ -20,7 +20,7 @@ pub(super) struct NodeAnswer {
     pub(super) own: Option<IpAddr>,
 }
 
-impl NodeAnswer {
+impl NodeAddresses {
     /// The address of a node to allow: the source address of its route to the server, else one that it is known by. The
     /// one that the kubelet wrote counts only if nfsprov logged in to the node there. If the server has a network of
     /// its own for clients, addresses of other networks don't count. `None` if no address can be trusted.
@@ -47,7 +47,7 @@ pub(super) struct Clients {
 /// replaces all others.
 pub(super) fn allowed_clients(
     named: &[String],
-    nodes: &[NodeAnswer],
+    nodes: &[NodeAddresses],
     has_client_network: bool,
     allowed_before: &[String],
 ) -> Clients {
@@ -80,11 +80,11 @@ mod tests {
     fn each_node_is_allowed_by_a_trusted_address() {
         let address = |text: &str| Some(text.parse().unwrap());
         let before = ["10.0.0.9".to_owned()];
-        let node = || NodeAnswer {
+        let node = || NodeAddresses {
             name: "node".into(),
-            ..NodeAnswer::default()
+            ..NodeAddresses::default()
         };
-        let connected = || NodeAnswer {
+        let connected = || NodeAddresses {
             is_connected: true,
             own: address("192.0.2.1"),
             ..node()
@@ -92,7 +92,7 @@ mod tests {
         for (what, answer, has_client_network, allowed) in [
             (
                 "by its way to the server",
-                NodeAnswer {
+                NodeAddresses {
                     source: address("10.0.0.1"),
                     written_by_kubelet: address("10.9.0.1"),
                     ..connected()
@@ -104,7 +104,7 @@ mod tests {
             ("not by one of another network", connected(), true, &["10.0.0.9"]),
             (
                 "by where it was logged in to",
-                NodeAnswer {
+                NodeAddresses {
                     written_by_kubelet: address("10.9.0.1"),
                     ..connected()
                 },
@@ -113,7 +113,7 @@ mod tests {
             ),
             (
                 "not by a kubelet's word alone",
-                NodeAnswer {
+                NodeAddresses {
                     written_by_kubelet: address("10.9.0.1"),
                     ..node()
                 },
@@ -122,7 +122,7 @@ mod tests {
             ),
             (
                 "by the name that it was given",
-                NodeAnswer {
+                NodeAddresses {
                     named: address("10.0.0.2"),
                     ..node()
                 },

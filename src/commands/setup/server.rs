@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use futures::future::join_all;
 
-use super::clients::{NodeAnswer, allowed_clients};
+use super::clients::{NodeAddresses, allowed_clients};
 use super::hosts::{ConnectedHost, apply_or_show, connect_and_gather, connect_and_gather_all};
 use super::{config, proof};
 use crate::cli::{self, Cli, Command, Global, SetupServer};
@@ -107,10 +107,10 @@ async fn set_up_export(mut args: SetupServer, run: &Run, global: &Global) -> Res
             connect_and_gather_all(&nodes, run, &about_nodes),
         ))
         .await?;
-    let answers: Vec<NodeAnswer> = nodes
+    let answers: Vec<NodeAddresses> = nodes
         .iter()
         .zip(&connected)
-        .map(|(asked, connected)| answer_of(asked, connected))
+        .map(|(asked, connected)| addresses_of_node(asked, connected))
         .collect();
     let own_before = own_exports_before(&args, server.as_ref().ok());
     let allowed_before: Vec<String> = own_before.iter().map(|export| export.client.clone()).collect();
@@ -178,9 +178,9 @@ async fn set_up_export(mut args: SetupServer, run: &Run, global: &Global) -> Res
 }
 
 /// The addresses that are known of a node, by where each comes from.
-fn answer_of(asked: &HostRequest, connected: &Result<ConnectedHost, String>) -> NodeAnswer {
+fn addresses_of_node(asked: &HostRequest, connected: &Result<ConnectedHost, String>) -> NodeAddresses {
     let facts = connected.as_ref().ok().map(|connected| &connected.facts);
-    NodeAnswer {
+    NodeAddresses {
         name: display_name(&asked.target),
         is_connected: facts.is_some(),
         source: facts.and_then(|facts| Some(facts.routes.first()?.source)),

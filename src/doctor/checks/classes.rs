@@ -178,7 +178,7 @@ fn find_useless_class(view: &View<'_>, class: &Class) -> Option<Finding> {
         );
     }
     let finding = finding(format!("{} is no provisioner that creates volumes", class.provisioner));
-    let provisioner = match provisioners::running_names(view.facts).as_slice() {
+    let provisioner = match provisioners::names_not_scaled_to_zero(view.facts).as_slice() {
         [] => DEFAULT_NAME,
         [only] => only,
         many => {

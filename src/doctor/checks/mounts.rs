@@ -246,7 +246,7 @@ pub fn mentioned_volume(text: &str) -> Option<&str> {
 /// The object of a finding: the node if the failure is the node's (the CSIDriver if the volume is never attached), else
 /// the volume, or the pod if the volume is unknown.
 fn object_at_fault(view: &View<'_>, failure: &Failure<'_>, pod: &Pod, volume: Option<&Volume>) -> Object {
-    match (node::is_fault_of_node(failure.code), volume) {
+    match (node::is_finding_about_node(failure.code), volume) {
         (true, _) if failure.code == "NFS211" && node::waits_for_attachment(failure, view) => {
             Object::cluster_scoped("CSIDriver", NFS_CSI)
         }

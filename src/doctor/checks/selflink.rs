@@ -218,7 +218,7 @@ fn find_frozen_registry(provisioner: &Provisioner<'_>) -> Option<Finding> {
     let registry = images::frozen_registry(image)?.trim_end_matches(['/', '-']);
     let cause = format!("the provisioner's image comes from {registry}, which is deprecated");
     let finding = Finding::new("NFS306", provisioner.workload.object(), cause).with_field("image", image);
-    Some(match images::new_location(image) {
+    Some(match images::replacement_image(image) {
         Some(location) => finding.with_change(
             provisioner.set_image(location),
             "the same image in its current registry",

@@ -238,7 +238,7 @@ fn describe_unpulled_image(view: &View<'_>, provisioner: &Provisioner<'_>, pod: 
     let finding = Finding::new("NFS204", provisioner.workload.object(), cause).with_all_evidence([evidence]);
     if images::is_chart_version(image) {
         let note = "the tag is a version of the Helm chart; the images are v4.0.0 to v4.0.2";
-        return finding.with_change(provisioner.set_image(images::last_release(image)), note);
+        return finding.with_change(provisioner.set_image(images::with_last_release_tag(image)), note);
     }
     // Only the registry's message has the reason.
     let words: &str = if words.is_empty() { &stopped.reason } else { words };

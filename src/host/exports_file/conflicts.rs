@@ -120,7 +120,7 @@ impl File<'_> {
             }
             if path != wanted.path.as_bytes() {
                 let inside = wanted.path.as_bytes().starts_with(&[&path[..], b"/"].concat()) || path == b"/";
-                if Meaning::in_file(&entry.options).is_ok_and(|meaning| meaning.is_root()) && !inside {
+                if Meaning::in_file(&entry.options).is_ok_and(|meaning| meaning.is_nfs4_root()) && !inside {
                     let why = format!(
                         "{shown} is the root of what NFSv4 clients see (fsid=0), and {} is not in it",
                         wanted.path

@@ -234,7 +234,7 @@ impl Meaning {
     }
 
     /// Whether it makes the directory the root of what NFSv4 clients see, by `fsid=0` or `fsid=root`.
-    pub fn is_root(&self) -> bool {
+    pub fn is_nfs4_root(&self) -> bool {
         self.common.get("fsid").is_some_and(|fsid| fsid == "fsid=0")
     }
 

@@ -140,7 +140,7 @@ fn plan_configuration(
             return Ok(Some((why, None)));
         }
         if !facts.has_program("nfsconf") {
-            return Err(explain_missing_file(&settings));
+            return Err(explain_unread_nfs_conf(&settings));
         }
     }
     let file = FileChange {
@@ -153,7 +153,7 @@ fn plan_configuration(
 
 /// Why nfsprov can't configure a server that does not read `/etc/nfs.conf`, as nfs-utils 1.3 doesn't, and what its
 /// administrator does instead.
-fn explain_missing_file(settings: &[Setting]) -> String {
+fn explain_unread_nfs_conf(settings: &[Setting]) -> String {
     let line = |(section, key, value): &Setting| match (*section, *key) {
         ("mountd", _) => format!("RPCMOUNTDOPTS=\"--port {value}\""),
         ("statd", _) => {
@@ -204,7 +204,7 @@ fn lock_port_warnings(facts: &Facts, server: &DesiredServer) -> Vec<String> {
             "{service} is not at port {wanted}, which the firewall opens, so locks of NFS 3 hang; {}",
             match facts.nfs_conf {
                 Some(_) => "it takes that port when this host is restarted".to_owned(),
-                None => explain_missing_file(&[(port.section, port.key, wanted.to_string())]),
+                None => explain_unread_nfs_conf(&[(port.section, port.key, wanted.to_string())]),
             }
         ));
     }

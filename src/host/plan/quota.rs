@@ -56,7 +56,7 @@ pub(super) fn plan_quota(facts: &Facts, server: &DesiredServer, distro: &Distro)
     if let Some(why) = reason_against_limits(quota, server) {
         return Step::refused(NAME, why);
     }
-    if file_system == "ext4" && !quota.has_features() {
+    if file_system == "ext4" && !quota.has_project_quota_features() {
         return Step::refused(NAME, ext4_without_features(quota));
     }
     if tools_for(file_system).iter().any(|tool| !quota.tools.contains(*tool)) {

@@ -82,7 +82,7 @@ pub(super) fn log_in(hops: &[Hop], access: &Access, cancelled: &dyn Fn() -> bool
         let (socket, proxy) = open_socket(hop, jump_hosts, access)?;
         let trust = Trust::read_known_hosts(access, hop)?;
         let recorded = trust.recorded_algorithms().filter(|_| !requests_any_key);
-        let live = match start_session(socket, proxy, recorded.as_deref(), access.connect_timeout) {
+        let live = match log_in_and_start(socket, proxy, recorded.as_deref(), access.connect_timeout) {
             Ok(live) => live,
             Err((error, _)) if recorded.is_some() && is_disagreement(&error) => {
                 requests_any_key = true;
@@ -177,7 +177,7 @@ fn resolve_addresses(host: &str, port: u16, timeout: Duration) -> io::Result<Vec
 
 /// Shakes hands on a socket, for a host key of the `recorded` algorithms, or of any without them. The caller checks the
 /// key. A failure returns the ProxyCommand, too, whose standard error may say more.
-fn start_session(
+fn log_in_and_start(
     socket: OwnedFd,
     proxy: Option<Proxy>,
     recorded: Option<&str>,

@@ -61,7 +61,7 @@ impl JumpSessions {
             let is_new = route.session.is_none();
             let session = match route.session.take() {
                 Some(session) => session,
-                None => route.start_session(&last, asked, &log_in)?,
+                None => route.log_in_and_start(&last, asked, &log_in)?,
             };
             let reply = session.request_tunnel(&host.host, host.port, timeout);
             match reply.recv_timeout(prompt) {
@@ -103,7 +103,7 @@ impl JumpSessions {
 impl JumpRouteState {
     /// Logs in and starts the session's thread; the caller keeps the session. A failure after `asked` is returned again
     /// without another login. `jump_host` is its name in messages.
-    fn start_session(
+    fn log_in_and_start(
         &mut self,
         jump_host: &str,
         asked: Instant,

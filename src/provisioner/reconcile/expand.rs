@@ -41,7 +41,7 @@ impl Reconciler {
         else {
             return Ok(ExpansionOutcome::NothingToDo);
         };
-        let volume_name = claim::bound_volume_name(&live).to_owned();
+        let volume_name = claim::volume_name_in_spec(&live).to_owned();
         let bound = self
             .call_api(&format!("read PV {volume_name}"), volumes.get_opt(&volume_name))
             .await?;

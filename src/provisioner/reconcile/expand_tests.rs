@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::export::{Attributes, ExportError, LimitedExport, SizeLimit, VolumePath};
-use crate::provisioner::mock::{Server, answer, class, mock, next, refusal, work_on};
+use crate::provisioner::mock::{Server, answer, class, mock, next, reconciler_on, refusal};
 use crate::provisioner::volume::{ENFORCE, PROVISIONED_BY, QUOTA};
 
 const UID: &str = "0b510b51-0b51-4b51-8b51-0b510b510b51";
@@ -52,7 +52,7 @@ async fn expand(is_limited: bool, still_enforces: bool) -> Case {
         volume["metadata"]["annotations"][QUOTA] = json!(ENFORCE);
     }
     let (client, mut server) = mock();
-    let reconciler = work_on(client, export.clone());
+    let reconciler = reconciler_on(client, export.clone());
     let class = StorageClass {
         allow_volume_expansion: Some(true),
         ..class(json!({}))

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::export::{Attributes, LimitChange, LimitedExport, SizeLimit, VolumePath};
 use crate::provisioner::backoff::Retries;
-use crate::provisioner::mock::{mock, work_on};
+use crate::provisioner::mock::{mock, reconciler_on};
 use crate::provisioner::volume::{ENFORCE, QUOTA};
 
 const UID: &str = "0b510b51-0b51-4b51-8b51-0b510b510b51";
@@ -33,7 +33,7 @@ async fn limits_are_checked_and_those_of_nothing_are_cleared_at_the_second_round
     let limited = LimitedExport::new(vec!["/bin/sh".to_owned()]);
     let volume = limited_volume(&limited).await;
     let (client, _server) = mock();
-    let mut reconciler = work_on(client, limited.export.clone());
+    let mut reconciler = reconciler_on(client, limited.export.clone());
     reconciler.settings.reports_usage = true;
     let served = reconciler.exports.iter().next().unwrap();
     let mut rounds = Rounds::default();
@@ -83,7 +83,7 @@ async fn one_that_does_not_lead_any_more_clears_no_limit() {
     let limited = LimitedExport::new(vec!["/bin/sh".to_owned()]);
     let volume = limited_volume(&limited).await;
     let (client, _server) = mock();
-    let reconciler = work_on(client, limited.export.clone());
+    let reconciler = reconciler_on(client, limited.export.clone());
     reconciler.note_limit(&volume);
     limited.add_to_report(&format!("#{UNUSED} 0 0 1024 00 [--------] 0 0 0 00 [--------]"));
     let served = reconciler.exports.iter().next().unwrap();

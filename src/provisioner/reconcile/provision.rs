@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::ownership::Attempt;
 use super::{Reconciler, claim_key};
 use crate::export::{ExportError, LimitChange, Owner, OwnerClaim};
-use crate::provisioner::claim::{self, Verdict};
+use crate::provisioner::claim::{self, ClaimVerdict};
 use crate::provisioner::class;
 use crate::provisioner::outcome::{ProvisionOutcome, ReconcileError};
 use crate::provisioner::served::Served;
@@ -36,11 +36,11 @@ impl Reconciler {
         watched: Option<&Store<PersistentVolumeClaim>>,
     ) -> Result<ProvisionOutcome, ReconcileError> {
         let class = match claim::judge_claim(seen, found, &self.settings.name) {
-            Verdict::Ignore => return Ok(ProvisionOutcome::NothingToDo),
-            Verdict::WaitForConsumer => return Ok(ProvisionOutcome::WaitingForConsumer),
-            Verdict::NoClass(name) => return Err(ReconcileError::ClassNotFound(name)),
-            Verdict::Refuse(why) => return Ok(ProvisionOutcome::Refused(why)),
-            Verdict::Provision(class) => class,
+            ClaimVerdict::Ignore => return Ok(ProvisionOutcome::NothingToDo),
+            ClaimVerdict::WaitForConsumer => return Ok(ProvisionOutcome::WaitingForConsumer),
+            ClaimVerdict::NoClass(name) => return Err(ReconcileError::ClassNotFound(name)),
+            ClaimVerdict::Refuse(why) => return Ok(ProvisionOutcome::Refused(why)),
+            ClaimVerdict::Provision(class) => class,
         };
         let settings = match class::read_settings(class, self.exports.locations()) {
             Ok(settings) => settings,
@@ -81,7 +81,7 @@ impl Reconciler {
         let Some(live) = live.filter(|live| live.metadata.uid == seen.metadata.uid) else {
             return Ok(ProvisionOutcome::NothingToDo);
         };
-        if claim::judge_claim(&live, Some(class), &self.settings.name) != Verdict::Provision(class) {
+        if claim::judge_claim(&live, Some(class), &self.settings.name) != ClaimVerdict::Provision(class) {
             return Ok(ProvisionOutcome::NothingToDo);
         }
         let plan = match volume::plan_volume(&live, settings, &self.settings.name) {

@@ -10,7 +10,9 @@ use crate::export::ExportError;
 use crate::export::double::{Answer, Double};
 use crate::provisioner::controller;
 use crate::provisioner::lease::Leadership;
-use crate::provisioner::mock::{answer, class, location, mock, next, reconciler, refusal, waiting_claim, work_on};
+use crate::provisioner::mock::{
+    answer, class, location, mock, next, reconciler, reconciler_on, refusal, waiting_claim,
+};
 use crate::provisioner::outcome::ProvisionOutcome;
 use crate::provisioner::volume::FINALIZER;
 
@@ -114,7 +116,7 @@ async fn a_claim_gets_no_volume_before_its_size_is_enforced() {
         let is_over_nfs = over_nfs.is_some();
         let reconciler = match over_nfs {
             None => reconciler(client, export.path()),
-            Some(over_nfs) => work_on(client, over_nfs),
+            Some(over_nfs) => reconciler_on(client, over_nfs),
         };
         let (seen, class) = (claim.clone(), class(json!({"quota": "enforce"})));
         let provisioning = tokio::spawn(async move { reconciler.provision_claim(&seen, Some(&class), None).await });
@@ -177,7 +179,7 @@ async fn a_claim_costs_one_nfs_call() {
     let (client, mut server) = mock();
     let double = Double::new(|_, _, _| Answer::Object("directory", 2, 0o777));
     let (export, log) = double.export(location());
-    let reconciler = work_on(client, export);
+    let reconciler = reconciler_on(client, export);
     let provisioning = tokio::spawn(async move {
         reconciler
             .provision_claim(&waiting_claim(), Some(&class(json!({}))), None)

@@ -11,7 +11,7 @@ use super::*;
 use crate::export::double::{Answer, Double, Log};
 use crate::export::{Export, VolumePath};
 use crate::provisioner::lease::Leadership;
-use crate::provisioner::mock::{answer, location, mock, next, reconciler, upstream_volume, work_on};
+use crate::provisioner::mock::{answer, location, mock, next, reconciler, reconciler_on, upstream_volume};
 use crate::provisioner::outcome::{DeletionOutcome, ReconcileError};
 use crate::provisioner::volume::FINALIZER;
 
@@ -187,7 +187,7 @@ async fn a_directory_that_cannot_be_renamed_is_removed_in_place() {
                 reconciler.set_stopping(true);
             }
         });
-        let reconciler = Arc::new(work_on(client, export));
+        let reconciler = Arc::new(reconciler_on(client, export));
         if is_stopped {
             _ = stop.set(reconciler.clone());
         }
@@ -224,7 +224,7 @@ async fn a_lease_lost_after_the_rename_leaves_the_marker_to_the_next_leader() {
     let lost = until.clone();
     let (export, log) = nfs_export(Answer::Done, UID, move || _ = lost.send_replace(Some(Instant::now())));
     let leading = Leadership::held_until(until.subscribe());
-    let reconciler = Arc::new(work_on(client, export).with_leadership(leading));
+    let reconciler = Arc::new(reconciler_on(client, export).with_leadership(leading));
     for leads in [false, true] {
         let disposing = tokio::spawn({
             let reconciler = reconciler.clone();
@@ -259,7 +259,7 @@ async fn a_directory_that_has_a_new_owner_when_it_is_renamed_is_put_back() {
     for (owner, is_put_back) in [("k/d/c/another-uid", true), (UID, false)] {
         let (client, mut server) = mock();
         let (export, log) = nfs_export(Answer::Done, owner, || {});
-        let reconciler = work_on(client, export);
+        let reconciler = reconciler_on(client, export);
         let disposing = tokio::spawn(async move { reconciler.delete_volume(&volume(), None).await });
         for expected in ["GET", "DELETE", "PATCH"] {
             let (what, _, to) = next(&mut server).await;

@@ -18,7 +18,7 @@ pub const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
 
 /// What to do with a claim.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Verdict<'a> {
+pub enum ClaimVerdict<'a> {
     /// It is bound, terminating, another provisioner's or a volume populator's.
     Ignore,
     /// Its class binds when the first pod is scheduled, and none is.
@@ -36,7 +36,7 @@ pub enum Verdict<'a> {
 pub fn is_waiting_for(claim: &PersistentVolumeClaim, provisioner: &str) -> bool {
     let phase = claim.status.as_ref().and_then(|status| status.phase.as_deref());
     handed_over_to(claim) == Some(provisioner)
-        && bound_volume_name(claim).is_empty()
+        && volume_name_in_spec(claim).is_empty()
         && claim.metadata.deletion_timestamp.is_none()
         && phase == Some("Pending")
 }
@@ -53,36 +53,36 @@ pub fn judge_claim<'a>(
     claim: &PersistentVolumeClaim,
     found: Option<&'a StorageClass>,
     provisioner: &str,
-) -> Verdict<'a> {
+) -> ClaimVerdict<'a> {
     if !is_waiting_for(claim, provisioner) {
-        return Verdict::Ignore;
+        return ClaimVerdict::Ignore;
     }
     let name = class_name(claim).unwrap_or_default();
     let Some(class) = found else {
-        return Verdict::NoClass(name.to_owned());
+        return ClaimVerdict::NoClass(name.to_owned());
     };
     if class.provisioner != provisioner {
-        return Verdict::Refuse(format!(
+        return ClaimVerdict::Refuse(format!(
             "StorageClass {name} belongs to provisioner {} now; delete the claim and create it again",
             class.provisioner
         ));
     }
     if class::waits_for_consumer(class) && annotation_of(claim, SELECTED_NODE).unwrap_or_default().is_empty() {
-        return Verdict::WaitForConsumer;
+        return ClaimVerdict::WaitForConsumer;
     }
     let Some(spec) = &claim.spec else {
-        return Verdict::Ignore;
+        return ClaimVerdict::Ignore;
     };
     // The API server keeps the two fields equal, except for kinds that only the newer one may have.
     let reference = spec.data_source_ref.as_ref().map(|source| &source.kind);
     let source = reference.or(spec.data_source.as_ref().map(|source| &source.kind));
     if let Some(kind) = source {
         return match kind.as_str() {
-            "PersistentVolumeClaim" | "VolumeSnapshot" => Verdict::Refuse(format!(
+            "PersistentVolumeClaim" | "VolumeSnapshot" => ClaimVerdict::Refuse(format!(
                 "the claim asks for a copy of a {kind}, which is not supported; remove its data source"
             )),
             // Another kind belongs to a volume populator, which creates the volume itself.
-            _ => Verdict::Ignore,
+            _ => ClaimVerdict::Ignore,
         };
     }
     if let Some(attributes) = spec
@@ -90,20 +90,22 @@ pub fn judge_claim<'a>(
         .as_deref()
         .filter(|name| !name.is_empty())
     {
-        return Verdict::Refuse(format!(
+        return ClaimVerdict::Refuse(format!(
             "the claim asks for volumeAttributesClassName {attributes}, and NFS directories have no such attributes; \
              create the claim without it"
         ));
     }
     if spec.volume_mode.as_deref() == Some("Block") {
-        return Verdict::Refuse("the claim asks for a block device (volumeMode: Block), and NFS has only files".into());
+        return ClaimVerdict::Refuse(
+            "the claim asks for a block device (volumeMode: Block), and NFS has only files".into(),
+        );
     }
     if spec.selector.is_some() {
-        return Verdict::Refuse(
+        return ClaimVerdict::Refuse(
             "the claim has a selector, which only volumes that are created by hand can match; remove it".into(),
         );
     }
-    Verdict::Provision(class)
+    ClaimVerdict::Provision(class)
 }
 
 /// The name of the PV for the claim with this uid.
@@ -118,7 +120,7 @@ pub(super) fn handed_over_to(claim: &PersistentVolumeClaim) -> Option<&str> {
 }
 
 /// The name of the PV in the claim's spec, whatever its phase; empty if it has none.
-pub(in crate::provisioner) fn bound_volume_name(claim: &PersistentVolumeClaim) -> &str {
+pub(in crate::provisioner) fn volume_name_in_spec(claim: &PersistentVolumeClaim) -> &str {
     let spec = claim.spec.as_ref();
     spec.and_then(|spec| spec.volume_name.as_deref()).unwrap_or_default()
 }
@@ -172,11 +174,11 @@ mod tests {
     /// A verdict in one word.
     fn word(change: Value, class: Option<&StorageClass>) -> &'static str {
         match judge_claim(&claim(change), class, OURS) {
-            Verdict::Ignore => "leave",
-            Verdict::WaitForConsumer => "wait",
-            Verdict::NoClass(_) => "no class",
-            Verdict::Refuse(_) => "refuse",
-            Verdict::Provision(_) => "provision",
+            ClaimVerdict::Ignore => "leave",
+            ClaimVerdict::WaitForConsumer => "wait",
+            ClaimVerdict::NoClass(_) => "no class",
+            ClaimVerdict::Refuse(_) => "refuse",
+            ClaimVerdict::Provision(_) => "provision",
         }
     }
 

@@ -31,7 +31,7 @@ pub struct Seen {
 
 /// What a Lease means for a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict<'a> {
+pub enum LeaseVerdict<'a> {
     /// This candidate holds it and renews it.
     Ours,
     /// Not held, or expired: to be acquired.
@@ -60,23 +60,23 @@ pub fn observe_record(before: Option<Seen>, record: &LeaseSpec, now: Duration) -
 }
 
 /// Evaluates a Lease at `now` for the candidate `me`; `None` is a Lease that does not exist, and free. A Lease that
-/// names `me` is [`Verdict::Ours`] even if it has expired.
-pub fn evaluate_lease<'a>(lease: Option<&'a Seen>, me: &str, now: Duration) -> Verdict<'a> {
+/// names `me` is [`LeaseVerdict::Ours`] even if it has expired.
+pub fn evaluate_lease<'a>(lease: Option<&'a Seen>, me: &str, now: Duration) -> LeaseVerdict<'a> {
     let Some(seen) = lease else {
-        return Verdict::Free;
+        return LeaseVerdict::Free;
     };
     let by = holder_of(&seen.record);
     if by == me {
-        return Verdict::Ours;
+        return LeaseVerdict::Ours;
     }
     // The duration is the one that the holder wrote.
     let duration = seen.record.lease_duration_seconds.map_or(DURATION, |seconds| {
         Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
     });
     match seen.since.saturating_add(duration).saturating_sub(now) {
-        _ if by.is_empty() => Verdict::Free,
-        Duration::ZERO => Verdict::Free,
-        remaining => Verdict::Held { by, remaining },
+        _ if by.is_empty() => LeaseVerdict::Free,
+        Duration::ZERO => LeaseVerdict::Free,
+        remaining => LeaseVerdict::Held { by, remaining },
     }
 }
 
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_lease_is_ours_held_or_free() {
-        let held = |remaining| Verdict::Held {
+        let held = |remaining| LeaseVerdict::Held {
             by: "other",
             remaining: seconds(remaining),
         };
@@ -173,23 +173,23 @@ mod tests {
         for (what, holder, duration, age, verdict) in [
             ("live", other, Some(15), 0, held(15)),
             ("live for a moment more", other, Some(15), 14, held(1)),
-            ("expired to the second", other, Some(15), 15, Verdict::Free),
-            ("long expired", other, Some(15), 1_000_000, Verdict::Free),
+            ("expired to the second", other, Some(15), 15, LeaseVerdict::Free),
+            ("long expired", other, Some(15), 1_000_000, LeaseVerdict::Free),
             ("of a holder with more patience", other, Some(60), 30, held(30)),
             ("without a duration", other, None, 14, held(1)),
-            ("without a duration, expired", other, None, 15, Verdict::Free),
-            ("with a senseless duration", other, Some(-1), 0, Verdict::Free),
-            ("released as client-go does", Some(""), Some(1), 0, Verdict::Free),
-            ("released, long duration", Some(""), Some(600), 0, Verdict::Free),
-            ("never held", None, None, 0, Verdict::Free),
-            ("ours", Some(ME), Some(15), 3, Verdict::Ours),
-            ("ours and expired", Some(ME), Some(15), 100, Verdict::Ours),
+            ("without a duration, expired", other, None, 15, LeaseVerdict::Free),
+            ("with a senseless duration", other, Some(-1), 0, LeaseVerdict::Free),
+            ("released as client-go does", Some(""), Some(1), 0, LeaseVerdict::Free),
+            ("released, long duration", Some(""), Some(600), 0, LeaseVerdict::Free),
+            ("never held", None, None, 0, LeaseVerdict::Free),
+            ("ours", Some(ME), Some(15), 3, LeaseVerdict::Ours),
+            ("ours and expired", Some(ME), Some(15), 100, LeaseVerdict::Ours),
             (
                 "of one with a similar name",
                 Some("host_11"),
                 Some(15),
                 15,
-                Verdict::Free,
+                LeaseVerdict::Free,
             ),
         ] {
             let since = seconds(1000);
@@ -199,7 +199,7 @@ mod tests {
             };
             assert_eq!(evaluate_lease(Some(&seen), ME, since + seconds(age)), verdict, "{what}");
         }
-        assert_eq!(evaluate_lease(None, ME, seconds(0)), Verdict::Free, "no lease");
+        assert_eq!(evaluate_lease(None, ME, seconds(0)), LeaseVerdict::Free, "no lease");
     }
 
     #[test]
@@ -212,7 +212,7 @@ mod tests {
         record.renew_time = Some(day(2));
         let renewed = observe_record(Some(again), &record, seconds(114));
         assert_eq!(renewed.since, seconds(114));
-        let Verdict::Held { remaining, .. } = evaluate_lease(Some(&renewed), ME, seconds(120)) else {
+        let LeaseVerdict::Held { remaining, .. } = evaluate_lease(Some(&renewed), ME, seconds(120)) else {
             panic!("a renewed lease is held");
         };
         assert_eq!(remaining, seconds(9));
@@ -227,9 +227,9 @@ mod tests {
                 let read = observe_record(seen, &renewed_record(None, "other", &day(time)), seconds(at));
                 assert!(matches!(
                     evaluate_lease(Some(&read), ME, seconds(at + 14)),
-                    Verdict::Held { .. }
+                    LeaseVerdict::Held { .. }
                 ));
-                assert_eq!(evaluate_lease(Some(&read), ME, seconds(at + 15)), Verdict::Free);
+                assert_eq!(evaluate_lease(Some(&read), ME, seconds(at + 15)), LeaseVerdict::Free);
                 seen = Some(read);
             }
         }
@@ -243,7 +243,7 @@ mod tests {
         let verdict = evaluate_lease(Some(&new), ME, seconds(3610));
         assert_eq!(
             verdict,
-            Verdict::Held {
+            LeaseVerdict::Held {
                 by: "third",
                 remaining: DURATION
             }

@@ -34,7 +34,7 @@ pub fn wants_expansion(claim: &PersistentVolumeClaim, provisioner: &str) -> bool
     };
     status.and_then(|status| status.phase.as_deref()) == Some("Bound")
         && claim.metadata.deletion_timestamp.is_none()
-        && !claim::bound_volume_name(claim).is_empty()
+        && !claim::volume_name_in_spec(claim).is_empty()
         // A claim that was created for its volume, as those of a rebuilt cluster, was handed over to none.
         && claim::handed_over_to(claim).is_none_or(|other| other == provisioner)
         // Most sizes are equal, which takes no parsing.

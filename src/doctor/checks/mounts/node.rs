@@ -30,7 +30,7 @@ entries! {
 
 /// Whether a finding of this code is about the node, rather than the volume or the pod. NFS417 is not: its fix is a
 /// change of the PV.
-pub fn is_fault_of_node(code: &str) -> bool {
+pub fn is_finding_about_node(code: &str) -> bool {
     matches!(
         code,
         "NFS211" | "NFS401" | "NFS407" | "NFS408" | "NFS414" | "NFS415" | "NFS416"
