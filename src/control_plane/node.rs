@@ -55,7 +55,11 @@ impl Node {
             anyhow!("{error}; the host may continue by itself: it verifies the change, and undoes it if the API server is not ready")
         })?;
         let name = self.name();
-        let why = format!("the API server was not ready after {} s", limit.as_secs());
+        let printed = String::from_utf8_lossy(&output.stdout);
+        let why = match printed.lines().any(|line| line == step::CHANGE_FAILED) {
+            true => format!("the change failed: {}", last_line(&output.stderr)),
+            false => format!("the API server was not ready after {} s", limit.as_secs()),
+        };
         match output.status {
             0 => Ok(()),
             step::FILE_CHANGED_MEANWHILE => bail!("{name}: a file was changed meanwhile; nothing was changed"),

@@ -16,6 +16,8 @@ pub(crate) const UNDONE: u8 = 3;
 pub(crate) const NOT_READY_AFTER_UNDO: u8 = 4;
 /// Its status if the change failed, and a file could not be given its former content.
 pub(crate) const UNDO_FAILED: u8 = 5;
+/// The line that it prints if a file could not be changed, or the API server not be restarted.
+pub(crate) const CHANGE_FAILED: &str = "change failed";
 
 /// Functions of every script. `put PATH TEXT` replaces a file atomically, by way of a file beside it whose name begins
 /// with a dot, which the kubelet, K3s and systemd pass over; it keeps its owner, mode and symbolic link. `code` prints
@@ -65,7 +67,7 @@ pub(crate) fn step_script(server: &Server, edits: &[FileEdit], wanted: Gate, sec
         Installed::K3s => ("systemctl daemon-reload && systemctl restart k3s", "true"),
         Installed::Rke2 => ("systemctl daemon-reload && systemctl restart rke2-server", "true"),
     };
-    let (mut check, mut change, mut back) = (Vec::new(), vec!["true".to_owned()], vec!["true".to_owned()]);
+    let (mut check, mut change, mut back) = (Vec::new(), vec!["true".to_owned()], Vec::new());
     for edit in edits {
         let path = quote(&edit.path);
         check.push(match &edit.before {
@@ -78,7 +80,11 @@ pub(crate) fn step_script(server: &Server, edits: &[FileEdit], wanted: Gate, sec
             change.push(format!("cp -p {path} {new} && mv -f {new} {copy}"));
         }
         change.push(write_command(&edit.path, edit.after.as_deref()));
-        back.push(write_command(&edit.path, edit.before.as_deref()));
+        // One that fails leaves the others to be restored.
+        back.push(format!(
+            "{} || unrestored=yes; ",
+            write_command(&edit.path, edit.before.as_deref())
+        ));
     }
     let other = match wanted {
         Gate::Set => Gate::Unset,
@@ -90,13 +96,13 @@ pub(crate) fn step_script(server: &Server, edits: &[FileEdit], wanted: Gate, sec
          200|401|403) if is_new \"$1\"; then good=$((good + 1)); else good=0; fi ;;\n      *) good=0 ;;\n    esac\n    \
          [ $good -ge 3 ] && break\n    [ $left -gt 0 ] || return 1\n    left=$((left - 1)); sleep 1; echo\n  done\n}}\n\
          command -v curl >/dev/null || command -v openssl >/dev/null || exit {NO_HTTPS_CLIENT}\n{check}\n\
-         change() {{ {change}; }}\nback() {{ {back}; }}\n\
-         change && restart && ready {wanted:?} && exit 0\n\
+         change() {{ {change}; }}\nback() {{ unrestored=; {back}[ -z \"$unrestored\" ]; }}\n\
+         if change && restart; then ready {wanted:?} && exit 0; else echo {CHANGE_FAILED}; fi\n\
          back || exit {UNDO_FAILED}\nrestart && ready {other:?} && exit {UNDONE}\nexit {NOT_READY_AFTER_UNDO}",
         endpoint = quote(&format!("{address}:{port}")),
         check = check.join("\n"),
         change = change.join(" && "),
-        back = back.join(" && "),
+        back = back.concat(),
     )
 }
 
