@@ -67,6 +67,10 @@ pub async fn gather(cluster: &Cluster, namespace: Option<&str>, dump: Option<&Mu
     reader.read_provisioners(&mut facts).await;
     facts.events.sort_by_key(|event| event.last);
     facts.unread = reader.unread.into_inner().unwrap_or_default();
+    // What was read in one namespace instead would pass for the list of the cluster.
+    if let Some(mut dump) = dump.and_then(|dump| dump.lock().ok()) {
+        facts.unread.iter().for_each(|unread| dump.forget(&unread.what));
+    }
     facts
 }
 

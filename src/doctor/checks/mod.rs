@@ -299,6 +299,15 @@ impl<'a> View<'a> {
         self.find_event(object, |event| messages::is_message_of(code, kind, &event.message))
     }
 
+    /// Since when a claim waits for its volume: since its creation, or where its class waits for the first pod, since the
+    /// first of the pods that use it was created.
+    pub fn waiting_since(&self, claim: &Claim) -> Option<Timestamp> {
+        let class = self.facts.find_class(matching::class_of(claim));
+        let waits_for_pod = class.is_some_and(|class| class.waits_for_first_consumer);
+        let pods = self.pods_using(claim).iter().filter(|_| waits_for_pod);
+        claim.created.max(pods.filter_map(|pod| pod.created).min())
+    }
+
     /// The pods that use a claim and haven't ended.
     pub fn pods_using<'s>(&'s self, claim: &'s Claim) -> &'s [&'a Pod] {
         self.pods.get(&claim.key()).map(Vec::as_slice).unwrap_or_default()

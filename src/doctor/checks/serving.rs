@@ -45,7 +45,9 @@ fn find_unserved_class(view: &View<'_>, class: &Class) -> Option<Finding> {
     let mut claims = provisioners::claims_waiting_for(view.facts, name);
     claims.retain(|claim| claim.class.as_deref() == Some(&class.name));
     // The newest claim that has waited long enough: a provisioner that served other claims since then runs.
-    let patient = claims.iter().filter(|claim| view.has_elapsed(claim.created, PATIENCE));
+    let patient = claims
+        .iter()
+        .filter(|claim| view.has_elapsed(view.waiting_since(claim), PATIENCE));
     let newest = patient.max_by_key(|claim| claim.created)?;
     if !provisioners::is_unserved(view.facts, name, newest.created, view.now) {
         return None;

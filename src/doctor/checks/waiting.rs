@@ -72,7 +72,7 @@ pub fn add_unexplained(view: &View<'_>, found: &mut Vec<Finding>) {
     let unknown = view.pending_claims().filter(|claim| {
         let object = claim.object();
         let is_explained = named.causes.contains_key(&object) || named.accepted.contains(&object);
-        !is_explained && view.has_elapsed(claim.created, PATIENCE) && !view.is_known_other_storage(claim)
+        !is_explained && view.has_elapsed(view.waiting_since(claim), PATIENCE) && !view.is_known_other_storage(claim)
     });
     found.extend(unknown.map(|claim| describe_unexplained_claim(view, claim)));
     let named = ExplainedObjects::collect_from(found);
