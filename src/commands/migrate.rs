@@ -245,9 +245,9 @@ impl Migration {
         })
     }
 
-    /// Gives nfsprov's objects the content that they had before, and deletes those that did not exist, a Deployment
-    /// only once its pods have ended. Then scales upstream to `replicas` and waits for its rollout; 0 leaves it as it
-    /// is. Ends at the first step that fails.
+    /// Gives nfsprov's objects the content that they had before, and deletes those that did not exist. Waits for the end
+    /// of its pods if it did not run before. Then scales upstream to `replicas` and waits for its rollout; 0 leaves it as
+    /// it is. Ends at the first step that fails; `stop` ends a wait, which is such a failure.
     async fn restore_state(&self, before: &[Option<DynamicObject>], replicas: i32, stop: &Stop) -> Result<()> {
         let (ours, theirs) = (&self.args.name, &self.handover.deployment);
         for (document, before) in self.documents.iter().zip(before).rev() {
@@ -255,6 +255,9 @@ impl Migration {
             if let Some(before) = before {
                 let restored = apply::restore_object(&self.cluster, object, before).await?;
                 output::print(&format!("{} {restored}\n", apply::object_title(object)))?;
+                if apply::kind_of(object) == "Deployment" && before.data["spec"]["replicas"] == 0 {
+                    self.wait_for_no_pods(ours, stop).await?;
+                }
                 continue;
             }
             if apply::kind_of(object) == "Deployment" && self.read_deployment(ours).await?.is_some() {

@@ -31,7 +31,8 @@ const CHECK_LIMITS: Duration = Duration::from_secs(300);
 
 /// Connects to the cluster and the exports, then runs one pass, or with `--watch` serves claims until a signal: with
 /// metrics, leader election and a status line as the options say. An export that can't be reached is an error without
-/// `--watch`, and a warning with it; those of `--allow-export` are not probed.
+/// `--watch`, and a warning with it; those of `--allow-export` are not probed. `Failed` if a claim of the pass was
+/// refused or failed.
 pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
     let purpose = if args.watch {
         ClientUse::LongRunning

@@ -284,25 +284,30 @@ impl Export {
         Ok(None)
     }
 
-    /// Removes a directory and its marker, if it is empty and belongs to the claim `uid`, by its marker or, without
-    /// one, by its name. False if something is in it; true also if it is missing, or, without effect, if it isn't the
-    /// claim's. The caller must know that no PV uses it.
+    /// Whether a path, at which nothing need exist, belongs to the claim `uid`, by its marker or, without one, by its name.
+    ///
+    /// # Errors
+    /// As [`Export::create_directory`].
+    pub async fn belongs_to(&self, directory: &VolumePath, uid: &str) -> Result<bool, ExportError> {
+        Ok(match self.read_owner(directory).await? {
+            Some(owner) => owner.uid == uid,
+            None => is_named_after(directory, &format!("pvc-{uid}")),
+        })
+    }
+
+    /// Removes a directory and its marker, if it is empty and belongs to the claim `uid`. False if something is in it;
+    /// true also if it is missing, or, without effect, if it isn't the claim's. The caller must know that no PV uses it.
     ///
     /// # Errors
     /// As [`Export::create_directory`].
     pub async fn remove_unused_directory(&self, directory: &VolumePath, uid: &str) -> Result<bool, ExportError> {
-        let owner = self.read_owner(directory).await?;
-        // Without a marker, only a directory that is named after the volume can be the claim's.
-        let is_own = match &owner {
-            Some(owner) => owner.uid == uid,
-            None => is_named_after(directory, &format!("pvc-{uid}")),
-        };
-        if is_own && !self.remove_empty_directory(directory).await? {
+        if !self.belongs_to(directory, uid).await? {
+            return Ok(true);
+        }
+        if !self.remove_empty_directory(directory).await? {
             return Ok(false);
         }
-        if is_own && owner.is_some() {
-            self.remove_owner_marker(directory, uid).await?;
-        }
+        self.remove_owner_marker(directory, uid).await?;
         Ok(true)
     }
 

@@ -81,7 +81,8 @@ pub(super) fn escape_for_yaml(text: &str) -> String {
     text.chars().map(escape).collect()
 }
 
-/// The line and cause of a template's error; for an unknown variable, the known ones.
+/// Text to append to a template's name: `, line LINE: CAUSE`, without the line if it is unknown; for an unknown variable,
+/// the known ones.
 fn describe_fault(error: &minijinja::Error, known: &Value) -> String {
     let place = error.line().map(|line| format!(", line {line}")).unwrap_or_default();
     let source = error.template_source().zip(error.range());

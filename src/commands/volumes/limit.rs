@@ -21,7 +21,7 @@ use crate::provisioner::volume::{ENFORCE, QUOTA};
 use crate::volumes::limit::plan_limit;
 
 /// Limits each volume of the command line and prints a line for it. Continues after one that can't be limited; `Failed`
-/// then. Pods that can't be listed end it with an error, and a `--via` that can't set limits is a usage error. Asks
+/// then. Pods that can't be listed end it with an error; the volumes before stay limited. A `--via` that can't set limits is a usage error. Asks
 /// nothing.
 pub async fn limit_volumes(args: &Limit, global: &Global) -> Result<Exit> {
     let connected = ConnectedExport::connect(&args.export, global).await?;

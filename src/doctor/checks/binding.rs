@@ -2,14 +2,14 @@
 
 use super::View;
 use super::commands::{lost_volume_command, placeholder_note};
-use crate::doctor::Finding;
 use crate::doctor::entry::entries;
-use crate::doctor::facts::{Claim, Volume};
+use crate::doctor::facts::{Claim, ClaimRef, Volume};
 use crate::doctor::provisioners::parent_directory;
+use crate::doctor::{Confidence, Finding};
 
 entries! {
     "NFS117" Error [CLAIMS, VOLUMES] "claim is Lost",
-        "The PV that the claim was bound to was deleted. The data is still on the export. A PV of the same name for the same directory, without a claimRef, is bound to the claim again.";
+        "The PV that the claim was bound to was deleted, or is reserved for another claim. The data is still on the export. A PV of the same name for the same directory, without a claimRef, is bound to the claim again.";
 }
 
 /// NFS117 for each claim whose phase is Lost, whatever was read.
@@ -19,8 +19,33 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     lost.map(|claim| describe_lost_claim(view, claim)).collect()
 }
 
-/// NFS117, with the command that creates the PV again, at the lost directory if that can be derived.
+/// NFS117: with the command that creates the PV again, at the lost directory if that can be derived; with advice alone if
+/// the PV exists, or if PVs were not read.
 fn describe_lost_claim(view: &View<'_>, claim: &Claim) -> Finding {
+    let volume = &claim.volume;
+    let finding = |cause: String| {
+        Finding::new("NFS117", claim.object(), cause)
+            .with_field("status.phase", "Lost")
+            .with_all_evidence(view.last_event(&claim.object()))
+            .with_affected(view.users_of(claim))
+    };
+    if !view.facts.was_read("persistentvolumes") {
+        return finding(format!("the claim's PV {volume} was deleted, or is another claim's"))
+            .with_confidence(Confidence::Possible)
+            .with_advice("run the doctor as a user who may list PVs: it then says what became of this one");
+    }
+    if let Some(found) = view.find_volume(volume) {
+        let is_same_name = |owner: &&ClaimRef| (&owner.namespace, &owner.name) == (&claim.namespace, &claim.name);
+        let note = match found.claim.as_ref().filter(is_same_name) {
+            Some(_) => {
+                "the PV is reserved for an earlier claim of this name: see the PV's own finding; the claim is bound once the PV has no claimRef, and gets the data of that claim"
+            }
+            None => "create the claim again without volumeName, or with the PV that was meant for it",
+        };
+        return finding(format!("the claim's PV {volume} is reserved for another claim"))
+            .with_field_of(&found.object(), "spec.claimRef", describe_owner(found))
+            .with_advice(note);
+    }
     let export = derive_lost_export(view, claim);
     let command = lost_volume_command(claim, &claim.volume, export.as_ref());
     let note = match export {
@@ -29,14 +54,17 @@ fn describe_lost_claim(view: &View<'_>, claim: &Claim) -> Finding {
         }
         None => "with the server and directory that the lost PV had; it must have no claimRef",
     };
-    let volume = &claim.volume;
-    let cause = format!("the claim's PV {volume} was deleted; the data is still on the export");
-    Finding::new("NFS117", claim.object(), cause)
-        .with_field("status.phase", "Lost")
-        .with_evidence("PersistentVolumes", format!("none called {volume}"))
-        .with_all_evidence(view.last_event(&claim.object()))
-        .with_command(&command, format!("{}{note}", placeholder_note(&command)))
-        .with_affected(view.users_of(claim))
+    finding(format!(
+        "the claim's PV {volume} was deleted; the data is still on the export"
+    ))
+    .with_evidence("PersistentVolumes", format!("none called {volume}"))
+    .with_command(&command, format!("{}{note}", placeholder_note(&command)))
+}
+
+/// The claim that a PV is reserved for, with its uid; `none` without one.
+fn describe_owner(volume: &Volume) -> String {
+    let describe = |owner: &ClaimRef| format!("pvc/{} -n {} (uid {})", owner.name, owner.namespace, owner.uid);
+    volume.claim.as_ref().map_or_else(|| "none".to_owned(), describe)
 }
 
 /// The server and path where a provisioner put the claim's volume, if another PV of its class and provisioner has a

@@ -160,8 +160,8 @@ impl Reconciler {
         }
     }
 
-    /// Removes the directory of an attempt, its marker and its empty parents, if it is empty, the claim has no PV and
-    /// this provisioner leads. If that fails, the directory stays and `volumes orphans` lists it. The caller must hold
+    /// Removes the directory of an attempt, its marker and its empty parents, if it is the claim's and empty, the claim has
+    /// no PV and this provisioner leads. If that fails, the directory stays and `volumes orphans` lists it. The caller must hold
     /// the volume's lock.
     async fn remove_attempt(&self, claim_uid: &str, attempt: &Attempt) {
         let Attempt { served, directory } = attempt;
@@ -171,6 +171,10 @@ impl Reconciler {
                 return Ok(());
             }
             self.require_leadership()?;
+            // An attempt that another claim's marker refused has no directory.
+            if !served.export.belongs_to(directory, claim_uid).await? {
+                return Ok(());
+            }
             match served.export.remove_unused_directory(directory, claim_uid).await? {
                 true => {
                     let volume = claim::volume_name_for(claim_uid);
