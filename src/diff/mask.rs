@@ -405,7 +405,8 @@ fn next_quotation(open: Option<char>, before: &str, c: char) -> Option<char> {
     }
 }
 
-/// The length in bytes of a quoted text in one line, without the mark at its end; and whether the mark is there. Marks
+/// The length in bytes of a quoted text in one line, from behind its opening mark to its closing one; without that, to
+/// the line's end. And whether the closing mark is there. Marks
 /// that are escaped, as `\"` or `''`, are a part of the text.
 fn quoted_length(text: &str, mark: char) -> (usize, bool) {
     let text = text.trim_end_matches(['\n', '\r']);

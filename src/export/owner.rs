@@ -105,6 +105,7 @@ pub struct Conflict {
 }
 
 impl fmt::Display for Conflict {
+    /// A clause: which directory the claim can't have, and who owns it, or the one above or below it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { wanted, owned, owner } = self;
         match wanted == owned {

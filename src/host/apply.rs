@@ -162,6 +162,8 @@ fn remaining_steps(rest: VecDeque<Step>, plan: Plan, outcomes: &[Outcome]) -> Ve
 ///
 /// # Errors
 /// The reason why the script failed, or got no lock; whether its change was undone, if the script tells by its status.
+/// Also that its end is not known, since the connection was lost or it wrote nothing for too long: the host may still
+/// make the change.
 pub async fn run_change(host: &Host, script: String) -> Result<(), String> {
     let action = Action::Script {
         text: script,

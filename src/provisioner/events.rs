@@ -98,7 +98,10 @@ impl Events {
     }
 }
 
-/// Puts an event into the queue, its note cut to 900 characters. If the queue is full, the event is dropped.
+/// The most bytes that the API server takes in an event's note.
+const MAX_NOTE: usize = 1024;
+
+/// Puts an event into the queue, its note cut to [`MAX_NOTE`]. If the queue is full, the event is dropped.
 fn enqueue<K: Resource<DynamicType = ()>>(
     queue: &mpsc::Sender<QueuedEvent>,
     type_: EventType,
@@ -109,8 +112,7 @@ fn enqueue<K: Resource<DynamicType = ()>>(
     let event = Event {
         type_,
         reason: reason.to_owned(),
-        // The API server refuses notes of more than 1 kB.
-        note: Some(note.chars().take(900).collect()),
+        note: Some(note[..note.floor_char_boundary(MAX_NOTE)].to_owned()),
         action: reason.to_owned(),
         secondary: None,
     };

@@ -295,7 +295,8 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// The objects to create for a record, or the action and reason why none may be. With a claim selected, the
+    /// The objects to create for a record, without those that exist, so maybe none; or the action and reason why none may
+    /// be. With a claim selected, the
     /// record's origin is trusted.
     fn decide_creation(&self, record: &Record, selection: &Selection) -> Result<Creation, (Action, String)> {
         let conflict = |why: String| (Action::Conflict, why);

@@ -132,6 +132,7 @@ pub(crate) struct View<'a> {
     reserved: HashMap<(&'a str, &'a str), Vec<&'a Volume>>,
     /// The classes that PVs have, and whether any of these PVs is NFS.
     volume_classes: HashMap<&'a str, bool>,
+    has_only_static_volumes: bool,
     /// By provisioner's name: whether none serves it. Thousands of volumes may have one.
     abandoned: RefCell<HashMap<String, bool>>,
 }
@@ -166,10 +167,15 @@ impl<'a> View<'a> {
         for volume in &facts.volumes {
             *volume_classes.entry(&volume.class).or_default() |= volume.is_nfs();
         }
+        let provisioners = provisioners::find_provisioners(facts);
+        let mut candidates = provisioners::find_candidates(facts).into_iter();
+        let has_only_static_volumes =
+            facts.classes.is_empty() && provisioners.is_empty() && !candidates.any(|one| one.has_known_image());
         Self {
             facts,
             now,
-            provisioners: provisioners::find_provisioners(facts),
+            provisioners,
+            has_only_static_volumes,
             representatives: matching::pick_representatives(&unbound),
             reserved,
             claims: HashMap::from_iter(facts.claims.iter().map(|claim| (claim.key(), claim))),
@@ -213,9 +219,10 @@ impl<'a> View<'a> {
         self.volume_classes.contains_key(class)
     }
 
-    /// Whether there is neither a class nor a provisioner: all volumes are static then. Also true if none was read.
+    /// Whether there is neither a class nor a provisioner, by the PVs or by a provisioner's image: all volumes are static
+    /// then. Also true if none was read.
     pub fn has_only_static_volumes(&self) -> bool {
-        self.facts.classes.is_empty() && self.provisioners.is_empty()
+        self.has_only_static_volumes
     }
 
     /// Whether PVs of this class may be NFS volumes: one of them is, or there are none yet.

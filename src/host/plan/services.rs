@@ -151,8 +151,8 @@ const OPENRC: Commands = Commands {
 };
 
 /// A script that starts, restarts or enables a service, with its changed configuration if it has one, and verifies it.
-/// On failure it restores the configuration and the service's earlier state. `verbs` are `start` or `restart`, then
-/// `enable`; a restart is refused if it would change what is exported.
+/// On failure it restores the configuration and the service's earlier state. `verbs` are `start`, `restart` or none of
+/// them, and maybe `enable` after it; a restart is refused if it would change what is exported.
 fn service_script(service: &Service, unit: &Unit, verbs: &[&str], commands: &Commands) -> String {
     let Commands { run, verify, .. } = commands;
     let mut text = service.file.clone().unwrap_or_default();
