@@ -122,7 +122,7 @@ fn forgotten(facts: &Facts, report: &Report, now: Timestamp) -> Option<String> {
         .claims
         .iter()
         .filter(|claim| claim.is_pending() && !view.is_known_other_storage(claim));
-    let long = claims.filter(|claim| view.has_elapsed(claim.created, SignedDuration::from_mins(2)));
+    let long = claims.filter(|claim| view.has_elapsed(view.waiting_since(claim), SignedDuration::from_mins(2)));
     // A pod that waits for its first claim to be bound is named by that claim's finding, or by information about it.
     let pods = facts.pods.iter().filter(|pod| {
         let is_nfs = |claim: &String| {
