@@ -140,16 +140,33 @@ fn a_synopsis_is_executed_in_its_shortest_form() {
     }
 }
 
+/// The anchor that a page's heading gets: in lower case, with hyphens for spaces and without punctuation.
+fn anchor_of(heading: &str) -> String {
+    let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+    let text: String = heading.trim_matches(['#', ' ']).chars().filter(kept).collect();
+    text.to_lowercase().replace(' ', "-")
+}
+
 #[test]
-fn every_link_of_the_pages_leads_to_a_file() {
+fn every_link_of_the_pages_leads_to_a_file_and_its_heading() {
     let mut missing = Vec::new();
     for (page, text) in pages() {
         let path = Path::new(ROOT).join(page);
         let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
-        for (target, _) in targets {
-            let file = target.split('#').next().unwrap_or_default();
-            let is_here = !file.contains("://") && !file.is_empty();
-            if is_here && !path.parent().unwrap().join(file).exists() {
+        for (target, _) in targets.filter(|(target, _)| !target.contains("://")) {
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let linked = match file {
+                "" => path.clone(),
+                file => path.parent().unwrap().join(file),
+            };
+            let is_there = match anchor {
+                "" => linked.exists(),
+                anchor => std::fs::read_to_string(&linked).is_ok_and(|text| {
+                    let mut headings = text.lines().filter(|line| line.starts_with('#'));
+                    headings.any(|heading| anchor_of(heading) == anchor)
+                }),
+            };
+            if !is_there {
                 missing.push(format!("{}: {target}", path.display()));
             }
         }
