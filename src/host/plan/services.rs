@@ -103,7 +103,9 @@ const SYSTEMD: Commands = Commands {
     run: r#"systemctl reset-failed "$unit" 2>/dev/null || :
 systemctl $verb "$unit" || {
   systemctl status --no-pager --lines 0 "$unit" 2>&1 | grep Active: >&2
-  journalctl --unit "$unit" --lines 5 --no-pager --quiet --output cat >&2
+  # systemd may have started it again meanwhile.
+  journalctl --unit "$unit" --lines 20 --no-pager --quiet --output cat |
+    grep -v -e '^Starting ' -e '^Stopped ' -e ': Scheduled restart job' | tail -n 5 >&2
   prove
   exit 1
 }
