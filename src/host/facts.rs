@@ -214,6 +214,13 @@ impl Facts {
             .find_map(|text| nfs_conf::get_setting(text, section, key))
     }
 
+    /// The address by which a server with these names sees the host; the first name that it found the server by counts.
+    /// `None` if it found none of them.
+    pub fn address_seen_by(&self, server_names: &[String]) -> Option<IpAddr> {
+        let route_to = |name: &String| self.routes.iter().find(|route| route.server == *name);
+        server_names.iter().find_map(route_to).map(|route| route.source)
+    }
+
     /// Whether the program was found; false for one that the gather script does not look for.
     pub fn has_program(&self, name: &str) -> bool {
         self.programs.iter().any(|program| program == name)

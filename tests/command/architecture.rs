@@ -159,6 +159,9 @@ fn arrows_run_one_way() {
 #[test]
 fn what_decides_is_pure() {
     let pure = [
+        "commands/setup/clients.rs",
+        "commands/setup/config.rs",
+        "commands/setup/decision.rs",
         "provisioner/rules/claim.rs",
         "provisioner/rules/class.rs",
         "provisioner/rules/pattern.rs",

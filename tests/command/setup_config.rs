@@ -12,7 +12,12 @@ fn run(file: &str, options: &str) -> (String, String, i32) {
 #[test]
 fn every_export_and_node_of_the_file_is_set_up() {
     // No process listens on these ports, so each login fails.
-    let file = "servers:\n- host: root@127.0.0.1:1\n  exports: [{path: /a}, {path: /b}]\nnodes: [root@127.0.0.1:2]\n";
+    let file = "servers:
+- {host: root@127.0.0.1:1, exports: [{path: /a}]}
+- {host: root@127.0.0.1:3, exports: [{path: /a}]}
+- {host: root@127.0.0.1:1, exports: [{path: /b}]}
+nodes: [root@127.0.0.1:2]
+";
     let (stdout, stderr, status) = run(file, "--dry-run -o json");
     assert_eq!(status, 1, "{stderr}");
     let report: serde_json::Value = serde_json::from_str(&stdout).unwrap();
@@ -20,8 +25,13 @@ fn every_export_and_node_of_the_file_is_set_up() {
     let hosts: Vec<_> = hosts
         .map(|host| (host["host"].as_str().unwrap(), host["role"].as_str().unwrap()))
         .collect();
-    let export = [("127.0.0.1:1", "server"), ("127.0.0.1:2", "client")];
-    assert_eq!(hosts, [export, export].concat());
+    let expected = [
+        ("127.0.0.1:1", "server"),
+        ("127.0.0.1:1", "server"),
+        ("127.0.0.1:3", "server"),
+        ("127.0.0.1:2", "client"),
+    ];
+    assert_eq!(hosts, expected, "an entry for each export, and one for the node");
 }
 
 #[test]
@@ -48,6 +58,11 @@ fn a_wrong_file_is_one_sentence_that_names_it() {
             "servers: [{host: nfs, exports: [{path: /a}]}]",
             "",
             "--nodes-from-cluster, or --allow CLIENT",
+        ),
+        (
+            "servers: [{host: nfs, exports: [{path: /a, allow: ['*']}, {path: /a, allow: [10.0.0.1]}]}]",
+            "",
+            "the export /a of nfs is named twice",
         ),
         ("", "--export /a", "cannot be used with"),
         ("", "--quota", "cannot be used with"),

@@ -27,19 +27,17 @@ pub async fn run(args: SetupClient, global: &Global) -> Result<Exit> {
     let mut report = Report {
         hosts: join_all(prepared).await,
     };
-    if let Some(server) = args
-        .server
-        .as_ref()
-        .filter(|_| !run.options.is_dry_run() && !run.is_stopped())
-    {
-        let proof = Proof {
+    if let Some(server) = args.server.as_ref().filter(|_| !run.options.is_dry_run()) {
+        let proofs = [Proof {
             servers: vec![server.clone()],
             path: args.export.clone(),
             versions: proof::versions_to_prove(args.nfs_version.into()),
-        };
-        let proofs = connected.iter().zip(&mut report.hosts);
-        join_all(proofs.map(|(connected, report)| proof::prove_on_client(&proof, connected.as_ref().ok(), report)))
-            .await;
+        }];
+        let clients = connected.iter().zip(&mut report.hosts);
+        join_all(
+            clients.map(|(connected, report)| proof::prove_on_client(&proofs, connected.as_ref().ok(), report, &run)),
+        )
+        .await;
     }
     run.print_report(&report, global)
 }

@@ -1,5 +1,7 @@
 //! Connects to hosts in parallel, gathers their facts and applies plans, with a status line for each host.
 
+use std::sync::Arc;
+
 use futures::future::join_all;
 
 use crate::commands::host_run::{HostReport, HostRequest, Row, Run, display_name, log_in};
@@ -8,11 +10,11 @@ use crate::output::{self, StatusLine};
 
 /// A host that is logged in to, with its facts.
 pub(super) struct ConnectedHost {
-    pub(super) host: Host,
+    pub(super) host: Arc<Host>,
     pub(super) facts: Facts,
     subject: Subject,
     /// Its line on the terminal.
-    line: StatusLine,
+    line: Arc<StatusLine>,
 }
 
 impl ConnectedHost {
@@ -20,11 +22,14 @@ impl ConnectedHost {
     pub(super) fn show_status(&self, what: &str) {
         self.line.set_status(what);
     }
+
+    /// Gathers facts about `subject`, on the same connection. The error is a sentence for the report.
+    pub(super) async fn gather_about(&self, subject: &Subject) -> Result<Self, String> {
+        gather_facts(self.host.clone(), self.line.clone(), subject).await
+    }
 }
 
-/// Logs in to a host and gathers its facts, with a status line. The error is a sentence for the report.
-pub(super) async fn connect_and_gather(target: &Target, run: &Run, subject: &Subject) -> Result<ConnectedHost, String> {
-    let (host, line) = log_in(target, run).await?;
+async fn gather_facts(host: Arc<Host>, line: Arc<StatusLine>, subject: &Subject) -> Result<ConnectedHost, String> {
     line.set_status("gathering facts");
     let facts = gather(&host, subject).await.map_err(|error| error.to_string())?;
     let subject = subject.clone();
@@ -34,6 +39,12 @@ pub(super) async fn connect_and_gather(target: &Target, run: &Run, subject: &Sub
         subject,
         line,
     })
+}
+
+/// Logs in to a host and gathers its facts, with a status line. The error is a sentence for the report.
+pub(super) async fn connect_and_gather(target: &Target, run: &Run, subject: &Subject) -> Result<ConnectedHost, String> {
+    let (host, line) = log_in(target, run).await?;
+    gather_facts(Arc::new(host), Arc::new(line), subject).await
 }
 
 /// As [`connect_and_gather`] for many hosts in parallel; results are in the order of the requests.

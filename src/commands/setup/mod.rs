@@ -3,6 +3,7 @@
 mod client;
 mod clients;
 mod config;
+mod decision;
 mod hosts;
 mod proof;
 mod server;

@@ -6,12 +6,12 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use super::hosts::ConnectedHost;
-use crate::commands::host_run::{HostReport, Row, Status};
+use crate::commands::host_run::{HostReport, Row, Run, Status};
 use crate::doctor::explain;
 use crate::doctor::messages::{MessageKind, classify};
 use crate::export::{Attributes, Export, ExportError, Location, VolumePath, Wire, list_exports, never_interrupt};
 use crate::host::exports_file::DesiredExport;
-use crate::host::{Proof, Versions, last_output_lines};
+use crate::host::{Proof, ProofResult, Versions, last_output_lines};
 
 /// How long the server may take to answer from here.
 const REACH_WITHIN: Duration = Duration::from_secs(30);
@@ -31,26 +31,44 @@ pub(super) fn versions_to_prove(versions: Versions) -> Vec<&'static str> {
     }
 }
 
-/// Mounts the export on a client, and adds a row for each version to its report, or one failed row if the script fails.
-/// Does nothing for a client that is not connected or has a failed step.
-pub(super) async fn prove_on_client(proof: &Proof, connected: Option<&ConnectedHost>, report: &mut HostReport) {
+/// Mounts each export on a client, and adds to its report a row for each version, one failed row if a script fails, or
+/// one that says so once a signal ended the run. Does nothing for a client that is not connected or has a failed step.
+pub(super) async fn prove_on_client(
+    proofs: &[Proof],
+    connected: Option<&ConnectedHost>,
+    report: &mut HostReport,
+    run: &Run,
+) {
     let Some(connected) = connected.filter(|_| report.is_successful()) else {
         return;
     };
-    connected.show_status("proving that it can mount the export");
+    for proof in proofs {
+        if run.is_stopped() {
+            report.rows.push(not_proved());
+            break;
+        }
+        connected.show_status("proving that it can mount the export");
+        report.rows.extend(run_proof(proof, connected).await);
+    }
+    connected.show_status("done");
+}
+
+/// The row of a proof that is not begun because a signal ended the run.
+pub(super) fn not_proved() -> Row {
+    Row::new("proof", Status::NotDone, "the run was ended")
+}
+
+/// Mounts the export on a client; returns a row for each version, or one if the proof did not run to its end.
+async fn run_proof(proof: &Proof, connected: &ConnectedHost) -> Vec<Row> {
+    let failed = |why: String| vec![Row::new("proof", Status::Failed, why)];
     let ended = match connected.host.run(&proof.shell_script(), PATIENCE).await {
         Ok(output) if output.status == 0 => proof.parse_results(&output.stdout),
-        Ok(output) => {
-            return report
-                .rows
-                .push(Row::new("proof", Status::Failed, last_output_lines(&output)));
-        }
-        Err(error) => return report.rows.push(Row::new("proof", Status::Failed, error.to_string())),
+        Ok(output) => return failed(last_output_lines(&output)),
+        Err(error) => return failed(error.to_string()),
     };
-    connected.show_status("done");
-    for proved in ended {
+    let to_row = |proved: ProofResult| {
         let (server, version) = (&proved.server, &proved.version);
-        let row = match &proved.failure {
+        match &proved.failure {
             None => Row::new(
                 "proof",
                 Status::Ok,
@@ -71,9 +89,9 @@ pub(super) async fn prove_on_client(proof: &Proof, connected: Option<&ConnectedH
                     ),
                 )
             }
-        };
-        report.rows.push(row);
-    }
+        }
+    };
+    ended.into_iter().map(to_row).collect()
 }
 
 /// Lists the server's exports, and creates and removes a directory on the export, over NFS from this machine; returns

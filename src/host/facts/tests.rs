@@ -16,6 +16,27 @@ fn said(records: &[(&str, &str)]) -> Vec<u8> {
 }
 
 #[test]
+fn each_server_sees_a_host_by_the_route_to_its_first_name_that_was_found() {
+    let facts = Facts::parse(&said(&[
+        ("route", "alias 10.1.0.9 10.1.0.5"),
+        ("route", "slow 10.2.0.9 10.2.0.5"),
+    ]))
+    .unwrap();
+    for (names, expected) in [
+        (&["alias"][..], Some("10.1.0.5")),
+        (&["slow"], Some("10.2.0.5")),
+        (&["slow", "alias"], Some("10.2.0.5")),
+        (&["lost", "alias"], Some("10.1.0.5")),
+        (&["lost"], None),
+        (&[], None),
+    ] {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let seen = facts.address_seen_by(&names).map(|address| address.to_string());
+        assert_eq!(seen.as_deref(), expected, "{names:?}");
+    }
+}
+
+#[test]
 fn facts_are_read_from_their_lines() {
     let facts = Facts::parse(&said(&[
         ("uid", "0"),
