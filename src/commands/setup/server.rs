@@ -180,13 +180,13 @@ fn known_before<'a>(export: &'a ConnectedExport, nodes: &[ConnectedNode]) -> Kno
         facts: export.connected.as_ref().ok().map(|connected| &connected.facts),
         nodes: nodes
             .iter()
-            .map(|node| addresses_of_node(node, &export.names))
+            .map(|node| known_addresses_of(node, &export.names))
             .collect(),
     }
 }
 
 /// The addresses that are known of a node, by where each comes from, for a server of these names.
-fn addresses_of_node((node, connected): &ConnectedNode, server_names: &[String]) -> NodeAddresses {
+fn known_addresses_of((node, connected): &ConnectedNode, server_names: &[String]) -> NodeAddresses {
     let HostRequest { target, address } = node;
     let facts = connected.as_ref().ok().map(|connected| &connected.facts);
     NodeAddresses {
