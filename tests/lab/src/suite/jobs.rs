@@ -97,8 +97,23 @@ const fn crash_job(
 }
 
 /// All jobs. Those of a lane start in this order, the longest first.
-pub(super) const JOBS: [Job; 21] = [
+pub(super) const JOBS: [Job; 22] = [
     job("format", &[], Set::Check, Work::Cargo(&["fmt", "--all", "--check"])),
+    // Its lock is apart from the workspace's, and only make test-all runs it.
+    job(
+        "fuzz-lock",
+        &[],
+        Set::Check,
+        Work::Cargo(&[
+            "metadata",
+            "--locked",
+            "--quiet",
+            "--format-version",
+            "1",
+            "--manifest-path",
+            "fuzz/Cargo.toml",
+        ]),
+    ),
     job("compile", &[], Set::Check, Work::Compile),
     job("image", &[], Set::Test, Work::Build("image")),
     job("rpm-double", &["image"], Set::Test, Work::Build("rpm-double")),
