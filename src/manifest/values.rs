@@ -1,4 +1,5 @@
-//! The values that templates are rendered from, one type for each object. They have passed the checks of `validate`.
+//! The values that templates are rendered from, one type for each object (PURE). They have passed the checks of
+//! `validate`.
 
 use std::collections::BTreeMap;
 
