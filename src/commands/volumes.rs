@@ -28,7 +28,7 @@ use crate::provisioner::rules::record::Record;
 use crate::versioned::Items;
 use crate::volumes::read;
 
-/// How many archives are listed at once.
+/// How many directories are listed at once.
 const AT_ONCE: usize = 8;
 
 pub async fn run(command: Volumes, global: &Global) -> Result<Exit> {

@@ -61,7 +61,7 @@ pub(super) struct Decisions {
 #[derive(Debug)]
 pub(super) struct Question {
     pub(super) text: String,
-    /// The usage error where nobody can answer.
+    /// The usage error if there is no terminal to ask on.
     pub(super) error: String,
 }
 

@@ -9,7 +9,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::ListParams;
 use kube::{Api, Client};
 
-use super::ConnectedExport;
+use super::{AT_ONCE, ConnectedExport};
 use crate::cli::{Global, Orphans};
 use crate::cluster::{describe_error, list_folded};
 use crate::commands::colour_choice;
@@ -19,9 +19,6 @@ use crate::inventory::amount;
 use crate::inventory::directories::{Row, State};
 use crate::output;
 use crate::provisioner::volume::provisioned_uid;
-
-/// How many directories are listed at once.
-const AT_ONCE: usize = 8;
 
 /// Lists the empty directories among orphans and removes them after a confirmation, or with `--yes` without one. One
 /// that is not empty any more, or belongs to a PV or claim by then, stays; `Failed` only if one can't be removed.
