@@ -1,21 +1,22 @@
 //! The limits that wait for one server, so that one run of the scripts sets all that have come meanwhile.
 //!
-//! The scripts start some thirty processes for any number of directories, so in a burst of claims they wait for further
+//! The scripts start some twenty processes for any number of directories, so in a burst of claims they wait for further
 //! ones. A claim alone waits for nothing.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Mutex as AsyncMutex, Notify, oneshot};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use super::quota::{LimitChange, SizeLimit};
 use super::{ExportError, VolumePath};
 
-/// How long limits wait at most until as many are there as were set together just now: the claims that follow have yet
-/// to create their directories.
+/// How long limits wait for others that are announced: at most in all, and at most for the next one.
 const COLLECT: Duration = Duration::from_millis(200);
+const NEXT: Duration = Duration::from_millis(25);
 
 /// A directory to limit.
 #[derive(Clone, Debug)]
@@ -40,22 +41,33 @@ struct Waiting {
 pub(super) struct LimitQueue {
     waiting: Mutex<Vec<Waiting>>,
     added: Notify,
+    /// How many limits are announced, those that wait among them.
+    announced: AtomicUsize,
     /// Locked while limits are set.
-    last_run: AsyncMutex<Option<LastRun>>,
+    run: AsyncMutex<()>,
 }
 
-/// When limits were set last, and how many.
+/// Says that a limit will be asked for soon, until this is dropped.
 #[derive(Debug)]
-struct LastRun {
-    end: Instant,
-    count: usize,
+pub struct AnnouncedLimit<'a>(&'a LimitQueue);
+
+impl Drop for AnnouncedLimit<'_> {
+    fn drop(&mut self) {
+        self.0.announced.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl LimitQueue {
-    /// Waits while other limits are set, and right after them up to [`COLLECT`] for further ones. Then sets this one by
-    /// `limit_all`, together with those that have come meanwhile and are in the same parent directory; not if another
-    /// caller sets it so first. `limit_all` gives the results in the order of the requests. A caller that is dropped
-    /// while it waits withdraws its request.
+    /// Announces a limit that will be asked for soon: those that are waiting to be set wait for it, too.
+    pub(super) fn announce(&self) -> AnnouncedLimit<'_> {
+        self.announced.fetch_add(1, Ordering::Relaxed);
+        AnnouncedLimit(self)
+    }
+
+    /// Waits while other limits are set, then for those that are announced, as long as they keep coming. Then sets this
+    /// one by `limit_all`, together with those that have come meanwhile and are in the same parent directory; not if
+    /// another caller sets it so first. `limit_all` gives the results in the order of the requests. A caller that is
+    /// dropped while it waits withdraws its request.
     ///
     /// # Errors
     /// That of `limit_all`; [`ExportError::Failed`] if the caller that sets the limit gives up.
@@ -76,10 +88,10 @@ impl LimitQueue {
         let (answer, mut answered) = oneshot::channel();
         self.lock_waiting().push(Waiting { request, answer });
         self.added.notify_one();
-        let mut last_run = tokio::select! {
+        let _run = tokio::select! {
             biased;
             result = &mut answered => return result.unwrap_or(given_up),
-            last_run = self.last_run.lock() => last_run,
+            run = self.run.lock() => run,
         };
         // It may have come between the looks at the two.
         match answered.try_recv() {
@@ -88,18 +100,10 @@ impl LimitQueue {
         }
         // Those that can come at this moment do.
         tokio::task::yield_now().await;
-        if let Some(last) = &*last_run
-            && last.end.elapsed() < COLLECT
-        {
-            // Fewer may come.
-            _ = timeout(COLLECT, self.wait_for(last.count)).await;
-        }
+        // Those on a server that hangs may never come.
+        _ = timeout(COLLECT, self.wait_for_announced()).await;
         let (requests, answers): (Vec<_>, Vec<_>) = self.take_waiting(&parents).into_iter().unzip();
         let results = limit_all(requests).await;
-        *last_run = Some(LastRun {
-            end: Instant::now(),
-            count: answers.len(),
-        });
         for (answer, result) in answers.into_iter().zip(results) {
             // A caller that gave up has no use for it.
             _ = answer.send(result);
@@ -109,13 +113,15 @@ impl LimitQueue {
 
     /// Waits until no limits are being set. None are until what it returns is dropped.
     pub(super) async fn pause(&self) -> impl Sized {
-        self.last_run.lock().await
+        self.run.lock().await
     }
 
-    /// Waits, without a timeout, until at least `count` directories wait for their limits.
-    async fn wait_for(&self, count: usize) {
-        while self.lock_waiting().len() < count {
-            self.added.notified().await;
+    /// Waits until all limits that are announced are there, or none has come for [`NEXT`].
+    async fn wait_for_announced(&self) {
+        while self.lock_waiting().len() < self.announced.load(Ordering::Relaxed) {
+            if timeout(NEXT, self.added.notified()).await.is_err() {
+                return;
+            }
         }
     }
 
@@ -206,5 +212,46 @@ mod tests {
         assert_eq!(succeeded, [true, true, false, true, false]);
         let expected = [&["first"][..], &["a", "bad", "c"], &["x/b", "x/bad"]];
         assert_eq!(*batches.lock().unwrap(), expected);
+    }
+
+    /// The clock stands still unless all tasks wait, and then goes to the next timeout.
+    #[tokio::test(start_paused = true)]
+    async fn limits_wait_for_those_that_are_announced_while_they_come() {
+        let (next, collect) = (NEXT.as_millis() as u64, COLLECT.as_millis() as u64);
+        let many: Vec<u64> = (1..=20).map(|number| number * (next - 1)).collect();
+        let in_time = many.iter().filter(|comes| **comes < collect).count();
+        for (others, expected_wait, expected_batch) in [
+            // After how many milliseconds others come, how long the first waits, and how many are limited with it.
+            (&[][..], 0, 1),
+            (&[next - 1], next - 1, 2),
+            (&[next - 1, 2 * next - 2], 2 * next - 2, 3),
+            (&[next + 1], next, 1),
+            (&many, collect, in_time + 1),
+        ] {
+            let queue = LimitQueue::default();
+            let batches = Mutex::new(Vec::new());
+            let limit = |path: &'static str, comes: u64| {
+                let (queue, batches) = (&queue, &batches);
+                async move {
+                    let _announced = queue.announce();
+                    tokio::time::sleep(Duration::from_millis(comes)).await;
+                    let limit_all = |requests: Vec<LimitRequest>| async move {
+                        batches.lock().unwrap().push(requests.len());
+                        vec![Ok(()); requests.len()]
+                    };
+                    queue.limit(request(path), limit_all).await.unwrap();
+                    tokio::time::Instant::now()
+                }
+            };
+            let begun = tokio::time::Instant::now();
+            let others_limited = futures::future::join_all(others.iter().map(|comes| limit("other", *comes)));
+            let (_, first) = tokio::join!(others_limited, limit("first", 0));
+            let waited = (first - begun).as_millis() as u64;
+            assert_eq!(
+                (waited, batches.lock().unwrap()[0]),
+                (expected_wait, expected_batch),
+                "{others:?}"
+            );
+        }
     }
 }

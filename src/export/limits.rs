@@ -4,7 +4,7 @@
 
 use std::slice;
 
-use super::limit_queue::{LimitQueue, LimitRequest};
+use super::limit_queue::{AnnouncedLimit, LimitQueue, LimitRequest};
 use super::quota::facts::{self, Inode};
 use super::quota::{
     ExistingFiles, LimitChange, LimitPlan, QuotaReport, SizeLimit, check_same_directory, parse_assigned,
@@ -70,6 +70,12 @@ impl Export {
             path: name_or_root(path),
             why,
         })
+    }
+
+    /// Says that [`Export::limit_size`] will be called soon, for a directory that is being created, until the result is
+    /// dropped: directories that wait for their limits wait for this one, too. `None` if no limit can be set.
+    pub fn announce_limit(&self) -> Option<AnnouncedLimit<'_>> {
+        self.find_shell().ok().map(|shell| shell.queue().announce())
     }
 
     /// Limits the size of an existing directory, and returns once the limit is proved. Directories that wait for this
@@ -174,7 +180,7 @@ impl Export {
     }
 }
 
-impl Shell<'_> {
+impl<'a> Shell<'a> {
     /// Runs the script that `write` makes for the unquoted path of the export's root on the server. A script that fails
     /// is `Ok`; an error means that no exit status came.
     async fn run(self, write: impl FnOnce(&str) -> String + Send + 'static) -> Result<Output, ExportError> {
@@ -193,7 +199,7 @@ impl Shell<'_> {
     }
 
     /// The limits that wait for this shell.
-    fn queue(&self) -> &LimitQueue {
+    fn queue(self) -> &'a LimitQueue {
         match self {
             Self::Ssh(ssh) => ssh.limit_queue(),
             Self::Local(mounted) => mounted.limit_queue(),

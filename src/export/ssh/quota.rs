@@ -1,7 +1,8 @@
 //! The shell scripts that look at a directory's project quota and set it (PURE).
 //!
-//! Tools that change anything get numbers, `.`, an open directory and the file system's device, but no path of a
-//! directory; those that only read also get names in the current directory.
+//! Tools that change anything get numbers, `.`, an open directory, the file system's device, and names in the current
+//! directory that they don't follow if they are links; but no path of a directory. Those that only read also get other
+//! names in the current directory.
 
 use super::script::{MISSING, OBSTACLE, at_root, enter_directories};
 use super::{lossy_text, missing_error, obstacle_error, operation_error};
@@ -37,7 +38,8 @@ lsattr -pd "$@" 2>&1
 first=.
 for directory do
     if [ "$first" = . ] && [ -d "$directory" ] && [ ! -L "$directory" ]; then first=$directory; fi
-    for entry in "$directory"/* "$directory"/.[!.]* "$directory"/..?*; do
+    for entry in "$directory"/* "$directory"/.*; do
+        case $entry in */. | */..) continue ;; esac
         if [ -e "$entry" ] || [ -L "$entry" ]; then
             printf 'entries %s\n' "$directory"
             break
@@ -87,63 +89,58 @@ pub(in crate::export) fn apply_script(root: &str, parents: &[String], limits: &[
         .iter()
         .map(|(_, plan)| format!("{} {}", plan.project_id, plan.kib))
         .collect();
-    let groups: Vec<String> = limits.chunks(DESCRIPTORS.len()).map(assign_to_group).collect();
     let act = format!(
         r#"type={file_system} device={device}
 {REPORT}
 set_limits {sizes} || exit 1
-{enter_parents}{groups}
-{arguments}lsattr -pd "$@"
+{enter_parents}{assign}{arguments}lsattr -pd "$@"
 stat -f -c 'size %b %S %n' "$@"
 usage '{ids}'"#,
         file_system = first.file_system.as_str(),
         device = quote(&first.device),
         sizes = sizes.join(" "),
-        groups = groups.join("\n"),
+        assign = assign_ids(limits),
         arguments = in_current_directory(&names),
         ids = id_pattern(&ids),
     );
     at_root(root, &act)
 }
 
-/// The file descriptors that every shell can open by number.
-const DESCRIPTORS: [u8; 7] = [3, 4, 5, 6, 7, 8, 9];
-
-/// Opens directories in the current one, 1 to as many as there are descriptors, and sets their project ids if the
-/// kernel says that they are where they should be: no link or rename can lead elsewhere. Else ends the script with 1.
-/// Tools get the open directory for a path.
-fn assign_to_group(limits: &[(&str, &LimitPlan)]) -> String {
-    let group = || DESCRIPTORS.iter().zip(limits);
-    let opened: Vec<String> = group()
-        .map(|(descriptor, (name, _))| format!("{descriptor}<./{}/.", quote(name)))
-        .collect();
-    let paths: Vec<String> = DESCRIPTORS[..limits.len()]
-        .iter()
-        .map(|descriptor| format!("/proc/self/fd/{descriptor}"))
-        .collect();
-    let expected: Vec<String> = limits
-        .iter()
-        .map(|(name, _)| format!("\"${{here%/}}\"/{}", quote(name)))
-        .collect();
-    let change = |(descriptor, (_, plan)): (&u8, &(&str, &LimitPlan))| {
-        let (id, path) = (plan.project_id, format!("/proc/self/fd/{descriptor}/."));
-        match plan.file_system {
-            FileSystem::Xfs => format!(" -c 'open -r {path}' -c 'chproj {id}' -c 'chattr +P' -c close"),
-            FileSystem::Ext4 => format!("chattr +P -p {id} {path} &&\n"),
-        }
+/// Sets the project ids of directories in the current one, and ends the script with 1 if that fails or one is a symbolic
+/// link. One process sets those of all directories on XFS whose names it can read.
+fn assign_ids(limits: &[(&str, &LimitPlan)]) -> String {
+    let is_readable = |(name, plan): &&(&str, &LimitPlan)| {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        plan.file_system == FileSystem::Xfs && name.bytes().all(is_plain)
     };
-    let changes: String = group().map(change).collect();
-    // One process sets all project ids of XFS.
-    let act = match limits[0].1.file_system {
-        FileSystem::Xfs => format!("xfs_io -r{changes}"),
-        FileSystem::Ext4 => format!("{changes}true"),
+    let (together, alone): (Vec<_>, Vec<_>) = limits.iter().partition(is_readable);
+    let mut act = String::new();
+    if !together.is_empty() {
+        let set_id = |(name, plan): &&(&str, &LimitPlan)| set_id_on_xfs(&format!("-L ./{name}"), plan.project_id);
+        let set_ids: String = together.iter().map(set_id).collect();
+        act += &format!("xfs_io -r{set_ids} || exit 1\n");
+    }
+    act.extend(alone.iter().map(|(name, plan)| assign_id_to_open(name, plan)));
+    act
+}
+
+/// The words for xfs_io that set the project id of one directory; `open` is how it opens it.
+fn set_id_on_xfs(open: &str, id: u32) -> String {
+    format!(" -c 'open {open}' -c 'chproj {id}' -c 'chattr +P' -c close")
+}
+
+/// Opens a directory in the current one, and sets its project id if the kernel says that it is where it should be: no
+/// link or rename can lead elsewhere. Else ends the script with 1. Tools get the open directory for a path.
+fn assign_id_to_open(name: &str, plan: &LimitPlan) -> String {
+    let (id, open) = (plan.project_id, "/proc/self/fd/3");
+    let set_id = match plan.file_system {
+        FileSystem::Xfs => format!("xfs_io -r{}", set_id_on_xfs(&format!("-r {open}/."), id)),
+        FileSystem::Ext4 => format!("chattr +P -p {id} {open}/."),
     };
     format!(
-        "{{\n[ \"$(realpath {paths})\" = {expected} ] || {{ echo 'a directory was replaced meanwhile' >&2; exit 1; }}\n\
-         {act}\n}} {opened} || exit 1",
-        paths = paths.join(" "),
-        expected = expected.join("'\n'"),
-        opened = opened.join(" "),
+        "{{\n[ \"$(realpath {open})\" = \"${{here%/}}\"/{name} ] || \
+         {{ echo 'a directory was replaced meanwhile' >&2; exit 1; }}\n{set_id}\n}} 3<./{name}/. || exit 1\n",
+        name = quote(name),
     )
 }
 

@@ -52,6 +52,7 @@ impl Reconciler {
         if settings.path_pattern.is_some() {
             self.wait_until_volumes_listed().await?;
         }
+        let _announced = settings.enforces_quota.then(|| served.export.announce_limit());
         let _permit = served.acquire_claim_permit(settings.enforces_quota).await;
         // Boxed: thousands of claims may wait for a permit, and the future of those that have one is large.
         Box::pin(self.provision_with_permit(seen, class, &settings, &served, watched)).await
