@@ -210,13 +210,15 @@ fn to_active_exports(reading: lexer::Reading, path: &str) -> Vec<ActiveExport> {
     entries.collect()
 }
 
-/// Whether an export with these options, separated by commas, maps root of its clients to a user without rights of its
-/// own. False if the options don't say.
-pub fn squashes_root(options: &str) -> bool {
-    let has = |wanted: &str| options.split(',').any(|option| option == wanted);
-    let maps_root = (has("root_squash") && !has("no_root_squash")) || (has("all_squash") && !has("no_all_squash"));
-    // nfsd keeps CAP_SYS_RESOURCE for uid 0, however it came about.
-    maps_root && !has("anonuid=0")
+/// Whether an export with these options of a file maps root of all its clients to a user without rights of its own, as
+/// is the default. False for options that exportfs refuses.
+pub fn options_squash_root(options: &str) -> bool {
+    options::Meaning::in_file(options).is_ok_and(|meaning| meaning.squashes_root())
+}
+
+/// As [`options_squash_root`], for options that exportfs lists; false if they don't say.
+pub fn listed_options_squash_root(options: &str) -> bool {
+    options::Meaning::in_listing(options).squashes_root()
 }
 
 /// Whether a line of the block is about the directory `path`, which is given as [`normalize_path`] returns it.

@@ -6,7 +6,7 @@
 
 use super::QuotaReport;
 use crate::export::Kind;
-use crate::host::exports_file::squashes_root;
+use crate::host::exports_file::listed_options_squash_root;
 
 /// A directory's project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +103,7 @@ impl Exported {
     /// Whether root of its clients becomes a user without rights of its own; false with `anonuid=0`, and if the options
     /// don't say.
     pub(super) fn squashes_root(&self) -> bool {
-        squashes_root(&self.options)
+        listed_options_squash_root(&self.options)
     }
 }
 

@@ -238,6 +238,17 @@ impl Meaning {
         self.common.get("fsid").is_some_and(|fsid| fsid == "fsid=0")
     }
 
+    /// Whether root of the clients becomes a user without rights of its own, with each security flavour; false where
+    /// nothing is said of it. nfsd keeps CAP_SYS_RESOURCE for uid 0, however it came about.
+    pub fn squashes_root(&self) -> bool {
+        let maps_root = |settings: &Settings| {
+            let has = |about: &str, word: &str| settings.get(about).is_some_and(|found| found == word);
+            has("root", "root_squash") || has("all", "all_squash")
+        };
+        let maps_to_root = self.common.get("anonuid").is_some_and(|anonuid| anonuid == "anonuid=0");
+        !maps_to_root && self.flavours.iter().all(|(_, settings)| maps_root(settings))
+    }
+
     /// How the options in force, `listed` by [`Self::in_listing`], differ from these of a file: a clause each, none if
     /// they agree. Settings of a flavour that the listing lacks are not compared.
     pub fn differences(&self, listed: &Self) -> Vec<String> {

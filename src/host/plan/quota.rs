@@ -7,7 +7,7 @@ use super::desired::{DesiredServer, Quota};
 use super::services::find_unit;
 use super::{FAILED_AND_UNDONE, FileChange, Step, replace_file, with_undo};
 use crate::host::distro::Distro;
-use crate::host::exports_file::squashes_root;
+use crate::host::exports_file::options_squash_root;
 use crate::host::facts::{Facts, Init};
 use crate::host::fstab;
 use crate::host::quota::QuotaFacts;
@@ -166,7 +166,7 @@ fn reason_against_limits(quota: &QuotaFacts, server: &DesiredServer) -> Option<S
             quote(directory)
         ));
     }
-    (quota.file_system == "ext4" && !squashes_root(&server.wanted.options)).then(|| {
+    (quota.file_system == "ext4" && !options_squash_root(&server.wanted.options)).then(|| {
         "root in pods is not limited on ext4; use XFS, or --root-squash with a provisioner --via ssh://".to_owned()
     })
 }

@@ -144,6 +144,17 @@ fn each_state_of_a_file_system_has_its_answer() {
         ),
         (
             ext4_with("rw,prjquota", true),
+            // Root is squashed unless the options say otherwise.
+            &wanted(Quota::Live, "rw,sync"),
+            "ok: /srv/data (ext4) enforces limits",
+        ),
+        (
+            ext4_with("rw,prjquota", true),
+            &wanted(Quota::Live, "rw,anonuid=0"),
+            "refused: root in pods is not limited on ext4",
+        ),
+        (
+            ext4_with("rw,prjquota", true),
             &wanted(Quota::Live, "rw,root_squash,anonuid=0"),
             "refused: root in pods is not limited on ext4",
         ),
