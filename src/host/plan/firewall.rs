@@ -3,8 +3,11 @@
 //! The step compares the wanted rules with the present ones. A rule with the mark that is not wanted is removed; rules
 //! of others are left alone.
 
+mod ufw;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::ufw::plan_ufw;
 use super::desired::Versions;
 use super::{Step, with_undo};
 use crate::host::exports_file::{self, Client, Network};
@@ -14,9 +17,6 @@ use crate::host::nfs_conf::{self, LOCKD_PORT, MOUNTD_PORT, STATD_PORT};
 use crate::host::script::quote;
 
 const NAME: &str = "firewall";
-
-/// The comment of nfsprov's rules of ufw, and how `ufw show added` prints it.
-const UFW_COMMENT: &str = " comment 'nfsprov'";
 
 /// The priority of nfsprov's rich rules, which tells them from others': rich rules have no comments. Rules with a
 /// positive priority come after those of services and ports, and before what the zone does by default.
@@ -388,84 +388,6 @@ fn with_open_zone_warnings(mut step: Step, firewalld: &Firewalld, allowed: &Allo
         ));
     }
     step
-}
-
-/// Adds and removes rules of ufw. A rule that an administrator wrote counts as present, and is never removed. Refused
-/// if a wanted rule exists as `deny`, `reject` or `limit`, which ufw would replace; broader ones are not looked for.
-fn plan_ufw(present: &[String], allowed: &Allowed) -> Step {
-    const TOOL: &str = "ufw";
-    let sources = allowed.clients.iter().filter_map(Source::of);
-    let wanted: BTreeSet<String> = sources.flat_map(|source| ufw_rules(source, &allowed.ports)).collect();
-    let without_comment = |found: &String| found.split(" comment '").next().unwrap_or_default().to_owned();
-    let in_force: BTreeSet<String> = present.iter().map(without_comment).collect();
-    let is_present = |rule: &String| in_force.contains(rule);
-    let denied = wanted.iter().find_map(|rule| {
-        let denials = ["deny", "reject", "limit"].map(|action| rule.replacen("allow", action, 1));
-        denials.into_iter().find(is_present)
-    });
-    if let Some(denial) = denied {
-        let why = format!("ufw has another's rule against it: {denial}; remove that with `ufw delete {denial}`");
-        return Step::refused(NAME, why);
-    }
-    let marked = present.iter().filter_map(|rule| rule.strip_suffix(UFW_COMMENT));
-    let changes = RuleChanges {
-        add: wanted.iter().filter(|rule| !is_present(rule)).cloned().collect(),
-        remove: marked
-            .filter(|rule| is_simple(rule) && !wanted.contains(*rule))
-            .map(str::to_owned)
-            .collect(),
-    };
-    if changes.is_empty() {
-        return unchanged_step(TOOL, allowed);
-    }
-    let why = describe_changes(TOOL, allowed, !changes.add.is_empty(), changes.remove.len());
-    Step::change(NAME, why, ufw_script(&changes))
-}
-
-/// A script that changes the rules, verifies them, and on failure undoes that. An inactive ufw is a failure.
-fn ufw_script(RuleChanges { add, remove }: &RuleChanges) -> String {
-    let calls = |added: &BTreeSet<String>, removed: &BTreeSet<String>, end: &str| {
-        let added = added
-            .iter()
-            .map(|rule| format!("ufw {rule}{UFW_COMMENT} >/dev/null{end}\n"));
-        let removed = removed
-            .iter()
-            .map(|rule| format!("ufw delete {rule} >/dev/null{end}\n"));
-        added.chain(removed).collect::<String>()
-    };
-    let listed = |rules: &BTreeSet<String>| {
-        let each = rules.iter().map(|rule| format!("ufw {rule}{UFW_COMMENT}"));
-        each.collect::<BTreeSet<String>>()
-    };
-    let (added, removed) = (listed(add), listed(remove));
-    let list = "ufw status | grep -q '^Status: active'\nlisted=$(ufw show added)\n";
-    with_undo(
-        &calls(add, remove, ""),
-        &format!("{list}{}", verify_lines(&added, &removed)),
-        &format!(
-            "{}{list}{}",
-            calls(remove, add, " || :"),
-            verify_lines(&removed, &added)
-        ),
-    )
-}
-
-/// The rules of ufw for a client, one for each protocol, in the words of `ufw show added` without `ufw` and comment.
-fn ufw_rules(source: Source, ports: &Ports) -> Vec<String> {
-    let rule = |(protocol, ports): (&str, Vec<String>)| {
-        let ports = ports.join(",");
-        match source.as_rule_address() {
-            None => format!("allow {ports}/{protocol}"),
-            Some(source) => format!("allow from {source} to any port {ports} proto {protocol}"),
-        }
-    };
-    ports.by_protocol(':').into_iter().map(rule).collect()
-}
-
-/// Whether a rule that the host printed is safe as words of a shell: nfsprov's own are.
-fn is_simple(rule: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || " .,:/".contains(c);
-    rule.starts_with("allow ") && rule.chars().all(plain)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Facts about firewalls, and the rules that come and go.
 
+use super::ufw::ufw_script;
 use super::*;
 use crate::host::firewall::{NetworkRoute, Zone};
 use crate::host::plan::State;
@@ -275,6 +276,51 @@ fn ufw_has_a_rule_for_each_client_with_a_comment() {
         "{text}"
     );
     assert!(step(&plan, NAME).warnings[0].contains("1nfs;reboot"));
+}
+
+#[test]
+fn others_rules_of_ufw_that_refuse_clients_first_are_named() {
+    let own = |client: &str| {
+        [
+            format!("allow from {client} to any port 111,2049,20048,32765:32766 proto tcp comment 'nfsprov'"),
+            format!("allow from {client} to any port 111,20048,32765:32766 proto udp comment 'nfsprov'"),
+        ]
+    };
+    let own = [own("10.0.0.5"), own("10.0.0.6")].concat();
+    for (rule, is_named) in [
+        ("deny from any", true),
+        ("deny in on eth0", true),
+        ("deny 2049", true),
+        ("deny 2000:3000/tcp", true),
+        ("limit 111,22/udp", true),
+        ("reject log from 10.0.0.0/29 comment 'old'", true),
+        ("deny in on eth0 proto tcp from 10.0.0.6 to 10.0.0.1 port 2049", true),
+        ("deny from any port 1:1023", true),
+        ("deny from 10.0.0.8/29", false),
+        ("deny from fd00::/8", false),
+        ("deny 2000:2048/tcp", false),
+        ("deny 2049/udp", false),
+        ("deny proto esp from any", false),
+        ("deny out 2049/tcp", false),
+        ("deny Samba", false),
+        ("deny from any to any app Samba", false),
+        ("route deny in on eth0", false),
+        ("allow from any", false),
+    ] {
+        let denial = rule.to_owned();
+        let before = [std::slice::from_ref(&denial), &own].concat();
+        let after = [&own[..], std::slice::from_ref(&denial)].concat();
+        for (rules, may_be_named) in [(vec![denial.clone()], true), (before, true), (after, false)] {
+            let plan = plan_server(&with(Firewall::Ufw(rules)), &desired(), NOW);
+            let warnings = &step(&plan, NAME).warnings;
+            let expected = format!("ufw's rule `{}` comes before", rule.split(" comment").next().unwrap());
+            let is_as_expected = match is_named && may_be_named {
+                true => warnings.len() == 1 && warnings[0].starts_with(&expected),
+                false => warnings.is_empty(),
+            };
+            assert!(is_as_expected, "{rule}: {warnings:?}");
+        }
+    }
 }
 
 #[test]
