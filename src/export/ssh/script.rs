@@ -20,6 +20,9 @@ pub(super) const UNFINISHED: u8 = 7;
 /// Seconds that one run of a removal may take.
 const SLICE: u8 = 10;
 
+/// The status of a shell's child that was ended by TERM, as the timer of a removal does.
+const TERMINATED: u8 = 128 + 15;
+
 /// Seconds between the empty lines of a script that may take long.
 const HEARTBEAT: u8 = 2;
 
@@ -163,7 +166,8 @@ make() {
 }
 
 /// Removes a directory tree for [`SLICE`] seconds, then ends with [`UNFINISHED`]; rm follows no link. Ends with
-/// [`MISSING`] if nothing is there, with [`OBSTACLE`] if it is no directory.
+/// [`MISSING`] if nothing is there, with [`OBSTACLE`] if it is no directory. Any other signal than the timer's is a
+/// failure: the kernel kills rm where memory runs out, each time anew.
 pub(super) fn remove_directory(root: &str, path: &VolumePath) -> String {
     let act = format!(
         r#"directory "$name" || missing
@@ -177,7 +181,8 @@ timer=$!
 wait "$removing" 2>/dev/null
 status=$?
 kill "$timer" 2>/dev/null
-if [ "$status" -gt 128 ]; then exit 7; fi
+if [ "$status" = {TERMINATED} ]; then exit {UNFINISHED}; fi
+if [ "$status" -gt 128 ]; then echo "rm was ended by signal $((status - 128))" >&2; exit 1; fi
 [ "$status" = 0 ] || exit 1
 if exists "$name"; then echo 'it was created again' >&2; exit 1; fi"#
     );

@@ -53,6 +53,33 @@ async fn a_removal_is_interrupted_and_goes_on_with_the_next() {
     }
 }
 
+/// Over SSH, a timer ends rm with TERM every few seconds, and the kernel may end it with KILL.
+#[tokio::test]
+async fn a_removal_goes_on_after_the_timers_signal_and_fails_after_any_other() {
+    for (signal, expected) in [("TERM", None), ("KILL", Some("rm was ended by signal 9"))] {
+        let (root, tools) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::create_dir(root.path().join("v")).unwrap();
+        let rm = format!(
+            "#!/bin/sh\nif [ ! -e '{tools}/seen' ]; then : >'{tools}/seen'; kill -{signal} $$; fi\nexec /bin/rm \"$@\"\n",
+            tools = tools.path().display()
+        );
+        let program = tools.path().join("rm");
+        fs::write(&program, rm).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let shell = Shell {
+            command: vec!["sh".to_owned()],
+            tools: format!("{}:/usr/bin:/bin", tools.path().display()),
+        };
+        let export = Export::Ssh(Ssh::with_local_shell(location(root.path().to_str().unwrap()), shell));
+        let removed = export.remove_directory(&path("v"), &never_interrupt()).await;
+        match expected {
+            None => assert_eq!(removed.unwrap(), Removed::Done),
+            Some(words) => assert!(removed.unwrap_err().to_string().ends_with(words), "{signal}"),
+        }
+        assert_eq!(root.path().join("v").exists(), expected.is_some(), "{signal}");
+    }
+}
+
 #[tokio::test]
 async fn what_is_discarded_is_in_the_trash() {
     for (way, root, export) in &ways().ways {
