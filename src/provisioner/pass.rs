@@ -8,9 +8,11 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use k8s_openapi::api::storage::v1::StorageClass;
+use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 
 use super::claim;
+use super::neighbours::Neighbours;
 use super::outcome::{ProvisionOutcome, ReconcileError};
 use super::reconcile::{Reconciler, claim_key};
 use super::volume;
@@ -55,12 +57,13 @@ impl PendingClaims {
         };
         if claims.iter().any(has_pattern) {
             let volumes: Api<PersistentVolume> = Api::all(reconciler.client.clone());
-            // Only their directories are kept.
-            cluster::list_filtered(&volumes, |seen| {
-                reconciler.record_volume(seen, volume::class_name(seen).and_then(|name| classes.get(name)));
-                false
-            })
-            .await?;
+            let record = |neighbours: &mut Neighbours, seen: PersistentVolume| {
+                let class = volume::class_name(&seen).and_then(|name| classes.get(name));
+                reconciler.record_volume_in(neighbours, &seen, class);
+            };
+            let none = Neighbours::new(reconciler.exports.locations());
+            let listed = cluster::list_folded(&volumes, ListParams::default(), none, record).await?;
+            *reconciler.lock_neighbours() = listed;
             reconciler.mark_volumes_listed();
         }
         Ok(Self { claims, classes })
@@ -108,5 +111,57 @@ impl PendingClaims {
         };
         rows.sort_by(|a, b| a.claim.cmp(&b.claim));
         rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::export::VolumePath;
+    use crate::provisioner::mock::{
+        answer, class, location, mock, next, reconciler, refusal, upstream_volume, waiting_claim,
+    };
+
+    /// The list of PVs expires after its first page, and one of them is deleted before it is begun anew.
+    #[tokio::test]
+    async fn only_pvs_of_the_last_list_keep_their_directories() {
+        let (client, mut server) = mock();
+        let export = tempfile::tempdir().unwrap();
+        let reconciler = reconciler(client, export.path());
+        let list = |kind: &str, token: &str, items: Value| {
+            let metadata = json!({"continue": token});
+            (
+                200,
+                json!({"kind": kind, "apiVersion": "v1", "metadata": metadata, "items": items}),
+            )
+        };
+        let volumes = |token: &str, directories: &[&str]| {
+            let volume = |directory: &&str| upstream_volume(directory, directory, &[("/status/phase", json!("Bound"))]);
+            let items: Vec<PersistentVolume> = directories.iter().map(volume).collect();
+            list("PersistentVolumeList", token, json!(items))
+        };
+        let answers = [
+            list("PersistentVolumeClaimList", "", json!([waiting_claim()])),
+            list("StorageClassList", "", json!([class(json!({"pathPattern": "team"}))])),
+            volumes("token", &["a", "deleted"]),
+            (410, refusal(410, "Expired")),
+            volumes("", &["a"]),
+        ];
+        let serving = async {
+            for (status, object) in &answers {
+                let (.., to) = next(&mut server).await;
+                answer(to, *status, object);
+            }
+        };
+        let (pending, ()) = tokio::join!(PendingClaims::read_from_cluster(&reconciler), serving);
+        assert_eq!(pending.unwrap().len(), 1);
+        for (directory, is_kept) in [("a", true), ("deleted", false)] {
+            let path = VolumePath::parse(directory).unwrap();
+            let neighbours = reconciler.lock_neighbours();
+            let conflicts = neighbours.find_conflicts(&location(), &path, "pvc-u", None);
+            assert_eq!(!conflicts.is_empty(), is_kept, "{directory}");
+        }
     }
 }

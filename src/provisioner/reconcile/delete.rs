@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::Reconciler;
 use crate::export::{Export, ExportError, Removed, VolumePath};
 use crate::provisioner::class::OnDelete;
+use crate::provisioner::neighbours::Neighbours;
 use crate::provisioner::outcome::{DeletionOutcome, ReconcileError};
 use crate::provisioner::served::Served;
 use crate::provisioner::volume::{self, DeletionPlan, FINALIZER, FORMER_FINALIZER, OwnerCheck};
@@ -86,8 +87,18 @@ impl Reconciler {
     /// Records a PV's directory as one that others must not create, remove or archive, unless the PV's own deletion
     /// does. `class` is the PV's, which may decide that.
     pub(in crate::provisioner) fn record_volume(&self, volume: &PersistentVolume, class: Option<&StorageClass>) {
+        self.record_volume_in(&mut self.lock_neighbours(), volume, class);
+    }
+
+    /// As [`Reconciler::record_volume`], in other neighbours than those of the reconciler.
+    pub(in crate::provisioner) fn record_volume_in(
+        &self,
+        neighbours: &mut Neighbours,
+        volume: &PersistentVolume,
+        class: Option<&StorageClass>,
+    ) {
         let removal = self.plan_deletion(volume, class).directory_removal();
-        self.lock_neighbours().record_volume(volume, removal);
+        neighbours.record_volume(volume, removal);
     }
 
     /// Deletes a volume whose permit is held: locks it if `served` is the export of its directory, reads it again and

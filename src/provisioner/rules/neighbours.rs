@@ -13,7 +13,7 @@ use crate::cluster::nfs_volumes::mounted_export;
 use crate::export::{Location, UsedPart, VolumePath, is_named_after, used_part};
 
 /// The PVs on some exports whose directories must be kept, by directory.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Neighbours {
     exports: Vec<Location>,
     known: Known,
@@ -21,7 +21,7 @@ pub struct Neighbours {
     listed: Option<Known>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Known {
     /// By index of the export, directory and PV.
     places: BTreeMap<(usize, String, String), Use>,
