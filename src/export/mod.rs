@@ -308,7 +308,7 @@ impl Export {
 
     /// Lists a directory, not recursively and in the server's order; `None` if it doesn't exist. If none is named,
     /// lists the export's root, which must exist. `.nfsprov` and the server's own entries are included. An entry that
-    /// is removed meanwhile is left out; over SSH, it makes the call fail.
+    /// is removed meanwhile is left out.
     ///
     /// # Errors
     /// As [`Export::create_directory`].

@@ -219,7 +219,7 @@ impl Ssh {
         Ok(self.check_output("look for", path, output)?.status != script::MISSING)
     }
 
-    /// `None` if the directory doesn't exist. Fails if an entry is removed while the directory is listed.
+    /// `None` if the directory doesn't exist.
     pub(super) async fn list_directory(
         &self,
         directory: Option<&VolumePath>,

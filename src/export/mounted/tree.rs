@@ -96,34 +96,53 @@ fn empty_subtree(
         if !rounds.begin_round(progress.removed.load(Ordering::Relaxed)) {
             return Err(Errno::NOTEMPTY);
         }
-        for (name, kind) in entries {
+        for (name, kind) in &entries {
             progress.begin_step()?;
-            let is_directory = match kind {
-                FileType::Unknown => {
-                    let stat = rustix::fs::statat(directory, &name, AtFlags::SYMLINK_NOFOLLOW)?;
-                    FileType::from_raw_mode(stat.st_mode) == FileType::Directory
-                }
-                kind => kind == FileType::Directory,
-            };
-            if !is_directory {
-                progress.count_removed(rustix::fs::unlinkat(directory, &name, AtFlags::empty()))?;
-            } else if depth < DEPTH {
-                let inner = match rustix::fs::openat(directory, &name, DIRECTORY, Mode::empty()) {
-                    // Another process removed it first.
-                    Err(Errno::NOENT) => continue,
-                    opened => opened?,
-                };
-                empty_subtree(top, &inner, depth + 1, moved, progress)?;
-                progress.count_removed(rustix::fs::unlinkat(directory, &name, AtFlags::REMOVEDIR))?;
-            } else {
-                move_to_top(directory, &name, top, moved)?;
-                progress.removed.fetch_add(1, Ordering::Relaxed);
-            }
+            remove_entry(top, directory, (name, *kind), depth, moved, progress)?;
         }
     }
 }
 
-/// Renames a directory that is too deep to a free name in `top`, and adds the names tried to `moved`.
+/// Removes an entry of `directory` that was read with this type, with all that it holds, or moves it to `top`. One that
+/// another process removed first is `Ok`, and not counted.
+fn remove_entry(
+    top: &OwnedFd,
+    directory: &OwnedFd,
+    (name, kind): (&CString, FileType),
+    depth: usize,
+    moved: &mut u64,
+    progress: &RemovalProgress,
+) -> rustix::io::Result<()> {
+    let removed = if !is_directory(directory, name, kind)? {
+        rustix::fs::unlinkat(directory, name, AtFlags::empty())
+    } else if depth < DEPTH {
+        match rustix::fs::openat(directory, name, DIRECTORY, Mode::empty()) {
+            Ok(inner) => {
+                empty_subtree(top, &inner, depth + 1, moved, progress)?;
+                rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR)
+            }
+            Err(errno) => Err(errno),
+        }
+    } else {
+        move_to_top(directory, name, top, moved)
+    };
+    progress.count_removed(removed)
+}
+
+/// Whether an entry that was read with this type is a directory; false if it is gone.
+fn is_directory(directory: &OwnedFd, name: &CString, kind: FileType) -> rustix::io::Result<bool> {
+    if kind != FileType::Unknown {
+        return Ok(kind == FileType::Directory);
+    }
+    match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(FileType::from_raw_mode(stat.st_mode) == FileType::Directory),
+        Err(Errno::NOENT) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Renames a directory that is too deep to a free name in `top`, and adds the names tried to `moved`. NOENT if it is
+/// gone.
 fn move_to_top(directory: &OwnedFd, name: &CString, top: &OwnedFd, moved: &mut u64) -> rustix::io::Result<()> {
     loop {
         *moved += 1;
@@ -206,6 +225,23 @@ mod tests {
         empty_tree(&open(root.path()), &progress).unwrap();
         assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
         assert!(progress.step_count() > u64::try_from(CHUNK).unwrap());
+    }
+
+    /// An entry of each kind that was listed and is gone when its turn comes.
+    #[test]
+    fn an_entry_that_another_process_removed_is_no_failure() {
+        let root = tempfile::tempdir().unwrap();
+        let (top, gone, progress) = (open(root.path()), c"gone".to_owned(), progress());
+        for (kind, depth) in [
+            (FileType::RegularFile, 0),
+            (FileType::Unknown, 0),
+            (FileType::Directory, 0),
+            (FileType::Directory, DEPTH),
+        ] {
+            let removed = remove_entry(&top, &top, (&gone, kind), depth, &mut 0, &progress);
+            assert_eq!(removed, Ok(()), "{kind:?} at depth {depth}");
+        }
+        assert_eq!(progress.removed.load(Ordering::Relaxed), 0);
     }
 
     #[test]
