@@ -107,7 +107,7 @@ async fn load_image(
     let runtime = choose_runtime(&seen, archive.image.architecture.as_deref())?;
     // A list that fails tells nothing: the load decides.
     let list = run_script(host, &runtime.list_script(IMAGE)).await.unwrap_or_default();
-    if lists_image(&list, IMAGE, Some(&archive.image.digest)) {
+    if lists_image(&list, IMAGE, Some(&archive.image.digests)) {
         return Ok((Status::Ok, format!("{} has {IMAGE}", runtime.name)));
     }
     let what = format!("load {} into {}", archive.path.display(), runtime.name);

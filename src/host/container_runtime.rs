@@ -158,12 +158,12 @@ impl ContainerRuntime {
     }
 }
 
-/// Whether a runtime's list has an image of this name that is complete; if a digest is given, only with that one.
-pub fn lists_image(list: &str, image: &str, digest: Option<&str>) -> bool {
+/// Whether a runtime's list has an image of this name that is complete; if digests are given, only with one of these.
+pub fn lists_image(list: &str, image: &str, digests: Option<&[String]>) -> bool {
     list.lines().any(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();
         let is_complete = words.first() == Some(&image) && words.contains(&"complete");
-        is_complete && digest.is_none_or(|digest| words.contains(&digest))
+        is_complete && digests.is_none_or(|digests| digests.iter().any(|digest| words.contains(&digest.as_str())))
     })
 }
 

@@ -87,11 +87,24 @@ fn a_complete_image_is_known_by_its_name_and_digest() {
         (ctr, Some(""), false),
         (half, Some("sha256:12"), false),
         ("ghcr.io/owner/image:1 sha256:12 complete\n", Some("sha256:12"), true),
+        // Docker's own store has the configuration's digest.
+        (
+            "ghcr.io/owner/image:1 sha256:56 complete\n",
+            Some("sha256:56 sha256:12"),
+            true
+        ),
+        ("ghcr.io/owner/image:1 sha256:56 complete\n", Some("sha256:12"), false),
         ("ghcr.io/owner/image:10 sha256:12 complete\n", None, false),
         ("unpacking ghcr.io/owner/image:1 (sha256:12)...done\n", None, false),
         ("", None, false),
     ] {
-        assert_eq!(lists_image(list, IMAGE, digest), is_listed, "{digest:?} in {list}");
+        let digests: Option<Vec<String>> =
+            digest.map(|digests: &str| digests.split_whitespace().map(str::to_owned).collect());
+        assert_eq!(
+            lists_image(list, IMAGE, digests.as_deref()),
+            is_listed,
+            "{digest:?} in {list}"
+        );
     }
 }
 

@@ -15,8 +15,9 @@ const NAME: &str = "io.containerd.image.name";
 /// An image of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArchivedImage {
-    /// The digest of its manifest, `sha256:…`.
-    pub digest: String,
+    /// The digests that container runtimes know it by, `sha256:…`: its manifest's, and its configuration's if that is in
+    /// the archive, which Docker has for the image's id unless containerd stores its images.
+    pub digests: Vec<String>,
     /// The architecture that it is for, such as `amd64`, if the index has it.
     pub architecture: Option<String>,
 }
@@ -46,6 +47,16 @@ struct Descriptor {
 }
 
 #[derive(Deserialize)]
+struct Manifest {
+    config: ConfigDescriptor,
+}
+
+#[derive(Deserialize)]
+struct ConfigDescriptor {
+    digest: String,
+}
+
+#[derive(Deserialize)]
 struct Platform {
     architecture: String,
 }
@@ -63,11 +74,22 @@ pub fn find_image(archive: &[u8], name: &str) -> Result<ArchivedImage, ArchiveEr
     let is_wanted = |image: &Descriptor| image.annotations.get(NAME).is_some_and(|found| found == name);
     match index.manifests.into_iter().find(is_wanted) {
         Some(image) => Ok(ArchivedImage {
-            digest: image.digest,
+            digests: config_digest(archive, &image.digest)
+                .into_iter()
+                .chain([image.digest])
+                .collect(),
             architecture: image.platform.map(|platform| platform.architecture),
         }),
         None => Err(ArchiveError::NoImage(name.to_owned())),
     }
+}
+
+/// The digest of the configuration that the manifest with this digest names; `None` without such a manifest, and for an
+/// index of several.
+fn config_digest(archive: &[u8], digest: &str) -> Option<String> {
+    let text = find_file(archive, &format!("blobs/{}", digest.replace(':', "/")))?;
+    let manifest: Manifest = serde_json::from_slice(text).ok()?;
+    Some(manifest.config.digest)
 }
 
 /// The content of the file `wanted` at the top of a tar archive. `None` also for what is no tar archive, and for one
@@ -121,13 +143,14 @@ mod tests {
         let layer = [7; 1000];
         let archive = tar(&[
             ("./", b""),
-            ("./blobs/sha256/12", &layer),
+            ("./blobs/sha256/99", &layer),
             ("./index.json", &index(IMAGE)),
+            ("./blobs/sha256/12", br#"{"config": {"digest": "sha256:56"}}"#),
         ]);
         let found = find_image(&archive, IMAGE).unwrap();
         assert_eq!(
-            (found.digest.as_str(), found.architecture.as_deref()),
-            ("sha256:12", Some("amd64"))
+            (found.digests, found.architecture.as_deref()),
+            (vec!["sha256:56".to_owned(), "sha256:12".to_owned()], Some("amd64"))
         );
         for other in ["ghcr.io/owner/image:2", "image:1", ""] {
             assert_eq!(
@@ -136,7 +159,8 @@ mod tests {
             );
         }
         // The names that docker and GNU tar give.
-        assert!(find_image(&tar(&[("index.json", &index(IMAGE))]), IMAGE).is_ok());
+        let found = find_image(&tar(&[("index.json", &index(IMAGE))]), IMAGE).unwrap();
+        assert_eq!(found.digests, ["sha256:12"]);
     }
 
     #[test]
