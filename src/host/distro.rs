@@ -445,8 +445,13 @@ impl Manager {
                      patiently apt-get -q update && {install}"
                 )
             }
-            Self::Dnf => format!("patiently dnf -y install {packages}"),
-            Self::Yum => format!("patiently yum -y install {packages}"),
+            // Without that option both wait for another's lock for ever, and dnf says so only once.
+            Self::Dnf | Self::Yum => {
+                format!(
+                    "patiently {} -y --setopt=exit_on_lock=1 install {packages}",
+                    self.program()
+                )
+            }
             Self::Zypper => format!("patiently zypper --non-interactive install --no-recommends {packages}"),
             Self::Apk => format!("patiently apk add --no-progress --update-cache {packages}"),
             Self::Pacman => format!(
@@ -470,6 +475,7 @@ patiently() {
         fi
         case $said in
             *[Cc]'ould not get lock'*|*'nable to acquire the dpkg frontend lock'*|*'nable to lock'*|*'is locked by'*) ;;
+            *'already locked by'*|*'holding the yum lock'*|*'obtain rpm transaction lock'*|*'create transaction lock'*) ;;
             *) printf '%s\\n' \"$said\" >&2; return $status ;;
         esac
         waited=$(( $(date +%s) - started ))

@@ -304,8 +304,8 @@ fn packages_are_installed_and_nothing_is_asked() {
             Manager::Apt,
             &["-y --no-install-recommends", "install -- one two; noninteractive"][..],
         ),
-        (Manager::Dnf, &["-y install one two"]),
-        (Manager::Yum, &["-y install one two"]),
+        (Manager::Dnf, &["-y --setopt=exit_on_lock=1 install one two"]),
+        (Manager::Yum, &["-y --setopt=exit_on_lock=1 install one two"]),
         (Manager::Zypper, &["--non-interactive install --no-recommends one two"]),
         (Manager::Apk, &["add --no-progress --update-cache one two"]),
         (Manager::Pacman, &["-S --needed --noconfirm one two"]),
@@ -341,26 +341,64 @@ fn lists_are_fetched_only_where_they_are_wanting() {
     assert_eq!((status, stdout.as_str()), (0, "update\ninstall\n"));
 }
 
+/// A package manager, and what it prints where another program holds its lock.
+const HELD: [(Manager, &str); 9] = [
+    (
+        Manager::Apt,
+        "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 7 (apt)",
+    ),
+    (
+        Manager::Apt,
+        "E: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend)",
+    ),
+    (Manager::Dnf, "metadata already locked by 7"),
+    (
+        Manager::Dnf,
+        "Transaction failed: Failed to obtain rpm transaction lock. Another transaction is in progress.",
+    ),
+    (
+        Manager::Dnf,
+        "error: can't create transaction lock on /var/lib/rpm/.rpm.lock (Resource temporarily unavailable)",
+    ),
+    (
+        Manager::Yum,
+        "Another app is currently holding the yum lock; exiting as configured by exit_on_lock",
+    ),
+    (
+        Manager::Zypper,
+        "System management is locked by the application with pid 7 (zypper).",
+    ),
+    (
+        Manager::Apk,
+        "ERROR: Unable to lock database: temporary error (try again later)",
+    ),
+    (
+        Manager::Pacman,
+        "error: failed to init transaction (unable to lock database)",
+    ),
+];
+
 #[test]
 fn anothers_lock_is_waited_for_and_not_for_ever() {
-    let script = |wait| Manager::Apt.install(&["nfs-common"], Duration::from_secs(wait));
-    let held = "echo 'E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 7 (apt)' >&2; exit 100";
-    let (status, stdout, stderr) = sh(&[KNOWN, SLEEP, ("apt-get", held)], &script(0));
-    assert_eq!((status, stdout.as_str()), (100, ""));
-    assert!(
-        stderr.contains("held by process 7") && stderr.contains("held the lock for"),
-        "{stderr}"
-    );
-    let free = "[ -e \"$HERE/seen\" ] && echo done && exit
-                : >\"$HERE/seen\"; echo 'E: Could not get lock' >&2; exit 100";
-    let (status, stdout, stderr) = sh(&[KNOWN, SLEEP, ("apt-get", free)], &script(60));
-    assert_eq!((status, stderr.as_str()), (0, ""));
-    assert_eq!(
-        stdout,
-        "waiting for another program's lock: E: Could not get lock\ndone\n"
-    );
+    for (manager, words) in HELD {
+        let script = |wait| manager.install(&["nfs-utils"], Duration::from_secs(wait));
+        let run = |body: &str, wait| sh(&[KNOWN, SLEEP, ("ls", ""), (manager.program(), body)], &script(wait));
+        let words = words.replace('\'', "'\\''");
+        let held = format!("echo '{words}' >&2; exit 100");
+        let (status, stdout, stderr) = run(&held, 0);
+        assert_eq!((status, stdout.as_str()), (100, ""), "{words}");
+        assert!(stderr.contains("another program has held the lock for"), "{stderr}");
+        let free = format!("[ -e \"$HERE/seen\" ] && echo done && exit\n: >\"$HERE/seen\"; {held}");
+        let (status, stdout, stderr) = run(&free, 60);
+        assert_eq!((status, stderr.as_str()), (0, ""), "{words}");
+        assert!(
+            stdout.starts_with("waiting for another program's lock: ") && stdout.ends_with("\ndone\n"),
+            "{stdout}"
+        );
+    }
     // Any other trouble is told at once.
+    let script = Manager::Apt.install(&["nfs-common"], Duration::from_secs(60));
     let broken = "echo 'E: dpkg was interrupted' >&2; exit 100";
-    let (status, _, stderr) = sh(&[KNOWN, SLEEP, ("apt-get", broken)], &script(60));
+    let (status, _, stderr) = sh(&[KNOWN, SLEEP, ("apt-get", broken)], &script);
     assert_eq!((status, stderr.as_str()), (100, "E: dpkg was interrupted\n"));
 }
