@@ -197,6 +197,7 @@ fn what_decides_is_pure() {
         "host/plan/client.rs",
         "host/plan/exports.rs",
         "host/plan/firewall.rs",
+        "host/plan/firewall/ufw.rs",
         "host/plan/nfs_server.rs",
         "host/plan/quota.rs",
         "host/plan/server.rs",
