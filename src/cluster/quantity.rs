@@ -16,8 +16,10 @@ const SUFFIXES: [(&str, u128); 12] = [
     ("E", 1_000_000_000_000_000_000),
 ];
 
-/// Parses a Kubernetes quantity to bytes, rounded up; `None` if it is no quantity, has a sign, or exceeds 64 bits.
+/// Parses a Kubernetes quantity to bytes, rounded up; `None` if it is no quantity, is negative, or exceeds 64 bits.
 pub fn parse_bytes(quantity: &str) -> Option<u64> {
+    // The API server stores a size with its sign, as in `+10Gi`.
+    let quantity = quantity.strip_prefix('+').unwrap_or(quantity);
     let end = quantity
         .find(|c: char| !c.is_ascii_digit() && c != '.')
         .unwrap_or(quantity.len());
@@ -75,6 +77,9 @@ mod tests {
             ("12E", Some(12_000_000_000_000_000_000)),
             ("1500m", Some(2)),
             ("1e-1", Some(1)),
+            ("1e+3", Some(1_000)),
+            ("+10Gi", Some(10 << 30)),
+            ("+.5Ki", Some(512)),
             ("", None),
             (".", None),
             ("Gi", None),
@@ -82,6 +87,9 @@ mod tests {
             ("1e99", None),
             ("16Ei", None),
             ("-1Gi", None),
+            ("+", None),
+            ("++1Gi", None),
+            ("+-1Gi", None),
         ] {
             assert_eq!(parse_bytes(quantity), wanted, "{quantity:?}");
         }
