@@ -24,7 +24,8 @@ pub struct NamedExport {
 }
 
 /// The exports that PVs, provisioners and classes of the cluster name, by server and path, each with these objects and
-/// the Pending claims and pods that need it. PVs that are Released, Failed or terminating name none.
+/// the Pending claims and pods that need it. PVs that are Released, Failed or terminating name none, nor do those of CSI
+/// drivers for other storage, which may have a server and a share as well.
 ///
 /// A provisioned directory is among them only if a pod waits for it; its export always is. A server or path that
 /// `create` would refuse is left out, so that it reaches no server and no host; see [`describe_invalid_exports`].
@@ -60,7 +61,8 @@ fn collect_exports(facts: &Facts) -> BTreeMap<(String, String), NamedExport> {
     let mut found: BTreeMap<(String, String), NamedExport> = BTreeMap::new();
     let stuck = find_stuck_pods(facts);
     for volume in &facts.volumes {
-        let Some(place) = volume.export().cloned().filter(|_| must_have_directory(volume)) else {
+        let is_probed = volume.is_nfs() && must_have_directory(volume);
+        let Some(place) = volume.export().cloned().filter(|_| is_probed) else {
             continue;
         };
         let claim = volume

@@ -64,10 +64,18 @@ fn many_exports_are_probed_only_if_claims_or_pods_wait_for_them() {
         volume("d", json!({"status": {"phase": "Bound"}})),
         json!({"metadata": {"annotations": made}}),
     );
+    let of_driver = |driver: &str| {
+        let attributes = json!({"server": "10.77.0.10", "share": "/nfsdata"});
+        let csi = json!({"driver": driver, "volumeHandle": "h", "volumeAttributes": attributes});
+        volume("v", json!({"spec": {"nfs": null, "csi": csi}}))
+    };
     for (what, objects, wanted) in rows! {
         ("a provisioner's", all([vec![class("managed", NAME)], provisioner("p", GOOD, NAME)]), 1),
         ("a class of csi-driver-nfs", vec![with(class("c", "nfs.csi.k8s.io"), json!({"parameters":
             {"server": "10.77.0.10", "share": "/nfsdata"}}))], 1),
+        ("a PV of csi-driver-nfs", vec![of_driver("nfs.csi.k8s.io")], 1),
+        ("a PV of another NFS driver", vec![of_driver("org.democratic-csi.nfs")], 1),
+        ("a PV of a driver for other storage", vec![of_driver("smb.csi.k8s.io")], 0),
         ("what only looks like one", provisioner("p", GOOD, NAME), 0),
         ("what a provisioner made", vec![dynamic], 0),
         ("few", many(5), 5),
