@@ -415,10 +415,10 @@ fn is_election_lock(lease: &Lease) -> bool {
     lease.metadata.namespace.as_deref() != Some("kube-node-lease")
 }
 
-/// Whether an event is about a claim or PV, or a failure of a pod, StatefulSet, ReplicaSet or Deployment; false for
-/// other kinds, also DaemonSets.
+/// Whether an event is about a claim or PV, or a failure of a pod, StatefulSet, DaemonSet, ReplicaSet or Deployment;
+/// false for other kinds.
 fn is_relevant_event(event: &core::Event) -> bool {
-    const KINDS: [&str; 4] = ["Pod", "StatefulSet", "ReplicaSet", "Deployment"];
+    const KINDS: [&str; 5] = ["Pod", "StatefulSet", "DaemonSet", "ReplicaSet", "Deployment"];
     const OF_PODS: [&str; 5] = [
         "FailedScheduling",
         "FailedMount",
@@ -446,5 +446,31 @@ mod tests {
             Some("2026-01-01T12:00:00Z")
         );
         assert_eq!(read("yesterday"), None);
+    }
+
+    #[test]
+    fn failures_of_each_kind_that_has_pods_are_read() {
+        for (kind, reason, wanted) in [
+            ("PersistentVolumeClaim", "Provisioning", true),
+            ("PersistentVolume", "VolumeFailedDelete", true),
+            ("Pod", "FailedMount", true),
+            ("Pod", "Started", false),
+            ("StatefulSet", "FailedCreate", true),
+            ("DaemonSet", "FailedCreate", true),
+            ("DaemonSet", "SuccessfulCreate", false),
+            ("ReplicaSet", "FailedCreate", true),
+            ("Deployment", "ScalingReplicaSet", false),
+            ("Job", "FailedCreate", false),
+        ] {
+            let event = core::Event {
+                involved_object: core::ObjectReference {
+                    kind: Some(kind.to_owned()),
+                    ..core::ObjectReference::default()
+                },
+                reason: Some(reason.to_owned()),
+                ..core::Event::default()
+            };
+            assert_eq!(is_relevant_event(&event), wanted, "{kind} {reason}");
+        }
     }
 }

@@ -18,7 +18,7 @@ pub enum MessageKind {
     Mount,
     /// `ProvisioningFailed` of a claim.
     Provisioning,
-    /// Events about StatefulSets and ReplicaSets.
+    /// Events about StatefulSets, DaemonSets and ReplicaSets.
     Creation,
     /// Events of the controller manager about claims.
     Binding,

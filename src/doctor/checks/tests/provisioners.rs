@@ -91,6 +91,20 @@ fn a_provisioner_that_does_not_run() {
         let refused = event("ReplicaSet", set, "FailedCreate", words);
         scene(all([stopped("nfs", 1, json!({})), vec![refused]]))
     };
+    let refused_on_nodes = || {
+        let words = "Error creating: pods \"nfs-x\" is forbidden: violates PodSecurity \"restricted:latest\": hostPath";
+        let mut set = stopped("nfs", 1, json!({})).remove(0);
+        set = with(
+            set,
+            json!({"kind": "DaemonSet", "spec": {"replicas": null}, "status": null}),
+        );
+        set = with(
+            set,
+            json!({"status": {"desiredNumberScheduled": 2, "currentNumberScheduled": 0,
+            "numberMisscheduled": 0, "numberReady": 0}}),
+        );
+        scene(vec![set, event("DaemonSet", "nfs", "FailedCreate", words)])
+    };
     let elsewhere = || vec![with(nameless().remove(0), json!({"metadata": {"namespace": "tenant"}}))];
     hold! { OLD,
         "starting": scene(broken(good(), starting)) => [];
@@ -107,6 +121,8 @@ fn a_provisioner_that_does_not_run() {
             from_map(json!([{"name": "PROVISIONER_NAME", "value": NAME}])))) =>
             ["NFS203 deployment default/p" says "!lacks"];
         "its own pod is refused": refused("nfs-86dc4") => ["NFS207 deployment default/nfs"];
+        "the pods of its DaemonSet are refused": refused_on_nodes() => ["NFS207 daemonset default/nfs"
+            says "the Pod Security Standard of its namespace (restricted:latest)"];
         "the pod of another, whose name begins with its": refused("nfs-client-86dc4") =>
             ["NFS203 deployment default/nfs"];
         "the only name that is not served": all([vec![class("managed", NAME)], nameless()]) =>
