@@ -25,12 +25,19 @@ fn escape_hidden(text: &str, keeps: impl Fn(char) -> bool) -> String {
 }
 
 /// Whether a character is invisible, or changes how others are shown; line ends and tabs are hidden, spaces are not.
+///
+/// Invisible are the characters with Unicode's property Default_Ignorable_Code_Point, among them fillers of Hangul, and
+/// tags and variation selectors, which can say a whole sentence that no one sees.
 pub fn is_hidden(character: char) -> bool {
     character.is_control()
-        || matches!(character, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-        || matches!(character, '\u{180e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
-        // Tags, which can say a whole sentence that no one sees.
-        || matches!(character, '\u{e0000}'..='\u{e007f}')
+        || matches!(character, '\u{2028}'..='\u{202e}' | '\u{fff9}'..='\u{fffb}')
+        || matches!(
+            character,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        )
+        || matches!(character, '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{3164}')
+        || matches!(character, '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}')
+        || matches!(character, '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Escapes hidden characters in the strings of JSON: serde_json leaves DEL, C1 and bidirectional controls unescaped.
@@ -65,7 +72,31 @@ mod tests {
             "\x1b[2mINFO\x1b[0m \\u{9b}2J\\u{7}\n"
         );
         assert_eq!(escape_line("数据 naïve 🙂"), "数据 naïve 🙂");
-        assert_eq!(escape_line("a\u{e0041}\u{180e}"), r"a\u{e0041}\u{180e}");
+        assert_eq!(escape_line("한글 e\u{301} ក"), "한글 e\u{301} ក");
+        for hidden in [
+            '\u{ad}',
+            '\u{34f}',
+            '\u{115f}',
+            '\u{1160}',
+            '\u{17b4}',
+            '\u{180b}',
+            '\u{180e}',
+            '\u{180f}',
+            '\u{2065}',
+            '\u{3164}',
+            '\u{fe00}',
+            '\u{fe0f}',
+            '\u{ffa0}',
+            '\u{fff0}',
+            '\u{1bca0}',
+            '\u{1d173}',
+            '\u{e0041}',
+            '\u{e0100}',
+            '\u{e01ef}',
+        ] {
+            let escaped = format!("a{}b", hidden.escape_unicode());
+            assert_eq!(escape_line(&format!("a{hidden}b")), escaped);
+        }
         assert_eq!(escape_json("\"\u{e0041}\u{9b}\""), r#""\udb40\udc41\u009b""#);
     }
 }
