@@ -5,10 +5,14 @@
 //! `scheme://user:VALUE@host`. A value may be a scalar of YAML over several lines.
 //! Text that only looks like a secret is masked, too; no secret of these forms is shown.
 
+mod quotation;
+
+use quotation::Quoting;
+
 /// Replaces a secret.
-const HIDDEN: &str = "(hidden)";
-/// Replaces a secret that the text before does not contain, so that a change is visible.
-const CHANGED: &str = "(hidden, changed)";
+pub(super) const HIDDEN: &str = "(hidden)";
+/// Replaces a secret that the text before does not contain, or not in this line, so that a change is visible.
+pub(super) const CHANGED: &str = "(hidden, changed)";
 
 /// Names of secrets: what ends in one of them, with `_` as `-`, in upper or lower case, is one too.
 const SECRETS: [&str; 11] = [
@@ -42,7 +46,10 @@ pub(super) fn mask_secrets(before: &str, after: &str) -> (String, String) {
 
 /// Replaces each secret of a text by the word that `mask_for` returns for it.
 fn mask_text(text: &str, mask_for: &mut dyn FnMut(&str) -> &'static str) -> String {
-    let mut mask = Mask::default();
+    let mut mask = Mask {
+        quoting: Quoting::of_text(text),
+        ..Mask::default()
+    };
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while !rest.is_empty() {
@@ -57,6 +64,7 @@ fn mask_text(text: &str, mask_for: &mut dyn FnMut(&str) -> &'static str) -> Stri
 /// What the lines before and after say of the current one.
 #[derive(Default)]
 struct Mask<'a> {
+    quoting: Quoting,
     /// The lines after the current one.
     following: &'a str,
     /// How many brackets of YAML's flow style or JSON are open. A bracket in a plain text counts, too: then more is
@@ -93,7 +101,7 @@ impl Mask<'_> {
         let (mut at, mut quote) = (0, None);
         match self.open {
             Some(Open::Quoted(mark)) => {
-                let (length, is_closed) = quoted_length(&line[indent..], mark);
+                let (length, is_closed) = self.quoting.quoted_length(&line[indent..], mark);
                 let (secret, rest) = line[indent..].split_at(length);
                 shown.push_str(&line[..indent]);
                 if length > 0 {
@@ -135,7 +143,7 @@ impl Mask<'_> {
             };
             let (before, after) = line[at..].split_at(length);
             for (offset, c) in before.char_indices() {
-                let next = next_quotation(quote, &line[..at + offset], c);
+                let next = self.quoting.next_quotation(quote, &line[..at + offset], c);
                 if quote.is_none() && next.is_none() && !is_comment {
                     self.count_brackets(c.encode_utf8(&mut [0; 4]));
                 }
@@ -180,8 +188,8 @@ impl Mask<'_> {
         // user:PASSWORD@ of a URL, which may hold what else ends a word.
         if let Some(scheme) = word.find("://") {
             let whole = match quote {
-                Some(mark) => &rest[..quoted_length(rest, mark).0],
-                None => &rest[..shell_word(rest).0],
+                Some(mark) => &rest[..self.quoting.quoted_length(rest, mark).0],
+                None => &rest[..self.quoting.shell_word(rest).0],
             };
             let user = scheme + "://".len();
             let at = whole.rfind('@').filter(|at| *at > user);
@@ -238,7 +246,7 @@ impl Mask<'_> {
                 (0, text.len())
             }
             (None, None) => {
-                let (length, open) = shell_word(rest);
+                let (length, open) = self.quoting.shell_word(rest);
                 self.open = open.map(Open::Quoted);
                 (0, length)
             }
@@ -249,7 +257,7 @@ impl Mask<'_> {
     /// bracket is still open. `limit` is the column of the secret's key.
     fn mask_flow(&mut self, text: &str, limit: usize) {
         let mark = text.chars().next().filter(|c| matches!(c, '"' | '\''));
-        self.open = match mark.filter(|mark| !quoted_length(&text[1..], *mark).1) {
+        self.open = match mark.filter(|mark| !self.quoting.quoted_length(&text[1..], *mark).1) {
             Some(mark) => Some(Open::Quoted(mark)),
             None => {
                 self.count_brackets(text);
@@ -273,7 +281,7 @@ impl Mask<'_> {
     /// it doesn't. `text` begins with the mark. Between brackets a quotation is a value of its own.
     fn length_after_quotation(&self, text: &str, quote: Option<char>) -> usize {
         let after = quote.and_then(|mark| text.strip_prefix(mark));
-        match after.map_or(0, |after| shell_word(after).0) {
+        match after.map_or(0, |after| self.quoting.shell_word(after).0) {
             0 => 0,
             _ if self.brackets > 0 => 0,
             length => 1 + length,
@@ -299,7 +307,7 @@ impl Mask<'_> {
     /// The number of bytes of a secret in quotation marks, of which the first is before `text`; notes if it goes on in
     /// the next line.
     fn quoted_secret(&mut self, text: &str, mark: char) -> usize {
-        let (length, is_closed) = quoted_length(text, mark);
+        let (length, is_closed) = self.quoting.quoted_length(text, mark);
         if !is_closed {
             self.open = Some(Open::Quoted(mark));
         }
@@ -379,7 +387,7 @@ fn is_map(content: &str) -> bool {
     let text = text.split(" #").next().unwrap_or_default().trim_end();
     match text.chars().next() {
         Some(mark @ ('"' | '\'')) => {
-            let (length, _) = quoted_length(&text[1..], mark);
+            let (length, _) = Quoting::default().quoted_length(&text[1..], mark);
             let after = text[1 + length..].trim_start_matches(mark);
             after.trim_start().starts_with(':')
         }
@@ -390,54 +398,6 @@ fn is_map(content: &str) -> bool {
 /// Whether a character ends a word.
 fn is_separator(c: char) -> bool {
     c.is_whitespace() || "'\",[]{}".contains(c)
-}
-
-/// The quotation mark that is open after `c`, which follows `before`. A mark after a letter or digit opens none, and
-/// `\"` closes none.
-fn next_quotation(open: Option<char>, before: &str, c: char) -> Option<char> {
-    let follows_letter = || before.ends_with(char::is_alphanumeric);
-    let is_escaped = || before.chars().rev().take_while(|c| *c == '\\').count() % 2 == 1;
-    match (open, c) {
-        (None, '\'' | '"') if !follows_letter() => Some(c),
-        (Some('"'), '"') if is_escaped() => open,
-        (Some(quote), _) if quote == c => None,
-        _ => open,
-    }
-}
-
-/// The length in bytes of a quoted text in one line, from behind its opening mark to its closing one; without that, to
-/// the line's end. And whether the closing mark is there. Marks
-/// that are escaped, as `\"` or `''`, are a part of the text.
-fn quoted_length(text: &str, mark: char) -> (usize, bool) {
-    let text = text.trim_end_matches(['\n', '\r']);
-    let mut letters = text.char_indices().peekable();
-    while let Some((at, c)) = letters.next() {
-        let is_doubled = mark == '\'' && c == mark && letters.peek().is_some_and(|(_, next)| *next == mark);
-        if is_doubled || (mark == '"' && c == '\\') {
-            letters.next();
-        } else if c == mark {
-            return (at, true);
-        }
-    }
-    (text.len(), false)
-}
-
-/// The length in bytes of the word with which a text begins, to the next space that is neither in quotation marks nor
-/// after a backslash; and the mark that is open at the end of the line.
-fn shell_word(text: &str) -> (usize, Option<char>) {
-    let text = text.trim_end_matches(['\n', '\r']);
-    let mut open = None;
-    let mut letters = text.char_indices();
-    while let Some((at, c)) = letters.next() {
-        match (open, c) {
-            (_, '\\') => _ = letters.next(),
-            (None, '"' | '\'') => open = Some(c),
-            (Some(mark), _) if c == mark => open = None,
-            (None, c) if c.is_whitespace() => return (at, None),
-            _ => {}
-        }
-    }
-    (text.len(), open)
 }
 
 /// Whether a line between brackets goes on with the plain text of the line before: it begins with neither an entry of a

@@ -177,6 +177,25 @@ fn secrets_are_hidden_in_every_form_that_they_have() {
             "A_TOKEN=\"s3\n cret\"s3 --x\n",
             "A_TOKEN=\"(hidden)\n (hidden)\"(hidden) --x\n",
         ),
+        // In a unit, a backslash escapes in both kinds of quotation marks; elsewhere only in double ones.
+        (
+            "[Service]\nEnvironment='K3S_TOKEN=it\\'s s3cret' A=b\n",
+            "[Service]\nEnvironment='K3S_TOKEN=(hidden)' A=b\n",
+        ),
+        (
+            "[Service]\nExecStart=/k3s 'a\\' ' '--token=s3 cret' --token='s3\\' cret' --x\n",
+            "[Service]\nExecStart=/k3s 'a\\' ' '--token=(hidden)' --token='(hidden)' --x\n",
+        ),
+        (
+            "# x\n\n[Unit]\n[Service]\nExecStart=/k3s --token s3'c\\' ret' --x\n",
+            "# x\n\n[Unit]\n[Service]\nExecStart=/k3s --token (hidden) --x\n",
+        ),
+        (
+            "[Service]\nEnvironment='K3S_TOKEN=s3\\' \\\n  s3cret' A=b\n",
+            "[Service]\nEnvironment='K3S_TOKEN=(hidden)\n  (hidden)' A=b\n",
+        ),
+        ("token: 's3cret\\'\na: 'b c'\n", "token: '(hidden)'\na: 'b c'\n"),
+        ("A_TOKEN=s3'cret\\' B=c\nD=e\n", "A_TOKEN=(hidden) B=c\nD=e\n"),
         // Manifests
         (
             "- name: \"DB_PASSWORD\"\n  value: \"s3cret\"\n- name: A\n  value: b\n",
