@@ -19,20 +19,31 @@ use crate::cluster::waiting::next_before;
 /// How many records are applied at once.
 const AT_ONCE: usize = 16;
 
-/// Creates the objects of rows, missing namespaces first; returns the result of each row, by the PV's name and in any
-/// order, and calls `on_created` after each, also after a failure. Does not wait until the claims are Bound. Rows whose
-/// namespace can't be created fail. To repeat it, plan again: a PV or claim that exists is a failure.
+/// What [`create_objects`] did.
+#[derive(Debug)]
+pub struct Created {
+    /// The namespaces that were created, sorted; not those that another client created meanwhile.
+    pub namespaces: Vec<String>,
+    /// The result of each row, by the PV's name and in any order.
+    pub rows: Vec<(String, Result<(), String>)>,
+}
+
+/// Creates the objects of rows, missing namespaces first, and calls `on_created` after each row, also after a failure.
+/// Does not wait until the claims are Bound. Rows whose namespace can't be created fail. To repeat it, plan again: a PV
+/// or claim that exists is a failure.
 ///
 /// The PV comes before its claim: a claim without its PV would be Lost for a moment.
-pub async fn create_objects(client: &Client, rows: &[Row], on_created: impl Fn()) -> Vec<(String, Result<(), String>)> {
-    let namespaces: BTreeSet<&str> = rows
+pub async fn create_objects(client: &Client, rows: &[Row], on_created: impl Fn()) -> Created {
+    let missing: BTreeSet<&str> = rows
         .iter()
         .filter_map(|row| row.creation.namespace.as_deref())
         .collect();
-    let mut refused = BTreeMap::new();
-    for namespace in namespaces {
-        if let Err(why) = create_namespace(client, namespace).await {
-            refused.insert(namespace, why);
+    let (mut namespaces, mut refused) = (Vec::new(), BTreeMap::new());
+    for namespace in missing {
+        match create_namespace(client, namespace).await {
+            Ok(true) => namespaces.push(namespace.to_owned()),
+            Ok(false) => {}
+            Err(why) => _ = refused.insert(namespace, why),
         }
     }
     let (on_created, refused) = (&on_created, &refused);
@@ -45,18 +56,19 @@ pub async fn create_objects(client: &Client, rows: &[Row], on_created: impl Fn()
         on_created();
         (row.volume.clone(), result)
     });
-    results.buffer_unordered(AT_ONCE).collect().await
+    let rows = results.buffer_unordered(AT_ONCE).collect().await;
+    Created { namespaces, rows }
 }
 
-/// Creates a namespace; one that exists is no error.
-async fn create_namespace(client: &Client, name: &str) -> Result<(), String> {
+/// Creates a namespace; false if it exists.
+async fn create_namespace(client: &Client, name: &str) -> Result<bool, String> {
     let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
     let object = serde_json::from_value(object).map_err(|error| error.to_string())?;
     let namespaces: Api<Namespace> = Api::all(client.clone());
     match namespaces.create(&PostParams::default(), &object).await {
-        Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
+        Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(false),
         created => created
-            .map(drop)
+            .map(|_| true)
             .map_err(|error| format!("cannot create namespace {name}: {}", describe_error(&error))),
     }
 }
@@ -176,25 +188,28 @@ mod tests {
             },
         };
         let (client, mut server) = mock();
-        let rows = [row("a"), row("b"), row("c")];
+        let rows = [row("a"), row("b"), row("c"), row("d")];
         let answering = async {
             for answered in [
                 refusal(403, "first"),
                 refusal(403, "second"),
                 json!({"metadata": {"name": "c"}}),
+                refusal(409, "AlreadyExists"),
             ] {
                 let (_, _, to) = next(&mut server).await;
-                let status = if answered["code"] == 403 { 403 } else { 201 };
+                let code = answered["code"].as_u64();
+                let status = code.and_then(|code| u16::try_from(code).ok()).unwrap_or(201);
                 answer(to, status, &answered);
             }
             std::future::pending::<()>().await;
         };
-        let mut results = tokio::select! {
-            results = create_objects(&client, &rows, || ()) => results,
+        let Created { namespaces, mut rows } = tokio::select! {
+            created = create_objects(&client, &rows, || ()) => created,
             () = answering => unreachable!(),
         };
-        results.sort();
-        let told: Vec<_> = results
+        assert_eq!(namespaces, ["c"], "one that another client created is not reported");
+        rows.sort();
+        let told: Vec<_> = rows
             .iter()
             .map(|(volume, result)| format!("{volume}: {}", result.as_ref().err().map_or("", String::as_str)))
             .collect();
@@ -203,7 +218,8 @@ mod tests {
             [
                 "v-a: cannot create namespace a: first",
                 "v-b: cannot create namespace b: second",
-                "v-c: "
+                "v-c: ",
+                "v-d: "
             ]
         );
     }

@@ -278,6 +278,8 @@ async fn volumes_of_a_lost_cluster_are_rebuilt_in_a_new_one(stage: Arc<Stage>) -
         code == 0 && stderr.contains("claims are Bound"),
         "{code} {stdout} {stderr}"
     );
+    let created = format!("namespace/{} created\n", namespaces[2]);
+    ensure!(stdout.contains(&created), "{stdout}");
     for (namespace, name) in before.keys() {
         bound(&Api::namespaced(scene.client.clone(), namespace), name).await?;
     }

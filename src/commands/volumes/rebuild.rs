@@ -112,12 +112,16 @@ fn print_plan(rows: &[Row], args: &cli::Rebuild, global: &Global) -> Result<()> 
     Ok(output::print(&text)?)
 }
 
-/// Creates the objects of rows and waits until the claims are Bound, unless `--wait=false`; prints a line for each.
+/// Creates the objects of rows and waits until the claims are Bound, unless `--wait=false`; prints a line for each
+/// object that it created.
 /// False if an object was not created or a claim is not Bound; an error if claims can't be watched.
 async fn create_objects(connected: &ConnectedExport, rows: &[Row], waiting: cli::Waiting) -> Result<bool> {
     let bar = output::progress_bar(rows.len(), "volumes");
-    let results = apply::create_objects(connected.client(), rows, || bar.inc(1)).await;
+    let created = apply::create_objects(connected.client(), rows, || bar.inc(1)).await;
     bar.finish_and_clear();
+    for namespace in &created.namespaces {
+        output::print(&format!("namespace/{namespace} created\n"))?;
+    }
     let by_volume: HashMap<&str, &Row> = rows.iter().map(|row| (row.volume.as_str(), row)).collect();
     let mut is_right = true;
     // A PV whose claim was deleted is reserved for it and bound to nothing.
@@ -126,7 +130,7 @@ async fn create_objects(connected: &ConnectedExport, rows: &[Row], waiting: cli:
         .filter(|row| row.has_claim)
         .filter_map(|row| Some((row.volume.as_str(), split_claim(row.claim.as_deref()?)?)))
         .collect();
-    for (volume, result) in &results {
+    for (volume, result) in &created.rows {
         match result {
             Ok(()) => output::print(&created_lines(by_volume.get(volume.as_str()).copied()))?,
             Err(why) => {
@@ -152,8 +156,7 @@ async fn create_objects(connected: &ConnectedExport, rows: &[Row], waiting: cli:
     Ok(is_right && pending.is_empty())
 }
 
-/// A line for the PV and one for the claim that were created for a row, as kubectl writes them, but none for a
-/// namespace; empty without a row.
+/// A line for the PV and one for the claim that were created for a row, as kubectl writes them; empty without a row.
 fn created_lines(row: Option<&Row>) -> String {
     let Some(Row { creation, .. }) = row else {
         return String::new();
