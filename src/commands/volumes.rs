@@ -19,7 +19,9 @@ use crate::cli::{Directories, Expire, ExportAt, Format, Global, Volumes};
 use crate::cluster::{ClientUse, Cluster, connect};
 use crate::exit::{Exit, UsageError};
 use crate::export::{Export, ExportError, Location, never_interrupt};
-use crate::inventory::archives::{Expired, Expiry, expired_archives, refusal_of_several_volumes};
+use crate::inventory::archives::{
+    Expired, Expiry, Recheck, expired_archives, recheck_expired, refusal_of_several_volumes,
+};
 use crate::inventory::directories::{Row, State, directory_rows};
 use crate::inventory::survey::{measure_directories, read_quotas, survey_export};
 use crate::inventory::{amount, gather};
@@ -250,7 +252,7 @@ fn directories_table(rows: &[Row], subject: Subject, args: &Directories, global:
 /// run only lists them. An error if the user declines; `Failed` if one was not removed.
 async fn expire_archives(args: &Expire, global: &Global) -> Result<Exit> {
     let connected = ConnectedExport::connect(&args.export, global).await?;
-    let expired = archives_to_remove(&connected, args).await?;
+    let (_, expired) = archives_to_remove(&connected, args).await?;
     if expired.is_empty() {
         output::say(&format!("no archive on {} exceeds the limits", connected.location));
         return Ok(Exit::Done);
@@ -296,8 +298,8 @@ async fn expire_archives(args: &Expire, global: &Global) -> Result<Exit> {
     remove_archives(&connected, args, &expired).await
 }
 
-/// Reads the export again: the archives that exceed the limits now. Archives whose names have no PV never do.
-async fn archives_to_remove(connected: &ConnectedExport, args: &Expire) -> Result<Vec<Expired>> {
+/// Reads the export: its archives whose names have a PV, and those of them that exceed the limits.
+async fn archives_to_remove(connected: &ConnectedExport, args: &Expire) -> Result<(Vec<Row>, Vec<Expired>)> {
     let (mut rows, _) = connected.read_rows().await?;
     rows.retain(|row| row.state == State::Archived && row.volume.is_some());
     if args.keep_total.is_some() {
@@ -307,21 +309,28 @@ async fn archives_to_remove(connected: &ConnectedExport, args: &Expire) -> Resul
         older_than: args.older_than,
         keep_total: args.keep_total,
     };
-    Ok(expired_archives(&rows, expiry, Timestamp::now().as_second()))
+    let expired = expired_archives(&rows, expiry, Timestamp::now().as_second());
+    Ok((rows, expired))
 }
 
 /// Removes the archives that were shown, except those that have changed, became a PV's or no longer exceed the limits,
-/// for which it prints a line. `Failed` if one was not removed.
+/// for which it prints a line. `Failed` if one that still exceeds the limits, or that has changed, was not removed.
 async fn remove_archives(connected: &ConnectedExport, args: &Expire, shown: &[Expired]) -> Result<Exit> {
-    let still = archives_to_remove(connected, args).await?;
+    let (rows, expired) = archives_to_remove(connected, args).await?;
     let mut exit = Exit::Done;
     for gone in shown {
         let directory = output::escape_line(&gone.row.directory);
-        let same = |now: &&Expired| now.row.path == gone.row.path && now.row.changed == gone.row.changed;
-        let Some(path) = still.iter().find(same).and_then(|now| now.row.path.as_ref()) else {
-            output::say(&format!("{directory} was changed meanwhile; it stays"));
-            exit = Exit::Failed;
-            continue;
+        let path = match recheck_expired(gone, &rows, &expired) {
+            Recheck::Expired(path) => path,
+            Recheck::WithinLimits => {
+                output::say(&format!("{directory} no longer exceeds the limits; it stays"));
+                continue;
+            }
+            Recheck::Changed => {
+                output::say(&format!("{directory} was changed meanwhile; it was not removed"));
+                exit = Exit::Failed;
+                continue;
+            }
         };
         // In two steps, since what is large takes longer than one call may.
         let removed = match connected.export.empty_directory(Some(path)).await {

@@ -90,6 +90,29 @@ pub fn expired_archives(rows: &[Row], expiry: Expiry, now: i64) -> Vec<Expired> 
     selected
 }
 
+/// What holds of an archive that was shown as expired, after the export was read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recheck<'a> {
+    /// It has not changed, and is to be removed.
+    Expired(&'a VolumePath),
+    /// It has not changed, and no longer exceeds the limits: other archives were removed meanwhile.
+    WithinLimits,
+    /// It was changed, removed or restored meanwhile.
+    Changed,
+}
+
+/// Compares an archive that was shown as expired with the archives `rows` of the export now, of which `expired` exceed
+/// the limits.
+pub fn recheck_expired<'a>(shown: &Expired, rows: &[Row], expired: &'a [Expired]) -> Recheck<'a> {
+    let is_same = |now: &Row| now.path == shown.row.path && now.changed == shown.row.changed;
+    let same = expired.iter().find(|now| is_same(&now.row));
+    match same.and_then(|now| now.row.path.as_ref()) {
+        Some(path) => Recheck::Expired(path),
+        None if rows.iter().any(is_same) => Recheck::WithinLimits,
+        None => Recheck::Changed,
+    }
+}
+
 /// How an existing directory becomes the directory of a new PV.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReusePlan {

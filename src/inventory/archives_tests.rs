@@ -120,6 +120,34 @@ fn only_provisioners_archives_go_and_the_oldest_first() {
 }
 
 #[test]
+fn an_archive_that_is_within_the_limits_by_now_has_not_failed() {
+    let archive = |number: u8, changed, bytes| {
+        let name = format!("archived-team-{number}-pvc-0b510b51-0b51-0b51-0b51-0b510b510b5{number}");
+        row(&name, State::Archived, changed, Some(bytes))
+    };
+    let expiry = Expiry {
+        keep_total: Some(50),
+        ..Expiry::default()
+    };
+    let before = [archive(1, 100, 40), archive(2, 200, 40)];
+    let shown = expired_archives(&before, expiry, 1_000);
+    assert_eq!(shown.len(), 1);
+    let path = before[0].path.as_ref().unwrap();
+    for (now, wanted) in [
+        (vec![archive(1, 100, 40), archive(2, 200, 40)], Recheck::Expired(path)),
+        // The other one was removed or restored, or is smaller.
+        (vec![archive(1, 100, 40)], Recheck::WithinLimits),
+        (vec![archive(1, 100, 40), archive(2, 200, 10)], Recheck::WithinLimits),
+        // It was written to, or removed.
+        (vec![archive(1, 300, 40), archive(2, 200, 40)], Recheck::Changed),
+        (vec![archive(2, 200, 40)], Recheck::Changed),
+    ] {
+        let expired = expired_archives(&now, expiry, 1_000);
+        assert_eq!(recheck_expired(&shown[0], &now, &expired), wanted, "{now:?}");
+    }
+}
+
+#[test]
 fn an_archive_comes_back_under_its_old_name_where_that_is_free() {
     let pvc = format!("pvc-{UID}");
     let (old, archive) = (format!("team-data-{pvc}"), format!("archived-team-data-{pvc}"));
