@@ -15,7 +15,7 @@ use k8s_openapi::jiff::Timestamp;
 pub use self::exports::{EarlierVolume, ExportListing, Probe, ProbeResult};
 pub use self::hosts::{ExportSeen, HostSeen};
 pub use self::read::FactSource;
-pub use self::workloads::{Container, Node, Pod, Stopped, Workload};
+pub use self::workloads::{ClaimTemplate, Container, Node, Pod, Stopped, Workload};
 use super::names::has_nfs_in_name;
 use super::{Evidence, Object};
 

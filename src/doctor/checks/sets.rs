@@ -1,9 +1,11 @@
 //! Claims of StatefulSets that are refused or outdated: NFS121, NFS122 (PURE).
 
+use std::ops::Range;
+
 use super::View;
 use crate::cluster::quantity;
 use crate::doctor::entry::entries;
-use crate::doctor::facts::{Claim, Event, Workload};
+use crate::doctor::facts::{Claim, ClaimTemplate, Event, Workload};
 use crate::doctor::fix::Change;
 use crate::doctor::messages::{self, MessageKind, QuotaItem};
 use crate::doctor::names::shell_word;
@@ -30,29 +32,36 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     .collect()
 }
 
-/// The names of the claims of a set's pods, one for each replica and template, with the template's class and size.
-/// Ordinals begin at 0.
-fn expected_claims(set: &Workload) -> impl Iterator<Item = (String, &Option<String>, &str)> {
-    (0..set.replicas.max(0)).flat_map(move |ordinal| {
-        let templates = set.templates.iter();
-        templates.map(move |(name, class, size)| (format!("{name}-{}-{ordinal}", set.name), class, size.as_str()))
-    })
+/// The numbers of a set's pods. A tenant may set 2147483647 replicas, so no check goes through all of them.
+fn ordinals(set: &Workload) -> Range<i32> {
+    set.first_ordinal..set.first_ordinal.saturating_add(set.replicas.max(0))
+}
+
+/// The template that a set creates the claim of this name by; `None` if it creates no such claim.
+fn template_of_claim<'a>(set: &'a Workload, claim: &str) -> Option<&'a ClaimTemplate> {
+    let (pod, ordinal) = claim.rsplit_once('-')?;
+    let number: i32 = ordinal.parse().ok()?;
+    let template = pod.strip_suffix(&set.name)?.strip_suffix('-')?;
+    let is_of_set = ordinals(set).contains(&number) && number.to_string() == ordinal;
+    let mut templates = set.templates.iter().filter(|_| is_of_set);
+    templates.find(|(name, ..)| name == template)
 }
 
 /// NFS122 for each Pending claim that has another class than the set's template by now, if that names one. A claim that
 /// names a PV or the class "" is left out: an administrator prepared it.
 fn find_stale_claims(view: &View<'_>, set: &Workload) -> Vec<Finding> {
-    let find_stale = |(name, class, _): (String, &Option<String>, &str)| {
-        let claim = view.find_claim(&set.namespace, &name)?;
+    let find_stale = |claim: &Claim| {
+        let (_, class, _) = template_of_claim(set, &claim.name)?;
         // A template that names no class takes the default of the day.
         let wanted = class.as_ref()?;
         // An administrator created it for an existing volume, to restore or move data: the StatefulSet never creates
         // such claims.
         let is_prepared = !claim.volume.is_empty() || claim.class.as_deref() == Some("");
-        let is_stale = claim.is_pending() && !is_prepared && claim.class.as_ref() != Some(wanted);
+        let is_stale = !is_prepared && claim.class.as_ref() != Some(wanted);
         is_stale.then(|| describe_stale_claim(view, set, claim, wanted))
     };
-    expected_claims(set).filter_map(find_stale).collect()
+    let pending = view.pending_claims().filter(|claim| claim.namespace == set.namespace);
+    pending.filter_map(find_stale).collect()
 }
 
 /// NFS122, with a fix that deletes the claim and its pods, which the set creates again.
@@ -82,26 +91,33 @@ fn describe_stale_claim(view: &View<'_>, set: &Workload, claim: &Claim, wanted: 
 /// NFS121: an event says that a ResourceQuota or LimitRange does not allow a claim of the set, which still doesn't
 /// exist. `None` if none of its claims is missing, or without such an event.
 fn find_refused_claim(view: &View<'_>, set: &Workload) -> Option<Finding> {
-    let mut missing: Vec<_> = expected_claims(set).collect();
-    missing.retain(|(name, _, _)| view.find_claim(&set.namespace, name).is_none());
+    let is_missing = |claim: &str| view.find_claim(&set.namespace, claim).is_none();
     let event = view.find_event(&set.object(), |event| {
         let named = messages::find_refused_claim(&event.message);
         messages::is_message_of("NFS121", MessageKind::Creation, &event.message)
-            && named.is_none_or(|named| missing.iter().any(|(name, _, _)| name == named))
+            && named.is_none_or(|named| template_of_claim(set, named).is_some() && is_missing(named))
     })?;
-    let named = messages::find_refused_claim(&event.message);
-    let first = missing.iter().find(|(name, _, _)| Some(name.as_str()) == named);
-    let (name, _, size) = first.or(missing.first())?;
+    let name = match messages::find_refused_claim(&event.message) {
+        Some(named) => named.to_owned(),
+        None => ordinals(set)
+            .flat_map(|ordinal| {
+                let templates = set.templates.iter();
+                templates.map(move |(template, ..)| format!("{template}-{}-{ordinal}", set.name))
+            })
+            .find(|name| is_missing(name))?,
+    };
+    let (_, _, size) = template_of_claim(set, &name)?;
     let finding = |cause: String| {
         Finding::new("NFS121", set.object(), cause)
             .with_all_evidence([event.evidence()])
             .with_evidence("PersistentVolumeClaims", format!("none called {name}"))
-            .with_affected([Object::namespaced("PersistentVolumeClaim", &set.namespace, name)])
+            .with_affected([Object::namespaced("PersistentVolumeClaim", &set.namespace, &name)])
     };
     if let Some((quota, items)) = messages::parse_exceeded_quota(&event.message) {
         let cause = format!("ResourceQuota {quota} does not allow the claim {name}");
-        let change = raise_quota(set, &quota, &items, missing.len());
-        let note = format!("raises the quota by the need of {} claims", missing.len());
+        let missing = count_missing_claims(view, set);
+        let change = raise_quota(set, &quota, &items, missing);
+        let note = format!("raises the quota by the need of {missing} claims");
         return Some(finding(cause).with_change(change, note));
     }
     let finding = finding(format!("a LimitRange does not allow the claim {name}"));
@@ -111,12 +127,20 @@ fn find_refused_claim(view: &View<'_>, set: &Workload) -> Option<Finding> {
     })
 }
 
+/// The number of a set's claims that don't exist.
+fn count_missing_claims(view: &View<'_>, set: &Workload) -> u64 {
+    let is_of_set = |claim: &&Claim| claim.namespace == set.namespace && template_of_claim(set, &claim.name).is_some();
+    let existing = view.facts.claims.iter().filter(is_of_set).count() as u64;
+    let all = ordinals(set).len() as u64 * set.templates.len() as u64;
+    all.saturating_sub(existing)
+}
+
 /// The change that raises each of a quota's `items` to what is used plus what this number of claims requests.
-fn raise_quota(set: &Workload, quota: &str, items: &[QuotaItem], claims: usize) -> Change {
+fn raise_quota(set: &Workload, quota: &str, items: &[QuotaItem], claims: u64) -> Change {
     let enough = |item: &QuotaItem| {
         let used = quantity::parse_bytes(&item.used).unwrap_or_default();
         let each = quantity::parse_bytes(&item.requested).unwrap_or_default();
-        quantity::format_bytes(used.saturating_add(each.saturating_mul(claims as u64)))
+        quantity::format_bytes(used.saturating_add(each.saturating_mul(claims)))
     };
     let hard: serde_json::Map<_, _> = items
         .iter()

@@ -66,6 +66,9 @@ pub struct Pod {
     pub service_account: String,
 }
 
+/// The name, class and size of a claim template.
+pub type ClaimTemplate = (String, Option<String>, String);
+
 /// A Deployment, StatefulSet or DaemonSet, or a pod that none of them owns.
 #[derive(Clone, Debug, Default)]
 pub struct Workload {
@@ -81,8 +84,9 @@ pub struct Workload {
     pub containers: Vec<Container>,
     /// NFS volumes of its pods.
     pub nfs: Vec<(String, String)>,
-    /// Its claim templates: name, class, size.
-    pub templates: Vec<(String, Option<String>, String)>,
+    /// The number of the first pod of a StatefulSet; 0 unless `spec.ordinals` says otherwise.
+    pub first_ordinal: i32,
+    pub templates: Vec<ClaimTemplate>,
     /// The tool or object that manages it and would undo an edit: `Helm`, `Argo CD`, `Flux`, an operator's object.
     pub managed_by: Option<String>,
 }

@@ -186,6 +186,7 @@ fn claims_of_a_stateful_set() {
         let bound = json!({"status": {"phase": "Bound"}, "spec": {"volumeName": "v"}});
         with(of_class(name, "managed"), bound)
     };
+    let from = |start: i32| with(set("managed"), json!({"spec": {"ordinals": {"start": start}}}));
     hold! { OLD,
         "no word": vec![set("managed")] => [];
         "refused": vec![set("managed"), quota()] => ["NFS121 statefulset default/web" says
@@ -195,6 +196,14 @@ fn claims_of_a_stateful_set() {
             range] => ["NFS121 statefulset default/web" says r#""path":"/spec/limits/0/max/storage","value":"5Gi""#];
         "older than the template": all([served(), vec![set("managed"), of_class("www-web-0", "gone")]]) =>
             ["NFS122 pvc default/www-web-0 automatic"];
+        "its pods are numbered from 5": all([served(), vec![from(5), of_class("www-web-0", "gone"),
+            of_class("www-web-6", "gone")]]) => ["NFS103 pvc default/www-web-0", "NFS122 pvc default/www-web-6 automatic"];
+        "refused, and its pods are numbered from 5": vec![from(5), event("StatefulSet", "web", "FailedCreate",
+            "create Claim www-web-5 for Pod web-5 in StatefulSet web failed error: persistentvolumeclaims \"www-web-5\" is \
+             forbidden: exceeded quota: small, requested: requests.storage=5Gi, used: requests.storage=0, limited: \
+             requests.storage=1Gi")] => ["NFS121 statefulset default/web" says "affects pvc default/www-web-5"];
+        "refused with as many pods as a number can say": vec![with(set("managed"), json!({"spec": {"replicas": i32::MAX}})),
+            quota()] => ["NFS121 statefulset default/web" says "the need of 2147483647 claims"];
         "of the template": all([served(), vec![set("managed"), bound("www-web-0")]]) => [];
         // A claim that an administrator prepared, as `volumes restore --create-claim` does, is kept and checked by itself.
         "made for a PV without a class": all([served(), vec![set("managed"), of_class("www-web-0", "")]]) =>

@@ -223,6 +223,7 @@ impl From<apps::StatefulSet> for Workload {
         Self {
             replicas: spec.replicas.unwrap_or(1),
             ready: set.status.and_then(|status| status.ready_replicas).unwrap_or(0),
+            first_ordinal: spec.ordinals.and_then(|ordinals| ordinals.start).unwrap_or(0),
             templates: spec
                 .volume_claim_templates
                 .into_iter()
