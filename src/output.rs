@@ -2,7 +2,7 @@
 //! Prompts block their thread and have no time limit.
 
 use std::convert::Infallible;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -200,22 +200,26 @@ pub fn can_ask() -> bool {
 /// Held while a prompt is open, so that prompts of parallel hosts don't overlap.
 static ASKING: Mutex<()> = Mutex::new(());
 
-/// Runs a prompt while status lines are suspended and no other prompt is open. An error if it is cancelled.
+/// Runs a prompt while status lines are suspended and no other prompt is open; needs [`can_ask`].
+///
+/// # Errors
+/// `Interrupted` when the user cancels the question by Ctrl-C, which also sends SIGINT to this process; others when the
+/// terminal goes away.
 fn run_prompt<T>(question: impl FnOnce() -> dialoguer::Result<T>) -> std::io::Result<T> {
     let _prompt = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
-    MOVING.suspend(question).map_err(std::io::Error::from)
+    let answer = MOVING.suspend(question).map_err(std::io::Error::from);
+    answer.map_err(|error| match error.kind() {
+        ErrorKind::Interrupted => cancelled(),
+        _ => error,
+    })
 }
 
-/// Runs a prompt. `None` without a terminal, or if the prompt was cancelled.
-fn prompt_if_terminal<T>(question: impl FnOnce() -> dialoguer::Result<T>) -> Option<T> {
-    can_ask().then(|| run_prompt(question).ok()).flatten()
+fn cancelled() -> std::io::Error {
+    std::io::Error::new(ErrorKind::Interrupted, "the question was cancelled")
 }
 
 /// Asks on the terminal until `check` accepts the answer without the blanks around it, and returns the result of
-/// `check`; needs [`can_ask`].
-///
-/// # Errors
-/// When the terminal goes away.
+/// `check`. Fails as [`run_prompt`].
 pub fn ask(question: &str, check: fn(&str) -> Result<String, String>) -> std::io::Result<String> {
     let answer: String = run_prompt(|| {
         Input::new()
@@ -226,27 +230,21 @@ pub fn ask(question: &str, check: fn(&str) -> Result<String, String>) -> std::io
     Ok(check(answer.trim()).unwrap_or(answer))
 }
 
-/// Asks for a yes or a no on the terminal; no is the default; needs [`can_ask`].
-///
-/// # Errors
-/// When the terminal goes away, or Ctrl-C interrupts the question.
+/// Asks for a yes or a no on the terminal; no is the default. Fails as [`run_prompt`], and as after Ctrl-C if the user
+/// cancels the question by Esc.
 pub fn confirm(question: &str) -> std::io::Result<bool> {
-    run_prompt(|| {
+    let answer = run_prompt(|| {
         Confirm::new()
             .with_prompt(escape_line(question))
             .default(false)
-            .interact()
-    })
+            .interact_opt()
+    })?;
+    answer.ok_or_else(cancelled)
 }
 
-/// Asks a yes-or-no question. `None` without a terminal, or if the prompt was cancelled.
-pub fn ask_yes(question: &str) -> Option<bool> {
-    can_ask().then(|| confirm(question).ok()).flatten()
-}
-
-/// Asks for a secret without echoing it, which may be empty. `None` without a terminal, or if the prompt was cancelled.
-pub fn ask_secret(question: &str) -> Option<String> {
-    prompt_if_terminal(|| {
+/// Asks for a secret without echoing it, which may be empty. Fails as [`run_prompt`].
+pub fn ask_secret(question: &str) -> std::io::Result<String> {
+    run_prompt(|| {
         Password::new()
             .with_prompt(escape_line(question))
             .allow_empty_password(true)
@@ -254,9 +252,9 @@ pub fn ask_secret(question: &str) -> Option<String> {
     })
 }
 
-/// Asks for a line of text, which may be empty. `None` without a terminal, or if the prompt was cancelled.
-pub fn ask_text(question: &str) -> Option<String> {
-    prompt_if_terminal(|| {
+/// Asks for a line of text, which may be empty. Fails as [`run_prompt`].
+pub fn ask_text(question: &str) -> std::io::Result<String> {
+    run_prompt(|| {
         Input::new()
             .with_prompt(escape_line(question))
             .allow_empty(true)

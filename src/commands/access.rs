@@ -1,6 +1,7 @@
 //! Access to exports and hosts: from `--via`, the SSH options, and this process' environment. Hosts' questions are
-//! asked on the terminal; without one, or if the user cancels, they have no answer (`None`).
+//! asked on the terminal.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use crate::cli::{HostKey, Ssh, Via};
 use crate::exit::UsageError;
 use crate::export::{self, Export, Location, Mounted, Wire};
-use crate::host::{Access, Ask, HostKeys, PromptCache, Secret, Sudo, Target};
+use crate::host::{Access, Ask, HostKeys, PromptCache, Secret, Sudo, Target, Unanswered};
 use crate::output;
 
 /// The default of `--connect-timeout`.
@@ -81,16 +82,27 @@ pub(super) fn ssh_access(ssh: &Ssh) -> Result<Access> {
 /// Prompts on the terminal; without one, every question is unanswered.
 struct Terminal;
 
+/// Runs a prompt if there is a terminal. One that goes away meanwhile counts as none.
+fn answer_of<T>(prompt: impl FnOnce() -> io::Result<T>) -> Result<T, Unanswered> {
+    if !output::can_ask() {
+        return Err(Unanswered::NoTerminal);
+    }
+    prompt().map_err(|error| match error.kind() {
+        io::ErrorKind::Interrupted => Unanswered::Cancelled,
+        _ => Unanswered::NoTerminal,
+    })
+}
+
 impl Ask for Terminal {
-    fn ask_secret(&self, question: &str) -> Option<Secret> {
-        output::ask_secret(question).map(Secret::new)
+    fn ask_secret(&self, question: &str) -> Result<Secret, Unanswered> {
+        answer_of(|| output::ask_secret(question)).map(Secret::new)
     }
 
-    fn ask_text(&self, question: &str) -> Option<String> {
-        output::ask_text(question)
+    fn ask_text(&self, question: &str) -> Result<String, Unanswered> {
+        answer_of(|| output::ask_text(question))
     }
 
-    fn ask_yes(&self, question: &str) -> Option<bool> {
-        output::ask_yes(question)
+    fn ask_yes(&self, question: &str) -> Result<bool, Unanswered> {
+        answer_of(|| output::confirm(question))
     }
 }

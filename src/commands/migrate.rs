@@ -17,7 +17,7 @@ use kube::{Api, ResourceExt};
 use serde_json::json;
 use tokio::time::timeout;
 
-use super::{Stop, cluster_options, or_stop, stop_signal};
+use super::{Stop, cluster_options, confirm_or_fail, or_stop, stop_signal};
 use crate::cli::{self, Global, Migrate};
 use crate::cluster::{self, ClientUse, Cluster, connect, list_filtered};
 use crate::doctor::Object;
@@ -73,12 +73,8 @@ pub async fn run(action: Migrate, global: &Global) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     if !args.yes {
-        if !output::can_ask() {
-            return Err(UsageError("confirmation required but stdin is not a terminal; pass --yes".into()).into());
-        }
-        if !output::confirm("Carry this out?")? {
-            bail!("nothing was changed");
-        }
+        let usage = "confirmation required but stdin is not a terminal; pass --yes";
+        confirm_or_fail("Carry this out?", "nothing was changed", usage)?;
     }
     let stop = stop_signal()?;
     match direction {

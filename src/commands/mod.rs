@@ -84,17 +84,27 @@ async fn or_stop<T>(stop: &Stop, work: impl Future<Output = T>) -> Option<T> {
     }
 }
 
+/// Asks a yes-or-no question. `undone` says what was not done if the answer is no.
+///
+/// # Errors
+/// When the answer is no, or the question is cancelled; without a terminal a usage error with the sentence `usage`.
+fn confirm_or_fail(question: &str, undone: &str, usage: impl Into<String>) -> Result<()> {
+    if !output::can_ask() {
+        return Err(UsageError(usage.into().into()).into());
+    }
+    match output::confirm(question).with_context(|| undone.to_owned())? {
+        true => Ok(()),
+        false => anyhow::bail!("{undone}"),
+    }
+}
+
 /// Writes files into a directory and prints their paths. Overwrites files that differ only with `overwrite`, or after a
 /// confirmation; an error if the user declines, a usage error without a terminal. Nothing is written then.
 fn write_files(directory: &Path, files: &[File], overwrite: bool) -> Result<()> {
     let written = match files::write_files(directory, files, overwrite) {
         Err(error @ WriteError::Differs(_)) => {
-            if !output::can_ask() {
-                return Err(UsageError(format!("{error}; --yes overwrites").into()).into());
-            }
-            if !output::confirm(&format!("{error}; overwrite?"))? {
-                anyhow::bail!("nothing was written");
-            }
+            let usage = format!("{error}; --yes overwrites");
+            confirm_or_fail(&format!("{error}; overwrite?"), "nothing was written", usage)?;
             files::write_files(directory, files, true)
         }
         written => written,

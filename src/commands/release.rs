@@ -9,7 +9,7 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 
 use super::access::{export_via, ssh_access_for};
-use super::cluster_options;
+use super::{cluster_options, confirm_or_fail};
 use crate::cli::{Global, Release};
 use crate::cluster::waiting::wait_for_object;
 use crate::cluster::{self, ClientUse, connect};
@@ -82,7 +82,8 @@ fn ask_keep_or_scrub(volume: &PersistentVolume) -> Result<Data> {
     let answer = output::ask(&question, |answer| match answer {
         "keep" | "scrub" => Ok(answer.to_owned()),
         _ => Err("keep or scrub".to_owned()),
-    })?;
+    });
+    let answer = answer.with_context(|| format!("pv/{} is unchanged", volume.name_any()))?;
     Ok(if answer == "scrub" { Data::Scrub } else { Data::Keep })
 }
 
@@ -122,12 +123,10 @@ async fn scrub_after_confirmation(
     let what = output::escape_line(&what);
     if args.yes {
         output::say(&format!("removing {what}"));
-    } else if output::can_ask() {
-        if !output::confirm(&format!("Remove {what}?"))? {
-            bail!("nothing was removed, and pv/{} is unchanged", volume.name_any());
-        }
     } else {
-        return Err(UsageError(format!("--scrub would remove {what}; --yes does it").into()).into());
+        let undone = format!("nothing was removed, and pv/{} is unchanged", volume.name_any());
+        let usage = format!("--scrub would remove {what}; --yes does it");
+        confirm_or_fail(&format!("Remove {what}?"), &undone, usage)?;
     }
     // The cluster may have changed while the prompt was open.
     let live = read_volume(volumes, &args.volume).await?;

@@ -8,16 +8,16 @@ mod rebuild;
 
 use std::collections::{BTreeSet, HashMap};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use futures::{TryStreamExt, stream};
 use k8s_openapi::jiff::Timestamp;
 use kube::{Client, ResourceExt};
 
 use super::access::{export_via, ssh_access_for};
-use super::{claim_title, cluster_options, colour_choice, for_scripts, headings_unless};
+use super::{claim_title, cluster_options, colour_choice, confirm_or_fail, for_scripts, headings_unless};
 use crate::cli::{Directories, Expire, ExportAt, Format, Global, Volumes};
 use crate::cluster::{ClientUse, Cluster, connect};
-use crate::exit::{Exit, UsageError};
+use crate::exit::Exit;
 use crate::export::{Export, ExportError, Location, never_interrupt};
 use crate::inventory::archives::{
     Expired, Expiry, Recheck, expired_archives, recheck_expired, refusal_of_several_volumes,
@@ -285,15 +285,8 @@ async fn expire_archives(args: &Expire, global: &Global) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     if !args.yes {
-        if !output::can_ask() {
-            return Err(UsageError(
-                format!("nothing was removed; --yes removes {count}, --dry-run only lists them").into(),
-            )
-            .into());
-        }
-        if !output::confirm(&format!("Remove {count} permanently?"))? {
-            bail!("nothing was removed");
-        }
+        let usage = format!("nothing was removed; --yes removes {count}, --dry-run only lists them");
+        confirm_or_fail(&format!("Remove {count} permanently?"), "nothing was removed", usage)?;
     }
     remove_archives(&connected, args, &expired).await
 }

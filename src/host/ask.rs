@@ -31,18 +31,28 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Why a question has no answer, as part of a sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unanswered {
+    #[error("BatchMode forbids to ask")]
+    Forbidden,
+    #[error("there is no terminal to ask on")]
+    NoTerminal,
+    #[error("the question was cancelled")]
+    Cancelled,
+}
+
 /// Asks the user, and waits for the answer without a timeout. Several threads may ask at once: the implementation keeps
 /// their prompts apart.
 pub trait Ask: Send + Sync {
-    /// Asks for something that is not to be shown while it is typed. `None` without a terminal, or if the prompt was
-    /// cancelled.
-    fn ask_secret(&self, question: &str) -> Option<Secret>;
+    /// Asks for something that is not to be shown while it is typed.
+    fn ask_secret(&self, question: &str) -> Result<Secret, Unanswered>;
 
-    /// Asks for something that may be shown. `None` without a terminal, or if the prompt was cancelled.
-    fn ask_text(&self, question: &str) -> Option<String>;
+    /// Asks for something that may be shown.
+    fn ask_text(&self, question: &str) -> Result<String, Unanswered>;
 
-    /// Asks for a yes or no. `None` without a terminal, or if the prompt was cancelled.
-    fn ask_yes(&self, question: &str) -> Option<bool>;
+    /// Asks for a yes or no.
+    fn ask_yes(&self, question: &str) -> Result<bool, Unanswered>;
 }
 
 /// Asks each question once: connections that are made later find the answers here.
@@ -72,21 +82,19 @@ impl PromptCache {
     }
 
     /// Asks for a secret, unless the same question was answered before; waits while another caller asks. The caller
-    /// forgets an answer that is wrong with [`Self::forget_secret`]. `None` without a terminal, or if the prompt was
-    /// cancelled; the next caller is asked again.
-    pub(super) fn ask_secret(&self, question: &str) -> Option<Secret> {
+    /// forgets an answer that is wrong with [`Self::forget_secret`]. Without an answer, the next caller is asked again.
+    pub(super) fn ask_secret(&self, question: &str) -> Result<Secret, Unanswered> {
         let _asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(secret) = self.secrets().get(question) {
-            return Some(secret.clone());
+            return Ok(secret.clone());
         }
         let secret = self.ask.ask_secret(question)?;
         self.secrets().insert(question.to_owned(), secret.clone());
-        Some(secret)
+        Ok(secret)
     }
 
-    /// Asks for a secret that is valid once, and does not keep it; waits while another caller asks. `None` without a
-    /// terminal, or if the prompt was cancelled.
-    pub(super) fn ask_one_time_secret(&self, question: &str) -> Option<Secret> {
+    /// Asks for a secret that is valid once, and does not keep it; waits while another caller asks.
+    pub(super) fn ask_one_time_secret(&self, question: &str) -> Result<Secret, Unanswered> {
         let _asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         self.ask.ask_secret(question)
     }
@@ -99,29 +107,24 @@ impl PromptCache {
         }
     }
 
-    /// Asks each time for a text that may be shown, and keeps no answer. `None` without a terminal, or if the prompt
-    /// was cancelled.
-    pub(super) fn ask_text(&self, question: &str) -> Option<String> {
+    /// Asks each time for a text that may be shown, and keeps no answer.
+    pub(super) fn ask_text(&self, question: &str) -> Result<String, Unanswered> {
         self.ask.ask_text(question)
     }
 
     /// Whether a host's key is accepted; `line` is its line of known_hosts. Asks `question` unless the line was
     /// accepted before; waits while another caller asks. A yes is kept, so that other connections don't ask again; a no
-    /// is not. `None` without a terminal, if the prompt was cancelled, or instead of asking if `without_prompt` is set.
-    pub(super) fn is_key_accepted(&self, line: &str, question: &str, without_prompt: bool) -> Option<bool> {
+    /// is not.
+    pub(super) fn is_key_accepted(&self, line: &str, question: &str) -> Result<bool, Unanswered> {
         let _asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         if self.has_accepted(line) {
-            return Some(true);
+            return Ok(true);
         }
-        let answer = if without_prompt {
-            None
-        } else {
-            self.ask.ask_yes(question)
-        };
-        if answer == Some(true) {
+        let is_accepted = self.ask.ask_yes(question)?;
+        if is_accepted {
             self.accept_key(line);
         }
-        answer
+        Ok(is_accepted)
     }
 
     /// Whether a host's key was accepted before in this run; `line` is its line of known_hosts.
@@ -170,28 +173,26 @@ mod tests {
     }
 
     impl Ask for Patient {
-        fn ask_secret(&self, _: &str) -> Option<Secret> {
+        fn ask_secret(&self, _: &str) -> Result<Secret, Unanswered> {
             self.wait();
-            Some(Secret::new("answer".to_owned()))
+            Ok(Secret::new("answer".to_owned()))
         }
 
-        fn ask_text(&self, _: &str) -> Option<String> {
-            None
+        fn ask_text(&self, _: &str) -> Result<String, Unanswered> {
+            Err(Unanswered::NoTerminal)
         }
 
-        fn ask_yes(&self, _: &str) -> Option<bool> {
+        fn ask_yes(&self, _: &str) -> Result<bool, Unanswered> {
             self.wait();
-            Some(true)
+            Ok(true)
         }
     }
 
     #[test]
     fn many_hosts_that_want_one_answer_ask_once() {
         let asks: [fn(&PromptCache) -> bool; 2] = [
-            |remembered| remembered.ask_secret("Passphrase of key").is_some(),
-            |remembered| {
-                remembered.is_key_accepted("jump ssh-ed25519 AAAA", "jump is not known yet", false) == Some(true)
-            },
+            |remembered| remembered.ask_secret("Passphrase of key").is_ok(),
+            |remembered| remembered.is_key_accepted("jump ssh-ed25519 AAAA", "jump is not known yet") == Ok(true),
         ];
         for ask in asks {
             let patient = Patient::default();

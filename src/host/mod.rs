@@ -28,7 +28,7 @@ mod ssh_settings;
 mod target;
 
 pub use apply::{Done, GatherError, Outcome, StepEvent, apply, gather, last_output_lines, run_change};
-pub use ask::{Ask, PromptCache, Secret};
+pub use ask::{Ask, PromptCache, Secret, Unanswered};
 pub use container_runtime::{ContainerRuntime, choose_runtime, find_runtime_script, lists_image};
 pub use facts::{Directory, Facts, Subject};
 pub use plan::{

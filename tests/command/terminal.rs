@@ -76,6 +76,7 @@ fn a_file_is_overwritten_only_by_a_yes() {
     std::fs::write(&file, "mine\n").unwrap();
     for (answer, code, expected_message, kept) in [
         ("n", 1, "nothing was written", true),
+        ("\u{1b}", 1, "nothing was written: the question was cancelled", true),
         ("y", 0, "pv.yaml written", false),
     ] {
         let mut terminal = on_a_terminal(&["templates", "export", directory]);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use nfsprov::host::HostKeys;
 
-use crate::kit::{Answers, KINDS, Stage, connect, refused, tool};
+use crate::kit::{Answers, CANCEL, KINDS, Stage, connect, refused, tool};
 
 crate::tests! {
     host_keys_of_every_type_are_recorded_and_known,
@@ -171,6 +171,10 @@ async fn an_unknown_host_is_shown_and_asked_about(stage: Arc<Stage>) -> Result<(
         (
             Answers::none(),
             "no terminal to ask on; pass --host-fingerprint SHA256:",
+        ),
+        (
+            Answers::some(&[CANCEL]),
+            "the question was cancelled; pass --host-fingerprint SHA256:",
         ),
     ] {
         let mut access = stage.access()?;

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use libtest_mimic::Failed;
-use nfsprov::host::{Access, Ask, ConnectError, Host, HostKeys, Output, PromptCache, RunError, Secret, Sudo, Target};
+use nfsprov::host::{
+    Access, Ask, ConnectError, Host, HostKeys, Output, PromptCache, RunError, Secret, Sudo, Target, Unanswered,
+};
 use nfsprov_lab::guest::{Guest, Template};
 use nfsprov_lab::{Lab, trial};
 use tokio::process::Command;
@@ -156,6 +158,9 @@ impl Stage {
     }
 }
 
+/// The answer of a user who cancels the question.
+pub const CANCEL: &str = "\u{3}";
+
 /// Prepared answers to prompts, which also records the questions; without answers it cannot prompt.
 #[derive(Clone, Default)]
 pub struct Answers {
@@ -179,9 +184,13 @@ impl Answers {
         self.questions.lock().unwrap().clone()
     }
 
-    fn next(&self, question: &str) -> Option<String> {
+    fn next(&self, question: &str) -> Result<String, Unanswered> {
         self.questions.lock().unwrap().push(question.to_owned());
-        self.answers.lock().unwrap().pop_front()
+        match self.answers.lock().unwrap().pop_front() {
+            None => Err(Unanswered::NoTerminal),
+            Some(answer) if answer == CANCEL => Err(Unanswered::Cancelled),
+            Some(answer) => Ok(answer),
+        }
     }
 }
 
@@ -192,15 +201,15 @@ impl From<Answers> for Arc<PromptCache> {
 }
 
 impl Ask for Answers {
-    fn ask_secret(&self, question: &str) -> Option<Secret> {
+    fn ask_secret(&self, question: &str) -> Result<Secret, Unanswered> {
         self.next(question).map(Secret::new)
     }
 
-    fn ask_text(&self, question: &str) -> Option<String> {
+    fn ask_text(&self, question: &str) -> Result<String, Unanswered> {
         self.next(question)
     }
 
-    fn ask_yes(&self, question: &str) -> Option<bool> {
+    fn ask_yes(&self, question: &str) -> Result<bool, Unanswered> {
         self.next(question).map(|answer| answer == "yes")
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use nfsprov::host::{Secret, Sudo};
 use nfsprov_lab::guest::Template;
 
-use crate::kit::{ADMIN, Answers, PASSWORD, Stage, USER_WITHOUT_SUDO, connect, output_of, refused, run};
+use crate::kit::{ADMIN, Answers, CANCEL, PASSWORD, Stage, USER_WITHOUT_SUDO, connect, output_of, refused, run};
 
 crate::tests! {
     root_is_root_with_and_without_sudo,
@@ -54,6 +54,12 @@ async fn sudo_asks_for_a_password_only_where_it_must(stage: Arc<Stage>) -> Resul
         ("", &["wrong", PASSWORD], 2, ""),
         ("", &["wrong", "wrong", "wrong"], 3, "sudo took none of 3 passwords"),
         ("", &[], 1, "no terminal to ask on; pass --sudo-password-file"),
+        (
+            "",
+            &[CANCEL],
+            1,
+            "the question was cancelled; pass --sudo-password-file",
+        ),
         (
             "BatchMode yes\n",
             &[PASSWORD],

@@ -30,7 +30,7 @@ pub fn fill_missing<const N: usize>(mut values: [RequiredValue; N]) -> Result<[S
     }
     for value in &mut values {
         if value.value.is_none() {
-            let answer = output::ask(value.question, value.check).context("no answer")?;
+            let answer = output::ask(value.question, value.check).context("nothing was created")?;
             value.value = Some(answer);
         }
     }

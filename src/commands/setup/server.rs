@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Parser;
 use futures::future::{join, join_all};
 
@@ -13,6 +13,7 @@ use super::decision::{Decisions, ExportRequest, KnownExport, decide_exports, gro
 use super::hosts::{ConnectedHost, apply_or_show, connect_and_gather, connect_and_gather_all};
 use super::{config, proof};
 use crate::cli::{self, Cli, Command, Global, SetupServer};
+use crate::commands::confirm_or_fail;
 use crate::commands::host_run::{HostReport, HostRequest, Report, Run, addresses_of_nodes, display_name};
 use crate::exit::{Exit, UsageError};
 use crate::host::exports_file::check_client;
@@ -208,12 +209,7 @@ fn tell_and_ask(decisions: &Decisions, may_ask: bool) -> Result<()> {
         output::say(&format!("{node}: {why}"));
     }
     for question in decisions.questions.iter().filter(|_| may_ask) {
-        if !output::can_ask() {
-            return Err(UsageError(question.error.clone().into()).into());
-        }
-        if !output::confirm(&question.text)? {
-            bail!("nothing was changed");
-        }
+        confirm_or_fail(&question.text, "nothing was changed", &question.error)?;
     }
     Ok(())
 }
@@ -293,13 +289,9 @@ async fn confirmed_node_addresses(exports: &str, may_ask: bool, run: &Run, globa
         .collect();
     output::say(&format!("nodes of the cluster: {}", shown.join(", ")));
     if may_ask {
-        if !output::can_ask() {
-            let why = "kubelets write the addresses of their nodes; --yes allows them without a question";
-            return Err(UsageError(why.into()).into());
-        }
-        if !output::confirm(&format!("Let these addresses mount {exports}?"))? {
-            bail!("nothing was changed");
-        }
+        let usage = "kubelets write the addresses of their nodes; --yes allows them without a question";
+        let question = format!("Let these addresses mount {exports}?");
+        confirm_or_fail(&question, "nothing was changed", usage)?;
     }
     Ok(nodes.into_iter().map(|(_, address)| address.to_string()).collect())
 }
@@ -311,8 +303,9 @@ fn ask_for_client(export: &str) -> Result<String> {
         return Err(UsageError(why.into()).into());
     }
     let question = format!("Who may mount {export} (address, network, host name, @netgroup, or * for all hosts)?");
-    Ok(output::ask(&question, |answer| match check_client(answer) {
+    let answer = output::ask(&question, |answer| match check_client(answer) {
         Ok(()) => Ok(answer.to_owned()),
         Err(error) => Err(error.to_string()),
-    })?)
+    });
+    answer.context("nothing was changed")
 }

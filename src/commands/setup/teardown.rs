@@ -1,13 +1,13 @@
 //! `nfsprov teardown-server`: removes nfsprov's exports from a host, and keeps the data.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use super::hosts::{apply_or_show, connect_and_gather};
 use crate::cli::{Global, TeardownServer};
+use crate::commands::confirm_or_fail;
 use crate::commands::host_run::{Report, Run};
-use crate::exit::{Exit, UsageError};
+use crate::exit::Exit;
 use crate::host::{Facts, Subject, plan_teardown};
-use crate::output;
 
 /// Connects to the host, asks if its plan changes anything, unless `--yes` is given, and applies it. An error if the
 /// user declines; `Failed` if the host or a step failed, `Changes` if `--check` found changes to make.
@@ -23,17 +23,12 @@ pub async fn run(args: TeardownServer, global: &Global) -> Result<Exit> {
     let first = connected.as_ref().ok().map(|connected| plan(&connected.facts));
     let changes = first.is_some_and(|plan| plan.has_changes() && !plan.is_refused());
     if changes && !args.yes && !run.options.is_dry_run() {
-        if !output::can_ask() {
-            let why = "clients lose their mounts; --yes confirms this";
-            return Err(UsageError(why.into()).into());
-        }
         let question = format!(
             "No longer export {} on {}? Clients lose their mounts; the data stays.",
             args.export, args.host.host
         );
-        if !output::confirm(&question)? {
-            bail!("nothing was changed");
-        }
+        let usage = "clients lose their mounts; --yes confirms this";
+        confirm_or_fail(&question, "nothing was changed", usage)?;
     }
     let report = Report {
         hosts: vec![apply_or_show(&args.host, "server", &connected, plan, &run).await],

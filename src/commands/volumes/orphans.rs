@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use k8s_openapi::jiff::Timestamp;
@@ -12,8 +12,8 @@ use kube::{Api, Client};
 use super::{AT_ONCE, ConnectedExport};
 use crate::cli::{Global, Orphans};
 use crate::cluster::{describe_error, list_folded};
-use crate::commands::colour_choice;
-use crate::exit::{Exit, UsageError};
+use crate::commands::{colour_choice, confirm_or_fail};
+use crate::exit::Exit;
 use crate::export::{QuotaReport, VolumePath};
 use crate::inventory::amount;
 use crate::inventory::directories::{Row, State};
@@ -44,12 +44,8 @@ pub async fn remove_empty_orphans(args: &Orphans, global: &Global) -> Result<Exi
     };
     if !args.yes {
         output::say("directories that another cluster uses are listed as orphans, too");
-        if !output::can_ask() {
-            return Err(UsageError(format!("nothing was removed; --yes removes {count}").into()).into());
-        }
-        if !output::confirm(&format!("Remove {count}?"))? {
-            bail!("nothing was removed");
-        }
+        let usage = format!("nothing was removed; --yes removes {count}");
+        confirm_or_fail(&format!("Remove {count}?"), "nothing was removed", usage)?;
         let still_empty = empty_orphans(&connected).await?;
         empty.retain(|path| {
             let stays = !still_empty.contains(path);

@@ -9,8 +9,8 @@ use kube::{Api, ResourceExt};
 use super::ConnectedExport;
 use crate::cli::{self, Format, Global};
 use crate::cluster::{describe_error, list_filtered};
-use crate::commands::{claim_title, colour_choice, for_scripts, headings_unless};
-use crate::exit::{Exit, UsageError};
+use crate::commands::{claim_title, colour_choice, confirm_or_fail, for_scripts, headings_unless};
+use crate::exit::Exit;
 use crate::inventory::{gather, place};
 use crate::output;
 use crate::provisioner::rules::record::Record;
@@ -64,13 +64,8 @@ pub async fn rebuild_volumes(args: &cli::Rebuild, global: &Global) -> Result<Exi
         return Ok(Exit::Done);
     }
     if !args.yes {
-        if !output::can_ask() {
-            let why = format!("nothing was changed; --yes creates {count} without asking");
-            return Err(UsageError(why.into()).into());
-        }
-        if !output::confirm(&format!("Create {count}?"))? {
-            bail!("nothing was changed");
-        }
+        let usage = format!("nothing was changed; --yes creates {count} without asking");
+        confirm_or_fail(&format!("Create {count}?"), "nothing was changed", usage)?;
     }
     match create_objects(&connected, &missing, args.waiting).await? {
         true => Ok(exit),

@@ -265,15 +265,8 @@ fn find_shell(
         let password: Secret = match given {
             Some(password) => password.clone(),
             None => {
-                let answer = if hop.batch {
-                    None
-                } else {
-                    access.ask.ask_secret(&question)
-                };
-                answer.ok_or_else(|| {
-                    let why = hop.why_not_asked();
-                    no(format!("sudo wants a password, and {why}; pass --sudo-password-file"))
-                })?
+                let answer = hop.check_may_ask().and_then(|()| access.ask.ask_secret(&question));
+                answer.map_err(|why| no(format!("sudo wants a password, and {why}; pass --sudo-password-file")))?
             }
         };
         let shell = Shell::SudoWith(password.clone());

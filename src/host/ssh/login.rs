@@ -10,7 +10,7 @@ use ssh2::{ErrorCode, KeyboardInteractivePrompt, Prompt, Session};
 use super::keys::{HARDWARE_KEY, Key, find_certificate, is_hardware_key, keys_to_try, read_public_key};
 use super::route::Hop;
 use super::{Access, ConnectError};
-use crate::host::ask::{PromptCache, Secret};
+use crate::host::ask::{PromptCache, Secret, Unanswered};
 use crate::host::key_file::{self, KeyFile};
 use crate::host::known_hosts::PublicKey;
 
@@ -155,14 +155,14 @@ impl Login<'_> {
                     _ => self.try_keyboard_interactive(),
                 };
                 match end {
-                    Some(AttemptResult::LoggedIn) => return Ok(StepResult::LoggedIn),
-                    Some(AttemptResult::ConnectionEnded(why)) => {
+                    Ok(AttemptResult::LoggedIn) => return Ok(StepResult::LoggedIn),
+                    Ok(AttemptResult::ConnectionEnded(why)) => {
                         add_once(&mut self.attempts.tried, method);
                         let why = format!("the connection ended before it answered: {why}");
                         add_once(&mut self.attempts.notes, &why);
                         return Err(describe_attempts(self.attempts, methods));
                     }
-                    Some(_) => {
+                    Ok(_) => {
                         // Where a key would do instead, a password is no step.
                         let may_be_a_step = !methods.contains("publickey");
                         if let Some(next) = may_be_a_step.then(|| self.next_methods(methods)).flatten() {
@@ -171,9 +171,8 @@ impl Login<'_> {
                         self.failures += 1;
                         add_once(&mut self.attempts.tried, method);
                     }
-                    None => {
-                        let why = format!("no password: {}", self.hop.why_not_asked());
-                        add_once(&mut self.attempts.notes, &why);
+                    Err(why) => {
+                        add_once(&mut self.attempts.notes, &format!("no password: {why}"));
                         break;
                     }
                 }
@@ -256,28 +255,28 @@ impl Login<'_> {
         (next != methods).then_some(next)
     }
 
-    /// Tries a password, from the cache or the prompt; forgets it unless it logs in. `None` if none can be asked for.
-    fn try_password(&self) -> Option<AttemptResult> {
+    /// Tries a password, from the cache or the prompt; forgets it unless it logs in. An error if none was given.
+    fn try_password(&self) -> Result<AttemptResult, Unanswered> {
         let (hop, ask) = (self.hop, &self.access.ask);
         let question = format!("Password of {} on {}", hop.user, hop.address());
-        let password = if hop.batch { None } else { ask.ask_secret(&question) }?;
+        hop.check_may_ask()?;
+        let password = ask.ask_secret(&question)?;
         let end = self.session.userauth_password(&hop.user, password.reveal());
         let end = classify_result(self.session, end, "the password can't be used");
         if !matches!(end, AttemptResult::LoggedIn) {
             ask.forget_secret(&question, &password);
         }
-        Some(end)
+        Ok(end)
     }
 
-    /// Answers the server's questions; forgets the answers unless they log in. `None` if one of them got no answer.
-    fn try_keyboard_interactive(&self) -> Option<AttemptResult> {
+    /// Answers the server's questions; forgets the answers unless they log in. An error if one of them got no answer.
+    fn try_keyboard_interactive(&self) -> Result<AttemptResult, Unanswered> {
         let (hop, ask) = (self.hop, &self.access.ask);
         let mut answers = Answers {
             host: hop.address(),
             ask,
             given: Vec::new(),
-            silent: hop.batch,
-            unanswered: false,
+            unanswered: hop.check_may_ask().err(),
         };
         let end = self.session.userauth_keyboard_interactive(&hop.user, &mut answers);
         let end = classify_result(self.session, end, "the answers can't be used");
@@ -287,7 +286,7 @@ impl Login<'_> {
                 .iter()
                 .for_each(|(question, answer)| ask.forget_secret(question, answer));
         }
-        (!answers.unanswered).then_some(end)
+        answers.unanswered.map_or(Ok(end), Err)
     }
 }
 
@@ -409,11 +408,13 @@ fn offer_file(session: &Session, hop: &Hop, access: &Access, path: &Path, named:
         KeyFile::Encrypted => {
             let question = format!("Passphrase of {name}");
             for _ in 0..QUESTIONS {
-                let answer = (!hop.batch).then(|| access.ask.ask_secret(&question)).flatten();
-                let Some(passphrase) = answer else {
-                    let why = hop.why_not_asked();
-                    let why = format!("{name} needs a passphrase, and {why}: add it to an agent");
-                    return AttemptResult::Unusable(why);
+                let answer = hop.check_may_ask().and_then(|()| access.ask.ask_secret(&question));
+                let passphrase = match answer {
+                    Ok(passphrase) => passphrase,
+                    Err(why) => {
+                        let why = format!("{name} needs a passphrase, and {why}: add it to an agent");
+                        return AttemptResult::Unusable(why);
+                    }
                 };
                 match classify_result(session, offer(passphrase.reveal()), "") {
                     // What is wrong was found on this side, and a key that needs a passphrase has one.
@@ -441,14 +442,13 @@ struct Answers<'a> {
     ask: &'a PromptCache,
     /// Answers that are remembered, with their questions.
     given: Vec<(String, Secret)>,
-    /// BatchMode: prompts are forbidden.
-    silent: bool,
-    unanswered: bool,
+    /// Set once a question got no answer: no further one is asked.
+    unanswered: Option<Unanswered>,
 }
 
 impl KeyboardInteractivePrompt for Answers<'_> {
-    /// An answer for each prompt; an empty one, and `unanswered` set, if the user can't be asked. Only passwords are
-    /// taken from the cache and kept in it, not visible answers and one-time codes.
+    /// An answer for each prompt; an empty one, and `unanswered` set, if the user gives none. Only passwords are taken
+    /// from the cache and kept in it, not visible answers and one-time codes.
     fn prompt(&mut self, _user: &str, instructions: &str, prompts: &[Prompt]) -> Vec<String> {
         let mut answers = Vec::new();
         for prompt in prompts {
@@ -457,20 +457,20 @@ impl KeyboardInteractivePrompt for Answers<'_> {
             let about: String = instructions.chars().filter(|c| !c.is_control()).collect();
             let question = format!("{} {about} {}", self.host, text.trim().trim_end_matches(':'));
             let question = question.split_whitespace().collect::<Vec<_>>().join(" ");
-            let answer = match (self.silent, prompt.echo, is_cacheable_password(&text)) {
-                (true, ..) => None,
-                (false, true, _) => self.ask.ask_text(&question),
-                (false, false, true) => self.ask.ask_secret(&question).map(|secret| {
+            let answer = match (self.unanswered, prompt.echo, is_cacheable_password(&text)) {
+                (Some(why), ..) => Err(why),
+                (None, true, _) => self.ask.ask_text(&question),
+                (None, false, true) => self.ask.ask_secret(&question).map(|secret| {
                     let answer = secret.reveal().to_owned();
                     self.given.push((question, secret));
                     answer
                 }),
-                (false, false, false) => {
+                (None, false, false) => {
                     let secret = self.ask.ask_one_time_secret(&question);
-                    secret.as_ref().map(Secret::reveal).map(str::to_owned)
+                    secret.map(|secret| secret.reveal().to_owned())
                 }
             };
-            self.unanswered |= answer.is_none();
+            self.unanswered = answer.as_ref().err().copied();
             answers.push(answer.unwrap_or_default());
         }
         answers

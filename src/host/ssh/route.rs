@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use super::{Access, client};
+use crate::host::ask::Unanswered;
 use crate::host::known_hosts;
 use crate::host::ssh_settings::{AddressFamily, ClientDefaults, IdentityAgent, Proxy, StrictHostKeys};
 use crate::host::target::{DEFAULT_PORT, Target};
@@ -50,11 +51,11 @@ impl Hop {
         known_hosts::recorded_name(&self.recorded_as.0, self.recorded_as.1)
     }
 
-    /// Why a prompt got no answer, as part of a sentence; a prompt that was cancelled counts as one without a terminal.
-    pub(super) fn why_not_asked(&self) -> &'static str {
+    /// Fails if BatchMode forbids prompts.
+    pub(super) fn check_may_ask(&self) -> Result<(), Unanswered> {
         match self.batch {
-            true => "BatchMode forbids to ask",
-            false => "there is no terminal to ask on",
+            true => Err(Unanswered::Forbidden),
+            false => Ok(()),
         }
     }
 

@@ -152,14 +152,14 @@ impl<'a> Trust<'a> {
             }
             HostKeys::Ask => {
                 let question = format!("{name} is not known yet{note}; its key is {key}. Trust it?");
-                match self.access.ask.is_key_accepted(&line, &question, self.hop.batch) {
-                    Some(true) => {}
-                    Some(false) => return no(format!("its key {key} was not accepted")),
-                    None => {
+                let ask = || self.access.ask.is_key_accepted(&line, &question);
+                match self.hop.check_may_ask().and_then(|()| ask()) {
+                    Ok(true) => {}
+                    Ok(false) => return no(format!("its key {key} was not accepted")),
+                    Err(why) => {
                         return no(format!(
-                            "its key {key} is not in known_hosts{note}, and {}; pass --host-fingerprint {} or \
+                            "its key {key} is not in known_hosts{note}, and {why}; pass --host-fingerprint {} or \
                              --host-key accept-new",
-                            self.hop.why_not_asked(),
                             key.fingerprint()
                         ));
                     }
