@@ -11,9 +11,7 @@ const AT_ONCE: usize = 16;
 /// The type of a directory entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A directory.
     Directory,
-    /// A symbolic link.
     Link,
     /// A file, or anything else.
     Other,
@@ -35,7 +33,6 @@ impl Kind {
 pub struct Entry {
     /// Its name, which may hold anything but `/`; bytes that are no UTF-8 become U+FFFD.
     pub name: String,
-    /// Its type.
     pub kind: Kind,
     /// The bytes that it takes on the server; of a directory, without its entries.
     pub bytes: u64,

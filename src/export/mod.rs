@@ -133,24 +133,13 @@ pub enum Removed {
 pub enum ExportError {
     /// The server's name has no address.
     #[error("NFS server {server} has no address: {cause}")]
-    Unresolved {
-        /// The name as given.
-        server: String,
-        /// The resolver's message.
-        cause: String,
-    },
+    Unresolved { server: String, cause: String },
     /// No connection, or no answer within [`CALL_TIMEOUT`]; over SSH, no output for 30 s.
     #[error("NFS server of {location} does not answer: {cause}")]
-    Unreachable {
-        /// The export.
-        location: Location,
-        /// The error of the connection.
-        cause: String,
-    },
+    Unreachable { location: Location, cause: String },
     /// The server refuses access to the export.
     #[error("NFS server refuses {location}: {cause}")]
     Refused {
-        /// The export.
         location: Location,
         /// The refusal and its usual cause.
         cause: String,
@@ -158,7 +147,6 @@ pub enum ExportError {
     /// The server exports no such directory.
     #[error("NFS server refuses {location}: no such directory is exported{hint}")]
     Missing {
-        /// The export.
         location: Location,
         /// The end of the message: a path that may be meant, or empty.
         hint: String,
@@ -168,7 +156,6 @@ pub enum ExportError {
     NotADirectory {
         /// The path up to the obstacle.
         path: String,
-        /// What it is.
         what: &'static str,
     },
     /// The new name of a rename is taken. It is never overwritten.
@@ -179,41 +166,34 @@ pub enum ExportError {
     Conflict(Box<Conflict>),
     /// The directory can't be given to the claim, for another reason.
     #[error("directory {path} can't be this claim's: {why}")]
-    Owned {
-        /// The directory.
-        path: String,
-        /// The reason.
-        why: String,
-    },
+    Owned { path: String, why: String },
     /// The new name is on another file system, or the server can't rename directories.
     #[error("cannot rename {path} on the export: {cause}")]
-    CannotRename {
-        /// The directory.
-        path: String,
-        /// The message of the server or the system.
-        cause: String,
-    },
+    CannotRename { path: String, cause: String },
     /// The server doesn't hold a directory to its size.
     #[error("the size of {path} can't be enforced: {why}")]
-    NotEnforced {
-        /// The directory.
-        path: String,
-        /// The reason, in one sentence.
-        why: String,
-    },
+    NotEnforced { path: String, why: String },
     /// [`MayContinue`] ended a removal.
     #[error("the removal was interrupted; the next attempt removes the rest")]
     Interrupted,
     /// The server refused an operation on a directory.
     #[error("cannot {action} {path} on the export: {cause}")]
     Failed {
-        /// The operation, as a verb.
         action: &'static str,
-        /// The directory.
         path: String,
-        /// The message of the server or the system.
         cause: String,
     },
+}
+
+impl ExportError {
+    /// That an operation, a verb, on the object of this name was refused.
+    fn failed(action: &'static str, object: impl fmt::Display, cause: impl fmt::Display) -> Self {
+        Self::Failed {
+            action,
+            path: object.to_string(),
+            cause: cause.to_string(),
+        }
+    }
 }
 
 /// The name of a directory in messages; `the root` if none is named.

@@ -7,6 +7,7 @@ mod files;
 mod script;
 mod tree;
 
+use std::fmt::Display;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -65,9 +66,8 @@ impl Mounted {
     /// The bytes that are free for users without privileges.
     pub(super) async fn free_bytes(&self) -> Result<u64, ExportError> {
         self.run_blocking(|root| {
-            let found = rustix::fs::fstatvfs(open_root(root)?);
-            let found = found
-                .map_err(|errno| operation_error("ask for the free space of", &root.display().to_string(), errno))?;
+            let found = rustix::fs::fstatvfs(open_root(root)?)
+                .map_err(|errno| operation_error("ask for the free space of", root.display(), errno))?;
             Ok(found.f_bavail.saturating_mul(found.f_frsize))
         })
         .await
@@ -87,10 +87,10 @@ impl Mounted {
         may_continue: &MayContinue,
     ) -> Result<Removed, ExportError> {
         let path = path.clone();
-        let progress = Arc::new(RemovalProgress::new(may_continue.clone()));
-        let counted = progress.clone();
-        self.run_blocking_with_progress(&progress, move |root| remove_directory_at(root, &path, &counted))
-            .await
+        self.run_blocking_with_progress(may_continue.clone(), move |root, progress| {
+            remove_directory_at(root, &path, progress)
+        })
+        .await
     }
 
     /// `AlreadyGone` if `from` doesn't exist, else `Exists` if `to` does; a missing parent of `to` is `Failed`.
@@ -102,14 +102,10 @@ impl Mounted {
 
     /// Whether an entry of any kind exists; false if a parent is missing.
     pub(super) async fn path_exists(&self, path: &VolumePath) -> Result<bool, ExportError> {
-        let path = path.clone();
-        self.run_blocking(move |root| {
-            act_in_parent(root, &path, |parent, name| {
-                rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW).map(|_| ())
-            })
-            .map(|found| found.is_some())
-        })
-        .await
+        let found = self.act_in_parent(path, |parent, name| {
+            rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)
+        });
+        Ok(found.await?.is_some())
     }
 
     /// `None` if the directory doesn't exist.
@@ -123,7 +119,7 @@ impl Mounted {
                 return Ok(None);
             };
             let found = read_entries(&directory)
-                .map_err(|errno| operation_error("list", &name_or_root(path.as_ref()), errno))?;
+                .map_err(|errno| operation_error("list", name_or_root(path.as_ref()), errno))?;
             Ok(Some(found))
         })
         .await
@@ -132,66 +128,69 @@ impl Mounted {
     /// A missing directory is an error.
     pub(super) async fn empty_directory(&self, directory: Option<&VolumePath>) -> Result<(), ExportError> {
         let path = directory.cloned();
-        let progress = Arc::new(RemovalProgress::new(never_interrupt()));
-        let counted = progress.clone();
-        self.run_blocking_with_progress(&progress, move |root| {
-            let refused = |errno| operation_error("empty", &name_or_root(path.as_ref()), errno);
+        self.run_blocking_with_progress(never_interrupt(), move |root, progress| {
+            let refused = |errno| operation_error("empty", name_or_root(path.as_ref()), errno);
             let directory = open_directory(root, path.as_ref())?.ok_or_else(|| refused(Errno::NOENT))?;
-            tree::empty_tree(&directory, &counted).map_err(refused)
+            tree::empty_tree(&directory, progress).map_err(refused)
         })
         .await
     }
 
     /// False if the name is taken; a missing parent is an error.
     pub(super) async fn create_link(&self, path: &VolumePath, target: &str) -> Result<bool, ExportError> {
-        let (path, target) = (path.clone(), target.to_owned());
-        self.run_blocking(move |root| {
-            let made = act_in_parent(root, &path, |parent, name| {
-                match rustix::fs::symlinkat(target.as_str(), parent, name) {
-                    Err(Errno::EXIST) => Ok(false),
-                    made => made.map(|()| true),
-                }
-            })?;
-            made.ok_or_else(|| operation_error("create", &path.to_string(), Errno::NOENT))
-        })
-        .await
+        let target = target.to_owned();
+        let made = self.act_in_parent(path, move |parent, name| {
+            match rustix::fs::symlinkat(target.as_str(), parent, name) {
+                Err(Errno::EXIST) => Ok(false),
+                made => made.map(|()| true),
+            }
+        });
+        made.await?.ok_or_else(|| operation_error("create", path, Errno::NOENT))
     }
 
     /// `None` if nothing is there; an error if it is no link.
     pub(super) async fn read_link(&self, path: &VolumePath) -> Result<Option<String>, ExportError> {
-        let path = path.clone();
-        self.run_blocking(move |root| {
-            let target = act_in_parent(root, &path, |parent, name| {
-                rustix::fs::readlinkat(parent, name, Vec::new())
-            })?;
-            Ok(target.map(|target| target.to_string_lossy().into_owned()))
-        })
-        .await
+        let target = self.act_in_parent(path, |parent, name| rustix::fs::readlinkat(parent, name, Vec::new()));
+        Ok(target.await?.map(|target| target.to_string_lossy().into_owned()))
     }
 
     /// A missing entry is no error, a directory is one.
     pub(super) async fn remove_link_or_file(&self, path: &VolumePath) -> Result<(), ExportError> {
-        let path = path.clone();
-        self.run_blocking(move |root| {
-            act_in_parent(root, &path, |parent, name| {
-                rustix::fs::unlinkat(parent, name, AtFlags::empty())
-            })
-            .map(|_| ())
-        })
-        .await
+        let removed = self.act_in_parent(path, |parent, name| {
+            rustix::fs::unlinkat(parent, name, AtFlags::empty())
+        });
+        removed.await.map(drop)
     }
 
     /// True also if it is missing; false if something is in it.
     pub(super) async fn remove_empty_directory(&self, path: &VolumePath) -> Result<bool, ExportError> {
+        let removed = self.act_in_parent(path, |parent, name| {
+            match rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
+                Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(false),
+                removed => removed.map(|()| true),
+            }
+        });
+        Ok(removed.await?.unwrap_or(true))
+    }
+
+    /// Calls `work` with the parent of `path` and its last name; `None` if a parent doesn't exist or `work` gives NOENT.
+    /// Any other error of `work` is `Failed`.
+    async fn act_in_parent<T: Send + 'static>(
+        &self,
+        path: &VolumePath,
+        work: impl FnOnce(&OwnedFd, &str) -> rustix::io::Result<T> + Send + 'static,
+    ) -> Result<Option<T>, ExportError> {
         let path = path.clone();
         self.run_blocking(move |root| {
-            let removed = act_in_parent(root, &path, |parent, name| {
-                match rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
-                    Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(false),
-                    removed => removed.map(|()| true),
-                }
-            })?;
-            Ok(removed.unwrap_or(true))
+            let (parents, name) = path.split();
+            let Some(parent) = open_parents(root, parents, &path)? else {
+                return Ok(None);
+            };
+            match work(&parent, name) {
+                Ok(done) => Ok(Some(done)),
+                Err(Errno::NOENT) => Ok(None),
+                Err(errno) => Err(operation_error("use", path, errno)),
+            }
         })
         .await
     }
@@ -203,18 +202,20 @@ impl Mounted {
         &self,
         work: impl FnOnce(&Path) -> Result<T, ExportError> + Send + 'static,
     ) -> Result<T, ExportError> {
-        self.run_blocking_with_progress(&RemovalProgress::new(never_interrupt()), work)
+        self.run_blocking_with_progress(never_interrupt(), |root, _| work(root))
             .await
     }
 
-    /// As [`Mounted::run_blocking`], for many calls: the timeout restarts with each step of `progress`. When it passes,
-    /// this fails with `Unreachable`, and `progress` tells `work` to give up.
+    /// As [`Mounted::run_blocking`], for many calls: `work` gets the progress, too, and each of its steps restarts the
+    /// timeout. When that passes, this fails with `Unreachable`, and the progress tells `work` to give up, as it does
+    /// when `may_continue` ends.
     async fn run_blocking_with_progress<T: Send + 'static>(
         &self,
-        progress: &RemovalProgress,
-        work: impl FnOnce(&Path) -> Result<T, ExportError> + Send + 'static,
+        may_continue: MayContinue,
+        work: impl FnOnce(&Path, &RemovalProgress) -> Result<T, ExportError> + Send + 'static,
     ) -> Result<T, ExportError> {
-        let root = self.root.clone();
+        let progress = Arc::new(RemovalProgress::new(may_continue));
+        let (root, counted) = (self.root.clone(), progress.clone());
         let unreachable = |cause: String| ExportError::Unreachable {
             location: self.location.clone(),
             cause,
@@ -231,7 +232,7 @@ impl Mounted {
         // The thread owns the permit, since it stays occupied after a timeout.
         let mut working = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            work(&root)
+            work(&root, &counted)
         });
         loop {
             let steps = progress.step_count();
@@ -254,8 +255,7 @@ impl Mounted {
 /// Opens the export's root, also through links, which the administrator chose.
 fn open_root(root: &Path) -> Result<OwnedFd, ExportError> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::openat(CWD, root, flags, Mode::empty())
-        .map_err(|errno| operation_error("open", &root.display().to_string(), errno))
+    rustix::fs::openat(CWD, root, flags, Mode::empty()).map_err(|errno| operation_error("open", root.display(), errno))
 }
 
 /// Creates missing parents, too, with [`PARENT_MODE`]. An existing directory at `path` gets the wanted attributes,
@@ -268,11 +268,11 @@ fn create_directory_at(root: &Path, path: &VolumePath, wanted: Attributes) -> Re
         let is_new = match rustix::fs::mkdirat(&directory, name.as_str(), mode) {
             Ok(()) => true,
             Err(Errno::EXIST) => false,
-            Err(errno) => return Err(operation_error("make directory", &path.to_string(), errno)),
+            Err(errno) => return Err(operation_error("make directory", path, errno)),
         };
         directory = open_child(&directory, name, path, depth)?
-            .ok_or_else(|| operation_error("make directory", &path.to_string(), Errno::NOENT))?;
-        let refused = |errno| operation_error("set owner and mode of", &path.to_string(), errno);
+            .ok_or_else(|| operation_error("make directory", path, Errno::NOENT))?;
+        let refused = |errno| operation_error("set owner and mode of", path, errno);
         if depth == last && (wanted.uid.is_some() || wanted.gid.is_some()) {
             let (uid, gid) = (wanted.uid.map(Uid::from_raw), wanted.gid.map(Gid::from_raw));
             // Before the mode, because chown clears special bits.
@@ -291,7 +291,7 @@ fn create_directory_at(root: &Path, path: &VolumePath, wanted: Attributes) -> Re
 fn remove_directory_at(root: &Path, path: &VolumePath, progress: &RemovalProgress) -> Result<Removed, ExportError> {
     let to_error = |errno| match errno {
         Errno::CANCELED => ExportError::Interrupted,
-        errno => operation_error("remove", &path.to_string(), errno),
+        errno => operation_error("remove", path, errno),
     };
     let (parents, name) = path.split();
     let Some(parent) = open_parents(root, parents, path)? else {
@@ -317,7 +317,7 @@ fn rename_directory_at(root: &Path, from: &VolumePath, to: &VolumePath) -> Resul
             path: from.to_string(),
             cause: std::io::Error::from(errno).to_string(),
         },
-        errno => operation_error("rename", &from.to_string(), errno),
+        errno => operation_error("rename", from, errno),
     };
     let (parents, name) = from.split();
     let (new_parents, new_name) = to.split();
@@ -340,24 +340,6 @@ fn rename_directory_at(root: &Path, from: &VolumePath, to: &VolumePath) -> Resul
             Err(errno) => Err(refused(errno)),
         },
         Err(errno) => Err(refused(errno)),
-    }
-}
-
-/// Calls `work` with the parent of `path` and its last name; `None` if a parent doesn't exist or `work` gives NOENT.
-/// Any other error of `work` is `Failed`.
-fn act_in_parent<T>(
-    root: &Path,
-    path: &VolumePath,
-    work: impl FnOnce(&OwnedFd, &str) -> rustix::io::Result<T>,
-) -> Result<Option<T>, ExportError> {
-    let (parents, name) = path.split();
-    let Some(parent) = open_parents(root, parents, path)? else {
-        return Ok(None);
-    };
-    match work(&parent, name) {
-        Ok(done) => Ok(Some(done)),
-        Err(Errno::NOENT) => Ok(None),
-        Err(errno) => Err(operation_error("use", &path.to_string(), errno)),
     }
 }
 
@@ -389,7 +371,7 @@ fn open_child(parent: &OwnedFd, name: &str, path: &VolumePath, depth: usize) -> 
                 what: if link { "a symbolic link" } else { "a file" },
             })
         }
-        Err(errno) => Err(operation_error("open", &path.to_string(), errno)),
+        Err(errno) => Err(operation_error("open", path, errno)),
     }
 }
 
@@ -413,11 +395,7 @@ fn read_entries(directory: &OwnedFd) -> rustix::io::Result<Vec<Entry>> {
         };
         found.push(Entry {
             name: name.to_string_lossy().into_owned(),
-            kind: match FileType::from_raw_mode(stat.st_mode) {
-                FileType::Directory => Kind::Directory,
-                FileType::Symlink => Kind::Link,
-                _ => Kind::Other,
-            },
+            kind: Kind::from_mode(stat.st_mode),
             // In blocks of 512 bytes, whatever the file system's own are.
             bytes: u64::try_from(stat.st_blocks).unwrap_or_default() * 512,
             changed: stat.st_ctime.max(stat.st_mtime),
@@ -426,12 +404,8 @@ fn read_entries(directory: &OwnedFd) -> rustix::io::Result<Vec<Entry>> {
     Ok(found)
 }
 
-fn operation_error(action: &'static str, path: &str, errno: Errno) -> ExportError {
-    ExportError::Failed {
-        action,
-        path: path.to_owned(),
-        cause: std::io::Error::from(errno).to_string(),
-    }
+fn operation_error(action: &'static str, path: impl Display, errno: Errno) -> ExportError {
+    ExportError::failed(action, path, std::io::Error::from(errno))
 }
 
 #[cfg(test)]

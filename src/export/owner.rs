@@ -6,13 +6,14 @@
 
 use std::fmt;
 
-use super::{Attributes, Export, ExportError, Kind, PathError, VolumePath};
+use super::{Attributes, Export, ExportError, Kind, VolumePath};
 
 /// nfsprov's own directory in an export's root. No volume is in it.
 pub const NFSPROV_DIRECTORY: &str = ".nfsprov";
 
-/// Where the owner markers are: each in a folder with the path of the directory that it is for.
-const MARKERS: [&str; 2] = [NFSPROV_DIRECTORY, "owners"];
+/// Where the owner markers are below [`NFSPROV_DIRECTORY`]: each in a folder with the path of the directory that it is
+/// for.
+const MARKERS: &str = "owners";
 
 /// The name of an owner marker in its folder.
 const MARKER_NAME: &str = "@owner";
@@ -29,7 +30,6 @@ pub fn is_named_after(path: &VolumePath, volume: &str) -> bool {
 /// The claim that owns a directory, from the marker's target: `<class uid>/<namespace>/<claim>/<claim uid>`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Owner {
-    /// The claim's uid.
     pub uid: String,
     /// The rest; `None` for markers of the first format, whose target is the uid alone.
     pub claim: Option<OwnerClaim>,
@@ -40,9 +40,7 @@ pub struct Owner {
 pub struct OwnerClaim {
     /// The uid of the claim's class. Another cluster that uses the export has no class with this uid.
     pub class_uid: String,
-    /// The claim's namespace.
     pub namespace: String,
-    /// The claim's name.
     pub name: String,
 }
 
@@ -100,7 +98,6 @@ pub struct Conflict {
     pub wanted: VolumePath,
     /// The directory that has the marker: the same one, one above it or one below it.
     pub owned: VolumePath,
-    /// Its owner.
     pub owner: Owner,
 }
 
@@ -213,7 +210,7 @@ impl Export {
     /// As [`Export::create_directory`].
     pub async fn list_markers(&self) -> Result<Vec<(VolumePath, Owner)>, ExportError> {
         let mut found = Vec::new();
-        let mut folders = vec![join_components(&MARKERS)?];
+        let mut folders = vec![own_path(MARKERS)?];
         while let Some(folder) = folders.pop() {
             let contents = self.read_marker_folder(&folder).await?;
             if contents.has_marker
@@ -351,7 +348,7 @@ struct MarkerFolder {
 
 /// The directory that `folder`, at or below `.nfsprov/owners`, has the marker of; `None` for the topmost folder.
 fn directory_of(folder: &VolumePath) -> Option<VolumePath> {
-    VolumePath::parse(&folder.components()[MARKERS.len()..].join("/")).ok()
+    VolumePath::below(&format!("{NFSPROV_DIRECTORY}/{MARKERS}"), &folder.to_string()).ok()
 }
 
 /// Whether a name is or ends with `pvc-` and a uid, as names of PVs and default names of directories do.
@@ -365,25 +362,17 @@ pub fn names_a_volume(name: &str) -> bool {
 
 /// The folder for the marker of a directory.
 fn marker_folder_path(path: &VolumePath) -> Result<VolumePath, ExportError> {
-    join_components(&[&MARKERS[..], &component_names(path)].concat())
+    own_path(&format!("{MARKERS}/{path}"))
 }
 
 fn marker_path(path: &VolumePath) -> Result<VolumePath, ExportError> {
-    join_components(&[&MARKERS[..], &component_names(path), &[MARKER_NAME]].concat())
+    own_path(&format!("{MARKERS}/{path}/{MARKER_NAME}"))
 }
 
-fn component_names(path: &VolumePath) -> Vec<&str> {
-    path.components().iter().map(String::as_str).collect()
-}
-
-/// The path of these names; `Failed` if it is too long or a name is no directory's.
-fn join_components(names: &[&str]) -> Result<VolumePath, ExportError> {
-    let path = names.join("/");
-    VolumePath::parse(&path).map_err(|error: PathError| ExportError::Failed {
-        action: "create",
-        path,
-        cause: error.to_string(),
-    })
+/// A path below nfsprov's own directory; `Failed` if it is too long.
+pub(super) fn own_path(below: &str) -> Result<VolumePath, ExportError> {
+    let path = format!("{NFSPROV_DIRECTORY}/{below}");
+    VolumePath::parse(&path).map_err(|error| ExportError::failed("use", path, error))
 }
 
 /// [`ExportError::Owned`]: the claim can't have the directory, and no marker of another claim is the reason.

@@ -13,7 +13,8 @@ pub use existing::ExistingFiles;
 pub(super) use existing::{parse_assigned, parse_existing};
 pub use report::{QuotaReport, VolumeUsage};
 
-use facts::{Exported, Facts, Inode, Project, Proof};
+use crate::host::exports_file::{ActiveExport, listed_options_squash_root};
+use facts::{Facts, Inode, Project, Proof};
 
 /// The first project id: below those of systemd and porto, far above those of kubelets, Docker and people.
 const FIRST_ID: u32 = 1 << 30;
@@ -115,7 +116,6 @@ impl FileSystem {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct LimitPlan {
     pub(super) file_system: FileSystem,
-    /// The file system's block device.
     pub(super) device: String,
     pub(super) project_id: u32,
     pub(super) kib: u64,
@@ -241,7 +241,7 @@ fn check_xfs_options(facts: &Facts) -> Result<(), String> {
 /// squashes root, which ext4 doesn't limit.
 fn check_squash(facts: &Facts) -> Result<(), String> {
     let reaches =
-        |export: &&Exported| is_at_or_below(&facts.root, &export.path) || is_at_or_below(&export.path, &facts.root);
+        |export: &&ActiveExport| is_at_or_below(&facts.root, &export.path) || is_at_or_below(&export.path, &facts.root);
     let mut exports = facts.exports.iter().filter(reaches).peekable();
     if exports.peek().is_none() {
         return Err(format!(
@@ -249,7 +249,7 @@ fn check_squash(facts: &Facts) -> Result<(), String> {
             facts.root
         ));
     }
-    match exports.find(|export| !export.squashes_root()) {
+    match exports.find(|export| !listed_options_squash_root(&export.options)) {
         None => Ok(()),
         Some(export) => Err(format!(
             "root in pods is not limited on ext4, since {} is exported to {} without root_squash, or with anonuid=0; use \

@@ -7,14 +7,11 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 use futures::{StreamExt, stream};
 
-use super::owner::{NFSPROV_DIRECTORY, PRIVATE_MODE};
+use super::owner::{PRIVATE_MODE, own_path};
 use super::{Attributes, Export, ExportError, Kind, VolumePath};
 
 /// The largest record, in bytes.
 pub const MAX_RECORD: usize = 64 * 1024;
-
-/// Where the records are, in the export's root.
-const RECORDS: [&str; 2] = [NFSPROV_DIRECTORY, "volumes"];
 
 /// The mode of a record: no client but root has business there.
 pub(super) const FILE_MODE: u32 = 0o600;
@@ -98,7 +95,7 @@ impl Export {
     /// Removes the temporary files that [`Export::record_names`] found abandoned; what can't be removed stays.
     pub async fn remove_abandoned_files(&self, names: &RecordNames) {
         for name in &names.abandoned {
-            if let Ok(path) = records_folder().and_then(|folder| child(&folder, name)) {
+            if let Ok(path) = file_path(name) {
                 _ = self.remove_link_or_file(&path).await;
             }
         }
@@ -217,14 +214,12 @@ impl Export {
     /// # Errors
     /// As [`Export::remove_link_or_file`]; when the PV's name can't be a file's.
     pub async fn remove_record(&self, volume: &str) -> Result<(), ExportError> {
-        self.remove_link_or_file(&child(&records_folder()?, &record_file_name(volume)?)?)
-            .await
+        self.remove_link_or_file(&file_path(&record_file_name(volume)?)?).await
     }
 }
 
 fn records_folder() -> Result<VolumePath, ExportError> {
-    let path = RECORDS.join("/");
-    VolumePath::parse(&path).map_err(|error| unusable_record_error(&path, &error.to_string()))
+    own_path("volumes")
 }
 
 /// The file name of a PV's record; an error if no file can have it, as with a slash in the PV's name.
@@ -232,20 +227,18 @@ fn record_file_name(volume: &str) -> Result<String, ExportError> {
     let name = format!("{volume}{SUFFIX}");
     match VolumePath::parse(&name).is_ok_and(|path| path.components().len() == 1) {
         true => Ok(name),
-        false => Err(unusable_record_error(&name, "a file of that name is not possible")),
+        false => Err(ExportError::failed(
+            "use the record",
+            name,
+            "a file of that name is not possible",
+        )),
     }
 }
 
-fn child(folder: &VolumePath, name: &str) -> Result<VolumePath, ExportError> {
-    VolumePath::child(Some(folder), name).map_err(|error| unusable_record_error(name, &error.to_string()))
-}
-
-fn unusable_record_error(path: &str, cause: &str) -> ExportError {
-    ExportError::Failed {
-        action: "use the record",
-        path: path.to_owned(),
-        cause: cause.to_owned(),
-    }
+/// The path of a file in the folder of records; an error if no file can have the name.
+fn file_path(name: &str) -> Result<VolumePath, ExportError> {
+    VolumePath::child(Some(&records_folder()?), name)
+        .map_err(|error| ExportError::failed("use the record", name, error))
 }
 
 /// A random number: no other process or call is likely to get the same.

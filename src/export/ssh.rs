@@ -45,13 +45,6 @@ struct Permits {
     removals: Semaphore,
 }
 
-/// Held while a script runs.
-struct Permit<'a> {
-    // The semaphores are never closed, so there always is a permit.
-    _removal: Option<Result<SemaphorePermit<'a>, AcquireError>>,
-    _script: Result<SemaphorePermit<'a>, AcquireError>,
-}
-
 impl Permits {
     fn new() -> Self {
         Self {
@@ -60,20 +53,14 @@ impl Permits {
         }
     }
 
-    async fn acquire_for_script(&self) -> Permit<'_> {
-        Permit {
-            _removal: None,
-            _script: self.scripts.acquire().await,
-        }
+    /// Always `Ok`: the semaphores are never closed.
+    async fn acquire_for_script(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
+        self.scripts.acquire().await
     }
 
-    /// Waits until both a removal and a script may start.
-    async fn acquire_for_removal(&self) -> Permit<'_> {
-        let removal = self.removals.acquire().await;
-        Permit {
-            _removal: Some(removal),
-            ..self.acquire_for_script().await
-        }
+    /// Waits until a removal may start, then until a script may.
+    async fn acquire_for_removal(&self) -> impl Sized {
+        (self.removals.acquire().await, self.acquire_for_script().await)
     }
 }
 
@@ -206,10 +193,10 @@ impl Ssh {
             }
             _ => {}
         }
-        let output = self.check_output("rename", from, output)?;
-        match output.status {
+        match self.check_output("rename", from, output)?.status {
             script::EXISTS => Err(ExportError::Exists(to.to_string())),
-            _ => Ok(removal_outcome(&output)),
+            script::MISSING => Ok(Removed::AlreadyGone),
+            _ => Ok(Removed::Done),
         }
     }
 
@@ -236,12 +223,9 @@ impl Ssh {
         let output = self
             .run_removal(&script::empty_directory(self.root_path(), directory))
             .await?;
-        match self.check_output_at("empty", directory, output)?.status {
-            script::MISSING => Err(operation_error(
-                "empty",
-                &self.name_or_root_path(directory),
-                "No such file or directory".to_owned(),
-            )),
+        let output = self.check_output_at("empty", directory, output)?;
+        match directory {
+            Some(path) if output.status == script::MISSING => Err(missing_error("empty", path)),
             _ => Ok(()),
         }
     }
@@ -257,11 +241,6 @@ impl Ssh {
             Some(path) => self.check_output(action, path, output),
             None => self.require_success(action, self.root_path(), output),
         }
-    }
-
-    /// The name of a directory in messages; the root's path if none is named.
-    fn name_or_root_path(&self, directory: Option<&VolumePath>) -> String {
-        directory.map_or_else(|| self.root_path().to_owned(), VolumePath::to_string)
     }
 
     /// False if the name is taken; a missing parent is an error.
@@ -455,25 +434,13 @@ fn parse_listing(said: &str) -> Vec<Entry> {
     said.split("\n/").filter_map(entry).collect()
 }
 
-/// Of an output that `check_output` accepted; only `MISSING` is `AlreadyGone`.
-fn removal_outcome(output: &Output) -> Removed {
-    match output.status {
-        script::MISSING => Removed::AlreadyGone,
-        _ => Removed::Done,
-    }
-}
-
 /// `Failed`, since nothing is at the path.
 pub(super) fn missing_error(action: &'static str, path: &VolumePath) -> ExportError {
     operation_error(action, &path.to_string(), "No such file or directory".to_owned())
 }
 
 fn operation_error(action: &'static str, object: &str, cause: String) -> ExportError {
-    ExportError::Failed {
-        action,
-        path: object.to_owned(),
-        cause,
-    }
+    ExportError::failed(action, object, cause)
 }
 
 fn lossy_text(bytes: &[u8]) -> String {

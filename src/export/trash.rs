@@ -2,11 +2,8 @@
 //!
 //! An entry of the trash belongs to no volume, whichever cluster moved it there.
 
-use super::owner::{NFSPROV_DIRECTORY, PRIVATE_MODE};
+use super::owner::{PRIVATE_MODE, own_path};
 use super::{Attributes, Entry, Export, ExportError, Removed, VolumePath};
-
-/// The path of the trash.
-const TRASH: [&str; 2] = [NFSPROV_DIRECTORY, "trash"];
 
 impl Export {
     /// Renames a directory to `entry`, of [`Export::trash_entry_path`]; creates the trash if it is missing. The
@@ -41,19 +38,10 @@ impl Export {
     /// # Errors
     /// [`ExportError::Failed`] when no entry can have the name, as with a slash.
     pub fn trash_entry_path(&self, name: &str) -> Result<VolumePath, ExportError> {
-        VolumePath::child(Some(&trash_path()?), name).map_err(|error| unusable_path_error(name, &error.to_string()))
+        VolumePath::child(Some(&trash_path()?), name).map_err(|error| ExportError::failed("use", name, error))
     }
 }
 
 fn trash_path() -> Result<VolumePath, ExportError> {
-    let path = TRASH.join("/");
-    VolumePath::parse(&path).map_err(|error| unusable_path_error(&path, &error.to_string()))
-}
-
-fn unusable_path_error(path: &str, cause: &str) -> ExportError {
-    ExportError::Failed {
-        action: "use",
-        path: path.to_owned(),
-        cause: cause.to_owned(),
-    }
+    own_path("trash")
 }

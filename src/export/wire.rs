@@ -350,13 +350,10 @@ impl Wire {
             }
             match class {
                 ErrorClass::ConnectionLost if attempt < max_attempts => attempt += 1,
-                ErrorClass::ConnectionLost if is_stale(&error) => {
-                    return Err(self.operation_error(action, object, &error));
+                ErrorClass::ConnectionLost | ErrorClass::NoAnswer if !is_stale(&error) => {
+                    return Err(self.unreachable_error(&error));
                 }
-                ErrorClass::Answered | ErrorClass::Unreadable => {
-                    return Err(self.operation_error(action, object, &error));
-                }
-                ErrorClass::ConnectionLost | ErrorClass::NoAnswer => return Err(self.unreachable_error(&error)),
+                _ => return Err(ExportError::failed(action, object, describe_refusal(&error))),
             }
         }
     }
@@ -474,14 +471,6 @@ impl Wire {
         ExportError::Unreachable {
             location: self.location.clone(),
             cause: innermost_error(error).to_string(),
-        }
-    }
-
-    fn operation_error(&self, action: &'static str, object: &str, error: &NfsError) -> ExportError {
-        ExportError::Failed {
-            action,
-            path: object.to_owned(),
-            cause: describe_refusal(error),
         }
     }
 }

@@ -49,7 +49,7 @@ impl Mounted {
     ) -> Result<(), ExportError> {
         let (folder, files) = (folder.clone(), files.to_vec());
         self.run_blocking(move |root| {
-            let refused = |name: &str, errno| operation_error("write", &format!("{folder}/{name}"), errno);
+            let refused = |name: &str, errno| operation_error("write", format!("{folder}/{name}"), errno);
             let directory = open_directory(root, Some(&folder))?.ok_or_else(|| refused(".", Errno::NOENT))?;
             for file in &files {
                 write_file(&directory, file).map_err(|errno| refused(&file.name, errno))?;

@@ -26,23 +26,18 @@ impl Mounted {
         &self,
         write: impl FnOnce(&str) -> String + Send + 'static,
     ) -> Result<Output, ExportError> {
-        let progress = Arc::new(RemovalProgress::new(never_interrupt()));
-        let counted = progress.clone();
         let shell = Arc::new(ScriptShell::default());
         let started = shell.clone();
-        let work = move |root: &Path| {
-            let failed = |cause: String| ExportError::Failed {
-                action: "run a script in",
-                path: root.display().to_string(),
-                cause,
-            };
-            let absolute = std::path::absolute(root).map_err(|error| failed(error.to_string()))?;
-            let path = absolute.to_str();
-            let path = path.ok_or_else(|| failed("the mount's path is no UTF-8".to_owned()))?;
-            run_in_shell(&write(path), &started, || counted.count_step())
-                .map_err(|error| failed(format!("sh: {error}")))
+        let work = move |root: &Path, progress: &RemovalProgress| {
+            let failed = |cause: &str| ExportError::failed("run a script in", root.display(), cause);
+            let absolute = std::path::absolute(root).map_err(|error| failed(&error.to_string()))?;
+            let path = absolute
+                .to_str()
+                .ok_or_else(|| failed("the mount's path is no UTF-8"))?;
+            run_in_shell(&write(path), &started, || progress.count_step())
+                .map_err(|error| failed(&format!("sh: {error}")))
         };
-        let result = self.run_blocking_with_progress(&progress, work).await;
+        let result = self.run_blocking_with_progress(never_interrupt(), work).await;
         shell.kill();
         result
     }

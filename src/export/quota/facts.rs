@@ -4,9 +4,8 @@
 //! lsattr. Lines about a directory end with `./NAME`; names have no line breaks. Servers may print anything: what can't
 //! be read counts as unknown, and `plan_limit` refuses what is unknown.
 
-use super::QuotaReport;
 use crate::export::Kind;
-use crate::host::exports_file::listed_options_squash_root;
+use crate::host::exports_file::{ActiveExport, parse_listing};
 
 /// A directory's project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +17,7 @@ pub(in crate::export) struct Project {
 
 impl Project {
     /// Parses a line of `lsattr -pd`: `1001 -------------------P-- .`.
-    fn parse(line: &str) -> Option<Self> {
+    pub(super) fn parse(line: &str) -> Option<Self> {
         Self::parse_with_name(line).map(|(project, _)| project)
     }
 
@@ -60,50 +59,22 @@ impl ProjectUsage {
             rest = bracketed.split_once(']')?.1;
         }
         plain += rest;
-        let fields: Vec<&str> = match plain.contains(',') {
+        let (fields, columns): (Vec<&str>, _) = match plain.contains(',') {
             // id, block status, file status, blocks: used, soft, hard, grace, files: used, …
-            true => {
-                let fields: Vec<&str> = plain.split(',').collect();
-                [0, 3, 5, 7]
-                    .iter()
-                    .map(|at| fields.get(*at).copied())
-                    .collect::<Option<_>>()?
-            }
+            true => (plain.split(',').collect(), [0, 3, 5, 7]),
             // id, blocks: used, soft, hard, warnings, files: used, …
-            false => {
-                let fields: Vec<&str> = plain.split_whitespace().collect();
-                [0, 1, 3, 5]
-                    .iter()
-                    .map(|at| fields.get(*at).copied())
-                    .collect::<Option<_>>()?
-            }
+            false => (plain.split_whitespace().collect(), [0, 1, 3, 5]),
         };
-        let numbers: Option<Vec<u64>> = fields.iter().map(|field| field.parse().ok()).collect();
-        match numbers?[..] {
-            [id, used_kib, limit_kib, inodes] => Some(Self {
-                project_id: u32::try_from(id).ok()?,
-                used_kib,
-                limit_kib,
-                inodes,
-            }),
-            _ => None,
-        }
-    }
-}
-
-/// An export as `exportfs -s` lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::export) struct Exported {
-    pub path: String,
-    pub client: String,
-    options: String,
-}
-
-impl Exported {
-    /// Whether root of its clients becomes a user without rights of its own; false with `anonuid=0`, and if the options
-    /// don't say.
-    pub(super) fn squashes_root(&self) -> bool {
-        listed_options_squash_root(&self.options)
+        let numbers = columns.map(|column: usize| fields.get(column)?.parse::<u64>().ok());
+        let [Some(id), Some(used_kib), Some(limit_kib), Some(inodes)] = numbers else {
+            return None;
+        };
+        Some(Self {
+            project_id: u32::try_from(id).ok()?,
+            used_kib,
+            limit_kib,
+            inodes,
+        })
     }
 }
 
@@ -159,7 +130,8 @@ pub(in crate::export) struct Facts {
     pub report_error: Option<String>,
     /// Those of them that /etc/projid or /etc/projects names.
     pub named_projects: Vec<u32>,
-    pub exports: Vec<Exported>,
+    /// What the server exports.
+    pub exports: Vec<ActiveExport>,
 }
 
 /// What a directory is like after its limit was set.
@@ -201,14 +173,7 @@ pub(in crate::export) fn parse_facts(text: &str, name: &str) -> Facts {
             "entries" if is_name(value) => facts.has_entries = true,
             "report-error" => facts.report_error = Some(value.to_owned()),
             "named" => facts.named_projects.extend(value.parse::<u32>()),
-            "export" => {
-                let listed = crate::host::exports_file::parse_listing(value);
-                facts.exports.extend(listed.into_iter().map(|export| Exported {
-                    path: export.path,
-                    client: export.client,
-                    options: export.options,
-                }));
-            }
+            "export" => facts.exports.extend(parse_listing(value)),
             _ => {}
         }
     }
@@ -238,28 +203,6 @@ fn project_of(text: &str, name: &str) -> Option<Project> {
         .map(|(project, _)| project)
 }
 
-/// Parses what `report_script` of `ssh/quota.rs` printed. Sizes that can't be read are 0; the sample is `None` without
-/// its size.
-pub(in crate::export) fn parse_report(text: &str) -> QuotaReport {
-    let mut report = QuotaReport::default();
-    let mut sample = Proof::default();
-    report.usage.extend(usages(text));
-    for (word, value) in lines(text) {
-        match word {
-            "report-error" => report.error = Some(value.to_owned()),
-            "total" => report.total_bytes = parse_size(value),
-            "free" => report.free_bytes = parse_size(value),
-            "project" => sample.project = Project::parse(value),
-            "size" => {
-                sample.size_bytes = parse_size(value);
-                report.sample = Some(sample.clone());
-            }
-            _ => {}
-        }
-    }
-    report
-}
-
 /// The project ids whose limits `clear_unused_script` of `ssh/quota.rs` cleared, as it printed them.
 pub(in crate::export) fn parse_cleared(text: &str) -> Vec<u32> {
     let cleared = lines(text).filter(|(word, _)| *word == "cleared");
@@ -277,7 +220,7 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// Blocks and a block's size, as `stat -f -c '%b %S'` prints them; 0 for anything else.
-fn parse_size(value: &str) -> u64 {
+pub(super) fn parse_size(value: &str) -> u64 {
     let size = || {
         let (blocks, block) = value.split_once(' ')?;
         blocks.parse::<u64>().ok()?.checked_mul(block.parse().ok()?)

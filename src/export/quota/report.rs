@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::facts::{ProjectUsage, Proof, parse_report};
+use super::facts::{Project, ProjectUsage, Proof, lines, parse_size, usages};
 use super::{FIRST_ID, project_ids};
 
 /// The quotas of a file system, and of one directory on it.
@@ -19,8 +19,8 @@ pub struct QuotaReport {
     pub(in crate::export) sample: Option<Proof>,
     /// The size of the file system; 0 if it is unknown.
     pub(in crate::export) total_bytes: u64,
-    /// What is left of it.
-    pub(in crate::export) free_bytes: u64,
+    /// The bytes of it that are free for users; 0 if that is unknown.
+    pub free_bytes: u64,
 }
 
 /// What the files of a volume take, and its limit.
@@ -46,11 +46,6 @@ impl VolumeUsage {
 }
 
 impl QuotaReport {
-    /// The bytes of the file system that are free for users; 0 if that is unknown.
-    pub fn free_bytes(&self) -> u64 {
-        self.free_bytes
-    }
-
     /// The sum of all limits of volumes, of any cluster, and the size of the file system, both in bytes, if the sum is
     /// more than the size. `None` otherwise, also if the size is unknown.
     pub fn overcommitment(&self) -> Option<(u64, u64)> {
@@ -60,9 +55,26 @@ impl QuotaReport {
         (self.total_bytes > 0 && limited_bytes > self.total_bytes).then_some((limited_bytes, self.total_bytes))
     }
 
-    /// Parses what `report_script` of `ssh/quota.rs` printed; what can't be read is unknown, never an error.
+    /// Parses what `report_script` of `ssh/quota.rs` printed; what can't be read is unknown, never an error. Sizes that
+    /// can't be read are 0; the sample is `None` without its size.
     pub(crate) fn parse(text: &str) -> Self {
-        parse_report(text)
+        let mut report = Self::default();
+        let mut sample = Proof::default();
+        report.usage.extend(usages(text));
+        for (word, value) in lines(text) {
+            match word {
+                "report-error" => report.error = Some(value.to_owned()),
+                "total" => report.total_bytes = parse_size(value),
+                "free" => report.free_bytes = parse_size(value),
+                "project" => sample.project = Project::parse(value),
+                "size" => {
+                    sample.size_bytes = parse_size(value);
+                    report.sample = Some(sample.clone());
+                }
+                _ => {}
+            }
+        }
+        report
     }
 
     /// Whether the limit of the directory is enforced: clients are told the limit as the directory's size. `None` if it
@@ -165,19 +177,19 @@ mod tests {
                 Some("has no project id"),
             ),
         ] {
-            let found = parse_report(&text).check_enforcement().unwrap();
+            let found = QuotaReport::parse(&text).check_enforcement().unwrap();
             match (&found, expected) {
                 (Ok(()), None) => {}
                 (Err(why), Some(part)) => assert!(why.contains(part), "{why}"),
                 _ => panic!("{text}: {found:?}"),
             }
         }
-        assert_eq!(parse_report(&usage(10_240)).check_enforcement(), None);
+        assert_eq!(QuotaReport::parse(&usage(10_240)).check_enforcement(), None);
     }
 
     #[test]
     fn usage_is_found_by_the_claims_uid() {
-        let report = |id: u32| parse_report(&format!("#{id} 12 0 40 00 [--------] 3 0 0 00 [--------]\n"));
+        let report = |id: u32| QuotaReport::parse(&format!("#{id} 12 0 40 00 [--------] 3 0 0 00 [--------]\n"));
         let expected = VolumeUsage {
             used_bytes: 12 << 10,
             limit_bytes: 40 << 10,
@@ -226,7 +238,7 @@ mod tests {
             // Limits of others than volumes are none of ours.
             (limit(id(0), 600) + &limit(7, 600) + "total 1000 1024\n", None),
         ] {
-            assert_eq!(parse_report(&text).overcommitment(), expected, "{text}");
+            assert_eq!(QuotaReport::parse(&text).overcommitment(), expected, "{text}");
         }
     }
 
@@ -241,7 +253,7 @@ mod tests {
             (FIRST_ID - 1, 0, 10, 0, false),
             (2 * FIRST_ID, 0, 10, 0, false),
         ] {
-            let report = parse_report(&format!(
+            let report = QuotaReport::parse(&format!(
                 "#{id} {used} 0 {limit} 00 [--------] {inodes} 0 0 00 [--------]\n"
             ));
             let expected = if is_unused { vec![(id, limit)] } else { vec![] };

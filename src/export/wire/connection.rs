@@ -42,7 +42,6 @@ pub(super) struct FoundDirectory {
     pub(super) handle: Handle,
 }
 
-/// The error of an operation.
 pub(super) enum CallError {
     Nfs(NfsError),
     /// The directory was created, but setting its mode and owner failed.
@@ -110,17 +109,13 @@ impl Connection {
         self: Arc<Self>,
         path: &VolumePath,
     ) -> Result<Option<FoundDirectory>, CallError> {
-        let (parents, name) = path.split();
-        let Some(parent) = self.walk_directories(parents, path).await? else {
-            return Ok(None);
-        };
-        let Some(found) = self.look_up(&parent, name).await? else {
+        let Some((parent, found)) = self.find_entry(path).await? else {
             return Ok(None);
         };
         Ok(Some(FoundDirectory {
             handle: self.require_directory(found, path, path.components().len() - 1).await?,
             parent,
-            name: name.to_owned(),
+            name: path.split().1.to_owned(),
         }))
     }
 
@@ -131,17 +126,10 @@ impl Connection {
         from: &VolumePath,
         to: &VolumePath,
     ) -> Result<Removed, CallError> {
-        let (parents, name) = from.split();
         let (new_parents, new_name) = to.split();
-        let source = self.walk_directories(parents, from).await?;
-        let found = match &source {
-            Some(parent) => self.look_up(parent, name).await?,
-            None => None,
-        };
-        let (Some(source), Some(found)) = (source, found) else {
+        let Some(source) = self.clone().find_directory(from).await? else {
             return Ok(Removed::AlreadyGone);
         };
-        self.require_directory(found, from, from.components().len() - 1).await?;
         let Some(target) = self.walk_directories(new_parents, to).await? else {
             return Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOENT).into());
         };
@@ -149,7 +137,8 @@ impl Connection {
         if self.look_up(&target, new_name).await?.is_some() {
             return Err(ExportError::Exists(to.to_string()).into());
         }
-        match with_timeout(self.mount.rename(source, name, target, new_name)).await {
+        let rename = self.mount.rename(source.parent, &source.name, target, new_name);
+        match with_timeout(rename).await {
             Err(error) if cannot_rename(&error) => Err(ExportError::CannotRename {
                 path: from.to_string(),
                 cause: error.to_string(),
@@ -277,7 +266,7 @@ impl Connection {
     async fn read_entries(&self, directory: Handle) -> Result<Vec<ReaddirplusEntry>, NfsError> {
         let mut attempt = 1;
         loop {
-            match self.read_entries_once(directory.clone()).await {
+            match self.read_first_entries(&directory, usize::MAX).await {
                 // The directory changed so much that the server can't go on where it was.
                 Err(error) if attempt < LISTINGS && is_listing_interrupted(&error) => attempt += 1,
                 listed => return listed,
@@ -285,11 +274,18 @@ impl Connection {
         }
     }
 
-    /// Lists a directory without `.` and `..`; fails if it changes too much while it is read.
-    async fn read_entries_once(&self, directory: Handle) -> Result<Vec<ReaddirplusEntry>, NfsError> {
-        let mut listing = self.mount.readdirplus(directory).await;
+    /// Lists the first `limit` entries of a directory, without `.` and `..`; fails if it changes too much while it is
+    /// read.
+    pub(super) async fn read_first_entries(
+        &self,
+        directory: &Handle,
+        limit: usize,
+    ) -> Result<Vec<ReaddirplusEntry>, NfsError> {
+        let mut listing = self.mount.readdirplus(directory.clone()).await;
         let mut entries = Vec::new();
-        while let Some(entry) = with_timeout(listing.try_next()).await? {
+        while entries.len() < limit
+            && let Some(entry) = with_timeout(listing.try_next()).await?
+        {
             if entry.file_name != "." && entry.file_name != ".." {
                 entries.push(entry);
             }

@@ -4,15 +4,14 @@ use bytes::Bytes;
 use futures::{FutureExt, TryStreamExt, stream};
 use nfs_rs::{Mount, Nfs3ErrorCode, NfsError, ObjRes};
 
-use super::connection::{Connection, Handle, lacks_handle, with_timeout};
+use super::connection::{Connection, Handle, TYPE_LINK, lacks_handle, with_timeout};
 use super::errors::{ErrorClass, describe_refusal};
 use super::{Purpose, Wire};
 use crate::export::record::{Content, FILE_MODE, MAX_RECORD, NewFile, not_a_file, too_large};
 use crate::export::{ExportError, VolumePath};
 
-/// `ftype3` of a file and of a symbolic link (RFC 1813); NFSv4 numbers them alike.
+/// `ftype3` of a file (RFC 1813); NFSv4 has the same number.
 const TYPE_FILE: u32 = 1;
-const TYPE_LINK: u32 = 5;
 
 /// How many files are read or written at once.
 const AT_ONCE: usize = 8;
@@ -45,7 +44,7 @@ impl Wire {
         let wire = self.with_purpose(Purpose::Records);
         let Some(handle) = wire.find_folder(folder).await? else {
             let missing = NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOENT);
-            return Err(self.operation_error("write", &folder.to_string(), &missing));
+            return Err(ExportError::failed("write", folder, missing));
         };
         let mut writes = Vec::with_capacity(files.len());
         for file in files {

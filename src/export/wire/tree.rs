@@ -28,12 +28,15 @@ struct PendingDirectory {
     rounds: Rounds,
 }
 
-/// The outcome of removing an entry.
-enum Entry {
-    Removed,
-    /// Another client removed it, or the server lists what doesn't exist.
-    NotFound,
-    NotEmpty(PendingDirectory),
+impl PendingDirectory {
+    fn new(parent: Option<Handle>, name: String, handle: Handle) -> Self {
+        Self {
+            parent,
+            name,
+            handle,
+            rounds: Rounds::default(),
+        }
+    }
 }
 
 impl Wire {
@@ -86,24 +89,15 @@ impl Connection {
         may_continue: &MayContinue,
         removed: &AtomicU64,
     ) -> Result<(), CallError> {
-        let first = PendingDirectory {
-            parent: Some(directory.parent.clone()),
-            name: directory.name.clone(),
-            handle: directory.handle.clone(),
-            rounds: Rounds::default(),
-        };
+        let (parent, name) = (Some(directory.parent.clone()), directory.name.clone());
+        let first = PendingDirectory::new(parent, name, directory.handle.clone());
         self.remove_pending(first, may_continue, removed).await
     }
 
     /// Removes everything in a directory, whose name in messages is `name`, and keeps the directory itself. It can't be
     /// interrupted.
     pub(super) async fn empty_tree(&self, handle: Handle, name: &str) -> Result<(), CallError> {
-        let first = PendingDirectory {
-            parent: None,
-            name: name.to_owned(),
-            handle,
-            rounds: Rounds::default(),
-        };
+        let first = PendingDirectory::new(None, name.to_owned(), handle);
         self.remove_pending(first, &never_interrupt(), &AtomicU64::new(0)).await
     }
 
@@ -118,15 +112,10 @@ impl Connection {
         let mut stack = vec![first];
         while let Some(top) = stack.last_mut() {
             if !top.rounds.begin_round(removed.load(Ordering::Relaxed)) {
-                return Err(ExportError::Failed {
-                    action: "remove",
-                    path: top.name.clone(),
-                    cause: STILL_NOT_EMPTY.to_owned(),
-                }
-                .into());
+                return Err(ExportError::failed("remove", &top.name, STILL_NOT_EMPTY).into());
             }
             let top = top.clone();
-            let entries = match self.read_some_entries(&top.handle).await {
+            let entries = match self.read_first_entries(&top.handle, CHUNK).await {
                 // The answer to the call that removed it was lost, or another client removed it.
                 Err(error) if is_stale(&error) && self.is_removed(&top).await? => {
                     _ = stack.pop();
@@ -152,18 +141,13 @@ impl Connection {
             }
             let unreadable = entries.iter().find(|entry| entry.file_name.contains('\u{fffd}'));
             let unreadable = unreadable.map(|entry| entry.file_name.clone());
-            let found: Vec<Entry> = stream::iter(entries.into_iter().map(Ok::<_, CallError>))
+            let not_empty: Vec<Option<PendingDirectory>> = stream::iter(entries.into_iter().map(Ok::<_, CallError>))
                 .map_ok(|entry| self.remove_entry(&top.handle, entry, may_continue, removed))
                 .try_buffer_unordered(REMOVALS)
                 .try_collect()
                 .await?;
             let before = stack.len();
-            for entry in found {
-                match entry {
-                    Entry::Removed | Entry::NotFound => {}
-                    Entry::NotEmpty(directory) => stack.push(directory),
-                }
-            }
+            stack.extend(not_empty.into_iter().flatten());
             if let Some(name) = unreadable.filter(|_| stack.len() == before) {
                 self.fail_if_unreadable(&top, &name).await?;
             }
@@ -179,15 +163,16 @@ impl Connection {
         }
     }
 
-    /// Removes an entry, and counts it in `removed`, unless it is a directory that is not empty; fails with
-    /// `Interrupted` if the removal may not continue.
+    /// Removes an entry, and counts it in `removed`; returns a directory that is not empty instead. `None` also if
+    /// another client removed the entry, or the server lists what doesn't exist. Fails with `Interrupted` if the removal
+    /// may not continue.
     async fn remove_entry(
         &self,
         directory: &Handle,
         entry: ReaddirplusEntry,
         may_continue: &MayContinue,
         removed: &AtomicU64,
-    ) -> Result<Entry, CallError> {
+    ) -> Result<Option<PendingDirectory>, CallError> {
         if !may_continue() {
             return Err(ExportError::Interrupted.into());
         }
@@ -196,7 +181,7 @@ impl Connection {
             Some(attributes) if !entry.handle.is_empty() => (attributes.type_, entry.handle),
             _ => {
                 let Some(found) = self.look_up(directory, &name).await? else {
-                    return Ok(Entry::NotFound);
+                    return Ok(None);
                 };
                 let kind = with_timeout(self.mount.getattr(found.fh.clone())).await?.type_;
                 (kind, found.fh)
@@ -207,49 +192,31 @@ impl Connection {
             _ => with_timeout(self.mount.remove(directory.clone(), &name)).await,
         };
         match result {
-            Err(error) if kind == TYPE_DIRECTORY && is_not_empty(&error) => Ok(Entry::NotEmpty(PendingDirectory {
-                parent: Some(directory.clone()),
-                name,
-                handle,
-                rounds: Rounds::default(),
-            })),
-            Err(error) if error.is_not_found() => Ok(Entry::NotFound),
+            Err(error) if kind == TYPE_DIRECTORY && is_not_empty(&error) => {
+                let directory = PendingDirectory::new(Some(directory.clone()), name, handle);
+                Ok(Some(directory))
+            }
+            Err(error) if error.is_not_found() => Ok(None),
             result => {
                 result?;
                 removed.fetch_add(1, Ordering::Relaxed);
-                Ok(Entry::Removed)
+                Ok(None)
             }
         }
-    }
-
-    /// Reads the first [`CHUNK`] entries of a directory, without `.` and `..`.
-    async fn read_some_entries(&self, directory: &Handle) -> Result<Vec<ReaddirplusEntry>, NfsError> {
-        let mut listing = self.mount.readdirplus(directory.clone()).await;
-        let mut entries = Vec::new();
-        while entries.len() < CHUNK
-            && let Some(entry) = with_timeout(listing.try_next()).await?
-        {
-            if entry.file_name != "." && entry.file_name != ".." {
-                entries.push(entry);
-            }
-        }
-        Ok(entries)
     }
 
     /// Reads the directory again, and fails if all entries have names that are not UTF-8: the client library replaces
     /// bytes in them, so they can't be removed. `name` is one of them, for the error.
     async fn fail_if_unreadable(&self, directory: &PendingDirectory, name: &str) -> Result<(), CallError> {
-        let entries = self.read_some_entries(&directory.handle).await?;
+        let entries = self.read_first_entries(&directory.handle, CHUNK).await?;
         match entries.iter().all(|entry| entry.file_name.contains('\u{fffd}')) && !entries.is_empty() {
-            true => Err(ExportError::Failed {
-                action: "remove",
-                path: directory.name.clone(),
-                cause: format!(
+            true => {
+                let cause = format!(
                     "it holds {name:?}, whose name is not UTF-8 and can't be sent over NFS; \
                      remove it on the server, or use --via dir: or ssh://"
-                ),
+                );
+                Err(ExportError::failed("remove", &directory.name, cause).into())
             }
-            .into()),
             false => Ok(()),
         }
     }

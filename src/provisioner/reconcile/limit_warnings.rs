@@ -95,7 +95,7 @@ fn warning_if_full(name: &str, limited: &LimitedVolume, report: &QuotaReport) ->
             "Volume {name} uses {} MiB of its limit of {} MiB; the file system of the export has {} MiB left",
             mebibytes(usage.used_bytes),
             mebibytes(usage.limit_bytes),
-            mebibytes(report.free_bytes())
+            mebibytes(report.free_bytes)
         ),
     })
 }
