@@ -40,12 +40,8 @@ impl PendingClaims {
     /// # Errors
     /// When claims, classes or, where they are needed, PVs can't be listed.
     pub async fn read_from_cluster(reconciler: &Reconciler) -> Result<Self, kube::Error> {
-        let claims: Api<PersistentVolumeClaim> = match &reconciler.settings.namespace {
-            Some(namespace) => Api::namespaced(reconciler.client.clone(), namespace),
-            None => Api::all(reconciler.client.clone()),
-        };
-        let claims =
-            cluster::list_filtered(&claims, |claim| claim::is_waiting_for(claim, &reconciler.settings.name)).await?;
+        let is_waiting = |claim: &PersistentVolumeClaim| claim::is_waiting_for(claim, &reconciler.settings.name);
+        let claims = cluster::list_filtered(&reconciler.served_claims(), is_waiting).await?;
         let classes: Api<StorageClass> = Api::all(reconciler.client.clone());
         let classes = cluster::list_filtered(&classes, |_| true).await?;
         let classes: HashMap<_, _> = classes.into_iter().map(|class| (class.name_any(), class)).collect();

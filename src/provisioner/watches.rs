@@ -48,13 +48,8 @@ pub(super) fn pending_claims(
     writer: reflector::store::Writer<PersistentVolumeClaim>,
 ) -> impl Stream<Item = Result<PersistentVolumeClaim, watcher::Error>> + Send + use<> {
     let (filter, recorder) = (reconciler.clone(), reconciler.clone());
-    let client = reconciler.client.clone();
-    let api: Api<PersistentVolumeClaim> = match &reconciler.settings.namespace {
-        Some(namespace) => Api::namespaced(client, namespace),
-        None => Api::all(client),
-    };
     let mut listed = HashSet::new();
-    let all = watcher(api, watcher::Config::default()).modify(drop_managed_fields);
+    let all = watcher(reconciler.served_claims(), watcher::Config::default()).modify(drop_managed_fields);
     let pending = keep_matching(all, move |claim| {
         let name = &filter.settings.name;
         claim::is_waiting_for(claim, name) || wants_expansion(claim, name)

@@ -118,11 +118,8 @@ impl Reconciler {
         self.require_serving()?;
         let started = Instant::now();
         let _flight = self.metrics.volume_in_flight();
-        let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
         // The decision is about data, so it is made on the stored PV, not on the watched one.
-        let live = self
-            .call_api(&format!("read PV {name}"), volumes.get_opt(&name))
-            .await?;
+        let live = self.find_volume(&name).await?;
         let Some(live) = live.filter(|live| live.metadata.uid == seen.metadata.uid) else {
             return Ok(DeletionOutcome::NothingToDo);
         };

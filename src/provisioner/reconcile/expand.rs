@@ -33,19 +33,14 @@ impl Reconciler {
         let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), &namespace);
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
         self.require_serving()?;
-        let live = self
-            .call_api(&format!("read claim {name}"), claims.get_opt(&name))
-            .await?;
+        let live = self.find_claim(&namespace, &name).await?;
         let Some(live) =
             live.filter(|live| live.metadata.uid == seen.metadata.uid && wants_expansion(live, &self.settings.name))
         else {
             return Ok(ExpansionOutcome::NothingToDo);
         };
         let volume_name = claim::volume_name_in_spec(&live).to_owned();
-        let bound = self
-            .call_api(&format!("read PV {volume_name}"), volumes.get_opt(&volume_name))
-            .await?;
-        let Some(bound) = bound else {
+        let Some(bound) = self.find_volume(&volume_name).await? else {
             return Ok(ExpansionOutcome::NothingToDo);
         };
         let plan = match plan_expansion(&live, found, &bound, self.exports.locations(), &self.settings.name) {

@@ -19,9 +19,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::join_all;
-use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use k8s_openapi::api::storage::v1::StorageClass;
-use kube::{Client, ResourceExt};
+use kube::{Api, Client, ResourceExt};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -246,6 +246,26 @@ impl Reconciler {
                 after,
             }),
         }
+    }
+
+    /// The claims of the only namespace that is served, or of the cluster.
+    pub(super) fn served_claims(&self) -> Api<PersistentVolumeClaim> {
+        match &self.settings.namespace {
+            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
+            None => Api::all(self.client.clone()),
+        }
+    }
+
+    /// The PV of this name; `None` if there is none.
+    async fn find_volume(&self, name: &str) -> Result<Option<PersistentVolume>, ReconcileError> {
+        let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
+        self.call_api(&format!("read PV {name}"), volumes.get_opt(name)).await
+    }
+
+    /// The claim of this name; `None` if there is none.
+    async fn find_claim(&self, namespace: &str, name: &str) -> Result<Option<PersistentVolumeClaim>, ReconcileError> {
+        let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), namespace);
+        self.call_api(&format!("read claim {name}"), claims.get_opt(name)).await
     }
 
     /// How many claims and volumes are pending, in flight and done.

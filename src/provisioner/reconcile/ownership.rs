@@ -5,7 +5,6 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
-use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::{Api, ResourceExt};
 
@@ -104,14 +103,12 @@ impl Reconciler {
         if !classes.iter().any(is_served) {
             return Ok(false);
         }
-        let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), &known.namespace);
-        let action = format!("read claim {}", known.name);
-        let live = self.call_api(&action, claims.get_opt(&known.name)).await?;
+        let live = self.find_claim(&known.namespace, &known.name).await?;
         if live.is_some_and(|live| live.uid().as_ref() == Some(&owner.uid)) {
             return Ok(false);
         }
         // The PV comes second: once the claim is gone, no new PV is created for it.
-        Ok(!self.volume_exists(&owner.uid).await?)
+        Ok(self.find_volume(&claim::volume_name_for(&owner.uid)).await?.is_none())
     }
 
     /// Records the directory that an attempt chose. An earlier attempt's directory is removed if it is another one and
@@ -165,9 +162,10 @@ impl Reconciler {
     /// the volume's lock.
     async fn remove_attempt(&self, claim_uid: &str, attempt: &Attempt) {
         let Attempt { served, directory } = attempt;
+        let volume = claim::volume_name_for(claim_uid);
         let removed = async {
             // A request that timed out may have created it.
-            if self.volume_exists(claim_uid).await? {
+            if self.find_volume(&volume).await?.is_some() {
                 return Ok(());
             }
             self.require_leadership()?;
@@ -177,7 +175,6 @@ impl Reconciler {
             }
             match served.export.remove_unused_directory(directory, claim_uid).await? {
                 true => {
-                    let volume = claim::volume_name_for(claim_uid);
                     self.remove_empty_parents(directory, &volume, served).await;
                     tracing::info!(%directory, uid = claim_uid, "removed the directory of an attempt without a PV");
                 }
@@ -188,16 +185,6 @@ impl Reconciler {
         if let Err(error) = removed.await {
             tracing::warn!(%directory, uid = claim_uid, "not removed, though it has no PV: {error}");
         }
-    }
-
-    /// Whether the API server has the PV of the claim with this uid.
-    async fn volume_exists(&self, claim_uid: &str) -> Result<bool, ReconcileError> {
-        let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
-        let name = claim::volume_name_for(claim_uid);
-        let found = self
-            .call_api(&format!("read PV {name}"), volumes.get_opt(&name))
-            .await?;
-        Ok(found.is_some())
     }
 
     fn lock_attempts(&self) -> MutexGuard<'_, HashMap<String, Attempt>> {

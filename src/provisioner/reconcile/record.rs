@@ -21,10 +21,11 @@ use tokio::time::{sleep, timeout};
 
 use super::Reconciler;
 use crate::cluster;
-use crate::export::{ExportError, VolumePath};
+use crate::export::ExportError;
 use crate::provisioner::outcome::ReconcileError;
 use crate::provisioner::rules::record::{Record, Texts, claim_text, is_recorded, volume_text};
 use crate::provisioner::served::Served;
+use crate::provisioner::volume::{claim_of, locate_directory, phase_of};
 
 /// How many records are written at a time.
 const BATCH: usize = 64;
@@ -199,7 +200,7 @@ impl Reconciler {
         };
         let name = volume.name_any();
         // Its claim was deleted.
-        let is_released = volume.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Released");
+        let is_released = phase_of(volume) == "Released";
         let is_outdated = |stored: Hashes| stored.volume != hash(&text) || (is_released && stored.claim != hash(""));
         if queue.known(&name).is_none_or(is_outdated) {
             queue.add(name);
@@ -247,12 +248,11 @@ impl Reconciler {
         if !is_recorded(volume, &self.settings.name, self.settings.namespace.as_deref()) {
             return None;
         }
-        let nfs = volume.spec.as_ref()?.nfs.as_ref()?;
-        let mut exports = self.exports.locations().iter();
-        let is_on = exports.position(|location| {
-            location.server == nfs.server && VolumePath::below(&location.path, nfs.path.trim_end_matches('/')).is_ok()
-        });
-        self.records.0.get(is_on?)
+        let served = self.exports.locations();
+        let (location, _) = locate_directory(volume.spec.as_ref()?.nfs.as_ref()?, served).ok()?;
+        self.records
+            .0
+            .get(served.iter().position(|export| *export == location)?)
     }
 
     /// Writes the records of every export when they are out of date, until it is dropped; none in a dry run.
@@ -262,10 +262,8 @@ impl Reconciler {
         }
         let each = self.exports.iter().zip(&self.records.0);
         let each = each.map(|(served, queue)| self.write_due_records_on(served, queue));
-        match join_all(each).await.pop() {
-            Some(never) => never,
-            None => std::future::pending().await,
-        }
+        join_all(each).await;
+        std::future::pending().await
     }
 
     /// Writes the records of one export when they are due, once no claim or volume is in flight or [`FIRST_DELAY`] has
@@ -368,12 +366,16 @@ impl Reconciler {
     async fn due_record(&self, served: &Served, queue: &Queue, name: &str) -> Result<Option<Due>, Postponed> {
         // A deletion may hold the lock for long, and others wait for the locks of this batch.
         let lock = served.try_lock_volume(name).ok_or(Postponed::Locked)?;
-        let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
-        let volume = self.call_api(&format!("read PV {name}"), volumes.get_opt(name)).await?;
+        let volume = self.find_volume(name).await?;
         let Some(volume) = volume.filter(|volume| self.queue_of(volume).is_some()) else {
             return Ok(None);
         };
-        let claim = self.claim_of(&volume).await?;
+        // Uids are compared later.
+        let named = claim_of(&volume).and_then(|claim| Some((claim.namespace.as_ref()?, claim.name.as_ref()?)));
+        let claim = match named {
+            Some((namespace, name)) => self.find_claim(namespace, name).await?,
+            None => None,
+        };
         let record = match Record::of(&volume, claim.as_ref(), &served.location) {
             Ok(record) => record,
             Err(why) => {
@@ -395,24 +397,8 @@ impl Reconciler {
         }))
     }
 
-    /// Reads the claim that a PV names, without comparing uids; `None` if it names none, or that is deleted.
-    async fn claim_of(&self, volume: &PersistentVolume) -> Result<Option<PersistentVolumeClaim>, ReconcileError> {
-        let reference = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
-        let Some((namespace, name)) =
-            reference.and_then(|claim| Some((claim.namespace.as_ref()?, claim.name.as_ref()?)))
-        else {
-            return Ok(None);
-        };
-        let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), namespace);
-        self.call_api(&format!("read claim {name}"), claims.get_opt(name)).await
-    }
-
     /// Lists claims and PVs, and returns the PVs on the queue's export whose records are not what the export holds.
     async fn outdated_volumes(&self, queue: &Queue) -> Result<Vec<String>, ReconcileError> {
-        let claims: Api<PersistentVolumeClaim> = match &self.settings.namespace {
-            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
-            None => Api::all(self.client.clone()),
-        };
         let api_error = |action: &str| {
             let action = action.to_owned();
             move |source| ReconcileError::Api { action, source }
@@ -422,7 +408,7 @@ impl Reconciler {
                 hashes.insert(hash(volume), hash(&claim_text(&claim)));
             }
         };
-        let claim_hashes = cluster::list_folded(&claims, ListParams::default(), HashMap::new(), add)
+        let claim_hashes = cluster::list_folded(&self.served_claims(), ListParams::default(), HashMap::new(), add)
             .await
             .map_err(api_error("list claims"))?;
         let volumes: Api<PersistentVolume> = Api::all(self.client.clone());

@@ -56,10 +56,8 @@ impl Reconciler {
                 false => match join(counting, emptying).await {},
             }
         });
-        match join_all(each).await.pop() {
-            Some(never) => never,
-            None => std::future::pending().await,
-        }
+        join_all(each).await;
+        std::future::pending().await
     }
 
     /// Records as metrics how many directories an export's trash has, and the age of the oldest. If the trash can't be
