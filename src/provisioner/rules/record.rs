@@ -13,7 +13,10 @@ use serde_json::{Map, Value, json};
 
 pub use self::schema::parse;
 use super::claim;
-use super::volume::{DIRECTORY, ENFORCE, FINALIZER, ON_DELETE, PROVISIONED_BY, QUOTA, annotation_of};
+use super::volume::{
+    DIRECTORY, ENFORCE, FINALIZER, ON_DELETE, PROVISIONED_BY, QUOTA, annotation_of, claim_of, has_finalizer,
+    is_in_namespace, is_provisioned_by, phase_of,
+};
 use crate::export::{Location, MAX_RECORD, VolumePath, is_named_after};
 use crate::yaml;
 
@@ -61,7 +64,6 @@ impl Record {
         parse(name, texts.joined().as_bytes(), export)
     }
 
-    /// The PV's name.
     pub fn name(&self) -> &str {
         self.volume.metadata.name.as_deref().unwrap_or_default()
     }
@@ -73,7 +75,7 @@ impl Record {
 
     /// The claim that the PV is reserved for: namespace and name. `None` if the PV has no claimRef.
     pub fn claim_key(&self) -> Option<(&str, &str)> {
-        let claim = self.volume.spec.as_ref()?.claim_ref.as_ref()?;
+        let claim = claim_of(&self.volume)?;
         Some((claim.namespace.as_deref()?, claim.name.as_deref()?))
     }
 
@@ -102,7 +104,6 @@ impl Record {
 /// The two documents of a record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Texts {
-    /// The PV.
     pub volume: String,
     /// The claim; empty if there is none.
     pub claim: String,
@@ -131,21 +132,18 @@ impl Texts {
 /// Whether a provisioner keeps the record of a PV: it is the provisioner's own, of a claim in `namespace` if one is
 /// given, and Bound, or Released with the policy Retain. False for a terminating PV.
 pub fn is_recorded(volume: &PersistentVolume, provisioner: &str, namespace: Option<&str>) -> bool {
-    let Some(spec) = &volume.spec else {
-        return false;
-    };
-    let claim = spec.claim_ref.as_ref();
-    let provisioned_by = volume
-        .metadata
-        .annotations
+    let policy = volume
+        .spec
         .as_ref()
-        .and_then(|all| all.get(PROVISIONED_BY));
-    let phase = volume.status.as_ref().and_then(|status| status.phase.as_deref());
-    let is_retained = spec.persistent_volume_reclaim_policy.as_deref() == Some("Retain");
-    provisioned_by.is_some_and(|name| name == provisioner)
+        .and_then(|spec| spec.persistent_volume_reclaim_policy.as_deref());
+    is_provisioned_by(volume, provisioner)
         && volume.metadata.deletion_timestamp.is_none()
-        && namespace.is_none_or(|wanted| claim.and_then(|claim| claim.namespace.as_deref()) == Some(wanted))
-        && (phase == Some("Bound") || (phase == Some("Released") && is_retained))
+        && is_in_namespace(volume, namespace)
+        && match phase_of(volume) {
+            "Bound" => true,
+            "Released" => policy == Some("Retain"),
+            _ => false,
+        }
 }
 
 /// The part of a record that a PV gives, as a YAML document: without its uid, status and most annotations.
@@ -154,53 +152,59 @@ pub fn is_recorded(volume: &PersistentVolume, provisioner: &str, namespace: Opti
 /// One sentence, when the PV is no NFS volume.
 pub fn volume_text(volume: &PersistentVolume) -> Result<String, String> {
     let name = volume.metadata.name.as_deref().unwrap_or_default();
+    match volume.spec.as_ref().is_some_and(|spec| spec.nfs.is_some()) {
+        true => Ok(to_text(volume_manifest(volume))),
+        false => Err(format!("PV {name} is not an NFS volume")),
+    }
+}
+
+/// What a record has of a PV; null where the PV has nothing.
+fn volume_manifest(volume: &PersistentVolume) -> Value {
     let spec = volume.spec.clone().unwrap_or_default();
-    let Some(nfs) = &spec.nfs else {
-        return Err(format!("PV {name} is not an NFS volume"));
-    };
     let annotations = volume.metadata.annotations.iter().flatten();
     let annotations: BTreeMap<_, _> = annotations
         .filter(|(key, _)| KEPT_ON_VOLUME.contains(&key.as_str()))
         .collect();
-    let is_held = volume
-        .metadata
-        .finalizers
-        .iter()
-        .flatten()
-        .any(|name| name == FINALIZER);
-    let reference = spec.claim_ref.as_ref().map(|claim| {
+    let reference = claim_of(volume).map(|claim| {
         json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": claim.namespace, "name": claim.name})
     });
-    Ok(manifest(json!({
+    let nfs = spec.nfs.map(
+        |nfs| json!({"server": nfs.server, "path": nfs.path, "readOnly": nfs.read_only.filter(|read_only| *read_only)}),
+    );
+    json!({
         "apiVersion": "v1",
         "kind": "PersistentVolume",
         "metadata": {
-            "name": name,
+            "name": volume.metadata.name,
             "labels": volume.metadata.labels,
             "annotations": annotations,
-            "finalizers": is_held.then_some([FINALIZER]),
+            "finalizers": has_finalizer(volume).then_some([FINALIZER]),
         },
         "spec": {
             "accessModes": spec.access_modes,
             "capacity": {"storage": spec.capacity.as_ref().and_then(|capacity| capacity.get("storage"))},
             "claimRef": reference,
             "mountOptions": spec.mount_options,
-            "nfs": {"server": nfs.server, "path": nfs.path, "readOnly": nfs.read_only.filter(|read_only| *read_only)},
+            "nfs": nfs,
             "persistentVolumeReclaimPolicy": spec.persistent_volume_reclaim_policy,
             "storageClassName": spec.storage_class_name,
             "volumeMode": spec.volume_mode,
         },
-    })))
+    })
 }
 
 /// The part of a record that a claim gives, as a YAML document. It leaves out annotations of Kubernetes, and data
 /// sources and selectors, which have no effect on a claim that names its volume.
 pub fn claim_text(claim: &PersistentVolumeClaim) -> String {
+    to_text(claim_manifest(claim))
+}
+
+/// What a record has of a claim; null where the claim has nothing.
+fn claim_manifest(claim: &PersistentVolumeClaim) -> Value {
     let spec = claim.spec.clone().unwrap_or_default();
-    let requests = spec.resources.as_ref().and_then(|all| all.requests.as_ref());
     let annotations = claim.metadata.annotations.iter().flatten();
     let annotations: BTreeMap<_, _> = annotations.filter(|(key, _)| !is_kubernetes_key(key)).collect();
-    manifest(json!({
+    json!({
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
         "metadata": {
@@ -211,18 +215,18 @@ pub fn claim_text(claim: &PersistentVolumeClaim) -> String {
         },
         "spec": {
             "accessModes": spec.access_modes,
-            "resources": {"requests": {"storage": requests.and_then(|all| all.get("storage"))}},
+            "resources": {"requests": {"storage": claim::requested_size(claim)}},
             // No class at all would become the default class.
             "storageClassName": claim::class_name(claim).unwrap_or_default(),
             "volumeMode": spec.volume_mode,
             "volumeName": spec.volume_name,
         },
-    }))
+    })
 }
 
 /// An object as YAML without its empty fields. Every `&` and `*` is escaped as in JSON, since a reader of records
 /// refuses what could be an anchor or an alias.
-fn manifest(object: Value) -> String {
+fn to_text(object: Value) -> String {
     let text = yaml::to_yaml(&without_empty_fields(object));
     text.replace('&', "\\u0026").replace('*', "\\u002a")
 }
@@ -246,8 +250,7 @@ fn without_empty_fields(value: Value) -> Value {
 
 /// Whether a claim is bound to a PV, as both of them say; phases don't count, and a claimRef without a uid fits.
 fn is_claim_of(claim: &PersistentVolumeClaim, volume: &PersistentVolume) -> bool {
-    let reference = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
-    reference.is_some_and(|reference| {
+    claim_of(volume).is_some_and(|reference| {
         reference.namespace == claim.metadata.namespace
             && reference.name == claim.metadata.name
             && reference

@@ -218,6 +218,10 @@ fn hostile_records_are_refused_in_a_sentence() {
             "PersistentVolume: unknown field `csi`",
         ),
         (
+            with(spec, "spec:\n  annotations: {}\n  accessModes:"),
+            "PersistentVolume: unknown field `annotations`",
+        ),
+        (
             with("  nfs:\n", "  local:\n"),
             "PersistentVolume: unknown field `local`",
         ),

@@ -1,118 +1,16 @@
 //! What a record may say (PURE): strict, since whoever can write to the export can write one.
 
-use std::collections::BTreeMap;
-
-use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
-use serde::Deserialize;
+use k8s_openapi::api::core::v1::{NFSVolumeSource, PersistentVolume, PersistentVolumeClaim};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Record, is_kubernetes_key};
+use super::{Record, claim_manifest, is_kubernetes_key, volume_manifest};
 use crate::export::{Location, MAX_RECORD, NFSPROV_DIRECTORY, VolumePath};
+use crate::provisioner::claim::{class_name, requested_size, volume_name_in_spec};
 use crate::provisioner::class::OnDelete;
-use crate::provisioner::volume::{DIRECTORY, ENFORCE, FINALIZER, ON_DELETE, PROVISIONED_BY, QUOTA};
+use crate::provisioner::volume::{self, DIRECTORY, ENFORCE, FINALIZER, ON_DELETE, PROVISIONED_BY, QUOTA};
 use crate::yaml;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct VolumeDocument {
-    #[allow(dead_code)]
-    api_version: String,
-    #[allow(dead_code)]
-    kind: String,
-    metadata: VolumeMetadata,
-    spec: VolumeSpec,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct VolumeMetadata {
-    name: String,
-    #[serde(default, rename = "labels")]
-    _labels: BTreeMap<String, String>,
-    #[serde(default)]
-    annotations: BTreeMap<String, String>,
-    #[serde(default)]
-    finalizers: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct VolumeSpec {
-    access_modes: Vec<String>,
-    capacity: Storage,
-    claim_ref: Option<ClaimReference>,
-    #[serde(default)]
-    mount_options: Vec<String>,
-    nfs: Nfs,
-    persistent_volume_reclaim_policy: String,
-    storage_class_name: Option<String>,
-    volume_mode: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Storage {
-    storage: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ClaimReference {
-    #[serde(default, rename = "apiVersion")]
-    _api_version: String,
-    #[serde(default, rename = "kind")]
-    _kind: String,
-    namespace: String,
-    name: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Nfs {
-    server: String,
-    path: String,
-    #[serde(default, rename = "readOnly")]
-    _read_only: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ClaimDocument {
-    #[allow(dead_code)]
-    api_version: String,
-    #[allow(dead_code)]
-    kind: String,
-    metadata: ClaimMetadata,
-    spec: ClaimSpec,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClaimMetadata {
-    namespace: String,
-    name: String,
-    #[serde(default, rename = "labels")]
-    _labels: BTreeMap<String, String>,
-    #[serde(default)]
-    annotations: BTreeMap<String, String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ClaimSpec {
-    access_modes: Vec<String>,
-    resources: Resources,
-    storage_class_name: Option<String>,
-    volume_mode: Option<String>,
-    volume_name: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Resources {
-    requests: Storage,
-}
 
 /// Parses the record of the PV `name`, which anybody may have written; the PV must be on `export`. Whether its
 /// directory and marker are those of its claim is not checked.
@@ -131,13 +29,12 @@ pub fn parse(name: &str, text: &[u8], export: &Location) -> Result<Record, Strin
         [volume, claim] => (volume, Some(claim)),
         more => return Err(format!("it has {} documents, not a PV and a claim", more.len())),
     };
-    let (spec, volume) = parse_document::<VolumeDocument, PersistentVolume>(volume, "PersistentVolume")?;
-    let directory = check_volume(name, &spec, export)?;
+    let volume = parse_document(volume, "PersistentVolume", volume_manifest)?;
+    let directory = check_volume(name, &volume, export)?;
     let claim = match claim {
         Some(claim) => {
-            let (claim_spec, claim) =
-                parse_document::<ClaimDocument, PersistentVolumeClaim>(claim, "PersistentVolumeClaim")?;
-            check_claim(&claim_spec, &spec)?;
+            let claim = parse_document(claim, "PersistentVolumeClaim", claim_manifest)?;
+            check_claim(&claim, &volume)?;
             Some(claim)
         }
         None => None,
@@ -149,31 +46,50 @@ pub fn parse(name: &str, text: &[u8], export: &Location) -> Result<Record, Strin
     })
 }
 
-/// Parses a document twice: as `S`, its strict schema, and as `K`, the Kubernetes object. Fails if it is of another
-/// kind or not of `v1`.
-fn parse_document<S: DeserializeOwned, K: DeserializeOwned>(document: &Value, kind: &str) -> Result<(S, K), String> {
+/// Parses a document as a Kubernetes object. Fails if it is of another kind or not of `v1`, or has a field that
+/// `manifest`, which gives what a record has of an object, doesn't write. Keys of annotations are not checked.
+fn parse_document<K: DeserializeOwned>(
+    document: &Value,
+    kind: &str,
+    manifest: impl FnOnce(&K) -> Value,
+) -> Result<K, String> {
     let found = (&document["apiVersion"], &document["kind"]);
     if found != (&Value::from("v1"), &Value::from(kind)) {
         return Err(format!("it has another object in the place of a {kind}"));
     }
-    let wrong = |error: serde_json::Error| {
+    let object: K = serde_json::from_value(document.clone()).map_err(|error| {
         let text = error.to_string();
         format!("{kind}: {}", text.split(", expected").next().unwrap_or_default())
-    };
-    Ok((
-        S::deserialize(document).map_err(wrong)?,
-        serde_json::from_value(document.clone()).map_err(wrong)?,
-    ))
+    })?;
+    match find_unknown_field(document, &manifest(&object)) {
+        Some(field) => Err(format!("{kind}: unknown field `{}`", field.escape_debug())),
+        None => Ok(object),
+    }
+}
+
+/// The first field of `document`, at any depth but in annotations, that `known` doesn't have.
+fn find_unknown_field<'a>(document: &'a Value, known: &Value) -> Option<&'a str> {
+    let mut unknown = document
+        .as_object()?
+        .iter()
+        .filter_map(|(key, value)| match known.get(key) {
+            None => Some(key.as_str()),
+            Some(_) if key == "annotations" => None,
+            Some(known) => find_unknown_field(value, known),
+        });
+    unknown.next()
 }
 
 /// Refuses what a record of the PV `name` may not say; returns the PV's directory on the export.
-fn check_volume(name: &str, volume: &VolumeDocument, export: &Location) -> Result<VolumePath, String> {
-    let (metadata, spec) = (&volume.metadata, &volume.spec);
-    if metadata.name != name || !is_name(name) {
-        return Err(format!("it is the record of another PV, {:?}", metadata.name));
+fn check_volume(name: &str, volume: &PersistentVolume, export: &Location) -> Result<VolumePath, String> {
+    let metadata = &volume.metadata;
+    let found = metadata.name.as_deref().unwrap_or_default();
+    if found != name || !is_name(name) {
+        return Err(format!("it is the record of another PV, {found:?}"));
     }
-    let directory = directory_on(&spec.nfs, export)?;
-    for (key, value) in &metadata.annotations {
+    let spec = volume.spec.clone().unwrap_or_default();
+    let directory = directory_on(&spec.nfs.unwrap_or_default(), export)?;
+    for (key, value) in metadata.annotations.iter().flatten() {
         let is_right = match key.as_str() {
             DIRECTORY => *value == directory.to_string(),
             ON_DELETE => OnDelete::from_record(value).is_some(),
@@ -185,25 +101,30 @@ fn check_volume(name: &str, volume: &VolumeDocument, export: &Location) -> Resul
             return Err(format!("the PV's annotation {key} has the wrong value {value:?}"));
         }
     }
-    if let Some(other) = metadata.finalizers.iter().find(|name| *name != FINALIZER) {
+    let mut finalizers = metadata.finalizers.iter().flatten();
+    if let Some(other) = finalizers.find(|name| *name != FINALIZER) {
         return Err(format!("the PV has the finalizer {other:?}, which no record has"));
     }
-    if !matches!(spec.persistent_volume_reclaim_policy.as_str(), "Retain" | "Delete") {
-        let policy = &spec.persistent_volume_reclaim_policy;
+    let policy = spec.persistent_volume_reclaim_policy.unwrap_or_default();
+    if !matches!(policy.as_str(), "Retain" | "Delete") {
         return Err(format!(
             "the PV has the reclaim policy {policy:?}, not Retain or Delete"
         ));
     }
-    check_modes("PV", &spec.access_modes)?;
-    check_size_characters("PV", &spec.capacity.storage)?;
-    check_class("PV", spec.storage_class_name.as_deref())?;
+    check_modes("PV", spec.access_modes.as_deref())?;
+    let capacity = spec.capacity.as_ref().and_then(|capacity| capacity.get("storage"));
+    check_size_characters("PV", capacity)?;
+    let class = volume::class_name(volume).unwrap_or_default();
+    if !class.is_empty() && !is_name(class) {
+        return Err("the PV's class is not a valid name".to_owned());
+    }
     check_volume_mode("PV", spec.volume_mode.as_deref())?;
-    let is_option = |option: &&String| option.len() <= 255 && option.chars().all(|c| c.is_ascii_graphic());
-    if spec.mount_options.iter().filter(is_option).count() != spec.mount_options.len() {
+    let is_option = |option: &String| option.len() <= 255 && option.chars().all(|c| c.is_ascii_graphic());
+    if !volume::mount_options(volume).iter().all(is_option) {
         return Err("the PV has a mount option with blanks or control characters".to_owned());
     }
-    if let Some(claim) = &spec.claim_ref
-        && !(is_label(&claim.namespace) && is_name(&claim.name))
+    if let Some(claim) = volume::claim_of(volume)
+        && !(claim.namespace.as_deref().is_some_and(is_label) && claim.name.as_deref().is_some_and(is_name))
     {
         return Err("the PV's claimRef has names that no claim can have".to_owned());
     }
@@ -211,7 +132,7 @@ fn check_volume(name: &str, volume: &VolumeDocument, export: &Location) -> Resul
 }
 
 /// The directory of an NFS volume below the root of `export`; an error if it is elsewhere or in `.nfsprov`.
-fn directory_on(nfs: &Nfs, export: &Location) -> Result<VolumePath, String> {
+fn directory_on(nfs: &NFSVolumeSource, export: &Location) -> Result<VolumePath, String> {
     if nfs.server != export.server {
         return Err(format!("the PV is on the server {:?}, not on {export}", nfs.server));
     }
@@ -225,41 +146,42 @@ fn directory_on(nfs: &Nfs, export: &Location) -> Result<VolumePath, String> {
 
 /// Fails if the claim is not the PV's, could not be bound to it, or has annotations or values that records may not
 /// have.
-fn check_claim(claim: &ClaimDocument, volume: &VolumeDocument) -> Result<(), String> {
-    let (metadata, spec) = (&claim.metadata, &claim.spec);
-    let reference = volume.spec.claim_ref.as_ref();
+fn check_claim(claim: &PersistentVolumeClaim, volume: &PersistentVolume) -> Result<(), String> {
+    let (metadata, spec) = (&claim.metadata, claim.spec.clone().unwrap_or_default());
+    let reference = volume::claim_of(volume);
     if reference.map(|reference| (&reference.namespace, &reference.name)) != Some((&metadata.namespace, &metadata.name))
     {
         return Err("the claim is not the one that the PV's claimRef names".to_owned());
     }
-    if spec.volume_name != volume.metadata.name {
-        return Err(format!("the claim names another PV, {:?}", spec.volume_name));
+    let named = volume_name_in_spec(claim);
+    if Some(named) != volume.metadata.name.as_deref() {
+        return Err(format!("the claim names another PV, {named:?}"));
     }
-    if let Some(key) = metadata.annotations.keys().find(|key| is_kubernetes_key(key)) {
+    let mut keys = metadata.annotations.iter().flatten().map(|(key, _)| key);
+    if let Some(key) = keys.find(|key| is_kubernetes_key(key)) {
         return Err(format!(
             "the claim has the annotation {key:?}, which Kubernetes keeps for itself"
         ));
     }
-    check_modes("claim", &spec.access_modes)?;
-    check_size_characters("claim", &spec.resources.requests.storage)?;
+    let modes = spec.access_modes.as_deref();
+    check_modes("claim", modes)?;
+    check_size_characters("claim", requested_size(claim))?;
     check_volume_mode("claim", spec.volume_mode.as_deref())?;
-    let class = |name: &Option<String>| name.clone().unwrap_or_default();
-    if class(&spec.storage_class_name) != class(&volume.spec.storage_class_name) {
+    if class_name(claim).unwrap_or_default() != volume::class_name(volume).unwrap_or_default() {
         return Err("the claim and the PV have different classes, so they can't be bound".to_owned());
     }
-    if !spec
-        .access_modes
-        .iter()
-        .all(|mode| volume.spec.access_modes.contains(mode))
-    {
+    let of_volume = volume.spec.as_ref().and_then(|spec| spec.access_modes.as_deref());
+    let is_of_volume = |mode: &String| of_volume.unwrap_or_default().contains(mode);
+    if !modes.unwrap_or_default().iter().all(is_of_volume) {
         return Err("the claim has an access mode that the PV has not, so they can't be bound".to_owned());
     }
     Ok(())
 }
 
 /// Fails if there is no access mode or an unknown one. `what` names the object in the error, as in the checks below.
-fn check_modes(what: &str, modes: &[String]) -> Result<(), String> {
+fn check_modes(what: &str, modes: Option<&[String]>) -> Result<(), String> {
     let known = ["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"];
+    let modes = modes.unwrap_or_default();
     match !modes.is_empty() && modes.iter().all(|mode| known.contains(&mode.as_str())) {
         true => Ok(()),
         false => Err(format!("the {what} has no access mode, or an unknown one")),
@@ -267,7 +189,8 @@ fn check_modes(what: &str, modes: &[String]) -> Result<(), String> {
 }
 
 /// Fails if a size can't be a quantity by its characters; it is not parsed.
-fn check_size_characters(what: &str, size: &str) -> Result<(), String> {
+fn check_size_characters(what: &str, size: Option<&Quantity>) -> Result<(), String> {
+    let size = size.map_or("", |size| size.0.as_str());
     let is_quantity = size.starts_with(|c: char| c.is_ascii_digit())
         && size.len() <= 32
         && size
@@ -276,14 +199,6 @@ fn check_size_characters(what: &str, size: &str) -> Result<(), String> {
     match is_quantity {
         true => Ok(()),
         false => Err(format!("the {what}'s size {size:?} is no quantity")),
-    }
-}
-
-/// A missing or empty class is valid.
-fn check_class(what: &str, class: Option<&str>) -> Result<(), String> {
-    match class.is_none_or(|class| class.is_empty() || is_name(class)) {
-        true => Ok(()),
-        false => Err(format!("the {what}'s class is not a valid name")),
     }
 }
 
