@@ -7,7 +7,7 @@ mod limits;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::FutureExt;
@@ -16,7 +16,7 @@ use k8s_openapi::api::storage::v1::StorageClass;
 use kube::runtime::reflector::Store;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::{Family, MetricConstructor};
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
@@ -26,6 +26,7 @@ pub use limits::{LimitMetrics, VolumeGauges};
 use super::backoff::Retries;
 use super::claim;
 use super::outcome::{DeletionOutcome, ProvisionOutcome, ReconcileError};
+use super::volume;
 
 /// Upper bounds of the buckets in seconds: those of the library, which are the Go client's defaults.
 const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -47,15 +48,6 @@ struct OfExport {
     export: String,
 }
 
-#[derive(Clone)]
-struct Seconds;
-
-impl MetricConstructor<Histogram> for Seconds {
-    fn new_metric(&self) -> Histogram {
-        Histogram::new(BUCKETS)
-    }
-}
-
 /// The result of probing an export: its free bytes, if the server tells them, or why it can't be used.
 pub type Probe = Result<Option<u64>, String>;
 
@@ -68,8 +60,10 @@ pub struct Metrics {
     delete_failed: Family<OfVolume, Counter>,
     delete_seconds: Durations<OfVolume>,
     bound: AtomicU64,
-    claims_in_flight: AtomicUsize,
-    volumes_in_flight: AtomicUsize,
+    /// A clone for each claim in flight.
+    claims_in_flight: Arc<()>,
+    /// A clone for each volume in flight.
+    volumes_in_flight: Arc<()>,
     watched: Mutex<Option<Watched>>,
     probes: Mutex<BTreeMap<String, Probe>>,
     trash: Mutex<BTreeMap<String, Trash>>,
@@ -85,11 +79,11 @@ pub struct Trash {
     pub oldest_seconds: u64,
 }
 
-struct Durations<L>(Family<L, Histogram, Seconds>);
+struct Durations<L>(Family<L, Histogram, fn() -> Histogram>);
 
 impl<L: Clone + std::hash::Hash + Eq> Default for Durations<L> {
     fn default() -> Self {
-        Self(Family::new_with_constructor(Seconds))
+        Self(Family::new_with_constructor(|| Histogram::new(BUCKETS)))
     }
 }
 
@@ -133,31 +127,15 @@ impl fmt::Display for Counts {
     }
 }
 
-/// Counts as a claim or a volume in flight until it is dropped.
-pub struct Flight<'a>(&'a AtomicUsize);
-
-impl<'a> Flight<'a> {
-    fn count_up(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for Flight<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 impl Metrics {
     /// Counts a claim as in flight until the result is dropped.
-    pub fn claim_in_flight(&self) -> Flight<'_> {
-        Flight::count_up(&self.claims_in_flight)
+    pub fn claim_in_flight(&self) -> Arc<()> {
+        self.claims_in_flight.clone()
     }
 
     /// Counts a volume as in flight until the result is dropped.
-    pub fn volume_in_flight(&self) -> Flight<'_> {
-        Flight::count_up(&self.volumes_in_flight)
+    pub fn volume_in_flight(&self) -> Arc<()> {
+        self.volumes_in_flight.clone()
     }
 
     /// Counts the outcome of a claim: a PV that this attempt created, or a failed attempt. A refusal counts as a
@@ -185,11 +163,8 @@ impl Metrics {
     /// Counts the outcome of a volume: a deletion, or a failed or refused attempt; one that ended because of stopping
     /// or lost leadership counts as nothing.
     pub fn count_volume(&self, volume: &PersistentVolume, result: &Result<DeletionOutcome, ReconcileError>) {
-        let spec = volume.spec.as_ref();
         let labels = OfVolume {
-            class: spec
-                .and_then(|spec| spec.storage_class_name.clone())
-                .unwrap_or_default(),
+            class: volume::class_name(volume).unwrap_or_default().to_owned(),
         };
         match result {
             Ok(DeletionOutcome::Deleted { took, .. }) => {
@@ -235,11 +210,11 @@ impl Metrics {
         };
         Counts {
             pending: claims.len(),
-            provisioning: self.claims_in_flight.load(Ordering::Relaxed),
+            provisioning: Arc::strong_count(&self.claims_in_flight) - 1,
             failed: claims.iter().filter(failed).count(),
             bound: self.bound.load(Ordering::Relaxed),
             released,
-            deleting: self.volumes_in_flight.load(Ordering::Relaxed),
+            deleting: Arc::strong_count(&self.volumes_in_flight) - 1,
             leading,
         }
     }
@@ -325,51 +300,45 @@ impl Metrics {
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
             registry.register(name, help, gauge);
         }
-        let (reachable, free) = (
-            Family::<OfExport, Gauge>::default(),
-            Family::<OfExport, Gauge>::default(),
-        );
-        for (export, probe) in &*lock_unpoisoned(&self.probes) {
-            let labels = OfExport { export: export.clone() };
-            reachable.get_or_create(&labels).set(i64::from(probe.is_ok()));
-            // Absent while unknown: an old number would look like a new one.
-            if let Ok(Some(bytes)) = probe {
-                free.get_or_create(&labels)
-                    .set(i64::try_from(*bytes).unwrap_or(i64::MAX));
-            }
-        }
+        let probes = lock_unpoisoned(&self.probes);
         registry.register(
             "nfsprov_export_reachable",
             "Whether the last probe reached the export: 1 or 0",
-            reachable,
+            gauges_by_export(&probes, |probe| Some(u64::from(probe.is_ok()))),
         );
         registry.register(
             "nfsprov_export_free_bytes",
             "Bytes free for volumes on the export, by the last probe",
-            free,
+            // Absent while unknown: an old number would look like a new one.
+            gauges_by_export(&probes, |probe| probe.clone().ok().flatten()),
         );
-        let (entries, oldest) = (
-            Family::<OfExport, Gauge>::default(),
-            Family::<OfExport, Gauge>::default(),
-        );
-        for (export, trash) in &*lock_unpoisoned(&self.trash) {
-            let labels = OfExport { export: export.clone() };
-            let gauge = |value| i64::try_from(value).unwrap_or(i64::MAX);
-            entries.get_or_create(&labels).set(gauge(trash.entries as u64));
-            oldest.get_or_create(&labels).set(gauge(trash.oldest_seconds));
-        }
+        let trash = lock_unpoisoned(&self.trash);
         registry.register(
             "nfsprov_trash_entries",
             "Deleted directories that are not removed from the export yet",
-            entries,
+            gauges_by_export(&trash, |trash| Some(trash.entries as u64)),
         );
         registry.register(
             "nfsprov_trash_oldest_seconds",
             "Age of the oldest deleted directory that is not removed yet",
-            oldest,
+            gauges_by_export(&trash, |trash| Some(trash.oldest_seconds)),
         );
         self.limits.register(registry);
     }
+}
+
+/// A gauge for each export for which `value` gives a number.
+fn gauges_by_export<T>(exports: &BTreeMap<String, T>, value: impl Fn(&T) -> Option<u64>) -> Family<OfExport, Gauge> {
+    let gauges = Family::<OfExport, Gauge>::default();
+    for (export, about) in exports {
+        if let Some(value) = value(about) {
+            let labels = OfExport { export: export.clone() };
+            gauges
+                .get_or_create(&labels)
+                .set(i64::try_from(value).unwrap_or(i64::MAX));
+        }
+    }
+    gauges
 }
 
 impl Watched {

@@ -10,7 +10,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::{OfExport, lock_unpoisoned};
+use super::{gauges_by_export, lock_unpoisoned};
 
 /// How many volumes of an export have metrics at most: each is two time series.
 const MAX_VOLUMES: usize = 10_000;
@@ -73,15 +73,11 @@ impl LimitMetrics {
 
     /// Adds gauges with the numbers of this moment to the registry; exports without numbers have none.
     pub(super) fn register(&self, registry: &mut Registry) {
-        let enforced = Family::<OfExport, Gauge>::default();
-        for (export, is_enforced) in &*lock_unpoisoned(&self.enforced) {
-            let labels = OfExport { export: export.clone() };
-            enforced.get_or_create(&labels).set(i64::from(*is_enforced));
-        }
+        let enforced = lock_unpoisoned(&self.enforced);
         registry.register(
             "nfsprov_quota_enforced",
             "Whether the server enforced the limit of the volume that was checked last: 1 or 0",
-            enforced,
+            gauges_by_export(&enforced, |is_enforced| Some(u64::from(*is_enforced))),
         );
         let (used, capacity) = (
             Family::<OfBoundClaim, Gauge>::default(),
