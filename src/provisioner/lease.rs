@@ -147,15 +147,12 @@ impl Candidate {
         }
         self.until.send_replace(None);
         // Also while standing by: a request that acquired the Lease may have been cut off before its answer.
-        match timeout(REQUEST, self.release_lease()).await {
-            Ok(Ok(false)) => {}
-            Ok(Ok(true)) => tracing::info!(lease = self.name, "released"),
-            Ok(Err(error)) => self.warn_unreleased(&cluster::describe_error(&error)),
-            Err(_) => self.warn_unreleased("no answer from the API server"),
-        }
-    }
-
-    fn warn_unreleased(&self, why: &str) {
+        let why = match timeout(REQUEST, self.release_lease()).await {
+            Ok(Ok(false)) => return,
+            Ok(Ok(true)) => return tracing::info!(lease = self.name, "released"),
+            Ok(Err(error)) => cluster::describe_error(&error),
+            Err(_) => "no answer from the API server".to_owned(),
+        };
         tracing::warn!("cannot release lease {}: {why}; it expires by itself", self.name);
     }
 

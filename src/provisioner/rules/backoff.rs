@@ -32,7 +32,7 @@ pub struct Retries {
     failures: HashMap<String, Failures>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Failures {
     versions: String,
     count: u32,
@@ -44,29 +44,25 @@ impl Retries {
     /// Counts a failure of `uid` and returns the delay until the next attempt. When `versions`, the resource versions
     /// that the outcome depends on, changes, the count restarts.
     pub fn record_failure(&mut self, uid: &str, versions: &str) -> Duration {
-        let failures = self.failures.entry(uid.to_owned()).or_insert_with(|| Failures {
-            versions: versions.to_owned(),
-            count: 0,
-            event_at: None,
-        });
+        delay_after(self.count_failure(uid, versions).count, uid)
+    }
+
+    fn count_failure(&mut self, uid: &str, versions: &str) -> &mut Failures {
+        let failures = self.failures.entry(uid.to_owned()).or_default();
         if failures.versions != versions {
             *failures = Failures {
                 versions: versions.to_owned(),
-                count: 0,
-                event_at: None,
+                ..Failures::default()
             };
         }
         failures.count = failures.count.saturating_add(1);
-        delay_after(failures.count, uid)
+        failures
     }
 
     /// Counts a refusal of `uid` at the time `now`. True if an event is due: at the first refusal with these versions,
     /// and every [`REPEAT`].
     pub fn record_refusal(&mut self, uid: &str, versions: &str, now: Duration) -> bool {
-        self.record_failure(uid, versions);
-        let Some(failures) = self.failures.get_mut(uid) else {
-            return true;
-        };
+        let failures = self.count_failure(uid, versions);
         let is_due = failures.event_at.is_none_or(|last| now.saturating_sub(last) >= REPEAT);
         if is_due {
             failures.event_at = Some(now);

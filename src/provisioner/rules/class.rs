@@ -68,7 +68,6 @@ impl OnExisting {
 /// The valid settings of a class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// What becomes of the directory.
     pub on_delete: OnDelete,
     /// The export that its volumes are on.
     pub location: Location,
@@ -105,11 +104,11 @@ pub fn waits_for_consumer(class: &StorageClass) -> bool {
 /// Whether a class has `quota: enforce`, so that claims are bound only once the server limits their directories. Its
 /// other parameters may be invalid.
 pub fn enforces_quota(class: &StorageClass) -> bool {
-    let parameters = class.parameters.as_ref();
-    parameters
-        .and_then(|parameters| parameters.get("quota"))
-        .map(String::as_str)
-        == Some("enforce")
+    parameter_of(class, "quota") == Some("enforce")
+}
+
+fn parameter_of<'a>(class: &'a StorageClass, key: &str) -> Option<&'a str> {
+    class.parameters.as_ref()?.get(key).map(String::as_str)
 }
 
 /// Reads the settings of a class. Its export is one of those `served`, the first if the class names none. The caller
@@ -120,12 +119,7 @@ pub fn enforces_quota(class: &StorageClass) -> bool {
 /// served; a parameter of csi-driver-nfs. Other unknown parameters are no error.
 pub fn read_settings(class: &StorageClass, served: &[Location]) -> Result<Settings, String> {
     let name = class.metadata.name.as_deref().unwrap_or_default();
-    let has = |key: &str| {
-        class
-            .parameters
-            .as_ref()
-            .is_some_and(|parameters| parameters.contains_key(key))
-    };
+    let has = |key: &str| parameter_of(class, key).is_some();
     if let Some((theirs, ours)) = OF_CSI_DRIVER_NFS.iter().find(|(theirs, _)| has(theirs)) {
         return Err(format!(
             "StorageClass {name}: parameter {theirs} is csi-driver-nfs's; create the class again with {ours} instead"
@@ -205,16 +199,15 @@ pub fn read_settings(class: &StorageClass, served: &[Location]) -> Result<Settin
 /// One sentence naming the parameter with an invalid value, also one that doesn't count.
 pub fn read_on_delete(class: &StorageClass) -> Result<OnDelete, String> {
     let name = class.metadata.name.as_deref().unwrap_or_default();
-    let parameter = |key: &str| class.parameters.as_ref()?.get(key);
     let bad = |key: &str, value: &str, wanted: &str| {
         format!("StorageClass {name}: parameter {key}: {value:?} is not {wanted}")
     };
-    let archive = match parameter("archiveOnDelete") {
+    let archive = match parameter_of(class, "archiveOnDelete") {
         Some(value) => parse_go_bool(value).ok_or_else(|| bad("archiveOnDelete", value, "a boolean"))?,
         None => true,
     };
     // onDelete comes first where both are given, as in nfs-subdir-external-provisioner.
-    match parameter("onDelete").map(String::as_str) {
+    match parameter_of(class, "onDelete") {
         Some("delete") => Ok(OnDelete::Delete),
         Some("retain") => Ok(OnDelete::Retain),
         Some("archive") => Ok(OnDelete::Archive),
@@ -228,11 +221,10 @@ pub fn read_on_delete(class: &StorageClass) -> Result<OnDelete, String> {
 /// export. The error, a sentence, says that it is not `served`.
 fn find_location(class: &StorageClass, served: &[Location]) -> Result<Location, String> {
     let name = class.metadata.name.as_deref().unwrap_or_default();
-    let parameter = |key: &str| class.parameters.as_ref()?.get(key);
     let first = served.first().ok_or("no export is served")?;
     let wanted = Location {
-        server: parameter("server").unwrap_or(&first.server).clone(),
-        path: match parameter("path").unwrap_or(&first.path).trim_end_matches('/') {
+        server: parameter_of(class, "server").unwrap_or(&first.server).to_owned(),
+        path: match parameter_of(class, "path").unwrap_or(&first.path).trim_end_matches('/') {
             "" => "/".to_owned(),
             path => path.to_owned(),
         },

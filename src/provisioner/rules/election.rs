@@ -23,7 +23,6 @@ pub const RETRY: Duration = Duration::from_secs(2);
 /// The record of a Lease, and since when it has not changed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Seen {
-    /// The record as last read.
     pub record: LeaseSpec,
     /// When it was first read with this content, on the monotonic clock.
     pub since: Duration,
@@ -38,7 +37,6 @@ pub enum LeaseVerdict<'a> {
     Free,
     /// Another candidate holds it.
     Held {
-        /// The holder's identity.
         by: &'a str,
         /// The time until it expires, unless it is renewed.
         remaining: Duration,
