@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use serde_json::json;
+use tokio::net::TcpListener;
 
 use super::access::{export_via, ssh_access_for};
 use super::stop_signal;
@@ -57,7 +58,10 @@ pub async fn run(args: Provision, global: &Global) -> Result<Exit> {
         .into());
     }
     let listener = match args.metrics_addr {
-        Some(address) => Some(http::bind_listener(address).await?),
+        Some(address) => {
+            let listener = TcpListener::bind(address).await;
+            Some(listener.with_context(|| format!("cannot serve metrics on {address}"))?)
+        }
         None => None,
     };
     // In parallel, so that an error of either is reported soonest.

@@ -288,7 +288,9 @@ async fn a_port_in_use_is_one_sentence(stage: Arc<Stage>) -> Result<()> {
         let (stdout, stderr, code) = output_parts(&scene.nfsprov(&args).await?);
         ensure!(code == 1 && stdout.is_empty(), "{code} {stdout} {stderr}");
         let sentence = format!("cannot serve metrics on {address}: Address already in use");
+        let causes = stderr.matches("Address already in use").count();
         ensure!(stderr.lines().count() == 1 && stderr.contains(&sentence), "{stderr}");
+        ensure!(causes == 1, "{stderr}");
         match json {
             true => ensure!(objects(&stderr)?[0]["level"] == "ERROR", "{stderr}"),
             false => ensure!(stderr.starts_with("error: "), "{stderr}"),
