@@ -52,7 +52,10 @@ impl Reconciler {
         {
             return Ok(DeletionOutcome::NothingToDo);
         }
-        if !self.settings.dry_run && volume::has_own_finalizer(seen, &self.settings.name, FORMER_FINALIZER) {
+        if !self.settings.dry_run
+            && volume::is_provisioned_by(seen, &self.settings.name)
+            && volume::has_finalizer(seen, FORMER_FINALIZER)
+        {
             self.require_serving()?;
             self.remove_finalizer(&name, seen.metadata.uid.as_deref(), FORMER_FINALIZER)
                 .await?;
@@ -62,8 +65,7 @@ impl Reconciler {
         // A volume whose directory isn't touched needs no permit.
         let served = match self.plan_deletion(seen, class) {
             DeletionPlan::Directory { location, .. } => {
-                let mount_options = seen.spec.as_ref().and_then(|spec| spec.mount_options.as_deref());
-                self.exports.find_export(&location, mount_options.unwrap_or_default())
+                self.exports.find_export(&location, volume::mount_options(seen))
             }
             _ => None,
         };

@@ -4,6 +4,7 @@
 
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use k8s_openapi::api::storage::v1::StorageClass;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::class;
 
@@ -123,6 +124,12 @@ pub(super) fn handed_over_to(claim: &PersistentVolumeClaim) -> Option<&str> {
 pub(in crate::provisioner) fn volume_name_in_spec(claim: &PersistentVolumeClaim) -> &str {
     let spec = claim.spec.as_ref();
     spec.and_then(|spec| spec.volume_name.as_deref()).unwrap_or_default()
+}
+
+/// The size that a claim requests, if it requests one.
+pub(super) fn requested_size(claim: &PersistentVolumeClaim) -> Option<&Quantity> {
+    let resources = claim.spec.as_ref()?.resources.as_ref()?;
+    resources.requests.as_ref()?.get("storage")
 }
 
 fn annotation_of<'a>(claim: &'a PersistentVolumeClaim, key: &str) -> Option<&'a str> {

@@ -15,9 +15,7 @@ use crate::export::{Location, SizeLimit, VolumePath};
 pub struct ExpansionPlan {
     /// The size of PV and claim afterwards: the requested one, or the PV's if that is larger.
     pub size: Quantity,
-    /// The export of the volume.
     pub location: Location,
-    /// The volume's directory.
     pub directory: VolumePath,
     /// What the directory must be limited to first; `None` if nothing limits the volume, so that only the sizes in the
     /// cluster change.
@@ -29,7 +27,7 @@ pub struct ExpansionPlan {
 pub fn wants_expansion(claim: &PersistentVolumeClaim, provisioner: &str) -> bool {
     let status = claim.status.as_ref();
     let has = status.and_then(|status| status.capacity.as_ref()?.get("storage"));
-    let (Some(requested), Some(has)) = (requested_size(claim), has) else {
+    let (Some(requested), Some(has)) = (claim::requested_size(claim), has) else {
         return false;
     };
     status.and_then(|status| status.phase.as_deref()) == Some("Bound")
@@ -60,15 +58,14 @@ pub fn plan_expansion(
     let name = bound.metadata.name.as_deref().unwrap_or_default();
     let uid = claim.metadata.uid.as_deref().unwrap_or_default();
     let spec = bound.spec.as_ref();
-    if volume::annotation_of(bound, volume::PROVISIONED_BY) != Some(provisioner) {
+    if !volume::is_provisioned_by(bound, provisioner) {
         return match claim::handed_over_to(claim) {
             Some(_) => Err(format!("{provisioner} did not provision PV {name}")),
             None => Ok(None),
         };
     }
     check_class(claim, class)?;
-    let claim_ref = spec.and_then(|spec| spec.claim_ref.as_ref());
-    if claim_ref.and_then(|claim| claim.uid.as_deref()) != Some(uid) {
+    if volume::claim_of(bound).and_then(|claim| claim.uid.as_deref()) != Some(uid) {
         return Err(format!("PV {name} is bound to another claim"));
     }
     if bound.metadata.deletion_timestamp.is_some() {
@@ -78,7 +75,7 @@ pub fn plan_expansion(
         .and_then(|spec| spec.nfs.as_ref())
         .ok_or_else(|| format!("PV {name} is not an NFS volume"))?;
     let (location, directory) = volume::locate_directory(nfs, served).map_err(|why| format!("PV {name} {why}"))?;
-    let requested = requested_size(claim).ok_or("the claim requests no storage size")?;
+    let requested = claim::requested_size(claim).ok_or("the claim requests no storage size")?;
     let recorded = spec.and_then(|spec| spec.capacity.as_ref()?.get("storage"));
     // An earlier attempt may have expanded the PV further than the claim requests by now. Data may be there already.
     let size = recorded
@@ -109,17 +106,6 @@ fn check_class(claim: &PersistentVolumeClaim, class: Option<&StorageClass>) -> R
             "StorageClass {name}, which must allow expansion, does not exist"
         )),
     }
-}
-
-fn requested_size(claim: &PersistentVolumeClaim) -> Option<&Quantity> {
-    claim
-        .spec
-        .as_ref()?
-        .resources
-        .as_ref()?
-        .requests
-        .as_ref()?
-        .get("storage")
 }
 
 #[cfg(test)]

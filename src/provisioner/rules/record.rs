@@ -178,7 +178,7 @@ fn volume_manifest(volume: &PersistentVolume) -> Value {
             "name": volume.metadata.name,
             "labels": volume.metadata.labels,
             "annotations": annotations,
-            "finalizers": has_finalizer(volume).then_some([FINALIZER]),
+            "finalizers": has_finalizer(volume, FINALIZER).then_some([FINALIZER]),
         },
         "spec": {
             "accessModes": spec.access_modes,

@@ -34,13 +34,11 @@ pub const ENFORCE: &str = "enforce";
 /// A volume to create.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VolumePlan {
-    /// Its directory.
     pub directory: VolumePath,
     /// Whether the directory needs an owner marker, because its name doesn't hold the claim's uid.
     pub needs_marker: bool,
     /// What the directory must be limited to before the PV is created; `None` without `quota: enforce`.
     pub limit: Option<SizeLimit>,
-    /// Its PV.
     pub volume: PersistentVolume,
 }
 
@@ -51,9 +49,7 @@ pub enum DeletionPlan {
     NothingToDo,
     /// Apply `on_delete` to the directory, then delete the PV, then remove its finalizer.
     Directory {
-        /// The PV's directory.
         directory: VolumePath,
-        /// Its export.
         location: Location,
         /// Whether to delete, archive or keep it.
         on_delete: OnDelete,
@@ -115,13 +111,7 @@ pub fn plan_volume(
     if settings.on_delete == OnDelete::Archive {
         archive_path(&directory, &volume_name).map_err(|error| format!("its archive would have no name: {error}"))?;
     }
-    let requests = spec
-        .resources
-        .as_ref()
-        .and_then(|resources| resources.requests.as_ref());
-    let Some(size) = requests.and_then(|requests| requests.get("storage")) else {
-        return Err("the claim requests no storage size".to_owned());
-    };
+    let size = claim::requested_size(claim).ok_or("the claim requests no storage size")?;
     let limit = match settings.enforces_quota {
         true => Some(size_limit(&size.0, uid)?),
         false => None,
@@ -188,11 +178,19 @@ pub fn size_limit(size: &str, claim_uid: &str) -> Result<SizeLimit, String> {
 }
 
 /// Whether a PV of this provisioner is Released or terminating, or has a former finalizer; with `namespace`, only PVs
-/// of its claims. Cheap: every PV of the cluster is checked.
+/// of its claims. Only [`plan_deletion`] decides about its directory, which may be retained or still be used by pods.
+/// Cheap: every PV of the cluster is checked.
 pub fn may_need_deletion(volume: &PersistentVolume, provisioner: &str, namespace: Option<&str>) -> bool {
-    let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
-    namespace.is_none_or(|wanted| claim.and_then(|claim| claim.namespace.as_deref()) == Some(wanted))
-        && (is_released_or_terminating(volume, provisioner) || has_own_finalizer(volume, provisioner, FORMER_FINALIZER))
+    is_in_namespace(volume, namespace)
+        && is_provisioned_by(volume, provisioner)
+        && (phase_of(volume) == "Released"
+            || volume.metadata.deletion_timestamp.is_some()
+            || has_finalizer(volume, FORMER_FINALIZER))
+}
+
+/// Whether the claim that a PV names is in `namespace`; always without one.
+pub(super) fn is_in_namespace(volume: &PersistentVolume, namespace: Option<&str>) -> bool {
+    namespace.is_none_or(|wanted| claim_of(volume).and_then(|claim| claim.namespace.as_deref()) == Some(wanted))
 }
 
 /// Whether a provisioner of this name made a PV, as its annotation says.
@@ -200,17 +198,10 @@ pub fn is_provisioned_by(volume: &PersistentVolume, provisioner: &str) -> bool {
     annotation_of(volume, PROVISIONED_BY) == Some(provisioner)
 }
 
-/// Whether a PV of this provisioner is Released or terminating. Only [`plan_deletion`] decides about its directory,
-/// which may be retained or still be used by pods.
-fn is_released_or_terminating(volume: &PersistentVolume, provisioner: &str) -> bool {
-    is_provisioned_by(volume, provisioner)
-        && (phase_of(volume) == "Released" || volume.metadata.deletion_timestamp.is_some())
-}
-
-/// Whether a PV was made by this provisioner and has `finalizer`.
-pub fn has_own_finalizer(volume: &PersistentVolume, provisioner: &str, finalizer: &str) -> bool {
+/// Whether a PV has this finalizer.
+pub fn has_finalizer(volume: &PersistentVolume, finalizer: &str) -> bool {
     let mut finalizers = volume.metadata.finalizers.iter().flatten();
-    is_provisioned_by(volume, provisioner) && finalizers.any(|name| name == finalizer)
+    finalizers.any(|name| name == finalizer)
 }
 
 /// Decides what to do with a PV; [`DeletionPlan::NothingToDo`] unless it is Released, or terminating and not Bound. One
@@ -228,10 +219,9 @@ pub fn plan_deletion(
         return DeletionPlan::NothingToDo;
     };
     let deleting = volume.metadata.deletion_timestamp.is_some();
-    let held = has_own_finalizer(volume, provisioner, FINALIZER);
     // A PV that is deleted before its claim stays Bound, and protected, until the claim is deleted.
     let done_with = phase_of(volume) == "Released" || (deleting && phase_of(volume) != "Bound");
-    if !is_released_or_terminating(volume, provisioner) || !done_with || (deleting && !held) {
+    if !is_provisioned_by(volume, provisioner) || !done_with || (deleting && !has_finalizer(volume, FINALIZER)) {
         return DeletionPlan::NothingToDo;
     }
     if spec.persistent_volume_reclaim_policy.as_deref() != Some("Delete") {
@@ -249,7 +239,7 @@ pub fn plan_deletion(
         Ok(place) => place,
         Err(why) => return DeletionPlan::Refuse(format!("PV {name} {why}")),
     };
-    let claim_uid = spec.claim_ref.as_ref().and_then(|claim| claim.uid.as_deref());
+    let claim_uid = claim_of(volume).and_then(|claim| claim.uid.as_deref());
     // A directory of nfsprov has the PV's name, or a marker if the PV has our annotation. Without both, the PV must be
     // one that nfs-subdir-external-provisioner made for its claim. Any other directory is data of unknown origin.
     let recorded = annotation_of(volume, ON_DELETE);
@@ -274,7 +264,10 @@ pub fn plan_deletion(
 
 /// Finds the served export, the first that fits by its text, and the directory of an NFS volume. A volume that is a
 /// whole export is an error. The error completes a sentence that begins with the PV.
-pub(super) fn locate_directory(nfs: &NFSVolumeSource, served: &[Location]) -> Result<(Location, VolumePath), String> {
+pub(in crate::provisioner) fn locate_directory(
+    nfs: &NFSVolumeSource,
+    served: &[Location],
+) -> Result<(Location, VolumePath), String> {
     let mut wrong = None;
     for location in served.iter().filter(|location| location.server == nfs.server) {
         match VolumePath::below(&location.path, nfs.path.trim_end_matches('/')) {
@@ -351,8 +344,7 @@ pub fn provisioned_uid(volume_name: &str) -> Option<&str> {
 /// The uid that gives a PV's directory its project id: the one in the PV's name, else its claim's.
 pub fn uid_for_limit(volume: &PersistentVolume) -> Option<&str> {
     let named = volume.metadata.name.as_deref().and_then(provisioned_uid);
-    let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
-    named.or_else(|| claim?.uid.as_deref())
+    named.or_else(|| claim_of(volume)?.uid.as_deref())
 }
 
 /// The mount options of a PV.
@@ -366,8 +358,13 @@ pub fn class_name(volume: &PersistentVolume) -> Option<&str> {
     volume.spec.as_ref()?.storage_class_name.as_deref()
 }
 
+/// The claim that a PV names in its claimRef.
+pub(in crate::provisioner) fn claim_of(volume: &PersistentVolume) -> Option<&ObjectReference> {
+    volume.spec.as_ref()?.claim_ref.as_ref()
+}
+
 /// The phase of a PV; empty if it has none yet.
-fn phase_of(volume: &PersistentVolume) -> &str {
+pub(in crate::provisioner) fn phase_of(volume: &PersistentVolume) -> &str {
     let status = volume.status.as_ref();
     status.and_then(|status| status.phase.as_deref()).unwrap_or_default()
 }
