@@ -318,8 +318,8 @@ impl Facts {
         (major == 1).then(|| minor[..digits].parse().ok())?
     }
 
-    /// Adds the objects of `other`, duplicates too, but not its version, namespace, logs, NFS results and hosts, nor
-    /// what it could not read. Its selfLink counts only if none is known.
+    /// Adds the objects and logs of `other`, duplicates too, and what it could not read, of the same only the first
+    /// error; but not its version, namespace, NFS results and hosts. Its selfLink counts only if none is known.
     pub fn add_objects_of(&mut self, other: Self) {
         self.claims.extend(other.claims);
         self.volumes.extend(other.volumes);
@@ -333,6 +333,12 @@ impl Facts {
         self.locks.extend(other.locks);
         self.limits.extend(other.limits);
         self.rights.extend(other.rights);
+        self.logs.extend(other.logs);
+        for unread in other.unread {
+            if self.was_read(&unread.what) {
+                self.unread.push(unread);
+            }
+        }
         self.self_link = self.self_link.or(other.self_link);
     }
 

@@ -3,6 +3,7 @@
 //! Lists that can't be read are recorded as unread and do not stop the others. Nothing is changed: the API server
 //! answers a SubjectAccessReview and does not store it.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Mutex;
 
@@ -47,7 +48,6 @@ impl<K: Resource<DynamicType = ()> + FactSource + Clone + DeserializeOwned + Deb
 struct Reader<'a> {
     client: &'a Client,
     namespace: Option<&'a str>,
-    unread: Mutex<Vec<Unread>>,
     dump: Option<&'a Mutex<Dump>>,
 }
 
@@ -57,7 +57,6 @@ pub async fn gather(cluster: &Cluster, namespace: Option<&str>, dump: Option<&Mu
     let reader = Reader {
         client: &cluster.client,
         namespace,
-        unread: Mutex::default(),
         dump,
     };
     let mut facts = reader.read_lists().await;
@@ -66,7 +65,6 @@ pub async fn gather(cluster: &Cluster, namespace: Option<&str>, dump: Option<&Mu
     facts.complete_snapshot();
     reader.read_provisioners(&mut facts).await;
     facts.events.sort_by_key(|event| event.last);
-    facts.unread = reader.unread.into_inner().unwrap_or_default();
     // What was read in one namespace instead would pass for the list of the cluster.
     if let Some(mut dump) = dump.and_then(|dump| dump.lock().ok()) {
         facts.unread.iter().for_each(|unread| dump.forget(&unread.what));
@@ -87,38 +85,30 @@ fn parse_http_date(text: &str) -> Option<Timestamp> {
     Some(time.timestamp())
 }
 
+/// No facts but that `what` could not be read, and why.
+fn facts_of_unread(what: &str, error: &kube::Error) -> Facts {
+    let unread = Unread {
+        what: what.to_owned(),
+        why: cluster::describe_error(error),
+        forbidden: matches!(error, kube::Error::Api(status) if status.is_forbidden()),
+    };
+    Facts {
+        unread: vec![unread],
+        ..Facts::default()
+    }
+}
+
 impl Reader<'_> {
-    /// The API of a kind in the namespace of the diagnosis, or in all.
-    fn api_in_scope<K: Listed + Resource<Scope = NamespaceResourceScope>>(&self) -> Api<K> {
-        match self.namespace {
-            Some(namespace) => self.api_in_namespace(namespace),
+    /// The API of a kind in a namespace, or in all.
+    fn api_in<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>>(&self, namespace: Option<&str>) -> Api<K> {
+        match namespace {
+            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
             None => self.api_in_cluster(),
         }
     }
 
-    fn api_in_namespace<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>>(
-        &self,
-        namespace: &str,
-    ) -> Api<K> {
-        Api::namespaced(self.client.clone(), namespace)
-    }
-
     fn api_in_cluster<K: Resource<DynamicType = ()>>(&self) -> Api<K> {
         Api::all(self.client.clone())
-    }
-
-    /// Notes what could not be read, and why; of several errors about the same only the first.
-    fn note_unread(&self, what: &str, error: &kube::Error) {
-        let forbidden = matches!(error, kube::Error::Api(status) if status.is_forbidden());
-        if let Ok(mut unread) = self.unread.lock()
-            && unread.iter().all(|other| other.what != what)
-        {
-            unread.push(Unread {
-                what: what.to_owned(),
-                why: cluster::describe_error(error),
-                forbidden,
-            });
-        }
     }
 
     /// Changes the dump, if there is one.
@@ -144,7 +134,7 @@ impl Reader<'_> {
         let mut read = (Facts::default(), Dump::default());
         match answer {
             Ok(object) => object.into_iter().for_each(|object| self.add(&mut read, object)),
-            Err(error) => self.note_unread(&K::plural(&()), &error),
+            Err(error) => return facts_of_unread(&K::plural(&()), &error),
         }
         let (facts, copies) = read;
         self.change_dump(|dump| dump.add_objects_of(copies));
@@ -173,20 +163,16 @@ impl Reader<'_> {
         Ok(facts)
     }
 
-    /// Reads the wanted objects of a list. A list that can't be read is noted as unread, gives no facts, and is dropped
-    /// from the dump.
+    /// Reads the wanted objects of a list. A list that can't be read is recorded as unread, and gives no other facts;
+    /// [`gather`] drops it from the dump.
     async fn read<K: Listed>(&self, api: Api<K>, is_wanted: impl Fn(&K) -> bool) -> Facts {
         let what = &K::plural(&());
         self.change_dump(|dump| dump.begin(what));
         let read = self.list(&api, ListParams::default(), is_wanted).await;
-        read.unwrap_or_else(|error| {
-            self.note_unread(what, &error);
-            self.change_dump(|dump| dump.forget(what));
-            Facts::default()
-        })
+        read.unwrap_or_else(|error| facts_of_unread(what, &error))
     }
 
-    /// Reads all objects of a kind in the cluster. A list that can't be read is noted as unread, and gives no facts.
+    /// Reads all objects of a kind in the cluster, as [`Reader::read`] does.
     async fn read_of_cluster<K: Listed>(&self) -> Facts {
         self.read(self.api_in_cluster::<K>(), |_| true).await
     }
@@ -202,12 +188,12 @@ impl Reader<'_> {
     ) -> Facts {
         let what = &K::plural(&());
         let read = self.list(&api, params, is_wanted).await;
-        read.unwrap_or_else(|error| {
-            match whose {
-                Some(whose) => self.note_unread(&format!("{what} {whose}"), &error),
-                None => tracing::debug!("{what} elsewhere: {}", cluster::describe_error(&error)),
+        read.unwrap_or_else(|error| match whose {
+            Some(whose) => facts_of_unread(&format!("{what} {whose}"), &error),
+            None => {
+                tracing::debug!("{what} elsewhere: {}", cluster::describe_error(&error));
+                Facts::default()
             }
-            Facts::default()
         })
     }
 
@@ -215,15 +201,13 @@ impl Reader<'_> {
     /// then counts as unread all the same.
     async fn read_workloads<K: Listed + Resource<Scope = NamespaceResourceScope>>(&self) -> Facts {
         let found = self.read_of_cluster::<K>().await;
-        let what = K::plural(&());
-        let is_refused = |unread: &[Unread]| unread.iter().any(|one| one.what == what);
-        match self.namespace.is_some() && self.unread.lock().is_ok_and(|unread| is_refused(&unread)) {
-            true => {
-                self.read_elsewhere(None, self.api_in_scope::<K>(), ListParams::default(), |_| true)
-                    .await
-            }
-            false => found,
+        if found.unread.is_empty() || self.namespace.is_none() {
+            return found;
         }
+        let here = self.api_in::<K>(self.namespace);
+        let mut read = self.read_elsewhere(None, here, ListParams::default(), |_| true).await;
+        read.unread = found.unread;
+        read
     }
 
     /// Reads the events about PVs, which are kept in the namespace default, unless that one is read anyway. An error is
@@ -235,7 +219,7 @@ impl Reader<'_> {
         let about_volumes = ListParams::default().fields("involvedObject.kind=PersistentVolume");
         self.read_elsewhere(
             Some(OF_VOLUMES),
-            self.api_in_namespace("default"),
+            self.api_in(Some("default")),
             about_volumes,
             is_relevant_event,
         )
@@ -248,7 +232,7 @@ impl Reader<'_> {
         if self.namespace.is_none_or(|namespace| namespace == "kube-system") {
             return Facts::default();
         }
-        let pods = self.api_in_namespace::<core::Pod>("kube-system");
+        let pods = self.api_in::<core::Pod>(Some("kube-system"));
         let components = ListParams::default().labels("component in (kube-apiserver,kube-controller-manager)");
         self.read_elsewhere(None, pods, components, |_| true).await
     }
@@ -256,20 +240,21 @@ impl Reader<'_> {
     /// Reads all lists in parallel, and whether the API server sends a selfLink. The facts have no version and
     /// namespace yet, and are not completed.
     async fn read_lists(&self) -> Facts {
-        let claims = self.api_in_scope::<core::PersistentVolumeClaim>();
+        let here = self.namespace;
         let lists = [
-            self.read(claims, |_| true).boxed(),
+            self.read(self.api_in::<core::PersistentVolumeClaim>(here), |_| true)
+                .boxed(),
             self.read_of_cluster::<core::PersistentVolume>().boxed(),
             self.read_of_cluster::<StorageClass>().boxed(),
-            self.read(self.api_in_scope::<core::Pod>(), |_| true).boxed(),
+            self.read(self.api_in::<core::Pod>(here), |_| true).boxed(),
             self.read_workloads::<Deployment>().boxed(),
             self.read_workloads::<StatefulSet>().boxed(),
             self.read_workloads::<DaemonSet>().boxed(),
             self.read_of_cluster::<core::Node>().boxed(),
-            self.read(self.api_in_scope(), is_relevant_event).boxed(),
+            self.read(self.api_in(here), is_relevant_event).boxed(),
             self.read_of_cluster::<CSIDriver>().boxed(),
             self.read_of_cluster::<CSINode>().boxed(),
-            self.read(self.api_in_scope::<core::LimitRange>(), |_| true).boxed(),
+            self.read(self.api_in::<core::LimitRange>(here), |_| true).boxed(),
             self.read(self.api_in_cluster(), is_election_lock).boxed(),
             self.read_volume_events().boxed(),
             self.read_control_plane().boxed(),
@@ -299,13 +284,11 @@ impl Reader<'_> {
             .iter()
             .map(|one| (one.workload.clone(), one.name.map(|name| name.replace('/', "-"))))
             .collect();
-        let mut namespaces: Vec<&str> = found.iter().map(|(workload, _)| workload.namespace.as_str()).collect();
-        namespaces.sort_unstable();
-        namespaces.dedup();
         let is_elsewhere = |namespace: &str| self.namespace.is_some_and(|here| here != namespace);
-        namespaces.retain(|namespace| is_elsewhere(namespace));
-        let events = namespaces.iter().map(|namespace| {
-            let events = self.api_in_namespace::<core::Event>(namespace);
+        let namespaces = found.iter().map(|(workload, _)| workload.namespace.as_str());
+        let namespaces: BTreeSet<&str> = namespaces.filter(|namespace| is_elsewhere(namespace)).collect();
+        let events = namespaces.into_iter().map(|namespace| {
+            let events = self.api_in::<core::Event>(Some(namespace));
             self.read_elsewhere(Some(OF_PROVISIONERS), events, ListParams::default(), is_relevant_event)
         });
         let elsewhere = found.iter().filter(|(workload, _)| is_elsewhere(&workload.namespace));
@@ -316,12 +299,12 @@ impl Reader<'_> {
                 .iter()
                 .map(|(key, value)| format!("{key}={value}"))
                 .collect();
-            let pods = self.api_in_namespace::<core::Pod>(&workload.namespace);
+            let pods = self.api_in::<core::Pod>(Some(&workload.namespace));
             let theirs = ListParams::default().labels(&labels.join(","));
             self.read_elsewhere(Some(OF_PROVISIONERS), pods, theirs, |_| true)
         });
         let locks = found.iter().filter_map(|(workload, lock)| {
-            let endpoints = self.api_in_namespace::<core::Endpoints>(&workload.namespace);
+            let endpoints = self.api_in::<core::Endpoints>(Some(&workload.namespace));
             let name = lock.as_deref()?;
             Some(async move { self.facts_from_answer(endpoints.get_opt(name).await) })
         });
@@ -339,14 +322,14 @@ impl Reader<'_> {
         let questions = questions(facts);
         let rights = questions.into_iter().map(|right| self.review_right(right));
         let (logs, rights) = tokio::join!(join_all(logs), join_all(rights));
-        facts.logs = logs.into_iter().flatten().collect();
-        rights.into_iter().for_each(|part| facts.add_objects_of(part));
+        let parts = logs.into_iter().chain(rights);
+        parts.for_each(|part| facts.add_objects_of(part));
     }
 
     /// Reads the last 300 lines of a container's log, after those of its earlier run if a container of its pod stopped.
-    /// `None` if it is empty or can't be read; only a refusal is recorded as unread.
-    async fn read_log(&self, pod: &Pod, container: &str) -> Option<Log> {
-        let api: Api<core::Pod> = Api::namespaced(self.client.clone(), &pod.namespace);
+    /// No log if it is empty or can't be read; only a refusal is recorded as unread.
+    async fn read_log(&self, pod: &Pod, container: &str) -> Facts {
+        let api = self.api_in::<core::Pod>(Some(&pod.namespace));
         let params = |previous| LogParams {
             tail_lines: Some(LOG_LINES),
             container: Some(container.to_owned()),
@@ -359,8 +342,7 @@ impl Reader<'_> {
             match api.logs(&pod.name, &params(previous)).await {
                 Ok(lines) => text += &lines,
                 Err(kube::Error::Api(status)) if status.is_forbidden() => {
-                    self.note_unread("pods/log", &kube::Error::Api(status));
-                    return None;
+                    return facts_of_unread("pods/log", &kube::Error::Api(status));
                 }
                 // It has not begun yet, or its node is away.
                 Err(error) => tracing::debug!("log of {}: {}", pod.name, cluster::describe_error(&error)),
@@ -373,7 +355,10 @@ impl Reader<'_> {
             text,
         };
         self.change_dump(|dump| dump.add_log(&log));
-        Some(log).filter(|log| !log.text.is_empty())
+        Facts {
+            logs: Vec::from_iter(Some(log).filter(|log| !log.text.is_empty())),
+            ..Facts::default()
+        }
     }
 
     /// Asks the API server whether a service account may do something; the answer, or no facts if it gives none, which
@@ -404,7 +389,7 @@ impl Reader<'_> {
             },
             ..SubjectAccessReview::default()
         };
-        let api: Api<SubjectAccessReview> = Api::all(self.client.clone());
+        let api = self.api_in_cluster::<SubjectAccessReview>();
         let answer = api.create(&Default::default(), &review).await;
         self.facts_from_answer(answer.map(Some))
     }
