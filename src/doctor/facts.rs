@@ -9,8 +9,8 @@ mod workloads;
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::NodeSelector;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::jiff::Timestamp;
+use kube::core::Expression;
 
 pub use self::exports::{EarlierVolume, ExportListing, Probe, ProbeResult};
 pub use self::hosts::{ExportSeen, HostSeen};
@@ -106,8 +106,8 @@ pub struct Requirements {
     pub modes: Vec<String>,
     /// `Filesystem` or `Block`.
     pub volume_mode: String,
-    /// Labels that the PV must have.
-    pub selector: Option<LabelSelector>,
+    /// What the PV's labels must meet; empty without a selector.
+    pub selector: Vec<Expression>,
 }
 
 #[derive(Clone, Debug, Default)]

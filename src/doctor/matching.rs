@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube::core::{Expression, SelectorExt};
 
 use super::facts::{Claim, Volume};
 use crate::cluster::quantity;
@@ -20,7 +20,7 @@ pub enum Mismatch {
     /// It lacks access modes: these.
     Modes(Vec<String>),
     /// Its labels don't match: these requirements.
-    Selector(Vec<String>),
+    Selector(Vec<Expression>),
     /// Block against Filesystem.
     VolumeMode,
     /// It is being deleted.
@@ -82,7 +82,7 @@ pub fn find_mismatches(claim: &Claim, volume: &Volume) -> Vec<Mismatch> {
     }
     // A claim that names its PV is bound to it whatever its labels.
     let unmet = match claim.volume.is_empty() && !is_reserved {
-        true => unmet_requirements(requirements.selector.as_ref(), &volume.labels),
+        true => unmet_requirements(&requirements.selector, &volume.labels),
         false => Vec::new(),
     };
     if !unmet.is_empty() {
@@ -105,50 +105,10 @@ pub fn find_mismatches(claim: &Claim, volume: &Volume) -> Vec<Mismatch> {
     found
 }
 
-/// The requirements of a selector that labels don't meet, as kubectl writes them; none without a selector.
-pub fn unmet_requirements(selector: Option<&LabelSelector>, labels: &BTreeMap<String, String>) -> Vec<String> {
-    let Some(selector) = selector else {
-        return Vec::new();
-    };
-    let mut unmet: Vec<String> = selector
-        .match_labels
-        .iter()
-        .flatten()
-        .filter(|(key, value)| labels.get(*key) != Some(value))
-        .map(|(key, value)| format!("{key}={value}"))
-        .collect();
-    for requirement in selector.match_expressions.iter().flatten() {
-        let (key, operator, values) = (&requirement.key, &requirement.operator, requirement.values.as_deref());
-        if !is_requirement_met(labels, key, operator, values) {
-            let values = values.unwrap_or_default().join(",");
-            unmet.push(match operator.as_str() {
-                "In" => format!("{key} in ({values})"),
-                "NotIn" => format!("{key} notin ({values})"),
-                "Exists" => key.clone(),
-                _ => format!("!{key}"),
-            });
-        }
-    }
-    unmet
-}
-
-/// Whether labels meet a requirement of a selector; one with an unknown operator counts as met, and so does `NotIn` if
-/// the key is missing.
-pub fn is_requirement_met(
-    labels: &BTreeMap<String, String>,
-    key: &str,
-    operator: &str,
-    values: Option<&[String]>,
-) -> bool {
-    let value = labels.get(key);
-    let is_among = value.is_some_and(|value| values.unwrap_or_default().contains(value));
-    match operator {
-        "In" => is_among,
-        "NotIn" => !is_among,
-        "Exists" => value.is_some(),
-        "DoesNotExist" => value.is_none(),
-        _ => true,
-    }
+/// The requirements of a selector that labels don't meet.
+pub fn unmet_requirements(selector: &[Expression], labels: &BTreeMap<String, String>) -> Vec<Expression> {
+    let unmet = selector.iter().filter(|requirement| !requirement.matches(labels));
+    unmet.cloned().collect()
 }
 
 /// How far a mismatch is from a fit: what one edit fixes comes first, a volume of another claim last.
@@ -241,7 +201,10 @@ pub fn describe_mismatch(mismatch: &Mismatch, claim: &Claim, volume: &Volume) ->
             volume.modes.join(","),
             lacking.join(",")
         ),
-        Mismatch::Selector(unmet) => format!("its labels (the selector wants {})", unmet.join(", ")),
+        Mismatch::Selector(unmet) => {
+            let unmet: Vec<String> = unmet.iter().map(Expression::to_string).collect();
+            format!("its labels (the selector wants {})", unmet.join(", "))
+        }
         Mismatch::VolumeMode => format!(
             "its volumeMode ({}, not {})",
             volume.volume_mode, claim.requirements.volume_mode

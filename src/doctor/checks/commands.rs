@@ -3,6 +3,7 @@
 //! Each works when pasted into a shell with kubectl and nfsprov, once its placeholders are replaced, and then changes
 //! the cluster at once.
 
+use kube::core::Expression;
 use serde_json::{Value, json};
 
 use crate::cluster::quantity;
@@ -169,13 +170,9 @@ fn create_volume_command(claim: &Claim, name: &str, server: &str, path: &str) ->
         command += &format!(" --access-mode {}", shell_word(mode));
     }
     command += &format!(" --class {}", shell_word(claim.class.as_deref().unwrap_or_default()));
-    let labels = claim
-        .requirements
-        .selector
-        .as_ref()
-        .and_then(|selector| selector.match_labels.as_ref());
-    for (key, value) in labels.into_iter().flatten() {
-        command += &format!(" --label {}", shell_word(&format!("{key}={value}")));
+    let requirements = claim.requirements.selector.iter();
+    for label in requirements.filter(|requirement| matches!(requirement, Expression::Equal(..))) {
+        command += &format!(" --label {}", shell_word(&label.to_string()));
     }
     command + " --apply"
 }

@@ -52,7 +52,7 @@ fn find_failure(view: &View<'_>, claim: &Claim) -> Option<Finding> {
             .with_advice(note)
     };
     let found = match matched {
-        Some(("NFS109", _)) if claim.requirements.selector.is_some() => return None,
+        Some(("NFS109", _)) if !claim.requirements.selector.is_empty() => return None,
         // What the claim asks for is a matter of the claim.
         Some(("NFS110" | "NFS125" | "NFS126", _)) => return None,
         Some((code @ "NFS216", _)) => finding(

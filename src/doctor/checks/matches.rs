@@ -1,5 +1,6 @@
 //! Claims that get no PV because none fits: NFS102, NFS106 to NFS114 (PURE).
 
+use kube::core::Expression;
 use serde_json::json;
 
 use super::commands::{new_volume_command_and_note, recreate_claim_command};
@@ -169,9 +170,9 @@ fn near_miss_evidence<'a>(claim: &'a Claim, ranked: &'a [Candidate<'_>]) -> impl
 /// Why a claim whose class provisions volumes does not get the static PV that may have been meant for it; NFS109 if its
 /// selector excludes provisioning. `None` without such a PV and selector, or if a PV fits.
 fn find_dynamic_mismatch(view: &View<'_>, claim: &Claim) -> Option<Finding> {
-    let selector = claim.requirements.selector.as_ref();
+    let selector = &claim.requirements.selector;
     let is_selected = |volume: &&&Volume| {
-        selector.is_some()
+        !selector.is_empty()
             && volume.claim.is_none()
             && matching::unmet_requirements(selector, &volume.labels).is_empty()
     };
@@ -184,7 +185,9 @@ fn find_dynamic_mismatch(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     if let Some(volume) = volume {
         return find_first_mismatch(view, claim, volume);
     }
-    selector?;
+    if selector.is_empty() {
+        return None;
+    }
     // A label would do if a PV of this class fits otherwise.
     let mut ranked = view.rank_volumes_for(claim);
     if ranked.first().is_some_and(|candidate| candidate.mismatches.is_empty()) {
@@ -292,17 +295,8 @@ fn add_fix_for_mismatch(claim: &Claim, volume: &Volume, mismatch: &Mismatch, fin
             )
         }
         Mismatch::Selector(unmet) => {
-            let labels: Vec<_> = unmet.iter().filter_map(|unmet| parse_label(unmet)).collect();
-            match labels.len() == unmet.len() {
-                true => {
-                    let object = volume.object();
-                    finding.with_change(Change::Label { object, labels }, "")
-                }
-                false => finding.with_command(
-                    recreate_claim_command(claim, &json!({"spec": {"selector": null}})),
-                    format!("the claim is created again without its selector; {HAS_NO_DATA}"),
-                ),
-            }
+            let (object, labels) = (volume.object(), unmet.iter().map(label_for).collect());
+            finding.with_change(Change::Label { object, labels }, "")
         }
         Mismatch::VolumeMode => finding.with_command(
             recreate_claim_command(claim, &json!({"spec": {"volumeMode": volume.volume_mode}})),
@@ -324,19 +318,14 @@ fn add_fix_for_mismatch(claim: &Claim, volume: &Volume, mismatch: &Mismatch, fin
     }
 }
 
-/// The label that meets a selector's requirement `unmet`, as kubectl writes it: the key, and its value or `None` if it
-/// must be absent. Of several values it is the first; where any value will do, it is empty. Always `Some`.
-fn parse_label(unmet: &str) -> Option<(String, Option<String>)> {
-    if let Some(key) = unmet.strip_prefix('!') {
-        return Some((key.to_owned(), None));
-    }
-    if let Some((key, values)) = unmet.split_once(" in (") {
-        let first = values.trim_end_matches(')').split(',').next()?;
-        return Some((key.to_owned(), Some(first.to_owned())));
-    }
-    if let Some((key, _)) = unmet.split_once(" notin (") {
-        return Some((key.to_owned(), None));
-    }
-    let (key, value) = unmet.split_once('=').unwrap_or((unmet, ""));
-    Some((key.to_owned(), Some(value.to_owned())))
+/// The label that meets a selector's requirement: the key, and its value or `None` if it must be absent. Of several
+/// values it is the first; where any value will do, it is empty.
+fn label_for(requirement: &Expression) -> (String, Option<String>) {
+    let (key, value) = match requirement {
+        Expression::Equal(key, value) => (key, Some(value.clone())),
+        Expression::In(key, values) => (key, Some(values.first().cloned().unwrap_or_default())),
+        Expression::Exists(key) => (key, Some(String::new())),
+        Expression::NotIn(key, _) | Expression::NotEqual(key, _) | Expression::DoesNotExist(key) => (key, None),
+    };
+    (key.clone(), value)
 }

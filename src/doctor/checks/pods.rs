@@ -1,7 +1,9 @@
 //! Pods that can't start or end because of their claims: NFS116, NFS118, NFS119, NFS120, NFS410 to NFS412 (PURE).
 
 use k8s_openapi::api::core::v1::{NodeSelector, NodeSelectorRequirement};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelectorRequirement;
 use k8s_openapi::jiff::SignedDuration;
+use kube::core::{Expression, SelectorExt};
 
 use super::View;
 use super::commands::object_argument;
@@ -9,7 +11,7 @@ use crate::doctor::entry::entries;
 use crate::doctor::facts::{Event, Node, Pod, Volume};
 use crate::doctor::messages::{self, MessageKind};
 use crate::doctor::names::{find_closest, shell_word};
-use crate::doctor::{Confidence, Finding, matching};
+use crate::doctor::{Confidence, Finding};
 
 /// The time after its deletion timestamp from which a pod counts as stuck.
 const STUCK: SignedDuration = SignedDuration::from_mins(5);
@@ -179,11 +181,16 @@ fn list_requirements(affinity: &NodeSelector) -> String {
     all.join(", or ")
 }
 
-/// Whether a node's labels match a volume's node affinity. Requirements on fields (`matchFields`) count as met.
+/// Whether a node's labels match a volume's node affinity. Requirements on fields (`matchFields`), and the operators
+/// that only nodes have (`Gt`, `Lt`), count as met.
 fn is_allowed_node(affinity: &NodeSelector, node: &Node) -> bool {
     let is_met = |requirement: &NodeSelectorRequirement| {
-        let (key, values) = (&requirement.key, requirement.values.as_deref());
-        matching::is_requirement_met(&node.labels, key, &requirement.operator, values)
+        let requirement = Expression::try_from(LabelSelectorRequirement {
+            key: requirement.key.clone(),
+            operator: requirement.operator.clone(),
+            values: requirement.values.clone(),
+        });
+        requirement.map_or(true, |requirement| requirement.matches(&node.labels))
     };
     let mut terms = affinity.node_selector_terms.iter();
     terms.any(|term| term.match_expressions.iter().flatten().all(is_met))

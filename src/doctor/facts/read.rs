@@ -12,6 +12,7 @@ use k8s_openapi::api::storage::v1 as storage;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::jiff::Timestamp;
+use kube::core::{Expression, Selector};
 
 use super::{Claim, ClaimRef, Class, Event, Facts, Limit, Lock, Node, Pod, Requirements, Right, Volume};
 use crate::cluster::nfs_volumes::csi_export;
@@ -94,6 +95,12 @@ fn volume_mode_or_default(mode: Option<String>) -> String {
     mode.unwrap_or_else(|| "Filesystem".to_owned())
 }
 
+/// The requirements of a selector; none if the API server would refuse it.
+fn selector_requirements(selector: Option<LabelSelector>) -> Vec<Expression> {
+    let selector = selector.and_then(|selector| Selector::try_from(selector).ok());
+    selector.into_iter().flatten().collect()
+}
+
 impl From<core::PersistentVolumeClaim> for Claim {
     /// The annotation of the class comes before the field. A size that can't be parsed counts as 0 bytes.
     fn from(claim: core::PersistentVolumeClaim) -> Self {
@@ -132,7 +139,7 @@ impl From<core::PersistentVolumeClaim> for Claim {
                 bytes: quantity::parse_bytes(&size).unwrap_or_default(),
                 modes: or_empty(spec.access_modes),
                 volume_mode: volume_mode_or_default(spec.volume_mode),
-                selector: spec.selector.filter(|selector| *selector != LabelSelector::default()),
+                selector: selector_requirements(spec.selector),
             },
             size,
         }

@@ -90,6 +90,11 @@ fn each_mismatch_of_a_static_volume_has_its_code() {
             "a label that has another value is not replaced": vec![with(of_class("a", "nfs"), selecting.clone()),
                 volume("v", json!({"metadata": {"labels": {"tier": "iron"}}}))] =>
                 ["NFS109 pvc default/a" says "the PV has another label tier"];
+            "expressions are met by labels": vec![with(of_class("a", "nfs"), json!({"spec": {"selector":
+                {"matchExpressions": [{"key": "tier", "operator": "In", "values": ["gold", "iron"]}, {"key": "old",
+                "operator": "DoesNotExist"}, {"key": "new", "operator": "Exists"}]}}})),
+                volume("v", json!({"metadata": {"labels": {"old": "1"}}}))] => ["NFS109 pvc default/a" says
+                "(the selector wants tier in (gold,iron), !old, new)" "kubectl label pv v tier=gold old- new= --overwrite"];
             "mode": vec![with(of_class("a", "nfs"), json!({"spec": {"volumeMode": "Block"}})), volume("v", json!({}))]
                 => ["NFS110 pvc default/a"];
             "going": miss(json!({"metadata": {"deletionTimestamp": NOW}})) => ["NFS111 pvc default/a"];
