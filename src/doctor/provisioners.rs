@@ -1,6 +1,7 @@
 //! Recognizes the provisioners of a cluster, each a [`Provisioner`], and whether a name has one that runs (PURE).
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
@@ -441,18 +442,11 @@ pub fn served_export(facts: &Facts, name: &str) -> Option<(String, String)> {
         let mut made = facts.volumes.iter().filter(|volume| volume.is_provisioned_by(name));
         made.find_map(|volume| {
             let (server, path) = volume.nfs.clone()?;
-            Some((server, parent_directory(&path)))
+            let parent = Path::new(&path).parent().unwrap_or(Path::new("/"));
+            Some((server, parent.display().to_string()))
         })
     };
     by_name().or_else(by_class).or_else(by_volume)
-}
-
-/// The directory above a path; `/` for one that has none.
-pub fn parent_directory(path: &str) -> String {
-    match path.trim_end_matches('/').rsplit_once('/') {
-        Some(("", _)) | None => "/".to_owned(),
-        Some((parent, _)) => parent.to_owned(),
-    }
 }
 
 /// The names of the NFS provisioners that are not scaled to zero, sorted, each once; they need not be ready.

@@ -1,10 +1,11 @@
 //! Claims that lost their PV: NFS117 (PURE).
 
+use std::path::Path;
+
 use super::View;
 use super::commands::{lost_volume_command, placeholder_note};
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, ClaimRef, Volume};
-use crate::doctor::provisioners::parent_directory;
 use crate::doctor::{Confidence, Finding};
 
 entries! {
@@ -90,22 +91,11 @@ fn derive_lost_export(view: &View<'_>, claim: &Claim) -> Option<(String, String)
     };
     let (server, path) = view.facts.volumes.iter().find(is_sibling)?.nfs.clone()?;
     let directory = format!("{}-{}-{}", claim.namespace, claim.name, claim.volume);
-    let root = parent_directory(&path);
-    let path = format!("{}/{directory}", root.trim_end_matches('/'));
+    let path = Path::new(&path).with_file_name(directory);
+    // The same directory, or one above or below it.
     let is_taken = |volume: &Volume| {
-        volume
-            .nfs
-            .as_ref()
-            .is_some_and(|(_, other)| are_overlapping(other, &path))
+        let other = volume.nfs.as_ref().map(|(_, other)| Path::new(other));
+        other.is_some_and(|other| other.starts_with(&path) || path.starts_with(other))
     };
-    (!view.facts.volumes.iter().any(is_taken)).then_some((server, path))
-}
-
-/// Whether two directories are the same, or one is below the other.
-fn are_overlapping(one: &str, other: &str) -> bool {
-    let is_below = |inner: &str, outer: &str| {
-        let rest = inner.strip_prefix(outer.trim_end_matches('/'));
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    is_below(one, other) || is_below(other, one)
+    (!view.facts.volumes.iter().any(is_taken)).then_some((server, path.display().to_string()))
 }

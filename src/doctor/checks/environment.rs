@@ -1,5 +1,7 @@
 //! Provisioners that are set up so that they can't work: NFS213, NFS214 (PURE).
 
+use std::path::Path;
+
 use super::View;
 use crate::cluster::images;
 use crate::doctor::entry::entries;
@@ -65,16 +67,16 @@ fn find_wrong_mount(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Fi
         return None;
     }
     let mounts = &provisioner.container.mounts;
-    let is_workplace = |path: &str| path.trim_end_matches('/') == WORKPLACE;
     // Without any mount at all nothing was read of them.
     let paths: Vec<&str> = mounts.iter().map(|(path, _)| path.as_str()).collect();
-    let cause = match mounts.iter().find(|(path, _)| is_workplace(path)) {
+    let cause = match mounts.iter().find(|(path, _)| Path::new(path) == Path::new(WORKPLACE)) {
         None if provisioner.workload.nfs.is_empty() || paths.is_empty() => return None,
         None => format!("the export is not mounted at {WORKPLACE}, where the provisioner creates directories"),
         Some((_, Some(mounted))) => {
+            // Servers are not compared: one server can have several names.
             let named = provisioner
                 .export()
-                .filter(|named| !is_same_path(&named.1, &mounted.1))?;
+                .filter(|named| Path::new(&named.1) != Path::new(&mounted.1))?;
             format!(
                 "the export mounted at {WORKPLACE} is {}:{}, and NFS_SERVER and NFS_PATH say {}:{}",
                 mounted.0, mounted.1, named.0, named.1
@@ -91,10 +93,4 @@ fn find_wrong_mount(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Fi
                 "mount the export that NFS_SERVER and NFS_PATH name at {WORKPLACE}; directories that were created elsewhere have to be moved"
             )),
     )
-}
-
-/// Whether two paths are the same but for slashes at the end. Servers are not compared: one server can have several
-/// names.
-fn is_same_path(one: &str, other: &str) -> bool {
-    one.trim_end_matches('/') == other.trim_end_matches('/')
 }

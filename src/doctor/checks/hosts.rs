@@ -1,6 +1,7 @@
 //! Hosts that were read over SSH: NFS401, NFS402, NFS403, NFS404, NFS408, NFS411, NFS421 (PURE).
 
 use std::net::IpAddr;
+use std::path::Path;
 
 use super::View;
 use crate::doctor::entry::entries;
@@ -223,12 +224,8 @@ fn find_denied_nodes(
     object: &Object,
 ) -> Option<Finding> {
     let path = &export.path;
-    let is_at_or_above = |root: &str| {
-        let rest = path.strip_prefix(root.trim_end_matches('/'));
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
     let mut lines = parse_listing(exportfs_output);
-    lines.retain(|line| is_at_or_above(&line.path));
+    lines.retain(|line| Path::new(path).starts_with(&line.path));
     let wanted = DesiredExport {
         path: path.clone(),
         clients: lines.iter().map(|line| line.client.clone()).collect(),
