@@ -134,25 +134,17 @@ pub fn find_refused_claim(text: &str) -> Option<&str> {
     Some(name.trim_end_matches(':'))
 }
 
-/// The arguments of a mount command.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MountCommand {
-    /// The NFS server and path.
-    pub export: (String, String),
-    /// The value of `-o`; empty without it.
-    pub options: String,
-}
-
-/// The first NFS mount command that a message quotes, an IPv6 server without its brackets; `None` if it quotes none.
-pub fn parse_mount_command(text: &str) -> Option<MountCommand> {
+/// The NFS server and path, and the value of `-o`, of the first NFS mount command that a message quotes, an IPv6 server
+/// without its brackets; `None` and no options if it quotes none.
+pub fn parse_mount_command(text: &str) -> (Option<(String, String)>, String) {
     static COMMAND: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"-t nfs4?(?: -o (\S+))? (\S+?):(/\S*)").expect("a constant"));
-    let captures = COMMAND.captures(text)?;
+    let Some(captures) = COMMAND.captures(text) else {
+        return (None, String::new());
+    };
     let server = captures[2].trim_start_matches('[').trim_end_matches(']');
-    Some(MountCommand {
-        export: (server.to_owned(), captures[3].to_owned()),
-        options: captures.get(1).map_or("", |options| options.as_str()).to_owned(),
-    })
+    let options = captures.get(1).map_or("", |options| options.as_str());
+    (Some((server.to_owned(), captures[3].to_owned())), options.to_owned())
 }
 
 /// The verb and resource that a message says a user is denied: `get endpoints`. `None` for other messages.

@@ -183,7 +183,7 @@ fn read_failure<'a>(
         Some(name) => view.volumes_of_pod(pod).find(|volume| volume.name == name),
         None => view.nfs_volumes_of_pod(pod).next(),
     };
-    let (command, options) = quoted_mount(text);
+    let (command, options) = messages::parse_mount_command(text);
     let export = volume.and_then(|volume| volume.export().cloned()).or(command);
     let export = export.or_else(|| pod.nfs.first().filter(|_| volume.is_none()).cloned());
     let is_nfs = match volume {
@@ -194,16 +194,7 @@ fn read_failure<'a>(
     if !is_nfs && !text.contains("nfs") {
         return None;
     }
-    let server = export.as_ref().map(|(server, _)| server.as_str());
-    let (code, named) = classify_mount(view, text, node, server)?;
-    let failure = Failure {
-        code,
-        named,
-        node,
-        export,
-        options,
-    };
-    Some((failure, volume))
+    Some((classify_failure(view, text, node, (export, options))?, volume))
 }
 
 /// The failure of a provisioner that mounts the export itself, on an unknown node, by its message `text`; `None` if
@@ -213,24 +204,26 @@ pub fn find_provisioner_failure(
     text: &str,
     fallback: Option<(String, String)>,
 ) -> Option<Failure<'static>> {
-    let (command, options) = quoted_mount(text);
-    let export = command.or(fallback);
+    let (command, options) = messages::parse_mount_command(text);
+    classify_failure(view, text, "", (command.or(fallback), options))
+}
+
+/// The failure that a message shows, of a mount of this export with these options; `None` as for [`classify_mount`].
+fn classify_failure<'a>(
+    view: &View<'_>,
+    text: &str,
+    node: &'a str,
+    (export, options): (Option<(String, String)>, String),
+) -> Option<Failure<'a>> {
     let server = export.as_ref().map(|(server, _)| server.as_str());
-    let (code, named) = classify_mount(view, text, "", server)?;
+    let (code, named) = classify_mount(view, text, node, server)?;
     Some(Failure {
         code,
         named,
-        node: "",
+        node,
         export,
         options,
     })
-}
-
-/// The export and the options of the mount command that a message quotes; `None` and no options if it quotes none.
-fn quoted_mount(text: &str) -> (Option<(String, String)>, String) {
-    let command = messages::parse_mount_command(text);
-    let (export, options) = command.map(|command| (command.export, command.options)).unzip();
-    (export, options.unwrap_or_default())
 }
 
 /// The name of the volume that a message says could not be mounted, quoted or in its mount directory: a PV's, or that
