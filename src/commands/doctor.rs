@@ -58,7 +58,7 @@ pub async fn run(mut args: Doctor, global: &Global) -> Result<Exit> {
             Err(error) => return Ok(exit_unchecked(&format!("{error:#}"))),
         };
         if facts.volumes.iter().any(|volume| volume.nfs.is_some()) {
-            facts.record_left_out(entry::LISTINGS, "--from-dump");
+            facts.record_unread(entry::LISTINGS, "--from-dump");
         }
         return match report_on_targets(args, &facts, now) {
             Ok(report) => finish_with_report(args, global, &facts, &report),
@@ -95,7 +95,7 @@ async fn gather_facts(args: &Doctor, cluster: &Cluster, namespace: Option<&str>,
     let mut facts = gather(cluster, namespace, None).await;
     hosts::gather_hosts(hosts, &mut facts).await;
     match args.no_probe {
-        true => facts.record_left_out(entry::EXPORTS, "--no-probe"),
+        true => facts.record_unread(entry::EXPORTS, "--no-probe"),
         false => {
             probe::probe_exports(&mut facts).await;
             listing::list_reached_exports(&mut facts).await;

@@ -384,12 +384,12 @@ impl Facts {
         self.locks.sort_by_key(|lock| lock.kind != "Lease");
     }
 
-    /// Records that `what` was not read because of this option, which begins with `--`: its checks then count as left
+    /// Records that `what` was not read, and why. If that is an option, which begins with `--`, its checks count as left
     /// out on request.
-    pub fn record_left_out(&mut self, what: &str, option: &str) {
+    pub fn record_unread(&mut self, what: &str, why: impl Into<String>) {
         self.unread.push(Unread {
             what: what.to_owned(),
-            why: option.to_owned(),
+            why: why.into(),
             forbidden: false,
         });
     }

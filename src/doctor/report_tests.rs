@@ -1,5 +1,5 @@
 use super::*;
-use crate::doctor::facts::{Class, Unread};
+use crate::doctor::facts::Class;
 
 fn claim(name: &str) -> Claim {
     Claim {
@@ -115,11 +115,7 @@ fn a_report_on_one_object_has_only_related_findings() {
 #[test]
 fn ignored_and_unread_codes_are_not_checked() {
     let mut facts = facts();
-    facts.unread.push(Unread {
-        what: "csidrivers".into(),
-        why: "forbidden".into(),
-        forbidden: true,
-    });
+    facts.record_unread("csidrivers", "forbidden");
     let report = Report::new(&facts, found(), (&[], &["NFS103"]), &[]);
     assert!(!titles(&report).iter().any(|title| title.starts_with("NFS103")));
     let skipped: Vec<_> = report
@@ -138,12 +134,8 @@ fn ignored_and_unread_codes_are_not_checked() {
 #[test]
 fn codes_left_out_by_an_option_are_distinguished_from_unread_ones() {
     let mut facts = facts();
-    facts.record_left_out(entry::EXPORTS, "--no-probe");
-    facts.unread.push(Unread {
-        what: "csidrivers".into(),
-        why: "forbidden".into(),
-        forbidden: true,
-    });
+    facts.record_unread(entry::EXPORTS, "--no-probe");
+    facts.record_unread("csidrivers", "forbidden");
     let report = Report::new(&facts, found(), (&["NFS103", "NFS211", "NFS403"], &[]), &[]);
     assert!(report.findings.iter().all(|finding| finding.code == "NFS103"));
     assert_eq!(report.checked, ["NFS103"]);

@@ -10,7 +10,8 @@ use futures::future::{join_all, try_join_all};
 use k8s_openapi::jiff::Timestamp;
 
 use super::fix::{FixCounts, FixOptions, StopSignals, confirm_change, print_finding, show_diff};
-use crate::doctor::facts::{ExportSeen, Facts, HostSeen, Unread};
+use crate::doctor::entry::HOSTS;
+use crate::doctor::facts::{ExportSeen, Facts, HostSeen};
 use crate::doctor::fix::{Change, HostChange};
 use crate::doctor::servers::{NamedExport, named_exports};
 use crate::doctor::{Finding, Object};
@@ -31,8 +32,8 @@ pub type ConnectedHost = (String, Host);
 pub struct Hosts {
     /// Those with a connection, in the order of the command line.
     pub reached: Vec<ConnectedHost>,
-    /// Why the others can't be read.
-    unreachable: Vec<Unread>,
+    /// Why the others can't be read; each text names its host.
+    unreachable: Vec<String>,
 }
 
 /// Connects to all hosts in parallel, which may prompt.
@@ -42,19 +43,10 @@ pub async fn connect_to_hosts(targets: &[Target], access: &Access) -> Hosts {
     for (target, host) in targets.iter().zip(each) {
         match host {
             Ok(host) => hosts.reached.push((target.to_string(), host)),
-            Err(error) => hosts.unreachable.push(unread_host(error.to_string())),
+            Err(error) => hosts.unreachable.push(error.to_string()),
         }
     }
     hosts
-}
-
-/// The record of a host that could not be read; `why` must name the host.
-fn unread_host(why: String) -> Unread {
-    Unread {
-        what: crate::doctor::entry::HOSTS.to_owned(),
-        why,
-        forbidden: false,
-    }
 }
 
 /// Gathers the facts of all hosts in parallel, and of the exports on them that the cluster names. `facts` must have the
@@ -63,11 +55,13 @@ pub async fn gather_hosts(hosts: &Hosts, facts: &mut Facts) {
     let exports = named_exports(facts);
     let reached = hosts.reached.iter();
     let each = join_all(reached.map(|(name, host)| gather_host(name, host, &exports))).await;
-    facts.unread.extend(hosts.unreachable.iter().cloned());
+    for why in &hosts.unreachable {
+        facts.record_unread(HOSTS, why);
+    }
     for seen in each {
         match seen {
             Ok(seen) => facts.hosts.push(seen),
-            Err(why) => facts.unread.push(unread_host(why)),
+            Err(why) => facts.record_unread(HOSTS, why),
         }
     }
 }

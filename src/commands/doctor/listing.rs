@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::probe::PATIENCE;
 use crate::doctor::checks::earlier_data::{claims_on_export, earlier_volumes_of};
 use crate::doctor::entry::{LISTINGS, VOLUMES};
-use crate::doctor::facts::{EarlierVolume, ExportListing, Facts, ProbeResult, Unread};
+use crate::doctor::facts::{EarlierVolume, ExportListing, Facts, ProbeResult};
 use crate::export::{
     Entry, Export, ExportError, Kind, Location, VolumePath, Wire, is_named_after, is_server_entry, names_a_volume,
 };
@@ -65,11 +65,7 @@ pub async fn list_reached_exports(facts: &mut Facts) {
     }
     facts.listings = listings;
     if !unread.is_empty() {
-        facts.unread.push(Unread {
-            what: LISTINGS.to_owned(),
-            why: unread.join("; "),
-            forbidden: false,
-        });
+        facts.record_unread(LISTINGS, unread.join("; "));
     }
 }
 

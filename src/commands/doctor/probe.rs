@@ -8,7 +8,8 @@ use futures::future::join_all;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::doctor::facts::{Facts, Probe, ProbeResult, Unread};
+use crate::doctor::entry::EXPORTS;
+use crate::doctor::facts::{Facts, Probe, ProbeResult};
 use crate::doctor::servers::{describe_invalid_exports, exports_to_probe};
 use crate::export::{Export, ExportError, Location, Wire};
 
@@ -34,11 +35,7 @@ pub async fn probe_exports(facts: &mut Facts) {
     });
     let unknown: Vec<String> = unknown.chain(describe_invalid_exports(facts)).collect();
     if !unknown.is_empty() {
-        facts.unread.push(Unread {
-            what: crate::doctor::entry::EXPORTS.to_owned(),
-            why: unknown.join("; "),
-            forbidden: false,
-        });
+        facts.record_unread(EXPORTS, unknown.join("; "));
     }
     facts.probes = probes;
 }

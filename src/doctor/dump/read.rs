@@ -18,7 +18,7 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqA
 use serde_json::{Map, Value};
 
 use crate::doctor::checks::questions;
-use crate::doctor::facts::{FactSource, Facts, Log, Unread};
+use crate::doctor::facts::{FactSource, Facts, Log};
 use crate::doctor::provisioners;
 
 /// A resource: its plural, its kind, its short name for kubectl, and how an object of it is added to the facts.
@@ -92,11 +92,8 @@ impl Collector {
         self.listed.insert(resource.plural);
         if let Err(error) = (resource.add)(&mut self.facts, object) {
             let name = object.pointer("/metadata/name").and_then(Value::as_str);
-            self.facts.unread.push(Unread {
-                what: resource.plural.to_owned(),
-                why: format!("{} {}: {error}", resource.kind, name.unwrap_or("without a name")),
-                forbidden: false,
-            });
+            let why = format!("{} {}: {error}", resource.kind, name.unwrap_or("without a name"));
+            self.facts.record_unread(resource.plural, why);
         }
     }
 }
@@ -138,11 +135,9 @@ pub fn read(directory: &Path, namespace: Option<&str>) -> Result<(Facts, Timesta
     if facts.logs.is_empty() && !provisioners::find_provisioners(&facts).is_empty() {
         missing.push("pods/log");
     }
-    facts.unread.extend(missing.into_iter().map(|what| Unread {
-        what: what.to_owned(),
-        why: format!("not in {}", directory.display()),
-        forbidden: false,
-    }));
+    for what in missing {
+        facts.record_unread(what, format!("not in {}", directory.display()));
+    }
     let at = at.or_else(|| latest_time(&facts)).unwrap_or_else(Timestamp::now);
     Ok((facts, at))
 }
