@@ -306,6 +306,12 @@ impl Class {
     pub fn object(&self) -> Object {
         Object::cluster_scoped("StorageClass", &self.name)
     }
+
+    /// The NFS server and path that its parameters name; csi-driver-nfs has another key for the path.
+    pub fn export(&self) -> Option<(String, String)> {
+        let parameter = |key: &str| self.parameters.get(key).cloned();
+        parameter("server").zip(parameter("path").or_else(|| parameter("share")))
+    }
 }
 
 impl Facts {

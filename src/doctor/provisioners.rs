@@ -433,10 +433,7 @@ pub fn served_export(facts: &Facts, name: &str) -> Option<(String, String)> {
     };
     let by_class = || {
         let mut classes = facts.classes.iter().filter(|class| class.provisioner == name);
-        classes.find_map(|class| {
-            let parameter = |key| class.parameters.get(key).cloned();
-            parameter("server").zip(parameter("path"))
-        })
+        classes.find_map(Class::export)
     };
     let by_volume = || {
         let mut made = facts.volumes.iter().filter(|volume| volume.is_provisioned_by(name));

@@ -90,12 +90,10 @@ fn collect_exports(facts: &Facts) -> BTreeMap<(String, String), NamedExport> {
         }
     }
     for class in &facts.classes {
-        let parameter = |key: &str| class.parameters.get(key).cloned();
-        let nfs = names::has_nfs_in_name(&class.provisioner);
-        // csi-driver-nfs has another key for the path.
-        let path = parameter("path").or_else(|| parameter("share"));
-        if let (true, Some(server), Some(path)) = (nfs, parameter("server"), path) {
-            let named = found.entry((server, path)).or_default();
+        if names::has_nfs_in_name(&class.provisioner)
+            && let Some(export) = class.export()
+        {
+            let named = found.entry(export).or_default();
             named.by.push(class.object());
             let claims = provisioners::claims_waiting_for(facts, &class.provisioner);
             let theirs = claims

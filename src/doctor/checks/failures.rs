@@ -135,11 +135,7 @@ fn advise_on_error(why: &str) -> &'static str {
 /// have. `None` if the message is that of no known failure.
 fn find_mount_failure(view: &View<'_>, claim: &Claim, event: &Event) -> Option<Finding> {
     let served = || provisioners::served_export(view.facts, claim.handover.as_deref()?);
-    let of_class = || {
-        let parameters = &view.facts.find_class(claim.class.as_deref()?)?.parameters;
-        let share = parameters.get("share").or(parameters.get("path"))?;
-        Some((parameters.get("server")?.clone(), share.clone()))
-    };
+    let of_class = || view.facts.find_class(claim.class.as_deref()?)?.export();
     let failure = find_provisioner_failure(view, &event.message, served().or_else(of_class))?;
     let code = failure.code;
     Some(
