@@ -51,7 +51,7 @@ fn find_missing_class(view: &View<'_>, claim: &Claim) -> Option<Finding> {
         return find_claim_without_class(view, claim);
     };
     let is_known = name.is_empty() || view.facts.find_class(name).is_some() || view.has_volumes(name);
-    (!is_known && !view.has_only_static_volumes()).then(|| describe_missing_class(view, claim, name))
+    (!is_known && !view.has_only_static_volumes).then(|| describe_missing_class(view, claim, name))
 }
 
 /// NFS101, unless the default class will still be given to the claim (Kubernetes 1.26 or later) or a PV fits. If all
@@ -67,7 +67,7 @@ fn find_claim_without_class(view: &View<'_>, claim: &Claim) -> Option<Finding> {
         return None;
     }
     // If all volumes are static, a PV was meant, not a class.
-    if view.has_only_static_volumes()
+    if view.has_only_static_volumes
         && let Some(finding) = matches::find_near_miss(view, claim, &ranked)
     {
         return Some(finding);

@@ -63,7 +63,7 @@ fn find_mismatch(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     let name = claim.class.as_deref()?;
     let Some(class) = view.facts.find_class(name) else {
         // A class that nothing has is a matter of its own.
-        let is_static = name.is_empty() || view.has_volumes(name) || view.has_only_static_volumes();
+        let is_static = name.is_empty() || view.has_volumes(name) || view.has_only_static_volumes;
         return is_static.then(|| find_static_mismatch(view, claim))?;
     };
     if !provisioners::creates_volumes(class) {

@@ -132,7 +132,9 @@ pub(crate) struct View<'a> {
     reserved: HashMap<(&'a str, &'a str), Vec<&'a Volume>>,
     /// The classes that PVs have, and whether any of these PVs is NFS.
     volume_classes: HashMap<&'a str, bool>,
-    has_only_static_volumes: bool,
+    /// Whether there is neither a class nor a provisioner, by the PVs or by a provisioner's image: all volumes are static
+    /// then. Also true if none was read.
+    pub has_only_static_volumes: bool,
     /// By provisioner's name: whether none serves it. Thousands of volumes may have one.
     abandoned: RefCell<HashMap<String, bool>>,
 }
@@ -217,12 +219,6 @@ impl<'a> View<'a> {
     /// Whether any PV is of this class.
     pub fn has_volumes(&self, class: &str) -> bool {
         self.volume_classes.contains_key(class)
-    }
-
-    /// Whether there is neither a class nor a provisioner, by the PVs or by a provisioner's image: all volumes are static
-    /// then. Also true if none was read.
-    pub fn has_only_static_volumes(&self) -> bool {
-        self.has_only_static_volumes
     }
 
     /// Whether PVs of this class may be NFS volumes: one of them is, or there are none yet.
