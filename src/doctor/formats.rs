@@ -8,16 +8,13 @@ use std::collections::HashSet;
 use std::fmt::Write;
 
 use super::entry;
-use super::names::count_of;
+use super::names::{count_of, list_titles};
 use super::report::Report;
 use super::{Confidence, Finding, Object, Severity};
 use crate::escape::{self, escape_line};
 use crate::versioned::Versioned;
 pub use ci::{junit, sarif};
 pub use markdown::markdown;
-
-/// How many objects that a cause explains are named.
-const NAMED: usize = 6;
 
 /// The narrowest text that is still wrapped.
 const NARROWEST: usize = 40;
@@ -74,25 +71,20 @@ impl TextReport {
             out += &self.wrap_words(&format!("{}: {}", evidence.source, evidence.text), "  - ", "    ");
         }
         if !finding.affected.is_empty() {
-            out += &self.wrap_words(&format!("Affects: {}", list_objects(&finding.affected)), "  ", "    ");
+            out += &self.wrap_words(&format!("Affects: {}", list_titles(&finding.affected)), "  ", "    ");
         }
-        if let Some(fix) = &finding.fix {
-            if let Some(command) = &fix.command {
-                out += "  Fix:\n";
-                for line in break_command(command).lines() {
-                    _ = writeln!(out, "{}", self.paint(&format!("    {line}"), "36"));
-                }
-            }
-            let lead = if fix.command.is_some() { "    " } else { "  Fix: " };
-            if !fix.note.is_empty() {
-                let note = if fix.command.is_some() {
-                    format!("({})", fix.note)
-                } else {
-                    fix.note.clone()
-                };
-                out += &self.wrap_words(&note, lead, "    ");
+        let fix = finding.fix.as_ref().map(|fix| (&fix.command, fix.note.as_str()));
+        if let Some((Some(command), _)) = fix {
+            out += "  Fix:\n";
+            for line in break_command(command).lines() {
+                _ = writeln!(out, "{}", self.paint(&format!("    {line}"), "36"));
             }
         }
+        out += &match fix {
+            None | Some((_, "")) => String::new(),
+            Some((Some(_), note)) => self.wrap_words(&format!("({note})"), "    ", "    "),
+            Some((None, note)) => self.wrap_words(note, "  Fix: ", "    "),
+        };
         out + &self.paint(&format!("  More: nfsprov doctor explain {}", finding.code), "2") + "\n"
     }
 
@@ -227,15 +219,6 @@ fn capitalize_article(text: &str) -> String {
             first.to_uppercase().chain(letters).collect()
         }
         _ => text.to_owned(),
-    }
-}
-
-/// The first [`NAMED`] objects, and how many more there are.
-fn list_objects(objects: &[Object]) -> String {
-    let names: Vec<_> = objects.iter().take(NAMED).map(Object::title).collect();
-    match objects.len().checked_sub(NAMED) {
-        None | Some(0) => names.join(", "),
-        Some(more) => format!("{} and {more} more", names.join(", ")),
     }
 }
 

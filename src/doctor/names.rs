@@ -2,6 +2,9 @@
 
 use std::borrow::Borrow;
 
+use super::Object;
+use crate::host::quote;
+
 /// The one name among `known` that `name` may be a typing mistake of; `None` if there are several or none. `name`
 /// itself is no such name, and one that is known twice counts once. It is a guess, which the user has to judge.
 pub fn find_closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -63,7 +66,7 @@ pub fn shell_word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
     match !text.is_empty() && text.chars().all(plain) {
         true => text.to_owned(),
-        false => format!("'{}'", text.replace('\'', r"'\''")),
+        false => quote(text),
     }
 }
 
@@ -75,6 +78,11 @@ pub fn list_names<T: Borrow<str>>(names: &[T]) -> String {
         count if count > FEW => format!("{} and {} more", names[..FEW].join(", "), count - FEW),
         _ => names.join(", "),
     }
+}
+
+/// The titles of the first five objects, and how many more there are; the word `none` without objects.
+pub fn list_titles(objects: &[Object]) -> String {
+    list_names(&objects.iter().map(Object::title).collect::<Vec<_>>())
 }
 
 /// A number of things: `1 claim`, `2 classes`. The plural gets `s`, after s and x `es`.

@@ -7,7 +7,7 @@ use super::View;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{ExportSeen, HostSeen, Node};
 use crate::doctor::fix::{Change, HostChange};
-use crate::doctor::names::list_names;
+use crate::doctor::names::{list_names, list_titles};
 use crate::doctor::{Finding, Object};
 use crate::host::Directory;
 use crate::host::distro::{self, Installer, OsRelease};
@@ -154,10 +154,6 @@ fn may_suggest_change(export: &ExportSeen) -> bool {
     export.facts.is_exported_by_nfsprov(&export.path) || export.named_by.iter().any(|object| object.namespace.is_none())
 }
 
-fn list_naming_objects(export: &ExportSeen) -> String {
-    list_names(&export.named_by.iter().map(Object::title).collect::<Vec<_>>())
-}
-
 /// Adds a fix that changes a directory; only advice if nfsprov does not export it and no administrator's object names
 /// it ([`may_suggest_change`]).
 fn add_directory_fix(
@@ -170,7 +166,7 @@ fn add_directory_fix(
     if !may_suggest_change(export) {
         return finding.with_advice(format!(
             "only {} names this directory, and tenants can name any directory there; if it should be exported, run nfsprov setup-server",
-            list_naming_objects(export)
+            list_titles(&export.named_by)
         ));
     }
     let host = host.target.clone();
@@ -180,7 +176,7 @@ fn add_directory_fix(
 /// NFS403 if an exported directory doesn't exist; NFS411 if users can list it and not enter it. `None` for a link or a
 /// file, too.
 fn find_directory_problem(host: &HostSeen, export: &ExportSeen, object: &Object) -> Option<Finding> {
-    let (path, target, by) = (&export.path, &host.target, list_naming_objects(export));
+    let (path, target, by) = (&export.path, &host.target, list_titles(&export.named_by));
     match &export.facts.directory {
         Directory::There { mode, .. } => {
             // A user who may list a directory, but not enter it, can use nothing in it.
@@ -240,7 +236,7 @@ fn find_denied_nodes(
     let is_exported = !lines.is_empty();
     let nodes = view.facts.nodes.iter();
     let denied: Vec<&Node> = nodes.filter(|node| !is_exported || is_denied(node)).collect();
-    let (target, by) = (&host.target, list_naming_objects(export));
+    let (target, by) = (&host.target, list_titles(&export.named_by));
     let cause = match (is_exported, denied.is_empty()) {
         (true, true) => return None,
         (true, false) => {

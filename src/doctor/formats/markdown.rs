@@ -1,7 +1,8 @@
 //! A report as Markdown, for a ticket (PURE).
 
-use super::{describe_doubt, group_skipped, list_objects, visible_findings};
+use super::{describe_doubt, group_skipped, visible_findings};
 use crate::doctor::Finding;
+use crate::doctor::names::list_titles;
 use crate::doctor::report::Report;
 use crate::escape::escape_line;
 
@@ -43,7 +44,7 @@ fn write_finding(finding: &Finding) -> String {
         out += &format!("- {}: {}\n", escape_prose(&evidence.source), code_span(&evidence.text));
     }
     if !finding.affected.is_empty() {
-        out += &format!("\nAffects: {}\n", escape_prose(&list_objects(&finding.affected)));
+        out += &format!("\nAffects: {}\n", escape_prose(&list_titles(&finding.affected)));
     }
     if let Some(fix) = &finding.fix {
         if let Some(command) = &fix.command {
