@@ -1,6 +1,6 @@
 //! Recognizes the provisioners of a cluster, each a [`Provisioner`], and whether a name has one that runs (PURE).
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
@@ -124,7 +124,7 @@ fn recognize_csi_controller(workload: &Workload) -> Option<Provisioner<'_>> {
 /// write these. A class' name without one, unless it is of other storage, gets the workloads that mention it, so that a
 /// workload may be listed under several names. Those scaled to zero are listed, too.
 pub fn find_provisioners(facts: &Facts) -> Vec<Provisioner<'_>> {
-    let mut names: Vec<&str> = facts.classes.iter().map(|class| class.provisioner.as_str()).collect();
+    let mut names: BTreeSet<&str> = facts.classes.iter().map(|class| class.provisioner.as_str()).collect();
     let made = facts
         .volumes
         .iter()
@@ -133,8 +133,6 @@ pub fn find_provisioners(facts: &Facts) -> Vec<Provisioner<'_>> {
     let mut found = find_candidates(facts);
     found.retain(|one| one.name.is_some_and(|name| used.contains(name)));
     let known: Vec<&str> = found.iter().filter_map(|one| one.name).collect();
-    names.sort_unstable();
-    names.dedup();
     names.retain(|name| !known.contains(name) && !is_known_other_storage(name) && !name.starts_with("kubernetes.io/"));
     for name in names {
         let is_unknown = |workload: &&Workload| recognize_provisioner(workload).is_none();
@@ -297,11 +295,6 @@ impl Provisioner<'_> {
         facts.logs.iter().filter(is_theirs)
     }
 
-    /// `deployment/nfs-client-provisioner`, as kubectl takes it; not quoted for a shell.
-    pub fn kubectl_argument(&self) -> String {
-        format!("{}/{}", self.workload.kind.to_lowercase(), self.workload.name)
-    }
-
     /// The Pending claims that were handed over to it ([`claims_waiting_for`]); none if it has no known name.
     pub fn waiting_claims(&self, facts: &Facts) -> Vec<Object> {
         let claims = self.name.map(|name| claims_waiting_for(facts, name));
@@ -450,10 +443,8 @@ pub fn served_export(facts: &Facts, name: &str) -> Option<(String, String)> {
 pub fn names_not_scaled_to_zero(facts: &Facts) -> Vec<&str> {
     let mut running = find_provisioners(facts);
     running.retain(|one| !one.is_scaled_to_zero() && (one.has_known_image() || one.name.is_some_and(has_nfs_in_name)));
-    let mut names: Vec<&str> = running.into_iter().filter_map(|one| one.name).collect();
-    names.sort_unstable();
-    names.dedup();
-    names
+    let names: BTreeSet<&str> = running.into_iter().filter_map(|one| one.name).collect();
+    names.into_iter().collect()
 }
 
 #[cfg(test)]

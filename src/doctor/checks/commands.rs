@@ -101,13 +101,11 @@ pub fn create_provisioner_command(facts: &Facts, class: &Class) -> String {
     let deployment = if needs_own { "nfsprov" } else { "nfs-client-provisioner" };
     let namespace = facts.namespace.as_deref().unwrap_or("default");
     let is_taken = |workload: &Workload| workload.namespace == namespace && workload.name == deployment;
-    let known = provisioners::served_export(facts, name);
-    let (server, path) = known.unwrap_or_else(|| (SERVER.to_owned(), PATH.to_owned()));
     let mut command = format!("nfsprov -n {} create provisioner", shell_word(namespace));
     if facts.workloads.iter().any(is_taken) {
         command += &format!(" {}", shell_word(&object_name(name)));
     }
-    command += &format!(" --server {} --path {}", shell_word(&server), shell_word(&path));
+    command += &served_export_options(facts, name);
     if name != DEFAULT_NAME || !needs_own {
         command += &format!(" --provisioner {}", shell_word(name));
     }
@@ -189,12 +187,14 @@ pub fn placeholder_note(command: &str) -> &'static str {
 /// The `provision --watch` command that serves a provisioner's name from the administrator's machine. Server and path
 /// are placeholders if the cluster doesn't tell them.
 pub fn run_provisioner_command(facts: &Facts, name: &str) -> String {
+    let export = served_export_options(facts, name);
+    format!("nfsprov provision --watch --name {}{export}", shell_word(name))
+}
+
+/// The options for the export of a provisioner of this name, after a space; placeholders if the cluster doesn't tell
+/// it.
+fn served_export_options(facts: &Facts, name: &str) -> String {
     let known = provisioners::served_export(facts, name);
     let (server, path) = known.unwrap_or_else(|| (SERVER.to_owned(), PATH.to_owned()));
-    format!(
-        "nfsprov provision --watch --name {} --server {} --path {}",
-        shell_word(name),
-        shell_word(&server),
-        shell_word(&path)
-    )
+    format!(" --server {} --path {}", shell_word(&server), shell_word(&path))
 }

@@ -4,7 +4,7 @@ use super::{View, rights};
 use crate::cluster::quantity;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{Claim, Class, Volume};
-use crate::doctor::provisioners::{self, ProvisionerKind};
+use crate::doctor::provisioners::{self, Provisioner, ProvisionerKind};
 use crate::doctor::{Confidence, Finding};
 use crate::provisioner::DEFAULT_NAME;
 
@@ -33,17 +33,18 @@ fn find_missing_expansion(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     {
         return None;
     }
-    let is_expanded_by_nfsprov = volume.provisioned_by.as_deref().is_some_and(|name| {
-        let mut ours = view
-            .provisioners
-            .iter()
-            .filter(|one| one.kind == ProvisionerKind::Nfsprov);
-        name == DEFAULT_NAME || ours.any(|provisioner| provisioner.name == Some(name))
-    });
-    Some(match is_expanded_by_nfsprov {
-        true => describe_obstacle(view, claim, volume),
-        false => describe_unexpandable(view, claim, volume),
+    Some(match volume.provisioned_by.as_deref() {
+        Some(name) if name == DEFAULT_NAME || find_nfsprov(view, name).is_some() => {
+            describe_obstacle(view, claim, volume)
+        }
+        _ => describe_unexpandable(view, claim, volume),
     })
+}
+
+/// The workload of nfsprov that serves this name.
+fn find_nfsprov<'v, 'a>(view: &'v View<'a>, name: &str) -> Option<&'v Provisioner<'a>> {
+    let mut all = view.provisioners.iter();
+    all.find(|one| one.kind == ProvisionerKind::Nfsprov && one.name == Some(name))
 }
 
 /// NFS127 with the reason `why`, which completes a sentence about the claim; claims of one class with the same reason
@@ -82,11 +83,7 @@ fn describe_obstacle(view: &View<'_>, claim: &Claim, volume: &Volume) -> Finding
             None => finding.with_advice("create the class again, with allowVolumeExpansion: true"),
         };
     }
-    let mut ours = view
-        .provisioners
-        .iter()
-        .filter(|provisioner| provisioner.kind == ProvisionerKind::Nfsprov);
-    if let Some(provisioner) = ours.find(|provisioner| provisioner.name == Some(name))
+    if let Some(provisioner) = find_nfsprov(view, name)
         && view.facts.rights.contains(&rights::right_to_expand(provisioner))
     {
         let account = provisioner.service_account();

@@ -133,9 +133,10 @@ fn describe_unexplained_claim(view: &View<'_>, claim: &Claim) -> Finding {
                 found.workload.object().title()
             ),
             format!(
-                "see the provisioner's log: kubectl -n {} logs {}",
+                "see the provisioner's log: kubectl -n {} logs {}/{}",
                 shell_word(&found.workload.namespace),
-                shell_word(&found.kubectl_argument())
+                found.workload.object().short_kind(),
+                shell_word(&found.workload.name)
             ),
         ),
         (None, Some(name)) => (

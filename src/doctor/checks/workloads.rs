@@ -1,5 +1,7 @@
 //! Provisioners that don't run: NFS203, NFS204, NFS205, NFS207, NFS208 (PURE).
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::jiff::SignedDuration;
 
 use super::{View, mounts, refusals};
@@ -139,12 +141,10 @@ fn find_unset_variables(view: &View<'_>, provisioner: &Provisioner<'_>) -> Optio
 fn find_unserved_name<'a>(view: &View<'a>) -> Option<&'a str> {
     let all = &view.provisioners;
     let names = view.facts.classes.iter().map(|class| class.provisioner.as_str());
-    let mut unserved: Vec<&str> = names
+    let unserved: BTreeSet<&str> = names
         .filter(|name| has_nfs_in_name(name) && all.iter().all(|provisioner| provisioner.name != Some(name)))
         .collect();
-    unserved.sort_unstable();
-    unserved.dedup();
-    (unserved.len() == 1).then(|| unserved[0])
+    unserved.first().copied().filter(|_| unserved.len() == 1)
 }
 
 /// NFS203: the provisioner is scaled to zero replicas; the fix scales it to one.
