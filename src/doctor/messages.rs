@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use regex::{Captures, Regex};
+use regex::Regex;
 
 /// The kind of message that a pattern applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,19 +67,14 @@ pub fn classify(kind: MessageKind, text: &str) -> Option<(&'static str, Option<S
     let mut here = PATTERNS.iter().filter(|pattern| pattern.kind == kind);
     here.find_map(|pattern| {
         let captures = pattern.regex.captures(text)?;
-        Some((pattern.code, first_captured(&captures)))
+        let named = captures.iter().skip(1).flatten().next();
+        Some((pattern.code, named.map(|group| group.as_str().to_owned())))
     })
 }
 
 /// Whether a message matches a pattern of the finding `code`, and none that is above it in the table.
 pub fn is_message_of(code: &str, kind: MessageKind, text: &str) -> bool {
     classify(kind, text).is_some_and(|(found, _)| found == code)
-}
-
-/// The text of the first group that took part in the match; `None` if the pattern has none.
-fn first_captured(captures: &Captures<'_>) -> Option<String> {
-    let first = captures.iter().skip(1).flatten().next();
-    first.map(|group| group.as_str().to_owned())
 }
 
 /// The last line of a log that matches a pattern of `code`, even if it matches those of other findings, too; `None` if

@@ -198,12 +198,6 @@ pub fn has_failed(facts: &Facts, name: &str, since: Option<Timestamp>) -> bool {
     failures.any(|event| is_written_by(event, name) && after(event.last))
 }
 
-/// Whether a class or a volume names this provisioner.
-pub fn is_in_class_or_volume(facts: &Facts, name: &str) -> bool {
-    facts.classes.iter().any(|class| class.provisioner == name)
-        || facts.volumes.iter().any(|volume| volume.is_provisioned_by(name))
-}
-
 /// The provisioner name that a container serves, by its argument `--name` (of ganesha `-provisioner`), else by its
 /// environment, or nfsprov's default unless the environment may have another; `None` if none is known.
 fn served_name(container: &Container) -> Option<&str> {

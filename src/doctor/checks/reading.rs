@@ -27,16 +27,13 @@ entries! {
         "The user who runs nfsprov doctor lacks permissions that some checks need. The report lists these checks as not checked; they have not passed. A cluster administrator runs the fix. It grants this user alone permission to read the refused resources, each only in the namespaces where the doctor reads it. The only create permission is for SubjectAccessReviews, which the API server answers and does not store. The next run may report further missing permissions. The fix removes no permission.";
 }
 
-/// One finding for all refused reads.
+/// NFS002 for all refused reads, with the command that grants the missing permissions to the user, if the refusals name
+/// one.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
-    find_refused_reads(view.facts).into_iter().collect()
-}
-
-/// NFS002, with the command that grants the missing permissions to the user, if the refusals name one.
-fn find_refused_reads(facts: &Facts) -> Option<Finding> {
+    let facts = view.facts;
     let refused: Vec<_> = facts.unread.iter().filter(|unread| unread.forbidden).collect();
     if refused.is_empty() {
-        return None;
+        return Vec::new();
     }
     let names: Vec<_> = refused.iter().map(|unread| unread.what.as_str()).collect();
     let evidence = refused
@@ -49,13 +46,13 @@ fn find_refused_reads(facts: &Facts) -> Option<Finding> {
     let finding = Finding::new("NFS002", Object::cluster_scoped("Cluster", "RBAC"), cause).with_all_evidence(evidence);
     let grants: BTreeSet<Grant> = names.iter().flat_map(|what| needed_grants(facts, what)).collect();
     let user = refused.iter().find_map(|unread| find_user(&unread.why));
-    Some(match user.filter(|_| !grants.is_empty()) {
+    vec![match user.filter(|_| !grants.is_empty()) {
         Some(user) => finding.with_command(
             grant_to_user_command(user, grants),
             "a cluster administrator runs this; it adds the missing permissions and can be run again",
         ),
         None => finding.with_advice("a cluster administrator has to grant the permissions that the evidence names"),
-    })
+    }]
 }
 
 /// The user that an API server's refusal names; `None` if it names none, or one with quotation marks.

@@ -117,9 +117,8 @@ fn find_misnamed_provisioner<'a>(
     candidates: &'a [Provisioner<'_>],
 ) -> Option<(&'a Provisioner<'a>, &'a str)> {
     let is_idle = |provisioner: &&Provisioner<'_>| {
-        let is_used = provisioner
-            .name
-            .is_some_and(|other| provisioners::is_in_class_or_volume(view.facts, other));
+        // Those of the view have the name of a class or volume.
+        let is_used = view.provisioners.iter().any(|used| used.name == provisioner.name);
         !is_used
             && !provisioner.is_scaled_to_zero()
             && provisioner.has_known_image()
