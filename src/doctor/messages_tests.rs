@@ -39,41 +39,6 @@ fn each_pattern_finds_its_samples_and_no_other_pattern_does_so_before() {
 }
 
 #[test]
-fn a_mount_message_names_its_export_or_reason() {
-    let named = |kind, text| classify(kind, text).and_then(|(_, named)| named);
-    let denied = "mount.nfs: access denied by server while mounting 10.0.0.1:/data";
-    assert_eq!(named(MessageKind::Mount, denied).as_deref(), Some("10.0.0.1:/data"));
-    let reason = "mount.nfs: Connection refused";
-    assert_eq!(named(MessageKind::Mount, reason).as_deref(), Some("Connection refused"));
-}
-
-#[test]
-fn the_line_of_a_log_is_found() {
-    let log = "I0214 10:22:35.436913 1 controller.go:1068] scheduleOperation[x]\n\
-        E0214 10:22:35.444757 1 controller.go:766] Unexpected error getting claim reference to claim \"mysql-sts/a\": selfLink was empty, can't make reference\n\
-        I0214 10:22:36 1 x.go:1] more\n";
-    let found = find_log_line("NFS302", log).unwrap();
-    assert!(
-        found.starts_with("E0214") && found.ends_with("can't make reference"),
-        "{found}"
-    );
-    assert_eq!(find_log_line("NFS302", "I0214 all is well"), None);
-}
-
-#[test]
-fn an_exceeded_quota_is_parsed() {
-    let text = "exceeded quota: q, requested: persistentvolumeclaims=1,requests.storage=5Gi, used: persistentvolumeclaims=0,requests.storage=1Gi, limited: persistentvolumeclaims=0,requests.storage=2Gi";
-    let (name, items) = parse_exceeded_quota(text).unwrap();
-    assert_eq!(name, "q");
-    let lines: Vec<_> = items
-        .iter()
-        .map(|item| format!("{} {} {}", item.key, item.requested, item.used))
-        .collect();
-    assert_eq!(lines, ["persistentvolumeclaims 1 0", "requests.storage 5Gi 1Gi"]);
-    assert_eq!(parse_exceeded_quota("something else"), None);
-}
-
-#[test]
 fn the_claim_of_a_refusal_is_found_in_both_wordings() {
     for (text, claim) in rows! {
         ("create Claim www-web-0 for Pod web-0 in StatefulSet web failed error: x", Some("www-web-0")),

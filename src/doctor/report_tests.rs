@@ -113,37 +113,21 @@ fn a_report_on_one_object_has_only_related_findings() {
 }
 
 #[test]
-fn ignored_and_unread_codes_are_not_checked() {
-    let mut facts = facts();
-    facts.record_unread("csidrivers", "forbidden");
-    let report = Report::new(&facts, found(), (&[], &["NFS103"]), &[]);
-    assert!(!titles(&report).iter().any(|title| title.starts_with("NFS103")));
-    let skipped: Vec<_> = report
-        .skipped
-        .iter()
-        .map(|skipped| format!("{} {}", skipped.code, skipped.reason))
-        .collect();
-    assert_eq!(
-        skipped,
-        ["NFS103 --ignore", "NFS211 csidrivers could not be read: forbidden"]
-    );
-    // NFS421 shows only on hosts.
-    assert_eq!(report.checked.len() + report.skipped.len(), CATALOGUE.len() - 1);
-}
-
-#[test]
 fn codes_left_out_by_an_option_are_distinguished_from_unread_ones() {
     let mut facts = facts();
     facts.record_unread(entry::EXPORTS, "--no-probe");
     facts.record_unread("csidrivers", "forbidden");
-    let report = Report::new(&facts, found(), (&["NFS103", "NFS211", "NFS403"], &[]), &[]);
+    let selected = ["NFS103", "NFS211", "NFS403", "NFS501"];
+    let report = Report::new(&facts, found(), (&selected, &["NFS501"]), &[]);
     assert!(report.findings.iter().all(|finding| finding.code == "NFS103"));
     assert_eq!(report.checked, ["NFS103"]);
     let skipped = |code| report.skipped.iter().find(|skipped| skipped.code == code).unwrap();
     let reason = |code| (skipped(code).reason.as_str(), skipped(code).on_request);
     assert_eq!(reason("NFS101"), ("--select", true));
+    assert_eq!(reason("NFS501"), ("--ignore", true));
     assert_eq!(reason("NFS403"), ("--no-probe", true));
     assert_eq!(reason("NFS211"), ("csidrivers could not be read: forbidden", false));
     // Without a host of --ssh nothing is said of what only hosts show.
     assert!(report.skipped.iter().all(|skipped| skipped.code != "NFS421"));
+    assert_eq!(report.checked.len() + report.skipped.len(), CATALOGUE.len() - 1);
 }

@@ -13,19 +13,12 @@ fn a_controller_manager_without_events_is_reported_after_ten_minutes() {
         let claim = with(handed_over("a", "managed", NAME), created(time));
         all([vec![class("managed", NAME), claim], good()])
     };
-    let spec = json!({"holderIdentity": "m", "renewTime": "2026-01-01T11:00:00.000000Z"});
-    let meta = json!({"namespace": "kube-system"});
-    let lease = with(
-        object("Lease", "kube-controller-manager"),
-        json!({"metadata": meta, "spec": spec}),
-    );
     let words = "waiting for a volume to be created";
     let event = event("PersistentVolumeClaim", "a", "ExternalProvisioning", words);
     hold! { OLD,
         "long, without a word": since("2026-01-01T11:00:00Z") => ["NFS004 cluster kube-controller-manager"];
         "long, with one": all([since("2026-01-01T11:00:00Z"), vec![event]]) => [];
         "not long": since("2026-01-01T11:55:00Z") => [];
-        "its Lease is not renewed": vec![lease] => ["NFS004 cluster kube-controller-manager"];
         "what another finding explains": vec![claim("a", created("2026-01-01T11:00:00Z"))] =>
             ["NFS101 pvc default/a"];
     }

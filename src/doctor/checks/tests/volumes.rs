@@ -43,7 +43,6 @@ fn released_and_retained_volumes() {
     let serving = || provisioner("p", "nfsprov:1", NAME);
     for version in [OLD, NEW] {
         hold! { version,
-            "kept and free": vec![volume("v", json!({}))] => [];
             "recycled": vec![by_hand("Recycle")] => ["NFS502 pv v automatic"];
             "the recycler fails": vec![released("Recycle"), no_recycling()] =>
                 ["NFS502 pv v automatic" says "can't empty the PV"];
@@ -162,7 +161,5 @@ fn a_claim_that_is_not_expanded_has_its_cause_named() {
             "could not expand it, as its event says" "the provisioner retries"];
         "its provisioner does not do it": all([increased(OURS, true), running()]) => ["NFS127 pvc default/a" says
             "nfsprov/nfs has not expanded it" "--watch"];
-        "no provisioner can": increased("fuseim.pri/ifs", true) => ["NFS127 pvc default/a" says
-            "no provisioner that expands volumes" "\"allowVolumeExpansion\":false"];
     }
 }

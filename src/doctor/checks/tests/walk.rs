@@ -10,19 +10,6 @@ fn served() -> Vec<Value> {
     all([vec![class("nfs", NAME)], provisioner("p", GOOD, NAME)])
 }
 
-#[test]
-fn claims_of_a_minute_ago_are_not_reported() {
-    let young = json!({"metadata": {"creationTimestamp": "2026-01-01T11:59:30Z"}});
-    let of = |change: Value| {
-        all_found(&facts(
-            NEW,
-            all([served(), vec![with(handed_over("a", "nfs", NAME), change)]]),
-        ))
-    };
-    assert_eq!(titles(&of(json!({}))), ["NFS123 pvc default/a"]);
-    assert_eq!(titles(&of(young)), Vec::<String>::new());
-}
-
 /// The NFS CSI driver and a claim for it.
 fn of_driver(change: Value, controller: Vec<Value>) -> Vec<Value> {
     let claim = with(handed_over("a", "c", "nfs.csi.k8s.io"), change);
@@ -68,7 +55,6 @@ fn claims_on_their_way_to_a_provisioner() {
         "a snapshot, which the CSI driver copies": csi("VolumeSnapshot") => [];
         "a data source without a populator": csi("Book") => ["NFS125 pvc default/a"];
         "attributes": asking(json!({"volumeAttributesClassName": "gold"})) => ["NFS126 pvc default/a"];
-        "the CSI driver's controller runs": of_driver(json!({}), csi_controller()) => [];
         "the CSI driver's controller is not there": of_driver(json!({}), vec![]) => ["NFS215 storageclass c"];
         "the CSI driver's controller is elsewhere, and speaks": of_driver(json!({}), vec![spoke]) => [];
     }
