@@ -6,7 +6,7 @@ use crate::doctor::entry::entries;
 use crate::doctor::facts::{Class, Pod};
 use crate::doctor::names::list_names;
 use crate::doctor::provisioners::{self, NFS_CSI, ProvisionerKind};
-use crate::doctor::{Confidence, Evidence, Finding, Object};
+use crate::doctor::{Confidence, Finding, Object};
 
 entries! {
     "NFS211" Error [CLASSES, DRIVERS] "the NFS CSI driver is missing",
@@ -78,9 +78,12 @@ fn find_node_without_driver(view: &View<'_>) -> Option<Finding> {
     let is_stuck = |pod: &&Pod| pod.phase == "Pending" && !pod.node.is_empty() && !has_driver(&pod.node);
     let stuck: Vec<&Pod> = view.facts.pods.iter().filter(is_stuck).filter(uses_driver).collect();
     let node = &stuck.first().filter(|_| view.facts.was_read("csinodes"))?.node;
-    let evidence = Evidence::new(format!("CSINode {node}"), format!("no driver {NFS_CSI}"));
-    let description = describe_unregistered_driver(view, node, view.facts.find_node(node));
-    let finding = description.into_finding("NFS211", Object::cluster_scoped("Node", node), evidence);
+    let (cause, fix) = describe_unregistered_driver(view, node, view.facts.find_node(node));
     let on_node = stuck.iter().filter(|pod| pod.node == *node);
-    Some(finding.with_affected(on_node.map(|pod| pod.object())))
+    Some(
+        Finding::new("NFS211", Object::cluster_scoped("Node", node), cause)
+            .with_evidence(format!("CSINode {node}"), format!("no driver {NFS_CSI}"))
+            .with_fix(fix)
+            .with_affected(on_node.map(|pod| pod.object())),
+    )
 }

@@ -137,10 +137,5 @@ fn find_mount_failure(view: &View<'_>, claim: &Claim, event: &Event) -> Option<F
     let served = || provisioners::served_export(view.facts, claim.handover.as_deref()?);
     let of_class = || view.facts.find_class(claim.class.as_deref()?)?.export();
     let failure = find_provisioner_failure(view, &event.message, served().or_else(of_class))?;
-    let code = failure.code;
-    Some(
-        failure
-            .describe(view)?
-            .into_finding(code, claim.object(), event.evidence()),
-    )
+    failure.describe(view, claim.object(), event.evidence())
 }

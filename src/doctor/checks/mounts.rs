@@ -36,40 +36,12 @@ pub struct Failure<'a> {
     pub options: String,
 }
 
-/// A cause in words, how sure it is, and what fixes it.
-pub struct Description {
-    cause: String,
-    confidence: Confidence,
-    fix: Fix,
-}
+/// A cause in words, and what fixes it.
+pub type CauseAndFix = (String, Fix);
 
-impl Description {
-    /// A certain cause, with `note` as the advice of its fix.
-    fn new(cause: impl Into<String>, note: impl Into<String>) -> Self {
-        Self {
-            cause: cause.into(),
-            confidence: Confidence::Certain,
-            fix: Fix::of_advice(note),
-        }
-    }
-
-    /// With a fix in place of the advice.
-    fn with_fix(mut self, fix: Fix) -> Self {
-        self.fix = fix;
-        self
-    }
-
-    fn with_confidence(mut self, confidence: Confidence) -> Self {
-        self.confidence = confidence;
-        self
-    }
-
-    pub fn into_finding(self, code: &'static str, object: Object, evidence: Evidence) -> Finding {
-        Finding::new(code, object, self.cause)
-            .with_confidence(self.confidence)
-            .with_all_evidence([evidence])
-            .with_fix(self.fix)
-    }
+/// A cause whose fix is advice alone.
+fn cause_and_advice(cause: impl Into<String>, note: impl Into<String>) -> CauseAndFix {
+    (cause.into(), Fix::of_advice(note))
 }
 
 impl Failure<'_> {
@@ -95,9 +67,28 @@ impl Failure<'_> {
         }
     }
 
-    /// The cause and its fix; `None` for a code that no failed mount has.
-    pub fn describe(&self, view: &View<'_>) -> Option<Description> {
-        node::describe_fault(view, self).or_else(|| server::describe_fault(self))
+    /// Whether the server only gave no answer in time, which has other explanations.
+    fn is_timeout(&self) -> bool {
+        let named = self.named.as_deref().unwrap_or_default();
+        let is_slow = ["eadline", "already exists", "imed out"]
+            .iter()
+            .any(|words| named.contains(words));
+        self.code == "NFS404" && is_slow
+    }
+
+    /// The finding about `object`, with the cause and its fix; `None` for a code that no failed mount has.
+    pub fn describe(&self, view: &View<'_>, object: Object, evidence: Evidence) -> Option<Finding> {
+        let (cause, fix) = node::describe_fault(view, self).or_else(|| server::describe_fault(self))?;
+        let confidence = match self.is_timeout() {
+            true => Confidence::Likely,
+            false => Confidence::Certain,
+        };
+        Some(
+            Finding::new(self.code, object, cause)
+                .with_confidence(confidence)
+                .with_all_evidence([evidence])
+                .with_fix(fix),
+        )
     }
 }
 
@@ -137,10 +128,7 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
         };
         let object = object_at_fault(view, &failure, pod, volume);
         let key = (failure.code, object.clone());
-        let finding = found.remove(&key).or_else(|| {
-            let description = failure.describe(view)?;
-            Some(description.into_finding(failure.code, object, evidence))
-        });
+        let finding = found.remove(&key).or_else(|| failure.describe(view, object, evidence));
         if let Some(finding) = finding {
             found.insert(key, finding.with_affected([pod.object()]));
         }

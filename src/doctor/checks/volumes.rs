@@ -225,9 +225,8 @@ fn find_failed_deletion(view: &View<'_>, volume: &Volume) -> Option<Finding> {
     })?;
     let export = volume.export().cloned();
     if let Some(failure) = mounts::find_provisioner_failure(view, &event.message, export)
-        && let Some(description) = failure.describe(view)
+        && let Some(mut finding) = failure.describe(view, object.clone(), event.evidence())
     {
-        let mut finding = description.into_finding(failure.code, object, event.evidence());
         finding.cause = format!("the PV can't be deleted: {}", finding.cause);
         return Some(finding);
     }

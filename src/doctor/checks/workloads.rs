@@ -308,9 +308,9 @@ fn find_failed_mount(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod) 
     }
     let (object, workload) = (pod.object(), provisioner.workload.object());
     if let Some((failure, evidence, _)) = mounts::find_failed_mount(view, pod)
-        && let Some(description) = failure.describe(view)
+        && let Some(mut finding) = failure.describe(view, workload.clone(), evidence)
     {
-        let mut finding = description.into_finding("NFS208", workload, evidence);
+        finding.code = "NFS208";
         finding.cause = format!("the provisioner's pod can't mount the export: {}", finding.cause);
         return Some(finding.with_affected([object]));
     }

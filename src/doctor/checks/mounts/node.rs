@@ -1,6 +1,6 @@
 //! Mounts that fail for a reason on the node: NFS401, NFS407, NFS408, NFS414 to NFS417 (PURE).
 
-use super::{Description, Failure};
+use super::{CauseAndFix, Failure, cause_and_advice};
 use crate::cluster::images::is_nfs_csi_driver;
 use crate::doctor::Fix;
 use crate::doctor::checks::View;
@@ -48,7 +48,7 @@ pub fn has_old_kubelet(view: &View<'_>, node: &str) -> bool {
 }
 
 /// The cause and fix of a failure on a node; `None` for codes of other failures.
-pub fn describe_fault(view: &View<'_>, failure: &Failure<'_>) -> Option<Description> {
+pub fn describe_fault(view: &View<'_>, failure: &Failure<'_>) -> Option<CauseAndFix> {
     let (node, on, export) = (failure.node, failure.node_text(), failure.export_text());
     let known = view.facts.find_node(node);
     let named = failure.named.clone().unwrap_or_default();
@@ -58,30 +58,30 @@ pub fn describe_fault(view: &View<'_>, failure: &Failure<'_>) -> Option<Descript
             let cause = format!("rpc.statd does not run on {on}, and NFSv3 locks need it");
             let v4 = "mount NFSv4, which needs no rpc.statd: nfsvers=4.1 in the mountOptions of the PV and its class; not nolock, with which two nodes may write to a file at the same time";
             match is_immutable(node, known) {
-                true => Description::new(cause, v4),
+                true => cause_and_advice(cause, v4),
                 false => {
                     let change = change_on_node(view, node, HostChange::EnableStatd);
-                    Description::new(cause, "").with_fix(Fix::of_changes([change], format!("or {v4}")))
+                    (cause, Fix::of_changes([change], format!("or {v4}")))
                 }
             }
         }
-        "NFS408" => Description::new(
+        "NFS408" => cause_and_advice(
             format!("{on} can't resolve the server's name {named}"),
             "name the server by its IP address, or by a name that the node itself resolves: a node does not ask the cluster's DNS",
         ),
-        "NFS414" => Description::new(
+        "NFS414" => cause_and_advice(
             format!("{on} mounts with busybox, which can't mount NFS as mount.nfs does: {export}"),
             "install an NFS client on the node (nfsprov setup-client NODE); start K3s without --prefer-bundled-bin; nodes of k3d need an image with nfs-utils",
         ),
-        "NFS415" => Description::new(
+        "NFS415" => cause_and_advice(
             format!("{on} is not permitted to mount {export}: {named}"),
             "where SELinux is enforcing: setsebool -P virt_use_nfs 1 on the node; a kubelet or CSI driver that runs in a container needs the permission to mount (privileged); a server may require a privileged source port, unless the export has the option insecure",
         ),
-        "NFS416" => Description::new(
+        "NFS416" => cause_and_advice(
             format!("the kernel of {on} can't mount NFS: {named}"),
             "load the kernel module there (modprobe nfs nfsv4), or use an operating system whose kernel has it; for an LXC container the host has to load it",
         ),
-        "NFS417" => Description::new(
+        "NFS417" => cause_and_advice(
             format!(
                 "{on} can't mount from the IPv6 server {}: its kubelet, older than 1.22, leaves out the brackets",
                 failure.server_name()
@@ -111,20 +111,18 @@ fn is_immutable(node: &str, known: Option<&Node>) -> bool {
 
 /// NFS401: the fix is what `setup-client` does, which knows the packages of distributions; only advice where packages
 /// can't be installed.
-fn describe_missing_client(view: &View<'_>, node: &str, known: Option<&Node>) -> Description {
+fn describe_missing_client(view: &View<'_>, node: &str, known: Option<&Node>) -> CauseAndFix {
     let cause = match node {
         "" => "the provisioner's node has no NFS client".to_owned(),
         node => format!("node {node} has no NFS client"),
     };
     if is_immutable(node, known) {
         let note = "the operating system is changed by its image or configuration: use an image or extension with an NFS client (nfs-utils)";
-        return Description::new(cause, note);
+        return cause_and_advice(cause, note);
     }
     let note = "on every node; installs mount.nfs, which is in nfs-common (Debian, Ubuntu), nfs-client (SUSE) or nfs-utils (others)";
-    Description::new(cause, "").with_fix(Fix::of_changes(
-        [change_on_node(view, node, HostChange::InstallClient)],
-        note,
-    ))
+    let change = change_on_node(view, node, HostChange::InstallClient);
+    (cause, Fix::of_changes([change], note))
 }
 
 /// A change on a node, by the target of `--ssh` if it is one, else by its own name; `NAME` if no object can have that.
@@ -142,12 +140,12 @@ pub fn waits_for_attachment(failure: &Failure<'_>, view: &View<'_>) -> bool {
 
 /// NFS211: the CSIDriver object is missing; if it exists, it must lack `attachRequired: false`, a field that the doctor
 /// does not read. CSIDrivers must have been read.
-fn describe_attachment(view: &View<'_>) -> Description {
+fn describe_attachment(view: &View<'_>) -> CauseAndFix {
     let why = match view.facts.csi_drivers.iter().any(|driver| driver == NFS_CSI) {
         true => "lacks attachRequired: false",
         false => "is missing",
     };
-    Description::new(
+    cause_and_advice(
         format!(
             "Kubernetes waits until the volume is attached, which the NFS CSI driver never does: its CSIDriver object {why}"
         ),
@@ -159,7 +157,7 @@ fn describe_attachment(view: &View<'_>) -> Description {
 
 /// NFS211: the NFS CSI driver is not registered with a node's kubelet, because its pod is missing, not ready, or
 /// registers in another directory. `known` is the node as it was read, if it was.
-pub fn describe_unregistered_driver(view: &View<'_>, node: &str, known: Option<&Node>) -> Description {
+pub fn describe_unregistered_driver(view: &View<'_>, node: &str, known: Option<&Node>) -> CauseAndFix {
     let is_driver = |container: &Container| is_nfs_csi_driver(&container.image);
     let there = view
         .facts
@@ -175,7 +173,7 @@ pub fn describe_unregistered_driver(view: &View<'_>, node: &str, known: Option<&
             .filter(|workload| workload.kind == "DaemonSet");
         let set = sets.find(|workload| workload.containers.iter().any(is_driver));
         let set = set.map_or("the driver's DaemonSet".to_owned(), |set| set.object().title());
-        return Description::new(
+        return cause_and_advice(
             format!("the CSI driver for NFS is not on node {node}"),
             format!(
                 "see why {set} has no running pod there: compare its nodeSelector and tolerations with the node's labels and taints"
@@ -188,7 +186,7 @@ pub fn describe_unregistered_driver(view: &View<'_>, node: &str, known: Option<&
             .stopped
             .first()
             .map(|stopped| format!(": {} {}", stopped.reason, stopped.message));
-        return Description::new(
+        return cause_and_advice(
             format!(
                 "the CSI driver's {title}, which serves node {node}, is not ready{}",
                 state.unwrap_or_default().trim_end()
@@ -203,7 +201,7 @@ pub fn describe_unregistered_driver(view: &View<'_>, node: &str, known: Option<&
         () if kubelet.contains("k0s") => "/var/lib/k0s/kubelet",
         () => "the node's own, as its --root-dir says",
     };
-    Description::new(
+    cause_and_advice(
         format!(
             "the CSI driver's pod runs on node {node}, and its kubelet does not know the driver: the kubelet's directory is not the one that the driver registers in"
         ),

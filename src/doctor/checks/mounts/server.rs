@@ -1,7 +1,6 @@
 //! Mounts that fail for a reason on the server or in the volume: NFS402 to NFS406, NFS409, NFS418, NFS419 (PURE).
 
-use super::{Description, Failure};
-use crate::doctor::Confidence;
+use super::{CauseAndFix, Failure, cause_and_advice};
 use crate::doctor::entry::entries;
 
 entries! {
@@ -24,66 +23,64 @@ entries! {
 }
 
 /// The cause and fix of a failure on the server or in the volume; `None` for codes of other failures.
-pub fn describe_fault(failure: &Failure<'_>) -> Option<Description> {
+pub fn describe_fault(failure: &Failure<'_>) -> Option<CauseAndFix> {
     let export = failure.export_text();
     let named = failure.named.as_deref().unwrap_or(&export);
     let (on, server) = (failure.node_text(), failure.server_name());
     let options = describe_options(failure);
     let has_double_slash = failure.export.as_ref().is_some_and(|(_, path)| path.contains("//"));
     Some(match failure.code {
-        "NFS402" | "NFS403" if has_double_slash => Description::new(
+        "NFS402" | "NFS403" if has_double_slash => cause_and_advice(
             format!("the path of {named} has a double slash, and the server exports no such path"),
             "create the PV again with single slashes in its path: spec.nfs of a PV can't be edited",
         ),
-        "NFS402" => Description::new(
+        "NFS402" => cause_and_advice(
             format!("the server denies {on} access to the export {named}"),
             format!("compare exportfs -v on the server with the address of {on}, and allow that address"),
         ),
-        "NFS403" => Description::new(
+        "NFS403" => cause_and_advice(
             format!("{named} doesn't exist on the server, or has another path"),
             "create the directory on the server, or use the path of an existing one (showmount -e)",
         ),
         "NFS404" => {
-            let (why, confidence) = match failure.named.as_deref() {
-                Some(why) if why.contains("eadline") || why.contains("already exists") || why.contains("imed out") => {
-                    ("no answer in time", Confidence::Likely)
-                }
-                Some(why) => (why, Confidence::Certain),
-                None => ("no answer", Confidence::Certain),
+            let why = match failure.is_timeout() {
+                true => "no answer in time",
+                false => failure.named.as_deref().unwrap_or("no answer"),
             };
-            Description::new(
+            cause_and_advice(
                 format!("{on} does not reach the NFS server {server}: {why}"),
-                format!("is the NFS server on {server} up, and does its firewall let TCP 2049 (for NFSv3 also rpcbind, 111) in from {on}?"),
+                format!(
+                    "is the NFS server on {server} up, and does its firewall let TCP 2049 (for NFSv3 also rpcbind, 111) in from {on}?"
+                ),
             )
-            .with_confidence(confidence)
         }
-        "NFS405" if failure.named.is_some() => Description::new(
+        "NFS405" if failure.named.is_some() => cause_and_advice(
             format!("{on} does not have the network protocol with which {export} is to be mounted{options}: {named}"),
             "take proto=… (tcp6, udp6, rdma) and nfsvers=… out of the mount options of PV and class, or use a node whose kernel has them",
         ),
-        "NFS405" => Description::new(
+        "NFS405" => cause_and_advice(
             format!("the server of {export} does not offer the NFS version that the mount requests{options}"),
             "take nfsvers=… and proto=… (udp) out of the mount options of PV and class, or have the server offer them",
         ),
-        "NFS406" => Description::new(
+        "NFS406" => cause_and_advice(
             format!("{export} was removed or replaced on the server while it was mounted"),
             "delete the pod, so that the volume is mounted again",
         ),
-        "NFS409" if failure.named.is_some() => Description::new(
+        "NFS409" if failure.named.is_some() => cause_and_advice(
             format!("{on} can't mount {export}: mount.nfs wants SERVER:PATH, with a path that begins with /"),
             "create the PV again with a server and a path that begins with / (the CSI driver's share): neither can be edited",
         ),
-        "NFS409" => Description::new(
+        "NFS409" => cause_and_advice(
             format!("mount.nfs does not know a mount option of the volume{options}"),
             "see mountOptions of the PV and its class",
         ),
-        "NFS418" => Description::new(
+        "NFS418" => cause_and_advice(
             format!(
                 "the kubelet can't prepare the pod's subPath on {export}: it does so as root, and the export squashes root"
             ),
             "create the directory of the subPath on the server, with x for all users on each directory above it; or export with no_root_squash",
         ),
-        "NFS419" => Description::new(
+        "NFS419" => cause_and_advice(
             format!("the pod's fsGroup can't be applied on {export}: it is done as root, and the export squashes root"),
             "leave fsGroup out of the pod and set the group on the server; or fsGroupPolicy: None in the CSIDriver; or export with no_root_squash",
         ),
