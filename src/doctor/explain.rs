@@ -16,7 +16,7 @@ pub fn find_entry(code: &str) -> Option<&'static Entry> {
 
 /// All codes, in order.
 pub static CATALOGUE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
-    let mut all: Vec<Entry> = CHECKS.iter().flat_map(|check| check.entries).copied().collect();
+    let mut all: Vec<Entry> = CHECKS.iter().flat_map(|(entries, _)| *entries).copied().collect();
     all.sort_by_key(|entry| entry.code);
     all
 });

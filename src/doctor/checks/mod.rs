@@ -47,66 +47,44 @@ use super::{Evidence, Finding, Object, policy};
 /// How long an event of the provisioner's checks counts. It publishes one every 5 minutes, as long as the fault lasts.
 const REPEATED_WITHIN: SignedDuration = SignedDuration::from_mins(12);
 
-/// Findings of a kind: their rows in the catalogue, and the function that finds them in a cluster.
-pub(crate) struct Check {
-    pub entries: &'static [Entry],
-    pub find_problems: fn(&View<'_>) -> Vec<Finding>,
-}
+/// The rows in the catalogue of findings of a kind, and the function that finds them in a cluster.
+pub(crate) type Check = (&'static [Entry], fn(&View<'_>) -> Vec<Finding>);
 
-/// The check of a module.
-macro_rules! check {
-    ($name:ident) => {
-        Check {
-            entries: $name::ENTRIES,
-            find_problems: $name::find_problems,
-        }
-    };
-}
-
-/// The rows of findings that another check finds.
-const fn only_entries(entries: &'static [Entry]) -> Check {
-    Check {
-        entries,
-        find_problems: |_| Vec::new(),
-    }
+/// For rows of findings that another check finds.
+fn find_nothing(_: &View<'_>) -> Vec<Finding> {
+    Vec::new()
 }
 
 /// The checks, a file each. Of two that find the same the first one counts.
 pub(crate) static CHECKS: &[Check] = &[
-    check!(cluster),
-    check!(reading),
-    check!(classes),
-    check!(matches),
-    Check {
-        entries: &[],
-        find_problems: claim_events::find_problems,
-    },
-    check!(unsupported),
-    check!(expansion),
-    check!(full),
-    check!(first_pod),
-    check!(binding),
-    check!(sets),
-    check!(serving),
-    check!(csi),
-    check!(environment),
-    check!(failures),
-    check!(workloads),
-    check!(rights),
-    check!(selflink),
-    check!(pods),
-    check!(hosts),
-    check!(mounts),
-    only_entries(mounts::OF_NODES),
-    only_entries(mounts::OF_SERVERS),
-    check!(volumes),
-    Check {
-        entries: &[],
-        find_problems: servers::find_problems,
-    },
-    check!(earlier_data),
-    check!(limits),
-    only_entries(waiting::ENTRIES),
+    (cluster::ENTRIES, cluster::find_problems),
+    (reading::ENTRIES, reading::find_problems),
+    (classes::ENTRIES, classes::find_problems),
+    (matches::ENTRIES, matches::find_problems),
+    (&[], claim_events::find_problems),
+    (unsupported::ENTRIES, unsupported::find_problems),
+    (expansion::ENTRIES, expansion::find_problems),
+    (full::ENTRIES, full::find_problems),
+    (first_pod::ENTRIES, first_pod::find_problems),
+    (binding::ENTRIES, binding::find_problems),
+    (sets::ENTRIES, sets::find_problems),
+    (serving::ENTRIES, serving::find_problems),
+    (csi::ENTRIES, csi::find_problems),
+    (environment::ENTRIES, environment::find_problems),
+    (failures::ENTRIES, failures::find_problems),
+    (workloads::ENTRIES, workloads::find_problems),
+    (rights::ENTRIES, rights::find_problems),
+    (selflink::ENTRIES, selflink::find_problems),
+    (pods::ENTRIES, pods::find_problems),
+    (hosts::ENTRIES, hosts::find_problems),
+    (mounts::ENTRIES, mounts::find_problems),
+    (mounts::OF_NODES, find_nothing),
+    (mounts::OF_SERVERS, find_nothing),
+    (volumes::ENTRIES, volumes::find_problems),
+    (&[], servers::find_problems),
+    (earlier_data::ENTRIES, earlier_data::find_problems),
+    (limits::ENTRIES, limits::find_problems),
+    (waiting::ENTRIES, find_nothing),
 ];
 
 pub use self::cluster::distribution;
@@ -347,7 +325,10 @@ impl<'a> View<'a> {
 /// automatic or not. Claims and pods that no check explains get a finding, too, after a minute of Pending.
 pub fn find_all_problems(facts: &Facts, now: Timestamp) -> Vec<Finding> {
     let view = View::new(facts, now);
-    let mut found: Vec<Finding> = CHECKS.iter().flat_map(|check| (check.find_problems)(&view)).collect();
+    let mut found: Vec<Finding> = CHECKS
+        .iter()
+        .flat_map(|(_, find_problems)| find_problems(&view))
+        .collect();
     found.extend(cluster::find_idle_controller_manager(&view, &found));
     drop_superseded(&mut found);
     waiting::add_unexplained(&view, &mut found);
