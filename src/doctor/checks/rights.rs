@@ -200,19 +200,14 @@ fn find_missing_rights(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option
     )
 }
 
-/// Rights by resource: `get, list persistentvolumes; create events`.
+/// Rights, which are in the order of their resources: `get, list persistentvolumes; create events`.
 fn list_by_resource(rights: &[&Right]) -> String {
-    let mut by_resource: Vec<(&str, Vec<&str>)> = Vec::new();
-    for right in rights {
-        match by_resource.iter_mut().find(|(resource, _)| *resource == right.resource) {
-            Some((_, verbs)) => verbs.push(&right.verb),
-            None => by_resource.push((&right.resource, vec![&right.verb])),
-        }
-    }
-    let all = by_resource
-        .iter()
-        .map(|(resource, verbs)| format!("{} {resource}", verbs.join(", ")));
-    all.collect::<Vec<_>>().join("; ")
+    let verbs_and_resource = |rights: &[&Right]| {
+        let verbs: Vec<&str> = rights.iter().map(|right| right.verb.as_str()).collect();
+        format!("{} {}", verbs.join(", "), rights[0].resource)
+    };
+    let by_resource = rights.chunk_by(|one, other| one.resource == other.resource);
+    by_resource.map(verbs_and_resource).collect::<Vec<_>>().join("; ")
 }
 
 /// The command that grants a provisioner's service account all the permissions it needs, not only the missing ones:

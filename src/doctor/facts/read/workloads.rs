@@ -73,7 +73,8 @@ impl Pod {
         let labels = meta.labels.clone().unwrap_or_default();
         let control = meta.namespace.as_deref() == Some("kube-system") && labels.contains_key("component");
         let provisioner = containers.iter().any(Container::is_relevant);
-        if claims.is_empty() && nfs.is_empty() && !control && !provisioner && !name.starts_with("recycler-for-") {
+        let is_kept_whole = control || provisioner;
+        if claims.is_empty() && nfs.is_empty() && !is_kept_whole && !name.starts_with("recycler-for-") {
             return None;
         }
         let condition = |type_: &str| {
@@ -105,16 +106,11 @@ impl Pod {
             is_static,
             is_owned: owner.is_some(),
             fs_group: spec.security_context.is_some_and(|context| context.fs_group.is_some()),
-            labels: if control || provisioner {
-                labels
-            } else {
-                BTreeMap::new()
-            },
-            containers: if control || provisioner { containers } else { Vec::new() },
-            service_account: match control || provisioner {
-                true => service_account_or_default(spec.service_account_name),
-                false => String::new(),
-            },
+            labels: Some(labels).filter(|_| is_kept_whole).unwrap_or_default(),
+            containers: Some(containers).filter(|_| is_kept_whole).unwrap_or_default(),
+            service_account: Some(service_account_or_default(spec.service_account_name))
+                .filter(|_| is_kept_whole)
+                .unwrap_or_default(),
         })
     }
 }
