@@ -138,7 +138,6 @@ pub struct Volume {
     pub directory: Option<String>,
     /// Server and path of an in-tree NFS volume.
     pub nfs: Option<(String, String)>,
-    /// Its CSI driver, if it has one.
     pub csi_driver: Option<String>,
     /// The NFS server and path that its CSI attributes name.
     pub csi_export: Option<(String, String)>,
@@ -160,11 +159,8 @@ pub struct Class {
     pub name: String,
     pub provisioner: String,
     pub created: Option<Timestamp>,
-    /// Whether it is marked as the default class.
     pub default: bool,
-    /// Whether its binding mode is WaitForFirstConsumer.
     pub waits_for_first_consumer: bool,
-    /// Whether its claims may be expanded.
     pub is_expandable: bool,
     pub parameters: BTreeMap<String, String>,
 }
@@ -248,7 +244,6 @@ impl Claim {
 }
 
 impl Volume {
-    /// The PV as an object.
     pub fn object(&self) -> Object {
         Object::cluster_scoped("PersistentVolume", &self.name)
     }
@@ -295,7 +290,6 @@ impl Event {
 }
 
 impl Log {
-    /// A line of the log as evidence.
     pub fn line_evidence(&self, line: &str) -> Evidence {
         let pod = Object::namespaced("Pod", &self.namespace, &self.pod);
         Evidence::of_field("log", &pod, line.trim())

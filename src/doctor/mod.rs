@@ -60,7 +60,6 @@ pub struct Object {
 }
 
 impl Object {
-    /// An object of a namespace.
     pub fn namespaced(kind: &str, namespace: &str, name: &str) -> Self {
         Self {
             kind: kind.to_owned(),
@@ -69,7 +68,6 @@ impl Object {
         }
     }
 
-    /// An object of the cluster.
     pub fn cluster_scoped(kind: &str, name: &str) -> Self {
         Self {
             kind: kind.to_owned(),

@@ -60,7 +60,6 @@ pub enum ProvisionerKind {
 /// A workload that provisions NFS volumes.
 #[derive(Clone, Copy, Debug)]
 pub struct Provisioner<'a> {
-    /// Which one it is.
     pub kind: ProvisionerKind,
     pub workload: &'a Workload,
     pub container: &'a Container,
@@ -307,7 +306,6 @@ impl Provisioner<'_> {
         format!("{}:{}", self.workload.namespace, self.workload.service_account)
     }
 
-    /// The change that sets its image.
     pub fn set_image(&self, image: impl Into<String>) -> Change {
         Change::SetImage {
             workload: self.workload.object(),

@@ -17,7 +17,6 @@ use super::{Finding, Object, Severity, provisioners};
 pub struct Report {
     /// Causes before symptoms, errors before warnings.
     pub findings: Vec<Finding>,
-    /// The codes that were checked.
     pub checked: Vec<&'static str>,
     /// The codes that were not, and why.
     pub skipped: Vec<Skipped>,

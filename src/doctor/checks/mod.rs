@@ -194,7 +194,6 @@ impl<'a> View<'a> {
         !recent.any(|event| provisioners::is_written_by(event, name)) && self.is_abandoned(name)
     }
 
-    /// Whether any PV is of this class.
     pub fn has_volumes(&self, class: &str) -> bool {
         self.volume_classes.contains_key(class)
     }

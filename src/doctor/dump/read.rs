@@ -65,7 +65,6 @@ fn find_resource(is_wanted: impl Fn(&Resource) -> bool) -> Option<&'static Resou
     RESOURCES.iter().find(|resource| is_wanted(resource))
 }
 
-/// Collects facts from objects.
 #[derive(Default)]
 struct Collector {
     facts: Facts,

@@ -50,9 +50,7 @@ pub struct Pod {
     pub nfs: Vec<(String, String)>,
     /// The message of its condition PodScheduled if that is false.
     pub unschedulable: String,
-    /// Containers that are not running.
     pub stopped: Vec<Stopped>,
-    /// Whether it has an fsGroup.
     pub fs_group: bool,
     /// Whether a kubelet runs it from a file of its node: only such a pod can be a control plane's.
     pub is_static: bool,
@@ -102,7 +100,6 @@ pub struct Node {
     pub kubeadm: bool,
     /// The name of its operating system.
     pub os: String,
-    /// The kubelet's version.
     pub kubelet: String,
     /// Addresses of the type InternalIP.
     pub addresses: Vec<String>,

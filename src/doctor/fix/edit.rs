@@ -32,7 +32,6 @@ pub struct Edit {
 /// Why a change is not made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoChange {
-    /// The object is already in the requested state.
     #[error("unchanged")]
     Unchanged,
     /// The object as it is now rules the change out.

@@ -3,7 +3,6 @@
 use crate::doctor::names::shell_word;
 use crate::host::{Facts, Target, quote};
 
-/// A change to a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HostChange {
     /// Install what an NFS client needs, as `setup-client` does.

@@ -14,10 +14,8 @@ pub struct Step<'a> {
     pub effects: Vec<Effect>,
 }
 
-/// The effect of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// A claim is Bound.
     Bound(Object),
     /// A workload runs as it is written.
     RolledOut(Object),
