@@ -187,7 +187,7 @@ fn claims_of_a_stateful_set() {
     let from = |start: i32| with(set("managed"), json!({"spec": {"ordinals": {"start": start}}}));
     hold! { OLD,
         "no word": vec![set("managed")] => [];
-        "refused once, and made since": vec![set("managed"), refused, bound("www-web-0"), bound("www-web-1")] => [];
+        "refused once, and made since": vec![set("managed"), refused.clone(), bound("www-web-0"), bound("www-web-1")] => [];
         "older than the template": all([served(), vec![set("managed"), of_class("www-web-0", "gone")]]) =>
             ["NFS122 pvc default/www-web-0 automatic"];
         "its pods are numbered from 5": all([served(), vec![from(5), of_class("www-web-0", "gone"),
@@ -197,7 +197,7 @@ fn claims_of_a_stateful_set() {
              forbidden: exceeded quota: small, requested: requests.storage=5Gi, used: requests.storage=0, limited: \
              requests.storage=1Gi")] => ["NFS121 statefulset default/web" says "affects pvc default/www-web-5"];
         "refused with as many pods as a number can say": vec![with(set("managed"), json!({"spec": {"replicas": i32::MAX}})),
-            quota()] => ["NFS121 statefulset default/web" says "the need of 2147483647 claims"];
+            refused.clone()] => ["NFS121 statefulset default/web" says "the need of 2147483647 claims"];
         "of the template": all([served(), vec![set("managed"), bound("www-web-0")]]) => [];
         // A claim that an administrator prepared, as `volumes restore --create-claim` does, is kept and checked by itself.
         "made for a PV without a class": all([served(), vec![set("managed"), of_class("www-web-0", "")]]) =>
