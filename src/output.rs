@@ -203,8 +203,7 @@ static ASKING: Mutex<()> = Mutex::new(());
 /// Runs a prompt while status lines are suspended and no other prompt is open; needs [`can_ask`].
 ///
 /// # Errors
-/// `Interrupted` when the user cancels the question by Ctrl-C, which also sends SIGINT to this process; others when the
-/// terminal goes away.
+/// Those of [`ask`].
 fn run_prompt<T>(question: impl FnOnce() -> dialoguer::Result<T>) -> std::io::Result<T> {
     let _prompt = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
     let answer = MOVING.suspend(question).map_err(std::io::Error::from);
@@ -219,7 +218,11 @@ fn cancelled() -> std::io::Error {
 }
 
 /// Asks on the terminal until `check` accepts the answer without the blanks around it, and returns the result of
-/// `check`. Fails as [`run_prompt`].
+/// `check`.
+///
+/// # Errors
+/// `Interrupted` when the user cancels the question by Ctrl-C, which also sends SIGINT to this process; others when the
+/// terminal goes away.
 pub fn ask(question: &str, check: fn(&str) -> Result<String, String>) -> std::io::Result<String> {
     let answer: String = run_prompt(|| {
         Input::new()
@@ -230,7 +233,7 @@ pub fn ask(question: &str, check: fn(&str) -> Result<String, String>) -> std::io
     Ok(check(answer.trim()).unwrap_or(answer))
 }
 
-/// Asks for a yes or a no on the terminal; no is the default. Fails as [`run_prompt`], and as after Ctrl-C if the user
+/// Asks for a yes or a no on the terminal; no is the default. Fails as [`ask`], and as after Ctrl-C if the user
 /// cancels the question by Esc.
 pub fn confirm(question: &str) -> std::io::Result<bool> {
     let answer = run_prompt(|| {
@@ -242,7 +245,7 @@ pub fn confirm(question: &str) -> std::io::Result<bool> {
     answer.ok_or_else(cancelled)
 }
 
-/// Asks for a secret without echoing it, which may be empty. Fails as [`run_prompt`].
+/// Asks for a secret without echoing it, which may be empty. Fails as [`ask`].
 pub fn ask_secret(question: &str) -> std::io::Result<String> {
     run_prompt(|| {
         Password::new()
@@ -252,7 +255,7 @@ pub fn ask_secret(question: &str) -> std::io::Result<String> {
     })
 }
 
-/// Asks for a line of text, which may be empty. Fails as [`run_prompt`].
+/// Asks for a line of text, which may be empty. Fails as [`ask`].
 pub fn ask_text(question: &str) -> std::io::Result<String> {
     run_prompt(|| {
         Input::new()
