@@ -239,12 +239,14 @@ impl Guest {
     /// If it cannot be reached, or is still on after a minute.
     pub async fn stop(&mut self) -> Result<()> {
         self.slot.set_ready(false)?;
-        // `poweroff` would start a service first, only to send it a request.
-        self.ssh("systemctl start --no-block poweroff.target").await?;
+        // `poweroff` would start a service first, only to send it a request. The guest may end the connection before it
+        // tells the command's end.
+        let asked = self.ssh("systemctl start --no-block poweroff.target").await;
         let Some(process) = &mut self.process else {
             bail!("the guest {} is off", self.name)
         };
         if timeout(STOP_WITHIN, process.wait()).await.is_err() {
+            asked?;
             bail!("the guest {} is still on after {STOP_WITHIN:?}", self.name);
         }
         self.kill().await
