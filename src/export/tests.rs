@@ -49,13 +49,13 @@ impl Shell {
 /// An export of its own for each way to it: its name, its root, and itself.
 struct Ways {
     ways: Vec<(String, tempfile::TempDir, Export)>,
-    _tools: Vec<tempfile::TempDir>,
+    _other: Vec<tempfile::TempDir>,
 }
 
 fn ways() -> Ways {
     let mut found = Ways {
         ways: Vec::new(),
-        _tools: Vec::new(),
+        _other: Vec::new(),
     };
     let root = tempfile::tempdir().unwrap();
     let mounted = Mounted::new(location("/nfsdata"), root.path());
@@ -87,15 +87,19 @@ fn ways() -> Ways {
                     .unwrap();
                 assert!(installed.success());
                 let path = tools.path().display().to_string();
-                found._tools.push(tools);
+                found._other.push(tools);
                 path
             }
             _ => system.clone(),
         };
         let mut command = vec![program];
         command.extend(arguments.iter().map(|word| (*word).to_owned()));
-        let root = tempfile::tempdir().unwrap();
-        let ssh = Ssh::with_local_shell(location(root.path().to_str().unwrap()), Shell { command, tools });
+        let (root, links) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        // The path may lead through a link, whose target may begin with two slashes.
+        let link = links.path().join("export");
+        symlink(format!("/{}", root.path().display()), &link).unwrap();
+        found._other.push(links);
+        let ssh = Ssh::with_local_shell(location(link.to_str().unwrap()), Shell { command, tools });
         found
             .ways
             .push((format!("{name} {arguments:?}"), root, Export::Ssh(ssh)));

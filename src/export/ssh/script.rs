@@ -81,11 +81,15 @@ with_heartbeat() {
 missing() { exit 5; }
 "#;
 
+/// Sets `$here` to the real path of the directory that was just entered, without a process. bash keeps both slashes of a
+/// link's target that begins with two.
+const ROOT_PATH: &str = "here=${PWD#/}\nhere=/${here#/}";
+
 /// A script that defines the shell functions of this file, enters the export's root and runs the shell text `rest`
 /// there. Only `root` is quoted. The root itself may be reached through links, which the administrator chose.
 pub(super) fn at_root(root: &str, rest: &str) -> String {
     format!(
-        "{FUNCTIONS}\nbeat={HEARTBEAT}\ncd -P {root} || exit 1\nhere=$(current_path) || exit 1\nhere=${{here%??}}\n{rest}",
+        "{FUNCTIONS}\nbeat={HEARTBEAT}\ncd -P {root} || exit 1\n{ROOT_PATH}\n{rest}",
         root = quote(&absolute_path(root)),
     )
 }
