@@ -14,8 +14,8 @@ pub fn mounted_export(volume: &PersistentVolume) -> Option<(String, String)> {
 
 /// The server and path of an NFS CSI driver's volume, by the attributes that such drivers use, in upper or lower case;
 /// `None` without server or path. The driver's name is not checked, so that the directories of unknown drivers are
-/// protected, too; a caller that only asks a server checks the name itself. The attribute `subdir` is appended to the path, and
-/// an IPv6 address loses its brackets.
+/// protected, too; a caller that only asks a server checks the name itself. The attribute `subdir` is appended to the
+/// path, and an IPv6 address loses its brackets.
 pub fn csi_export(csi: &CSIPersistentVolumeSource) -> Option<(String, String)> {
     let attributes = csi.volume_attributes.as_ref()?;
     let value_of = |names: &[&str]| {

@@ -339,10 +339,10 @@ async fn a_cut_connection_is_finished_by_the_next(stage: Arc<Stage>) -> Result<(
 async fn a_kernel_without_nfs_server_is_named(stage: Arc<Stage>) -> Result<()> {
     let (guest, arguments) = serving(&stage, "kernelless").await?;
     // The server's threads end some time after the service.
-    let gone = "systemctl stop nfs-server
+    let unload = "systemctl stop nfs-server
 for i in $(seq 100); do umount /proc/fs/nfsd 2>/dev/null; modprobe -r nfsd 2>/dev/null && break; sleep 0.2; done
 ! grep -qw nfsd /proc/filesystems || { echo 'nfsd is built in or in use' >&2; exit 1; }";
-    guest.ssh(gone).await?;
+    guest.ssh(unload).await?;
     // A module that exists but cannot be loaded, and no module.
     for (module, words) in [
         (

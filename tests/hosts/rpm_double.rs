@@ -77,7 +77,9 @@ rpm --query nfs-utils rpcbind; ls -d /nfsdata /etc/exports 2>&1; true";
         .ssh("dnf --quiet history info last; rpm --query nfs-utils rpcbind; systemctl is-enabled nfs-server; systemctl cat nfs.service nfs-kernel-server.service 2>&1; true")
         .await?;
     ensure!(
-        history.contains("install nfs-utils") && history.contains("\nenabled\n") && history.contains("No files found"),
+        history.contains("-y --setopt=exit_on_lock=1 install nfs-utils")
+            && history.contains("\nenabled\n")
+            && history.contains("No files found"),
         "{history}"
     );
 
