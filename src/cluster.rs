@@ -2,9 +2,14 @@
 //! sentence. The main type is [`Cluster`]. Nothing here prints or changes an object. Only a list that expires is read
 //! again, and [`waiting`] repeats watches.
 
+pub mod dump;
+pub(crate) mod gather;
 pub mod images;
 pub mod nfs_volumes;
+pub mod object;
+pub(crate) mod provisioners;
 pub mod quantity;
+pub(crate) mod snapshot;
 pub mod waiting;
 
 use std::borrow::Cow;

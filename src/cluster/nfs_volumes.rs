@@ -2,6 +2,17 @@
 
 use k8s_openapi::api::core::v1::{CSIPersistentVolumeSource, PersistentVolume};
 
+/// The annotation that names a PV's provisioner.
+pub const PROVISIONED_BY: &str = "pv.kubernetes.io/provisioned-by";
+/// nfsprov's annotation with the directory below the export, written at creation.
+pub const DIRECTORY: &str = "nfsprov/directory";
+
+/// Whether the name of a provisioner or driver is probably one for NFS volumes: it contains `nfs`, in any case, or is
+/// `fuseim.pri/ifs`.
+pub fn has_nfs_in_name(name: &str) -> bool {
+    name.to_lowercase().contains("nfs") || name == "fuseim.pri/ifs"
+}
+
 /// The server and path that nodes mount for a PV: of an in-tree NFS volume as the PV writes them, of another those of
 /// [`csi_export`]. `None` for other storage.
 pub fn mounted_export(volume: &PersistentVolume) -> Option<(String, String)> {

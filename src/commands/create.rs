@@ -16,10 +16,11 @@ use kube::{Api, ResourceExt};
 
 use super::{cluster_options, write_files};
 use crate::cli::{DryRun, Global, Kind};
+use crate::cluster::gather::gather;
+use crate::cluster::provisioners::find_candidates;
+use crate::cluster::snapshot::{ClusterSnapshot, SnapshotObject};
 use crate::cluster::{self, ClientUse, Cluster, connect, list_folded};
-use crate::doctor::facts::{FactSource, Facts};
-use crate::doctor::gather::gather;
-use crate::doctor::provisioners::find_candidates;
+use crate::doctor::facts::Facts;
 use crate::doctor::report::Report;
 use crate::doctor::{Object, Severity, checks};
 use crate::exit::{Exit, UsageError};
@@ -172,7 +173,7 @@ async fn is_existing_class(cluster: &Cluster, values: &Values, document: &Docume
 /// event; says so if there is neither.
 async fn explain_not_ready(cluster: &Cluster, object: &DynamicObject) -> String {
     let namespace = manifest::wait::namespace_of(cluster, object);
-    let facts = gather(cluster, Some(&namespace), None).await;
+    let facts = Facts::from(gather(cluster, Some(&namespace), checks::questions, None).await);
     let name = object.name_any();
     let (subject, short) = match object.types.as_ref().map(|types| types.kind.as_str()) {
         Some("PersistentVolume") => (Object::cluster_scoped("PersistentVolume", &name), "pv"),
@@ -228,10 +229,10 @@ async fn missing_class_note(cluster: &Cluster, values: &Values) -> Option<String
 /// if Deployments can't be read. `None` otherwise, and for values of other kinds.
 async fn rival_provisioner_warning(cluster: &Cluster, values: &Values) -> Option<String> {
     let Values::Provisioner(ours) = values else { return None };
-    let add = |facts: &mut Facts, deployment: Deployment| deployment.add_to(facts);
+    let add = |snapshot: &mut ClusterSnapshot, deployment: Deployment| deployment.add_to(snapshot);
     let deployments = Api::all(cluster.client.clone());
-    let facts = match list_folded(&deployments, ListParams::default(), Facts::default(), add).await {
-        Ok(facts) => facts,
+    let snapshot = match list_folded(&deployments, ListParams::default(), ClusterSnapshot::default(), add).await {
+        Ok(snapshot) => snapshot,
         Err(error) => {
             let why = cluster::describe_error(&error);
             return Some(format!(
@@ -240,7 +241,7 @@ async fn rival_provisioner_warning(cluster: &Cluster, values: &Values) -> Option
         }
     };
     let own = Object::namespaced("Deployment", &ours.namespace, &ours.name);
-    let candidates = find_candidates(&facts).into_iter();
+    let candidates = find_candidates(&snapshot).into_iter();
     let mut running = candidates.filter(|one| one.has_known_image() && !one.is_scaled_to_zero());
     let other = running.find(|one| one.name == Some(&ours.provisioner) && one.workload.object() != own)?;
     Some(format!(

@@ -17,12 +17,12 @@ use super::access::ssh_access;
 use super::cluster_options;
 use super::host_run::without_duplicates;
 use crate::cli::{Doctor, FailOn, Global, ReportFormat, Ssh, Target, What};
+use crate::cluster::dump::{self, Dump};
+use crate::cluster::gather::{gather, server_time};
 use crate::cluster::{ClientUse, Cluster, ClusterError, connect};
 use crate::control_plane::{Gate, check_version};
-use crate::doctor::dump::{self, Dump};
 use crate::doctor::facts::Facts;
 use crate::doctor::fix::plan::plan_cluster_fixes;
-use crate::doctor::gather::{gather, server_time};
 use crate::doctor::report::Report;
 use crate::doctor::{Finding, Object, Severity, checks, entry, explain, formats};
 use crate::exit::{Exit, UsageError};
@@ -53,12 +53,13 @@ pub async fn run(mut args: Doctor, global: &Global) -> Result<Exit> {
             (false, Some(namespace)) => Some(namespace.as_str()),
             _ => None,
         };
-        let (mut facts, now) = match dump::read(directory, namespace) {
+        let (cluster, now) = match dump::read(directory, namespace, checks::questions) {
             Ok(read) => read,
             Err(error) => return Ok(exit_unchecked(&format!("{error:#}"))),
         };
-        if facts.volumes.iter().any(|volume| volume.nfs.is_some()) {
-            facts.record_unread(entry::LISTINGS, "--from-dump");
+        let mut facts = Facts::from(cluster);
+        if facts.cluster.volumes.iter().any(|volume| volume.nfs.is_some()) {
+            facts.cluster.record_unread(entry::LISTINGS, "--from-dump");
         }
         return match report_on_targets(args, &facts, now) {
             Ok(report) => finish_with_report(args, global, &facts, &report),
@@ -92,10 +93,10 @@ pub async fn run(mut args: Doctor, global: &Global) -> Result<Exit> {
 /// Reads the cluster and the connected hosts, then probes the exports and lists those that answer. What can't be read
 /// is recorded as unread, and no error. With `--no-probe`, leaves the exports out and records that.
 async fn gather_facts(args: &Doctor, cluster: &Cluster, namespace: Option<&str>, hosts: &hosts::Hosts) -> Facts {
-    let mut facts = gather(cluster, namespace, None).await;
+    let mut facts = Facts::from(gather(cluster, namespace, checks::questions, None).await);
     hosts::gather_hosts(hosts, &mut facts).await;
     match args.no_probe {
-        true => facts.record_unread(entry::EXPORTS, "--no-probe"),
+        true => facts.cluster.record_unread(entry::EXPORTS, "--no-probe"),
         false => {
             probe::probe_exports(&mut facts).await;
             listing::list_reached_exports(&mut facts).await;
@@ -134,7 +135,7 @@ fn exit_of_report(args: &Doctor, facts: &Facts, report: &Report) -> Exit {
     match failed {
         true => Exit::Failed,
         // Without claims there is no diagnosis.
-        false if !facts.was_read("persistentvolumeclaims") => Exit::Unchecked,
+        false if !facts.cluster.was_read("persistentvolumeclaims") => Exit::Unchecked,
         false if args.strict && report.skipped.iter().any(|skipped| !skipped.on_request) => Exit::Unchecked,
         false => Exit::Done,
     }
@@ -161,7 +162,7 @@ async fn fix_findings(
     let wanted = |finding: &&Finding| codes.is_empty() || codes.contains(&finding.code);
     let findings = report.findings.iter().filter(|one| wanted(one) && !by_gate(one));
     let findings: Vec<Finding> = findings.cloned().collect();
-    let steps = plan_cluster_fixes(&findings, &facts);
+    let steps = plan_cluster_fixes(&findings, &facts.cluster);
     if steps.is_empty() && !sets_gate && hosts::host_changes(&findings).is_empty() {
         let exit = finish_with_report(args, global, &facts, &report)?;
         output::say("no automatic fix available");
@@ -185,7 +186,7 @@ async fn fix_findings(
         let connection = cluster_options(global);
         let job = gate::GateChange {
             connection: &connection,
-            cluster: Some((cluster, &facts)),
+            cluster: Some((cluster, &facts.cluster)),
             hosts: &args.hosts,
             access: &ssh_access(&args.ssh)?,
             wanted: Gate::Set,
@@ -193,7 +194,7 @@ async fn fix_findings(
         };
         gate::change_gate(&job, &mut stop, &mut done).await?;
         let restarts = checks::restart_after_gate(&facts, &report.findings, &Timestamp::now().to_string());
-        let steps = plan_cluster_fixes(&restarts, &facts);
+        let steps = plan_cluster_fixes(&restarts, &facts.cluster);
         fix::fix_objects(clusters, &steps, options, &mut stop, &mut done).await?;
         let printed = restarts.iter().filter_map(|finding| finding.fix.as_ref());
         for fix in printed.filter(|fix| !fix.automatic) {
@@ -214,7 +215,7 @@ async fn fix_findings(
     if done == fix::FixCounts::default() {
         output::say("no change was made");
     }
-    let facts = gather_facts(args, cluster, facts.namespace.as_deref(), hosts).await;
+    let facts = gather_facts(args, cluster, facts.cluster.namespace.as_deref(), hosts).await;
     let report = match report_on_targets(args, &facts, current_time(cluster).await) {
         Ok(report) => report,
         Err(error) => return Ok(exit_unchecked(&error.to_string())),
@@ -247,7 +248,7 @@ fn check_gate_option(args: &Doctor, facts: &Facts, report: &Report) -> Result<bo
         let why = "--gate has no effect: no provisioner needs selfLink";
         return Err(UsageError(why.into()).into());
     }
-    check_version(&facts.version, facts.minor_version()).map_err(|why| {
+    check_version(&facts.cluster.version, facts.cluster.minor_version()).map_err(|why| {
         let why = format!("--gate is not supported here: {why}; without it the image is changed");
         UsageError(why.into())
     })?;
@@ -259,7 +260,10 @@ fn check_gate_option(args: &Doctor, facts: &Facts, report: &Report) -> Result<bo
 async fn undo_gate(args: &Doctor, global: &Global) -> Result<Exit> {
     let connection = cluster_options(global);
     let cluster = match connect(&connection, ClientUse::OneShot).await {
-        Ok(cluster) => Some((gather(&cluster, Some("kube-system"), None).await, cluster)),
+        Ok(cluster) => Some((
+            gather(&cluster, Some("kube-system"), checks::questions, None).await,
+            cluster,
+        )),
         Err(error @ ClusterError::Kubeconfig { .. }) => return Err(error.into()),
         // The gate may be the reason why it does not start.
         Err(error) => {
@@ -270,7 +274,7 @@ async fn undo_gate(args: &Doctor, global: &Global) -> Result<Exit> {
     let (mut stop, mut done) = (fix::StopSignals::listen()?, fix::FixCounts::default());
     let job = gate::GateChange {
         connection: &connection,
-        cluster: cluster.as_ref().map(|(facts, cluster)| (cluster, facts)),
+        cluster: cluster.as_ref().map(|(snapshot, cluster)| (cluster, snapshot)),
         hosts: &args.hosts,
         access: &ssh_access(&args.ssh)?,
         wanted: Gate::Unset,
@@ -325,13 +329,13 @@ fn report_unreachable(args: &Doctor, global: &Global, error: &ClusterError) -> R
 /// `Done` all the same.
 async fn write_dump(cluster: &Cluster, namespace: Option<&str>, directory: &Path) -> Result<Exit> {
     let dump = Mutex::new(Dump::default());
-    let facts = gather(cluster, namespace, Some(&dump)).await;
+    let snapshot = gather(cluster, namespace, checks::questions, Some(&dump)).await;
     let dump = dump.into_inner().map_err(|_| anyhow!("the dump is incomplete"))?;
     let written = dump.write(directory, &cluster.version, current_time(cluster).await)?;
     for path in written {
         output::print(&format!("{}\n", path.display()))?;
     }
-    for unread in facts.unread {
+    for unread in snapshot.unread {
         output::say(&format!("not in the dump: {}: {}", unread.what, unread.why));
     }
     Ok(Exit::Done)
@@ -342,22 +346,27 @@ async fn write_dump(cluster: &Cluster, namespace: Option<&str>, directory: &Path
 /// # Errors
 /// When one of them does not exist.
 fn find_targets(args: &Doctor, facts: &Facts) -> Result<Vec<Object>> {
-    let namespaces: Vec<&str> = match &facts.namespace {
+    let namespaces: Vec<&str> = match &facts.cluster.namespace {
         Some(namespace) => vec![namespace],
-        None => facts.claims.iter().map(|claim| claim.namespace.as_str()).collect(),
+        None => facts
+            .cluster
+            .claims
+            .iter()
+            .map(|claim| claim.namespace.as_str())
+            .collect(),
     };
     let of = |target: &Target| -> Result<Vec<Object>> {
         let (found, kind, name): (Vec<Object>, _, _) = match target {
             Target::Claim(name) => {
-                let claims = facts.claims.iter().filter(|claim| claim.name == *name);
+                let claims = facts.cluster.claims.iter().filter(|claim| claim.name == *name);
                 (claims.map(|claim| claim.object()).collect(), "pvc", name)
             }
             Target::Volume(name) => {
-                let volumes = facts.volumes.iter().filter(|volume| volume.name == *name);
+                let volumes = facts.cluster.volumes.iter().filter(|volume| volume.name == *name);
                 (volumes.map(|volume| volume.object()).collect(), "pv", name)
             }
             Target::Pod(name) => {
-                let pods = facts.pods.iter().filter(|pod| pod.name == *name);
+                let pods = facts.cluster.pods.iter().filter(|pod| pod.name == *name);
                 (pods.map(|pod| pod.object()).collect(), "pod", name)
             }
         };

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::Object;
 use super::names::shell_word;
+use crate::cluster::provisioners::Provisioner;
 
 pub use host_change::HostChange;
 
@@ -46,6 +47,17 @@ pub enum Change {
     Delete(Object),
     /// Change a host over SSH.
     OnHost { host: String, change: HostChange },
+}
+
+impl Provisioner<'_> {
+    /// The change of its image.
+    pub(crate) fn set_image(&self, image: impl Into<String>) -> Change {
+        Change::SetImage {
+            workload: self.workload.object(),
+            container: self.container.name.clone(),
+            image: image.into(),
+        }
+    }
 }
 
 impl Change {

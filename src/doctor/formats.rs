@@ -112,8 +112,8 @@ impl TextReport {
         out
     }
 
-    /// Colours a line of text, in which line ends are escaped, by an ANSI code such as `1;31`, if the report has colours. All text passes this function or the
-    /// next; both escape characters that a terminal would act on.
+    /// Colours a line of text, in which line ends are escaped, by an ANSI code such as `1;31`, if the report has
+    /// colours. All text passes this function or the next; both escape characters that a terminal would act on.
     fn paint(&self, text: &str, colour: &str) -> String {
         let text = escape_line(text);
         match self.colour {

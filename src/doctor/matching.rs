@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use kube::core::{Expression, SelectorExt};
 
-use super::facts::{Claim, Volume};
 use crate::cluster::quantity;
+use crate::cluster::snapshot::{Claim, ClaimRef, Volume};
 
 /// A field in which a PV does not fit a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub fn class_of(claim: &Claim) -> &str {
 pub fn find_mismatches(claim: &Claim, volume: &Volume) -> Vec<Mismatch> {
     let mut found = Vec::new();
     let requirements = &claim.requirements;
-    let same = |reference: &super::facts::ClaimRef| {
+    let same = |reference: &ClaimRef| {
         (reference.namespace.as_str(), reference.name.as_str()) == (claim.namespace.as_str(), claim.name.as_str())
     };
     // Its claimRef has the claim's name, and its uid or none.

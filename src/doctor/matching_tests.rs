@@ -1,5 +1,5 @@
 use super::*;
-use crate::doctor::facts::{ClaimRef, Requirements};
+use crate::cluster::snapshot::{ClaimRef, Requirements};
 
 fn claim() -> Claim {
     Claim {

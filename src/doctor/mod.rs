@@ -1,29 +1,28 @@
 //! The doctor: diagnoses a cluster's NFS storage and suggests fixes.
 //!
-//! `gather` reads the cluster once, `dump` reads the same from files; `checks` turn these `facts` into
-//! [`Finding`]s without a cluster or a clock; `policy` decides which fixes `--fix` makes, and `fix` makes them;
-//! `report` puts causes above their symptoms.
+//! `checks` turn `facts`, a snapshot of the cluster and what else was read, into [`Finding`]s without a cluster or a
+//! clock; `policy` decides which fixes `--fix` makes, and `fix` makes them; `report` puts causes above their symptoms.
 
 pub mod checks;
-pub mod dump;
 pub(crate) mod entry;
+pub mod evidence;
 pub mod explain;
 pub(crate) mod facts;
 pub(crate) mod fix;
 pub mod formats;
-pub(crate) mod gather;
 pub(crate) mod matching;
 pub(crate) mod messages;
 pub(crate) mod names;
 pub(crate) mod policy;
-pub(crate) mod provisioners;
 pub mod report;
 pub(crate) mod servers;
 
 use serde::Serialize;
 
+pub use evidence::Evidence;
 use fix::Change;
-use names::shell_word;
+
+pub use crate::cluster::object::Object;
 
 /// How bad a finding is, worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -47,84 +46,6 @@ pub enum Confidence {
     Likely,
     /// There are other explanations.
     Possible,
-}
-
-/// An object of the cluster, which need not exist.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct Object {
-    /// Its kind, as `PersistentVolumeClaim`.
-    pub kind: String,
-    /// Its namespace, if its kind has one.
-    pub namespace: Option<String>,
-    pub name: String,
-}
-
-impl Object {
-    pub fn namespaced(kind: &str, namespace: &str, name: &str) -> Self {
-        Self {
-            kind: kind.to_owned(),
-            namespace: Some(namespace.to_owned()),
-            name: name.to_owned(),
-        }
-    }
-
-    pub fn cluster_scoped(kind: &str, name: &str) -> Self {
-        Self {
-            kind: kind.to_owned(),
-            namespace: None,
-            name: name.to_owned(),
-        }
-    }
-
-    /// The kind as kubectl takes it: `pvc`, `pv`, and all others in lower case, such as `storageclass`.
-    pub fn short_kind(&self) -> String {
-        match self.kind.as_str() {
-            "PersistentVolumeClaim" => "pvc".to_owned(),
-            "PersistentVolume" => "pv".to_owned(),
-            kind => kind.to_lowercase(),
-        }
-    }
-
-    /// The object as kubectl takes it, for sentences: `pvc/data -n web`. It is not quoted for a shell.
-    pub fn title(&self) -> String {
-        let object = format!("{}/{}", self.short_kind(), self.name);
-        match &self.namespace {
-            Some(namespace) => format!("{object} -n {namespace}"),
-            None => object,
-        }
-    }
-
-    /// A kubectl command about the object, without its options: `kubectl -n web delete pvc data`. The names are quoted
-    /// for a shell, `verb` is not.
-    pub(crate) fn kubectl_command(&self, verb: &str) -> String {
-        let name = format!("{verb} {} {}", self.short_kind(), shell_word(&self.name));
-        match &self.namespace {
-            Some(namespace) => format!("kubectl -n {} {name}", shell_word(namespace)),
-            None => format!("kubectl {name}"),
-        }
-    }
-}
-
-/// A text that was read, and its source.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Evidence {
-    /// A field, an event, a log.
-    pub source: String,
-    pub text: String,
-}
-
-impl Evidence {
-    pub(crate) fn new(source: impl Into<String>, text: impl Into<String>) -> Self {
-        Self {
-            source: source.into(),
-            text: text.into(),
-        }
-    }
-
-    /// A field of an object as the source (`FIELD of pvc/data -n web`), and its value as the text.
-    pub(crate) fn of_field(field: &str, object: &Object, value: impl Into<String>) -> Self {
-        Self::new(format!("{field} of {}", object.title()), value)
-    }
 }
 
 /// What fixes a finding.

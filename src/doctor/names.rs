@@ -15,12 +15,6 @@ pub fn find_closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) ->
     similar.all(|other| other == first).then_some(first)
 }
 
-/// Whether the name of a provisioner or driver is probably one for NFS volumes: it contains `nfs`, in any case, or is
-/// `fuseim.pri/ifs`.
-pub fn has_nfs_in_name(name: &str) -> bool {
-    name.to_lowercase().contains("nfs") || name == "fuseim.pri/ifs"
-}
-
 /// Whether two names differ only as by a typing mistake: in case, in separators (if no digit is in them), in a letter
 /// of one long word, or in two swapped letters of one word. Also true for equal names.
 ///
@@ -67,6 +61,18 @@ pub fn shell_word(text: &str) -> String {
     match !text.is_empty() && text.chars().all(plain) {
         true => text.to_owned(),
         false => quote(text),
+    }
+}
+
+impl Object {
+    /// A kubectl command about the object, without its options: `kubectl -n web delete pvc data`. The names are quoted
+    /// for a shell, `verb` is not.
+    pub(crate) fn kubectl_command(&self, verb: &str) -> String {
+        let name = format!("{verb} {} {}", self.short_kind(), shell_word(&self.name));
+        match &self.namespace {
+            Some(namespace) => format!("kubectl -n {} {name}", shell_word(namespace)),
+            None => format!("kubectl {name}"),
+        }
     }
 }
 

@@ -5,10 +5,11 @@
 
 use serde_json::json;
 
-use super::facts::{ExportSeen, Facts, Workload};
+use super::facts::{ExportSeen, Facts};
 use super::fix::{Change, HostChange};
-use super::provisioners::{self, ProvisionerKind};
 use super::{Confidence, Finding, Fix, Object};
+use crate::cluster::provisioners::{self, ProvisionerKind};
+use crate::cluster::snapshot::{ClusterSnapshot, Workload};
 
 /// Marks the fixes that `--fix` makes as automatic; removes the changes of the others and adds the reason to their
 /// notes, so it must be called once. Advice without a command line is left as it is.
@@ -85,9 +86,9 @@ fn refusal_of_change(facts: &Facts, finding: &Finding, change: &Change) -> Optio
     if let Change::OnHost { host, change } = change {
         return refusal_on_host(facts, host, change);
     }
-    refusal_by_scope(facts, &object)
-        .or_else(|| refusal_of_workload(facts, &object))
-        .or_else(|| refusal_of_label(facts, change))
+    refusal_by_scope(&facts.cluster, &object)
+        .or_else(|| refusal_of_workload(&facts.cluster, &object))
+        .or_else(|| refusal_of_label(&facts.cluster, change))
 }
 
 /// Whether a change is of a kind that can be undone, or deletes only what its controller creates again: locks, and for
@@ -126,8 +127,8 @@ fn refusal_on_host(facts: &Facts, name: &str, change: &HostChange) -> Option<Str
 
 /// The reason why an object outside the namespace of the diagnosis is not changed; `None` for an object of this
 /// namespace or without one, and if all namespaces were asked for.
-fn refusal_by_scope(facts: &Facts, object: &Object) -> Option<String> {
-    let asked = facts.namespace.as_deref()?;
+fn refusal_by_scope(cluster: &ClusterSnapshot, object: &Object) -> Option<String> {
+    let asked = cluster.namespace.as_deref()?;
     let namespace = object.namespace.as_deref().filter(|namespace| *namespace != asked)?;
     Some(format!(
         "only namespace {asked} was asked for, and this is in {namespace}; -A asks for all"
@@ -136,10 +137,10 @@ fn refusal_by_scope(facts: &Facts, object: &Object) -> Option<String> {
 
 /// The reason why a workload is not edited: it is a bare pod or csi-driver-nfs, another tool manages it, no claim is
 /// Pending for it, or it may be no provisioner. `None` for objects that are no known workload, too.
-fn refusal_of_workload(facts: &Facts, object: &Object) -> Option<String> {
+fn refusal_of_workload(cluster: &ClusterSnapshot, object: &Object) -> Option<String> {
     // The files of a dump may have an object twice.
     let is_workload = |workload: &&Workload| workload.object() == *object;
-    let mut copies = facts.workloads.iter().filter(is_workload).peekable();
+    let mut copies = cluster.workloads.iter().filter(is_workload).peekable();
     if copies.peek()?.kind == "Pod" {
         return Some("no workload owns this pod, so it would not be created again".to_owned());
     }
@@ -148,7 +149,7 @@ fn refusal_of_workload(facts: &Facts, object: &Object) -> Option<String> {
             "{manager} manages it, so change it there; an edit here would be undone"
         ));
     }
-    let all = provisioners::find_provisioners(facts);
+    let all = provisioners::find_provisioners(cluster);
     let Some(one) = all.iter().find(|one| one.workload.object() == *object) else {
         return Some("no claim waits for it".to_owned());
     };
@@ -159,18 +160,18 @@ fn refusal_of_workload(facts: &Facts, object: &Object) -> Option<String> {
             Some("csi-driver-nfs has to be changed with the tool that installed it".to_owned())
         }
         () if is_uncertain => Some("it is not certain that this is the class' provisioner".to_owned()),
-        () if one.waiting_claims(facts).is_empty() => Some("no claim waits for it".to_owned()),
+        () if one.waiting_claims(cluster).is_empty() => Some("no claim waits for it".to_owned()),
         () => None,
     }
 }
 
 /// The reason why a label is not set or removed: the PV has the key, whose value is never replaced. `None` for other
 /// changes, and for a PV that is unknown.
-fn refusal_of_label(facts: &Facts, change: &Change) -> Option<String> {
+fn refusal_of_label(cluster: &ClusterSnapshot, change: &Change) -> Option<String> {
     let Change::Label { object, labels } = change else {
         return None;
     };
-    let volume = facts.volumes.iter().find(|volume| volume.object() == *object)?;
+    let volume = cluster.volumes.iter().find(|volume| volume.object() == *object)?;
     let (key, _) = labels.iter().find(|(key, _)| volume.labels.contains_key(key))?;
     Some(format!("the PV has another label {key}"))
 }

@@ -8,9 +8,11 @@ use serde::Serialize;
 use super::checks::distribution;
 use super::entry;
 use super::explain::CATALOGUE;
-use super::facts::{Claim, Facts, Pod};
+use super::facts::Facts;
 use super::names::count_of;
-use super::{Finding, Object, Severity, provisioners};
+use super::{Finding, Object, Severity};
+use crate::cluster::provisioners;
+use crate::cluster::snapshot::{Claim, ClusterSnapshot, Pod};
 
 /// The findings, and the codes that were checked.
 #[derive(Clone, Debug, Serialize)]
@@ -91,9 +93,9 @@ impl Report {
         };
         let mut findings = found;
         findings.retain(|finding| option(&finding.code).is_none());
-        link_symptoms(facts, &mut findings);
+        link_symptoms(&facts.cluster, &mut findings);
         if !targets.is_empty() {
-            let wanted = collect_related(facts, targets);
+            let wanted = collect_related(&facts.cluster, targets);
             let about = |finding: &Finding| {
                 let cluster = finding.object.kind == "Cluster";
                 cluster
@@ -126,10 +128,10 @@ impl Report {
             checked,
             skipped,
             cluster: About {
-                version: facts.version.clone(),
-                distribution: distribution(facts).to_owned(),
+                version: facts.cluster.version.clone(),
+                distribution: distribution(&facts.cluster).to_owned(),
             },
-            scope: describe_scope(facts),
+            scope: describe_scope(&facts.cluster),
         }
     }
 
@@ -143,8 +145,8 @@ impl Report {
 }
 
 /// Adds the pods that show symptoms to the affected objects of the causes of their claims.
-fn link_symptoms(facts: &Facts, findings: &mut [Finding]) {
-    let pods: HashMap<Object, &Pod> = facts.pods.iter().map(|pod| (pod.object(), pod)).collect();
+fn link_symptoms(cluster: &ClusterSnapshot, findings: &mut [Finding]) {
+    let pods: HashMap<Object, &Pod> = cluster.pods.iter().map(|pod| (pod.object(), pod)).collect();
     let mut waiting: HashMap<Object, Vec<Object>> = HashMap::new();
     for symptom in findings.iter().filter(|finding| finding.is_symptom()) {
         for claim in pods.get(&symptom.object).into_iter().flat_map(|pod| &pod.claims) {
@@ -169,14 +171,17 @@ fn link_symptoms(facts: &Facts, findings: &mut [Finding]) {
 
 /// The targets, and the claims, volumes, classes and provisioners that belong to them. Nothing belongs to targets other
 /// than pods, claims and volumes.
-fn collect_related(facts: &Facts, targets: &[Object]) -> HashSet<Object> {
+fn collect_related(cluster: &ClusterSnapshot, targets: &[Object]) -> HashSet<Object> {
     let mut wanted: HashSet<Object> = targets.iter().cloned().collect();
-    let pods = facts.pods.iter().filter(|pod| targets.contains(&pod.object()));
+    let pods = cluster.pods.iter().filter(|pod| targets.contains(&pod.object()));
     let of_pods = pods.flat_map(|pod| {
         let claims = pod.claims.iter();
         claims.map(|claim| Object::namespaced("PersistentVolumeClaim", &pod.namespace, claim))
     });
-    let volumes = facts.volumes.iter().filter(|volume| targets.contains(&volume.object()));
+    let volumes = cluster
+        .volumes
+        .iter()
+        .filter(|volume| targets.contains(&volume.object()));
     let of_volumes = volumes.filter_map(|volume| {
         let claim = volume.claim.as_ref()?;
         Some(Object::namespaced(
@@ -186,7 +191,7 @@ fn collect_related(facts: &Facts, targets: &[Object]) -> HashSet<Object> {
         ))
     });
     wanted.extend(of_pods.chain(of_volumes).collect::<Vec<_>>());
-    let claims: Vec<&Claim> = facts
+    let claims: Vec<&Claim> = cluster
         .claims
         .iter()
         .filter(|claim| wanted.contains(&claim.object()))
@@ -195,9 +200,9 @@ fn collect_related(facts: &Facts, targets: &[Object]) -> HashSet<Object> {
         if !claim.volume.is_empty() {
             wanted.insert(Object::cluster_scoped("PersistentVolume", &claim.volume));
         }
-        if let Some(class) = claim.class.as_deref().and_then(|class| facts.find_class(class)) {
+        if let Some(class) = claim.class.as_deref().and_then(|class| cluster.find_class(class)) {
             wanted.insert(class.object());
-            let served = provisioners::find_provisioners(facts).into_iter();
+            let served = provisioners::find_provisioners(cluster).into_iter();
             wanted.extend(
                 served
                     .filter(|one| one.name == Some(&class.provisioner))
@@ -215,6 +220,7 @@ fn list_coverage(
     option: impl Fn(&&'static str) -> Option<&'static str>,
 ) -> (Vec<&'static str>, Vec<Skipped>) {
     let unread: BTreeMap<&str, &str> = facts
+        .cluster
         .unread
         .iter()
         .map(|unread| (unread.what.as_str(), unread.why.as_str()))
@@ -222,7 +228,7 @@ fn list_coverage(
     let (mut checked, mut skipped) = (Vec::new(), Vec::new());
     for entry in CATALOGUE.iter() {
         // Codes that only hosts show are checked only if --ssh names some.
-        if entry.needs == [entry::HOSTS] && facts.hosts.is_empty() && facts.was_read(entry::HOSTS) {
+        if entry.needs == [entry::HOSTS] && facts.hosts.is_empty() && facts.cluster.was_read(entry::HOSTS) {
             continue;
         }
         let missing = entry.needs.iter().find_map(|what| Some((*what, *unread.get(what)?)));
@@ -246,17 +252,17 @@ fn list_coverage(
 }
 
 /// How many claims, PVs, classes and provisioners were checked, and of which namespace the claims are.
-fn describe_scope(facts: &Facts) -> String {
-    let place = match &facts.namespace {
+fn describe_scope(cluster: &ClusterSnapshot) -> String {
+    let place = match &cluster.namespace {
         Some(namespace) => format!("of namespace {namespace}"),
         None => "of all namespaces".to_owned(),
     };
-    let claims = count_of(facts.claims.len(), "claim");
+    let claims = count_of(cluster.claims.len(), "claim");
     let (volumes, classes) = (
-        count_of(facts.volumes.len(), "PV"),
-        count_of(facts.classes.len(), "class"),
+        count_of(cluster.volumes.len(), "PV"),
+        count_of(cluster.classes.len(), "class"),
     );
-    let provisioners = count_of(provisioners::find_provisioners(facts).len(), "NFS provisioner");
+    let provisioners = count_of(provisioners::find_provisioners(cluster).len(), "NFS provisioner");
     format!("{claims} {place}, {volumes}, {classes}, {provisioners}")
 }
 

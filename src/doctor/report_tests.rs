@@ -1,5 +1,5 @@
 use super::*;
-use crate::doctor::facts::Class;
+use crate::cluster::snapshot::Class;
 
 fn claim(name: &str) -> Claim {
     Claim {
@@ -21,7 +21,7 @@ fn pod(name: &str, claim: &str) -> Pod {
 }
 
 fn facts() -> Facts {
-    Facts {
+    Facts::from(ClusterSnapshot {
         version: "v1.20.2".into(),
         namespace: Some("default".into()),
         claims: vec![claim("a"), claim("b")],
@@ -30,8 +30,8 @@ fn facts() -> Facts {
             name: "nfs".into(),
             ..Class::default()
         }],
-        ..Facts::default()
-    }
+        ..ClusterSnapshot::default()
+    })
 }
 
 /// A cause of a's, its pod's symptom, a warning, and another pod's symptom.
@@ -115,8 +115,8 @@ fn a_report_on_one_object_has_only_related_findings() {
 #[test]
 fn codes_left_out_by_an_option_are_distinguished_from_unread_ones() {
     let mut facts = facts();
-    facts.record_unread(entry::EXPORTS, "--no-probe");
-    facts.record_unread("csidrivers", "forbidden");
+    facts.cluster.record_unread(entry::EXPORTS, "--no-probe");
+    facts.cluster.record_unread("csidrivers", "forbidden");
     let selected = ["NFS103", "NFS211", "NFS403", "NFS501"];
     let report = Report::new(&facts, found(), (&selected, &["NFS501"]), &[]);
     assert!(report.findings.iter().all(|finding| finding.code == "NFS103"));

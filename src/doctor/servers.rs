@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::Object;
-use super::facts::{Event, Facts, Volume};
 use super::messages::{self, MessageKind};
-use super::{names, provisioners};
+use crate::cluster::nfs_volumes::has_nfs_in_name;
+use crate::cluster::provisioners;
+use crate::cluster::snapshot::ClusterSnapshot;
+use crate::cluster::snapshot::{Event, Volume};
 use crate::manifest::validate;
 
 /// Up to this number all exports are probed, whether or not a claim or pod waits for them.
@@ -24,20 +26,20 @@ pub struct NamedExport {
 }
 
 /// The exports that PVs, provisioners and classes of the cluster name, by server and path, each with these objects and
-/// the Pending claims and pods that need it. PVs that are Released, Failed or terminating name none, nor do those of CSI
-/// drivers for other storage, which may have a server and a share as well.
+/// the Pending claims and pods that need it. PVs that are Released, Failed or terminating name none, nor do those of
+/// CSI drivers for other storage, which may have a server and a share as well.
 ///
 /// A provisioned directory is among them only if a pod waits for it; its export always is. A server or path that
 /// `create` would refuse is left out, so that it reaches no server and no host; see [`describe_invalid_exports`].
-pub fn named_exports(facts: &Facts) -> BTreeMap<(String, String), NamedExport> {
-    let mut exports = collect_exports(facts);
+pub fn named_exports(cluster: &ClusterSnapshot) -> BTreeMap<(String, String), NamedExport> {
+    let mut exports = collect_exports(cluster);
     exports.retain(|export, _| check_names(export).is_ok());
     exports
 }
 
 /// A sentence for each export that [`named_exports`] leaves out: the export, the first object that names it, and why.
-pub fn describe_invalid_exports(facts: &Facts) -> Vec<String> {
-    let exports = collect_exports(facts).into_iter();
+pub fn describe_invalid_exports(cluster: &ClusterSnapshot) -> Vec<String> {
+    let exports = collect_exports(cluster).into_iter();
     let wrong = exports.filter_map(|(export, named)| {
         let why = check_names(&export).err()?;
         let (server, path) = export;
@@ -57,10 +59,10 @@ fn check_names((server, path): &(String, String)) -> Result<(), String> {
 /// The exports that PVs, provisioners and classes name, each with these objects and what is Pending for it; also those
 /// that `create` would refuse. PVs that are Released, Failed or terminating name none; a provisioned directory is left
 /// out unless a pod waits for it.
-fn collect_exports(facts: &Facts) -> BTreeMap<(String, String), NamedExport> {
+fn collect_exports(cluster: &ClusterSnapshot) -> BTreeMap<(String, String), NamedExport> {
     let mut found: BTreeMap<(String, String), NamedExport> = BTreeMap::new();
-    let stuck = find_stuck_pods(facts);
-    for volume in &facts.volumes {
+    let stuck = find_stuck_pods(cluster);
+    for volume in &cluster.volumes {
         let is_probed = volume.is_nfs() && must_have_directory(volume);
         let Some(place) = volume.export().cloned().filter(|_| is_probed) else {
             continue;
@@ -82,20 +84,20 @@ fn collect_exports(facts: &Facts) -> BTreeMap<(String, String), NamedExport> {
             }
         }
     }
-    for provisioner in provisioners::find_provisioners(facts) {
+    for provisioner in provisioners::find_provisioners(cluster) {
         if let Some(export) = provisioner.export() {
             let named = found.entry(export).or_default();
             named.by.push(provisioner.workload.object());
-            named.waiting.extend(provisioner.waiting_claims(facts));
+            named.waiting.extend(provisioner.waiting_claims(cluster));
         }
     }
-    for class in &facts.classes {
-        if names::has_nfs_in_name(&class.provisioner)
+    for class in &cluster.classes {
+        if has_nfs_in_name(&class.provisioner)
             && let Some(export) = class.export()
         {
             let named = found.entry(export).or_default();
             named.by.push(class.object());
-            let claims = provisioners::claims_waiting_for(facts, &class.provisioner);
+            let claims = provisioners::claims_waiting_for(cluster, &class.provisioner);
             let theirs = claims
                 .iter()
                 .filter(|claim| claim.class.as_deref() == Some(&class.name));
@@ -107,8 +109,8 @@ fn collect_exports(facts: &Facts) -> BTreeMap<(String, String), NamedExport> {
 
 /// The server and path of each export to probe: all if they are at most 16, else those that Pending claims or pods
 /// need, the first 64 by name.
-pub fn exports_to_probe(facts: &Facts) -> Vec<(String, String)> {
-    let all = named_exports(facts);
+pub fn exports_to_probe(cluster: &ClusterSnapshot) -> Vec<(String, String)> {
+    let all = named_exports(cluster);
     let few = all.len() <= FEW;
     let wanted = all.into_iter().filter(|(_, named)| few || !named.waiting.is_empty());
     wanted.map(|(place, _)| place).take(MOST).collect()
@@ -116,16 +118,16 @@ pub fn exports_to_probe(facts: &Facts) -> Vec<(String, String)> {
 
 /// The scheduled, Pending pods with an event that a volume can't be mounted, by namespace and name of each of their
 /// claims. Terminating pods are left out.
-fn find_stuck_pods(facts: &Facts) -> HashMap<(&str, &str), Vec<Object>> {
+fn find_stuck_pods(cluster: &ClusterSnapshot) -> HashMap<(&str, &str), Vec<Object>> {
     let is_failure = |event: &&Event| messages::classify(MessageKind::Mount, &event.message).is_some();
-    let about: HashSet<&Object> = facts
+    let about: HashSet<&Object> = cluster
         .events
         .iter()
         .filter(is_failure)
         .filter_map(|event| event.object.as_ref())
         .collect();
     let mut found: HashMap<(&str, &str), Vec<Object>> = HashMap::new();
-    let waiting = facts
+    let waiting = cluster
         .pods
         .iter()
         .filter(|pod| pod.phase == "Pending" && !pod.node.is_empty() && pod.deleting.is_none());

@@ -20,5 +20,4 @@ mod watches;
 use rules::{backoff, neighbours};
 pub use rules::{claim, class, election, expansion, pattern, volume};
 
-/// The default name of the provisioner.
-pub const DEFAULT_NAME: &str = "nfsprov/nfs";
+pub use crate::cluster::provisioners::DEFAULT_NAME;

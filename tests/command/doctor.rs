@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use nfsprov::cluster::dump;
 use nfsprov::doctor::explain::CATALOGUE;
 use nfsprov::doctor::report::Report;
-use nfsprov::doctor::{Severity, checks, dump, formats};
+use nfsprov::doctor::{Severity, checks, formats};
 use regex::RegexBuilder;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -196,7 +197,8 @@ fn diagnose(folder: &Path, args: &[String]) -> Report {
         [option, namespace] if option == "-n" => Some(namespace.as_str()),
         others => panic!("{others:?}"),
     };
-    let (facts, at) = dump::read(folder, namespace).unwrap();
+    let (cluster, at) = dump::read(folder, namespace, checks::questions).unwrap();
+    let facts = cluster.into();
     Report::new(&facts, checks::find_all_problems(&facts, at), (&[], &[]), &[])
 }
 

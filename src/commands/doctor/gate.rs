@@ -9,13 +9,13 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::fix::{self, FixCounts, FixOptions, StopSignals, confirm_change, show_diff};
+use crate::cluster::snapshot::ClusterSnapshot;
 use crate::cluster::{self, ClientUse, Cluster, ClusterOptions, connect};
 use crate::control_plane::Gate;
 use crate::control_plane::edit::{Format, edit_gate};
 use crate::control_plane::files::{FileEdit, Installed};
 use crate::control_plane::node::Node;
 use crate::doctor::Object;
-use crate::doctor::facts::Facts;
 use crate::doctor::fix::edit::Edit;
 use crate::doctor::fix::{Change, apply};
 use crate::exit::UsageError;
@@ -32,7 +32,7 @@ const INTERVAL: Duration = Duration::from_millis(500);
 pub struct GateChange<'a> {
     pub connection: &'a ClusterOptions,
     /// `None` if the cluster does not answer.
-    pub cluster: Option<(&'a Cluster, &'a Facts)>,
+    pub cluster: Option<(&'a Cluster, &'a ClusterSnapshot)>,
     /// The server nodes.
     pub hosts: &'a [Target],
     pub access: &'a Access,
@@ -54,7 +54,7 @@ pub async fn change_gate(job: &GateChange<'_>, stop: &mut StopSignals, counts: &
     let nodes = connect_all(job).await?;
     if let Some(note) = job
         .cluster
-        .and_then(|(_, facts)| missing_servers_note(facts, nodes.len()))
+        .and_then(|(_, snapshot)| missing_servers_note(snapshot, nodes.len()))
     {
         say(&note);
     }
@@ -145,9 +145,9 @@ async fn connect_all(job: &GateChange<'_>) -> Result<Vec<Node>> {
 
 /// A note if the cluster has more server nodes than the `host_count` hosts of the command line; `None` also if its
 /// nodes were not read.
-fn missing_servers_note(facts: &Facts, host_count: usize) -> Option<String> {
+fn missing_servers_note(snapshot: &ClusterSnapshot, host_count: usize) -> Option<String> {
     let roles = ["control-plane", "master"].map(|role| format!("node-role.kubernetes.io/{role}"));
-    let servers = facts
+    let servers = snapshot
         .nodes
         .iter()
         .filter(|node| roles.iter().any(|role| node.labels.contains_key(role)));

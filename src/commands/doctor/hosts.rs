@@ -52,16 +52,16 @@ pub async fn connect_to_hosts(targets: &[Target], access: &Access) -> Hosts {
 /// Gathers the facts of all hosts in parallel, and of the exports on them that the cluster names. `facts` must have the
 /// cluster's objects already. Hosts that fail, now or when they were connected to, are recorded as unread.
 pub async fn gather_hosts(hosts: &Hosts, facts: &mut Facts) {
-    let exports = named_exports(facts);
+    let exports = named_exports(&facts.cluster);
     let reached = hosts.reached.iter();
     let each = join_all(reached.map(|(name, host)| gather_host(name, host, &exports))).await;
     for why in &hosts.unreachable {
-        facts.record_unread(HOSTS, why);
+        facts.cluster.record_unread(HOSTS, why);
     }
     for seen in each {
         match seen {
             Ok(seen) => facts.hosts.push(seen),
-            Err(why) => facts.record_unread(HOSTS, why),
+            Err(why) => facts.cluster.record_unread(HOSTS, why),
         }
     }
 }

@@ -31,12 +31,12 @@ const AT_ONCE: usize = 8;
 /// facts. Exports that fail or take longer than 3 s, and directories on them that fail, are recorded as unread. Does
 /// nothing if PVs could not be read.
 pub async fn list_reached_exports(facts: &mut Facts) {
-    if !facts.was_read(VOLUMES) {
+    if !facts.cluster.was_read(VOLUMES) {
         return;
     }
     let reached = facts.probes.iter().filter(|probe| probe.result == ProbeResult::Fine);
     let locations: Vec<Location> = reached
-        .filter(|probe| !claims_on_export(facts, (&probe.server, &probe.path)).is_empty())
+        .filter(|probe| !claims_on_export(&facts.cluster, (&probe.server, &probe.path)).is_empty())
         .map(|probe| Location {
             server: probe.server.clone(),
             path: probe.path.clone(),
@@ -65,7 +65,7 @@ pub async fn list_reached_exports(facts: &mut Facts) {
     }
     facts.listings = listings;
     if !unread.is_empty() {
-        facts.record_unread(LISTINGS, unread.join("; "));
+        facts.cluster.record_unread(LISTINGS, unread.join("; "));
     }
 }
 
@@ -77,14 +77,19 @@ async fn list_export(
     export: &Export,
     location: &Location,
 ) -> Result<(ExportListing, Option<String>), ExportError> {
-    let known: HashSet<&str> = facts.volumes.iter().map(|volume| volume.name.as_str()).collect();
+    let known: HashSet<&str> = facts
+        .cluster
+        .volumes
+        .iter()
+        .map(|volume| volume.name.as_str())
+        .collect();
     let mut volumes = volumes_in_root(export.list_directory(None).await?.unwrap_or_default());
     volumes.retain(|name, _| !known.contains(name.as_str()));
     add_records(export, location, &known, &mut volumes).await?;
     let volumes: Vec<EarlierVolume> = volumes.into_values().collect();
-    let directories = claims_on_export(facts, (&location.server, &location.path)).into_iter();
+    let directories = claims_on_export(&facts.cluster, (&location.server, &location.path)).into_iter();
     let directories = directories
-        .filter(|served| !earlier_volumes_of(facts, served.claim, &volumes).is_empty())
+        .filter(|served| !earlier_volumes_of(&facts.cluster, served.claim, &volumes).is_empty())
         .filter_map(|served| Some((&served.volume.name, VolumePath::parse(served.directory).ok()?)));
     let listed: Vec<_> = stream::iter(directories.take(MOST_DIRECTORIES).collect::<Vec<_>>())
         .map(|(name, path)| async move { (name, export.list_directory(Some(&path)).await) })
@@ -183,7 +188,7 @@ async fn add_records(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::facts::{Claim, Volume};
+    use crate::cluster::snapshot::{Claim, Volume};
     use crate::export::Mounted;
 
     #[tokio::test]
@@ -202,14 +207,14 @@ mod tests {
                     .join(format!("archived-web-{name}-pvc-{}", uid(7 + number as u32))),
             )
             .unwrap();
-            facts.claims.push(Claim {
+            facts.cluster.claims.push(Claim {
                 namespace: "web".to_owned(),
                 name: name.to_owned(),
                 phase: "Bound".to_owned(),
                 volume: volume.clone(),
                 ..Claim::default()
             });
-            facts.volumes.push(Volume {
+            facts.cluster.volumes.push(Volume {
                 name: volume,
                 nfs: Some(("nfs".to_owned(), format!("/nfsdata/{name}"))),
                 ..Volume::default()

@@ -19,11 +19,11 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 /// The port of NFS.
 const PORT: u16 = 2049;
 
-/// Probes the exports that [`exports_to_probe`] chooses of those that the objects in `facts` name, and sets the probes of
-/// the facts. An export that is missing on its server is a result. One that is refused or silent is also recorded as
+/// Probes the exports that [`exports_to_probe`] chooses of those that the objects in `facts` name, and sets the probes
+/// of the facts. An export that is missing on its server is a result. One that is refused or silent is also recorded as
 /// unread, an invalid one only that.
 pub async fn probe_exports(facts: &mut Facts) {
-    let probes = join_all(exports_to_probe(facts).into_iter().map(probe_export)).await;
+    let probes = join_all(exports_to_probe(&facts.cluster).into_iter().map(probe_export)).await;
     let unknown = probes.iter().filter_map(|probe| {
         let place = format!("{}:{}", probe.server, probe.path);
         match &probe.result {
@@ -33,9 +33,9 @@ pub async fn probe_exports(facts: &mut Facts) {
             }
         }
     });
-    let unknown: Vec<String> = unknown.chain(describe_invalid_exports(facts)).collect();
+    let unknown: Vec<String> = unknown.chain(describe_invalid_exports(&facts.cluster)).collect();
     if !unknown.is_empty() {
-        facts.record_unread(EXPORTS, unknown.join("; "));
+        facts.cluster.record_unread(EXPORTS, unknown.join("; "));
     }
     facts.probes = probes;
 }

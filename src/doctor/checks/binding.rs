@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::View;
 use super::commands::{lost_volume_command, placeholder_note};
+use crate::cluster::snapshot::{Claim, ClaimRef, Volume};
 use crate::doctor::entry::entries;
-use crate::doctor::facts::{Claim, ClaimRef, Volume};
 use crate::doctor::{Confidence, Finding};
 
 entries! {
@@ -15,13 +15,13 @@ entries! {
 
 /// NFS117 for each claim whose phase is Lost, whatever was read.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
-    let claims = &view.facts.claims;
+    let claims = &view.cluster.claims;
     let lost = claims.iter().filter(|claim| claim.phase == "Lost");
     lost.map(|claim| describe_lost_claim(view, claim)).collect()
 }
 
-/// NFS117: with the command that creates the PV again, at the lost directory if that can be derived; with advice alone if
-/// the PV exists, or if PVs were not read.
+/// NFS117: with the command that creates the PV again, at the lost directory if that can be derived; with advice alone
+/// if the PV exists, or if PVs were not read.
 fn describe_lost_claim(view: &View<'_>, claim: &Claim) -> Finding {
     let volume = &claim.volume;
     let finding = |cause: String| {
@@ -30,7 +30,7 @@ fn describe_lost_claim(view: &View<'_>, claim: &Claim) -> Finding {
             .with_all_evidence(view.last_event(&claim.object()))
             .with_affected(view.users_of(claim))
     };
-    if !view.facts.was_read("persistentvolumes") {
+    if !view.cluster.was_read("persistentvolumes") {
         return finding(format!("the claim's PV {volume} was deleted, or is another claim's"))
             .with_confidence(Confidence::Possible)
             .with_advice("run the doctor as a user who may list PVs: it then says what became of this one");
@@ -89,7 +89,7 @@ fn derive_lost_export(view: &View<'_>, claim: &Claim) -> Option<(String, String)
         let is_of_class = volume.class == claim.class.as_deref().unwrap_or_default();
         volume.is_provisioned_by(handover) && is_of_class && is_named_after_claim(volume)
     };
-    let (server, path) = view.facts.volumes.iter().find(is_sibling)?.nfs.clone()?;
+    let (server, path) = view.cluster.volumes.iter().find(is_sibling)?.nfs.clone()?;
     let directory = format!("{}-{}-{}", claim.namespace, claim.name, claim.volume);
     let path = Path::new(&path).with_file_name(directory);
     // The same directory, or one above or below it.
@@ -97,5 +97,5 @@ fn derive_lost_export(view: &View<'_>, claim: &Claim) -> Option<(String, String)
         let other = volume.nfs.as_ref().map(|(_, other)| Path::new(other));
         other.is_some_and(|other| other.starts_with(&path) || path.starts_with(other))
     };
-    (!view.facts.volumes.iter().any(is_taken)).then_some((server, path.display().to_string()))
+    (!view.cluster.volumes.iter().any(is_taken)).then_some((server, path.display().to_string()))
 }

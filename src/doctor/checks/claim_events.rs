@@ -2,14 +2,14 @@
 //! NFS103, NFS104, NFS106 to NFS113 (PURE).
 
 use super::View;
-use crate::doctor::facts::Claim;
+use crate::cluster::snapshot::Claim;
 use crate::doctor::messages::{self, MessageKind};
 use crate::doctor::{Confidence, Finding};
 
 /// The causes that the events of Pending claims name; claims for other storage are left out. Empty if both classes and
 /// PVs were read: then other checks tell.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
-    if view.facts.was_read("storageclasses") && view.facts.was_read("persistentvolumes") {
+    if view.cluster.was_read("storageclasses") && view.cluster.was_read("persistentvolumes") {
         return Vec::new();
     }
     let claims = view
@@ -34,7 +34,7 @@ fn find_cause_in_events(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     };
     let cause = match code {
         // Kubernetes writes this for static PVs of a class without an object, too.
-        "NFS103" if view.facts.find_class(class).is_some() => return None,
+        "NFS103" if view.cluster.find_class(class).is_some() => return None,
         "NFS103" => format!(
             "the claim's class {} doesn't exist, and no PV of it fits",
             named.as_deref().unwrap_or(class)

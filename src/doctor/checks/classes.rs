@@ -7,11 +7,11 @@ use super::commands::{
     recreate_class_command, unmark_default_command,
 };
 use super::{Evidence, View, matches};
+use crate::cluster::provisioners;
+use crate::cluster::snapshot::{Claim, Class};
 use crate::doctor::entry::entries;
-use crate::doctor::facts::{Claim, Class};
 use crate::doctor::messages::{self, MessageKind};
 use crate::doctor::names::{find_closest, list_names, shell_word};
-use crate::doctor::provisioners;
 use crate::doctor::{Finding, Severity, matching};
 use crate::provisioner::DEFAULT_NAME;
 
@@ -35,10 +35,10 @@ entries! {
 /// NFS105; the others only if both classes and PVs were read. Claims that name a PV are left out.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = find_two_default_classes(view).into_iter().collect();
-    if view.facts.was_read("storageclasses") && view.facts.was_read("persistentvolumes") {
+    if view.cluster.was_read("storageclasses") && view.cluster.was_read("persistentvolumes") {
         let claims = view.pending_claims().filter(|claim| claim.volume.is_empty());
         found.extend(claims.filter_map(|claim| find_missing_class(view, claim)));
-        let classes = &view.facts.classes;
+        let classes = &view.cluster.classes;
         found.extend(classes.iter().filter_map(|class| find_useless_class(view, class)));
     }
     found
@@ -50,15 +50,15 @@ fn find_missing_class(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     let Some(name) = &claim.class else {
         return find_claim_without_class(view, claim);
     };
-    let is_known = name.is_empty() || view.facts.find_class(name).is_some() || view.has_volumes(name);
+    let is_known = name.is_empty() || view.cluster.find_class(name).is_some() || view.has_volumes(name);
     (!is_known && !view.has_only_static_volumes).then(|| describe_missing_class(view, claim, name))
 }
 
 /// NFS101, unless the default class will still be given to the claim (Kubernetes 1.26 or later) or a PV fits. If all
 /// volumes are static, the finding about the PV that nearly fits, if there is one.
 fn find_claim_without_class(view: &View<'_>, claim: &Claim) -> Option<Finding> {
-    let is_retroactive = view.facts.minor_version().is_some_and(|minor| minor >= RETROACTIVE);
-    let default = view.facts.default_class();
+    let is_retroactive = view.cluster.minor_version().is_some_and(|minor| minor >= RETROACTIVE);
+    let default = view.cluster.default_class();
     if default.is_some() && is_retroactive {
         return None;
     }
@@ -87,13 +87,13 @@ fn find_claim_without_class(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     if let Some(default) = default {
         let cause = format!(
             "the claim names no class, and was created before {} became the default; Kubernetes {} does not change such claims",
-            default.name, view.facts.version
+            default.name, view.cluster.version
         );
         return Some(finding(cause).with_command(recreation, "the claim is Pending and has no data"));
     }
     let cause = "the claim names no class, and the cluster has no default class";
     let able = view
-        .facts
+        .cluster
         .classes
         .iter()
         .filter(|class| provisioners::creates_volumes(class));
@@ -125,7 +125,7 @@ fn find_claim_without_class(view: &View<'_>, claim: &Claim) -> Option<Finding> {
 /// NFS103, with the class that may be meant and a command that chooses another one; without classes, one that creates
 /// it.
 fn describe_missing_class(view: &View<'_>, claim: &Claim, name: &str) -> Finding {
-    let known: Vec<&str> = view.facts.classes.iter().map(|class| class.name.as_str()).collect();
+    let known: Vec<&str> = view.cluster.classes.iter().map(|class| class.name.as_str()).collect();
     let cause = format!("the claim's class {name} doesn't exist");
     let finding = Finding::new("NFS103", claim.object(), cause)
         .with_field("spec.storageClassName", name)
@@ -178,7 +178,7 @@ fn find_useless_class(view: &View<'_>, class: &Class) -> Option<Finding> {
         );
     }
     let finding = finding(format!("{} is no provisioner that creates volumes", class.provisioner));
-    let provisioner = match provisioners::names_not_scaled_to_zero(view.facts).as_slice() {
+    let provisioner = match provisioners::names_not_scaled_to_zero(view.cluster).as_slice() {
         [] => DEFAULT_NAME,
         [only] => only,
         many => {
@@ -199,12 +199,12 @@ fn find_useless_class(view: &View<'_>, class: &Class) -> Option<Finding> {
 /// NFS105 about the oldest of several default classes: an error where Kubernetes refuses claims because of it (before
 /// 1.26, or if the version is unknown), else a warning. The fix unmarks all but the newest.
 fn find_two_default_classes(view: &View<'_>) -> Option<Finding> {
-    let mut marked: Vec<&Class> = view.facts.classes.iter().filter(|class| class.default).collect();
+    let mut marked: Vec<&Class> = view.cluster.classes.iter().filter(|class| class.default).collect();
     marked.sort_by_key(|class| (class.created, &class.name));
     let newest = marked.pop()?;
     let oldest = marked.first()?;
     let names: Vec<&str> = marked.iter().map(|class| class.name.as_str()).collect();
-    let is_old = view.facts.minor_version().is_none_or(|minor| minor < RETROACTIVE);
+    let is_old = view.cluster.minor_version().is_none_or(|minor| minor < RETROACTIVE);
     let (severity, effect) = match is_old {
         true => (Severity::Error, "claims that name no class are refused".to_owned()),
         false => (Severity::Warning, format!("the newest, {}, is used", newest.name)),
@@ -214,7 +214,7 @@ fn find_two_default_classes(view: &View<'_>) -> Option<Finding> {
         false => "",
     };
     let others = if names.len() == 1 { "" } else { " and others" };
-    let mut events = view.facts.events.iter().rev();
+    let mut events = view.cluster.events.iter().rev();
     let refusal = events.find(|event| messages::is_message_of("NFS105", MessageKind::Creation, &event.message));
     let cause = format!(
         "{}{others} and {} are both the default class: {effect}",

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use k8s_openapi::jiff::SignedDuration;
 
 use super::View;
+use crate::cluster::snapshot::{Claim, ClusterSnapshot, Lock};
 use crate::doctor::entry::entries;
-use crate::doctor::facts::{Claim, Facts, Lock};
 use crate::doctor::{Confidence, Finding, Object};
 
 /// How long a claim may be Pending without an event of the controller manager.
@@ -27,12 +27,12 @@ entries! {
 /// NFS003, and NFS004 if the controller manager's Lease is expired.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let expired = find_expired_controller_lease(view);
-    [describe_version(view.facts)].into_iter().chain(expired).collect()
+    [describe_version(view.cluster)].into_iter().chain(expired).collect()
 }
 
 /// The distribution of Kubernetes, by its version or its nodes' annotations; `Kubernetes` if neither tells.
-pub fn distribution(facts: &Facts) -> &'static str {
-    let version = &facts.version;
+pub fn distribution(cluster: &ClusterSnapshot) -> &'static str {
+    let version = &cluster.version;
     let named = [
         ("+k3s", "K3s"),
         ("+rke2", "RKE2"),
@@ -43,23 +43,23 @@ pub fn distribution(facts: &Facts) -> &'static str {
     let by_version = named.into_iter().find(|(part, _)| version.contains(part));
     match by_version {
         Some((_, name)) => name,
-        None if facts.nodes.iter().any(|node| node.kubeadm) => "kubeadm",
+        None if cluster.nodes.iter().any(|node| node.kubeadm) => "kubeadm",
         None => "Kubernetes",
     }
 }
 
 /// NFS003: the distribution and its version.
-fn describe_version(facts: &Facts) -> Finding {
-    let name = distribution(facts);
-    let cause = format!("{name} {}", facts.version);
-    Finding::new("NFS003", Object::cluster_scoped("Cluster", name), cause).with_evidence("/version", &facts.version)
+fn describe_version(cluster: &ClusterSnapshot) -> Finding {
+    let name = distribution(cluster);
+    let cause = format!("{name} {}", cluster.version);
+    Finding::new("NFS003", Object::cluster_scoped("Cluster", name), cause).with_evidence("/version", &cluster.version)
 }
 
 /// NFS004, certain: the controller manager's Lease has not been renewed for a minute. `None` without such a Lease, or
 /// if it names no time.
 fn find_expired_controller_lease(view: &View<'_>) -> Option<Finding> {
     let is_managers = |lock: &&Lock| lock.namespace == "kube-system" && lock.name == "kube-controller-manager";
-    let lock = view.facts.locks.iter().find(is_managers)?;
+    let lock = view.cluster.locks.iter().find(is_managers)?;
     let renewed = lock.renewed.filter(|renewed| view.has_elapsed(Some(*renewed), STALE))?;
     let source = "renewTime of Lease kube-system/kube-controller-manager";
     Some(
@@ -71,7 +71,7 @@ fn find_expired_controller_lease(view: &View<'_>) -> Option<Finding> {
 /// NFS004, likely: claims have been Pending for more than ten minutes without an event, and none of `found`, the
 /// findings of all checks, names them. `None` if events were not read.
 pub fn find_idle_controller_manager(view: &View<'_>, found: &[Finding]) -> Option<Finding> {
-    if !view.facts.was_read("events") {
+    if !view.cluster.was_read("events") {
         return None;
     }
     let explained: HashSet<&Object> = found

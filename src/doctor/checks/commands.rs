@@ -6,10 +6,10 @@
 use kube::core::Expression;
 use serde_json::{Value, json};
 
+use crate::cluster::provisioners;
 use crate::cluster::quantity;
-use crate::doctor::facts::{Claim, Class, Facts, Workload};
+use crate::cluster::snapshot::{Claim, Class, ClusterSnapshot, Workload};
 use crate::doctor::names::shell_word;
-use crate::doctor::provisioners;
 use crate::manifest::validate::{self, SERVER_PLACEHOLDER};
 use crate::provisioner::{DEFAULT_NAME, election};
 
@@ -93,19 +93,19 @@ pub fn create_class_command(name: &str, provisioner: &str) -> String {
 /// The `create provisioner` command that serves a class: nfs-subdir-external-provisioner, or nfsprov if only that can
 /// serve it. It runs in the namespace of the diagnosis, else in `default`. Server and path are placeholders if the
 /// cluster doesn't tell them.
-pub fn create_provisioner_command(facts: &Facts, class: &Class) -> String {
+pub fn create_provisioner_command(cluster: &ClusterSnapshot, class: &Class) -> String {
     let name = &class.provisioner;
     // What the other one does not know of, or can't be called.
     let own = ["server", "path", "dirMode", "dirUid", "dirGid"];
     let needs_own = election::lease_name(name).is_none() || own.iter().any(|key| class.parameters.contains_key(*key));
     let deployment = if needs_own { "nfsprov" } else { "nfs-client-provisioner" };
-    let namespace = facts.namespace.as_deref().unwrap_or("default");
+    let namespace = cluster.namespace.as_deref().unwrap_or("default");
     let is_taken = |workload: &Workload| workload.namespace == namespace && workload.name == deployment;
     let mut command = format!("nfsprov -n {} create provisioner", shell_word(namespace));
-    if facts.workloads.iter().any(is_taken) {
+    if cluster.workloads.iter().any(is_taken) {
         command += &format!(" {}", shell_word(&object_name(name)));
     }
-    command += &served_export_options(facts, name);
+    command += &served_export_options(cluster, name);
     if name != DEFAULT_NAME || !needs_own {
         command += &format!(" --provisioner {}", shell_word(name));
     }
@@ -186,15 +186,15 @@ pub fn placeholder_note(command: &str) -> &'static str {
 
 /// The `provision --watch` command that serves a provisioner's name from the administrator's machine. Server and path
 /// are placeholders if the cluster doesn't tell them.
-pub fn run_provisioner_command(facts: &Facts, name: &str) -> String {
-    let export = served_export_options(facts, name);
+pub fn run_provisioner_command(cluster: &ClusterSnapshot, name: &str) -> String {
+    let export = served_export_options(cluster, name);
     format!("nfsprov provision --watch --name {}{export}", shell_word(name))
 }
 
 /// The options for the export of a provisioner of this name, after a space; placeholders if the cluster doesn't tell
 /// it.
-fn served_export_options(facts: &Facts, name: &str) -> String {
-    let known = provisioners::served_export(facts, name);
+fn served_export_options(cluster: &ClusterSnapshot, name: &str) -> String {
+    let known = provisioners::served_export(cluster, name);
     let (server, path) = known.unwrap_or_else(|| (SERVER.to_owned(), PATH.to_owned()));
     format!(" --server {} --path {}", shell_word(&server), shell_word(&path))
 }

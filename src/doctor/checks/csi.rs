@@ -2,10 +2,10 @@
 
 use super::View;
 use super::mounts::describe_unregistered_driver;
+use crate::cluster::provisioners::{self, NFS_CSI, ProvisionerKind};
+use crate::cluster::snapshot::{Class, Pod};
 use crate::doctor::entry::entries;
-use crate::doctor::facts::{Class, Pod};
 use crate::doctor::names::list_names;
-use crate::doctor::provisioners::{self, NFS_CSI, ProvisionerKind};
 use crate::doctor::{Confidence, Finding, Object};
 
 entries! {
@@ -17,10 +17,10 @@ entries! {
 
 /// Empty if classes or CSIDrivers were not read.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
-    if !view.facts.was_read("storageclasses") || !view.facts.was_read("csidrivers") {
+    if !view.cluster.was_read("storageclasses") || !view.cluster.was_read("csidrivers") {
         return Vec::new();
     }
-    let classes = view.facts.classes.iter().filter(|class| class.provisioner == NFS_CSI);
+    let classes = view.cluster.classes.iter().filter(|class| class.provisioner == NFS_CSI);
     let mut found: Vec<Finding> = classes.filter_map(|class| find_missing_driver(view, class)).collect();
     found.extend(find_node_without_driver(view));
     found
@@ -29,7 +29,7 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
 /// For a class of the NFS CSI driver: NFS211 if the cluster has no such driver; NFS215 if claims are Pending, and
 /// neither a controller nor an event of the driver is found. No NFS215 if Deployments were not read.
 fn find_missing_driver(view: &View<'_>, class: &Class) -> Option<Finding> {
-    let claims = provisioners::claims_waiting_for(view.facts, &class.provisioner).into_iter();
+    let claims = provisioners::claims_waiting_for(view.cluster, &class.provisioner).into_iter();
     let of_class = claims.filter(|claim| claim.class.as_deref() == Some(&class.name));
     let waiting: Vec<Object> = of_class.map(|claim| claim.object()).collect();
     let finding = |code, cause: &str| {
@@ -37,7 +37,7 @@ fn find_missing_driver(view: &View<'_>, class: &Class) -> Option<Finding> {
             .with_field("provisioner", NFS_CSI)
             .with_affected(waiting.iter().cloned())
     };
-    let drivers = &view.facts.csi_drivers;
+    let drivers = &view.cluster.csi_drivers;
     if !drivers.iter().any(|driver| driver == NFS_CSI) {
         return Some(
             finding("NFS211", &format!("the CSI driver {NFS_CSI} is not installed"))
@@ -45,15 +45,15 @@ fn find_missing_driver(view: &View<'_>, class: &Class) -> Option<Finding> {
                 .with_advice("install csi-driver-nfs as its documentation says, or use a class of nfsprov's; a driver that runs under another name needs a class of that name"),
         );
     }
-    let candidates = provisioners::find_candidates(view.facts);
+    let candidates = provisioners::find_candidates(view.cluster);
     let is_there = candidates
         .iter()
         .any(|provisioner| provisioner.kind == ProvisionerKind::CsiController);
-    if is_there || waiting.is_empty() || !view.facts.was_read("deployments") {
+    if is_there || waiting.is_empty() || !view.cluster.was_read("deployments") {
         return None;
     }
     // It may run under another name, or outside the cluster.
-    let mut events = view.facts.events.iter();
+    let mut events = view.cluster.events.iter();
     let has_spoken = events.any(|event| provisioners::is_written_by(event, NFS_CSI));
     let cause = "the NFS CSI driver has no controller in the cluster, which creates the volumes";
     (!has_spoken).then(|| {
@@ -68,7 +68,7 @@ fn find_missing_driver(view: &View<'_>, class: &Class) -> Option<Finding> {
 /// volumes. `None` if CSINodes were not read.
 fn find_node_without_driver(view: &View<'_>) -> Option<Finding> {
     let has_driver = |node: &str| {
-        let mut nodes = view.facts.csi_nodes.iter();
+        let mut nodes = view.cluster.csi_nodes.iter();
         nodes.any(|(name, drivers)| name == node && drivers.iter().any(|driver| driver == NFS_CSI))
     };
     let uses_driver = |pod: &&Pod| {
@@ -76,9 +76,9 @@ fn find_node_without_driver(view: &View<'_>) -> Option<Finding> {
         volumes.any(|volume| volume.csi_driver.as_deref() == Some(NFS_CSI))
     };
     let is_stuck = |pod: &&Pod| pod.phase == "Pending" && !pod.node.is_empty() && !has_driver(&pod.node);
-    let stuck: Vec<&Pod> = view.facts.pods.iter().filter(is_stuck).filter(uses_driver).collect();
-    let node = &stuck.first().filter(|_| view.facts.was_read("csinodes"))?.node;
-    let (cause, fix) = describe_unregistered_driver(view, node, view.facts.find_node(node));
+    let stuck: Vec<&Pod> = view.cluster.pods.iter().filter(is_stuck).filter(uses_driver).collect();
+    let node = &stuck.first().filter(|_| view.cluster.was_read("csinodes"))?.node;
+    let (cause, fix) = describe_unregistered_driver(view, node, view.cluster.find_node(node));
     let on_node = stuck.iter().filter(|pod| pod.node == *node);
     Some(
         Finding::new("NFS211", Object::cluster_scoped("Node", node), cause)

@@ -6,8 +6,9 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::{Evidence, View};
+use crate::cluster::snapshot::{Claim, ClusterSnapshot, Volume};
 use crate::doctor::entry::entries;
-use crate::doctor::facts::{Claim, EarlierVolume, ExportListing, Facts, Volume};
+use crate::doctor::facts::{EarlierVolume, ExportListing};
 use crate::doctor::names::shell_word;
 use crate::doctor::{Confidence, Finding};
 
@@ -29,17 +30,17 @@ pub struct Served<'a> {
 
 /// The Bound claims whose volumes are NFS directories below an export, given by server and path, each with its volume
 /// and directory; not those that are being deleted, nor volumes of a CSI driver or of another name of the server.
-pub fn claims_on_export<'a>(facts: &'a Facts, (server, path): (&str, &str)) -> Vec<Served<'a>> {
+pub fn claims_on_export<'a>(cluster: &'a ClusterSnapshot, (server, path): (&str, &str)) -> Vec<Served<'a>> {
     let inside = |volume: &'a Volume| {
         let (its_server, its_path) = volume.nfs.as_ref().filter(|_| volume.deleting.is_none())?;
         let below = its_path.strip_prefix(path.trim_end_matches('/'))?.strip_prefix('/')?;
         (its_server == server && !below.is_empty()).then_some(below)
     };
-    let volumes = facts
+    let volumes = cluster
         .volumes
         .iter()
         .filter_map(|volume| Some((volume, inside(volume)?)));
-    let claims = facts
+    let claims = cluster
         .claims
         .iter()
         .filter(|claim| claim.deleting.is_none() && claim.phase == "Bound");
@@ -58,8 +59,12 @@ pub fn claims_on_export<'a>(facts: &'a Facts, (server, path): (&str, &str)) -> V
 
 /// The volumes among `listed` that have no PV in the cluster and belonged to a claim of this name: those without an
 /// archive first, of these the recorded ones, then the latest changed.
-pub fn earlier_volumes_of<'a>(facts: &Facts, claim: &Claim, listed: &'a [EarlierVolume]) -> Vec<&'a EarlierVolume> {
-    let is_gone = |volume: &&EarlierVolume| facts.volumes.iter().all(|other| other.name != volume.name);
+pub fn earlier_volumes_of<'a>(
+    cluster: &ClusterSnapshot,
+    claim: &Claim,
+    listed: &'a [EarlierVolume],
+) -> Vec<&'a EarlierVolume> {
+    let is_gone = |volume: &&EarlierVolume| cluster.volumes.iter().all(|other| other.name != volume.name);
     let mut found: Vec<&EarlierVolume> = listed
         .iter()
         .filter(|volume| belonged_to(volume, claim))
@@ -81,12 +86,11 @@ fn belonged_to(volume: &EarlierVolume, claim: &Claim) -> bool {
 
 /// Finds claims that got an empty volume beside their earlier data; only on exports that were listed.
 pub(crate) fn find_problems(view: &View<'_>) -> Vec<Finding> {
-    let facts = view.facts;
     let mut found = Vec::new();
-    for listing in &facts.listings {
-        let served = claims_on_export(facts, (&listing.server, &listing.path)).into_iter();
+    for listing in &view.facts.listings {
+        let served = claims_on_export(view.cluster, (&listing.server, &listing.path)).into_iter();
         for served in served.filter(|served| listing.empty.contains(&served.volume.name)) {
-            let earlier = earlier_volumes_of(facts, served.claim, &listing.volumes);
+            let earlier = earlier_volumes_of(view.cluster, served.claim, &listing.volumes);
             found.extend(find_earlier_data(&served, &earlier, listing));
         }
     }

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::View;
 use crate::cluster::images;
+use crate::cluster::provisioners::{Provisioner, ProvisionerKind};
+use crate::cluster::snapshot::Log;
 use crate::doctor::entry::entries;
-use crate::doctor::facts::Log;
-use crate::doctor::provisioners::{Provisioner, ProvisionerKind};
 use crate::doctor::{Confidence, Finding};
 
 entries! {
@@ -29,13 +29,13 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
 /// NFS213: PROVISIONER_NAME is set, and neither image, log, volumes nor events are a provisioner's. `None` unless a pod
 /// is ready and claims are Pending for it.
 fn find_wrong_image(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
-    let waiting = provisioner.waiting_claims(view.facts);
+    let waiting = provisioner.waiting_claims(view.cluster);
     let image = &provisioner.container.image;
     let name = images::base_name(image);
     let may_be_provisioner = provisioner.kind != ProvisionerKind::Other
         || name.contains("provisioner")
         || name.contains("nfs")
-        || provisioner.has_worked(view.facts);
+        || provisioner.has_worked(view.cluster);
     let has_name = provisioner.container.env.contains_key("PROVISIONER_NAME");
     if may_be_provisioner || !has_name || waiting.is_empty() || provisioner.workload.ready == 0 {
         return None;
@@ -45,7 +45,7 @@ fn find_wrong_image(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Fi
         let words = ["provision", "controller.go", "leaderelection"];
         words.iter().any(|word| log.text.contains(word))
     };
-    if provisioner.logs(view.facts).any(has_words) {
+    if provisioner.logs(view.cluster).any(has_words) {
         return None;
     }
     let cause = format!("the workload has the variables of a provisioner, and its image {image} is none");
@@ -88,7 +88,7 @@ fn find_wrong_mount(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Fi
     Some(
         Finding::new("NFS214", provisioner.workload.object(), cause)
             .with_field(&field, paths.join(", "))
-            .with_affected(provisioner.waiting_claims(view.facts))
+            .with_affected(provisioner.waiting_claims(view.cluster))
             .with_advice(format!(
                 "mount the export that NFS_SERVER and NFS_PATH name at {WORKPLACE}; directories that were created elsewhere have to be moved"
             )),

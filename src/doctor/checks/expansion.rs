@@ -1,10 +1,10 @@
 //! Claims whose size was increased after their volume was provisioned: NFS127 (PURE).
 
 use super::{View, rights};
+use crate::cluster::provisioners::{self, Provisioner, ProvisionerKind};
 use crate::cluster::quantity;
+use crate::cluster::snapshot::{Claim, Class, Volume};
 use crate::doctor::entry::entries;
-use crate::doctor::facts::{Claim, Class, Volume};
-use crate::doctor::provisioners::{self, Provisioner, ProvisionerKind};
 use crate::doctor::{Confidence, Finding};
 use crate::provisioner::DEFAULT_NAME;
 
@@ -17,7 +17,7 @@ entries! {
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let is_enlarged =
         |claim: &&Claim| claim.phase == "Bound" && claim.capacity.is_some_and(|has| has < claim.requirements.bytes);
-    let claims = view.facts.claims.iter().filter(is_enlarged);
+    let claims = view.cluster.claims.iter().filter(is_enlarged);
     claims.filter_map(|claim| find_missing_expansion(view, claim)).collect()
 }
 
@@ -72,7 +72,7 @@ fn allow_expansion_command(class: &Class, is_allowed: bool) -> String {
 fn describe_obstacle(view: &View<'_>, claim: &Claim, volume: &Volume) -> Finding {
     let finding = |why: &str| expansion_finding(view, claim, volume, why);
     let name = volume.provisioned_by.as_deref().unwrap_or_default();
-    let class = view.facts.find_class(&volume.class);
+    let class = view.cluster.find_class(&volume.class);
     if !class.is_some_and(|class| class.is_expandable) {
         let finding = finding(&format!("class {} does not allow expansion", volume.class));
         return match class {
@@ -84,7 +84,7 @@ fn describe_obstacle(view: &View<'_>, claim: &Claim, volume: &Volume) -> Finding
         };
     }
     if let Some(provisioner) = find_nfsprov(view, name)
-        && view.facts.rights.contains(&rights::right_to_expand(provisioner))
+        && view.cluster.rights.contains(&rights::right_to_expand(provisioner))
     {
         let account = provisioner.service_account();
         return finding(&format!(
@@ -117,7 +117,11 @@ fn describe_unexpandable(view: &View<'_>, claim: &Claim, volume: &Volume) -> Fin
     let why = "its NFS volume has no provisioner that expands volumes";
     let finding = expansion_finding(view, claim, volume, why).with_confidence(confidence);
     let room = "its pods can already use all the space of the export, unless the server has a quota for the directory";
-    match view.facts.find_class(&volume.class).filter(|class| class.is_expandable) {
+    match view
+        .cluster
+        .find_class(&volume.class)
+        .filter(|class| class.is_expandable)
+    {
         Some(class) => finding.with_command(
             allow_expansion_command(class, false),
             format!("so that the API server refuses such a change; {room}"),

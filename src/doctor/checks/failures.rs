@@ -2,10 +2,10 @@
 
 use super::View;
 use super::mounts::{classify_mount, find_provisioner_failure};
+use crate::cluster::provisioners;
+use crate::cluster::snapshot::{Claim, Event};
 use crate::doctor::entry::entries;
-use crate::doctor::facts::{Claim, Event};
 use crate::doctor::messages::{self, MessageKind};
-use crate::doctor::provisioners;
 use crate::doctor::{Confidence, Finding};
 
 entries! {
@@ -134,8 +134,8 @@ fn advise_on_error(why: &str) -> &'static str {
 /// The finding about a controller that failed to mount the export itself, with the code that a node's failure would
 /// have. `None` if the message is that of no known failure.
 fn find_mount_failure(view: &View<'_>, claim: &Claim, event: &Event) -> Option<Finding> {
-    let served = || provisioners::served_export(view.facts, claim.handover.as_deref()?);
-    let of_class = || view.facts.find_class(claim.class.as_deref()?)?.export();
+    let served = || provisioners::served_export(view.cluster, claim.handover.as_deref()?);
+    let of_class = || view.cluster.find_class(claim.class.as_deref()?)?.export();
     let failure = find_provisioner_failure(view, &event.message, served().or_else(of_class))?;
     failure.describe(view, claim.object(), event.evidence())
 }

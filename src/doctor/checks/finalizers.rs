@@ -129,14 +129,14 @@ fn find_owner(view: &View<'_>, object: &Object, finalizer: &str, provisioner: Op
     }
     if let Some(driver) = finalizer.strip_prefix("external-attacher/") {
         let is_driver = |name: &String| name.replace('.', "-") == driver || name == driver;
-        let on_nodes = view.facts.csi_nodes.iter().flat_map(|(_, drivers)| drivers);
-        let present = view.facts.csi_drivers.iter().chain(on_nodes).any(is_driver);
-        let known = view.facts.was_read("csidrivers") && view.facts.was_read("csinodes");
+        let on_nodes = view.cluster.csi_nodes.iter().flat_map(|(_, drivers)| drivers);
+        let present = view.cluster.csi_drivers.iter().chain(on_nodes).any(is_driver);
+        let known = view.cluster.was_read("csidrivers") && view.cluster.was_read("csinodes");
         return (known && !present).then(|| (Owner::Gone, format!("whose CSI driver {driver} is not installed")));
     }
     if PROVISIONER_FINALIZERS.contains(&finalizer) {
         let name = provisioner?;
-        let is_gone = view.facts.was_read("deployments") && view.is_deleter_gone(object, name);
+        let is_gone = view.cluster.was_read("deployments") && view.is_deleter_gone(object, name);
         return is_gone.then(|| (Owner::Gone, format!("whose provisioner {name} does not run any more")));
     }
     let Some((domain, _)) = finalizer.split_once('/') else {

@@ -3,10 +3,10 @@
 use k8s_openapi::jiff::SignedDuration;
 
 use super::View;
+use crate::cluster::snapshot::{Claim, Pod};
 use crate::doctor::Finding;
 use crate::doctor::Severity;
 use crate::doctor::entry::entries;
-use crate::doctor::facts::{Claim, Pod};
 use crate::doctor::messages::{self, MessageKind};
 
 entries! {
@@ -29,7 +29,7 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
 /// NFS124 if a pod of the claim has `spec.nodeName`, else NFS115; terminating pods don't count. `None` if the class
 /// binds immediately, is not known, or the claim names none.
 fn find_wait_for_pod(view: &View<'_>, claim: &Claim) -> Option<Finding> {
-    let class = view.facts.find_class(claim.class.as_deref()?)?;
+    let class = view.cluster.find_class(claim.class.as_deref()?)?;
     if !class.waits_for_first_consumer {
         return None;
     }

@@ -4,9 +4,9 @@
 //! full volume from a full export.
 
 use super::View;
+use crate::cluster::snapshot::Claim;
 use crate::doctor::Finding;
 use crate::doctor::entry::entries;
-use crate::doctor::facts::Claim;
 
 entries! {
     "NFS128" Error [CLAIMS, VOLUMES, EVENTS] "the volume is full",
@@ -14,7 +14,7 @@ entries! {
 }
 
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
-    let claims = view.facts.claims.iter();
+    let claims = view.cluster.claims.iter();
     claims.filter_map(|claim| find_full_volume(view, claim)).collect()
 }
 
@@ -28,7 +28,7 @@ fn find_full_volume(view: &View<'_>, claim: &Claim) -> Option<Finding> {
         let stopped = pod.stopped.iter().filter(|stopped| is_out_of_space(&stopped.message));
         stopped.map(|stopped| pod.container_evidence(stopped))
     });
-    let class = view.facts.find_class(&volume.class);
+    let class = view.cluster.find_class(&volume.class);
     let advice = match class.is_some_and(|class| class.is_expandable) {
         true => "remove files, or expand the claim: raise spec.resources.requests.storage; pods need not be restarted",
         false => "remove files, or expand the claim, for which its class needs allowVolumeExpansion: true",

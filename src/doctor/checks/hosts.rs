@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use super::View;
+use crate::cluster::snapshot::Node;
 use crate::doctor::entry::entries;
-use crate::doctor::facts::{ExportSeen, HostSeen, Node};
+use crate::doctor::facts::{ExportSeen, HostSeen};
 use crate::doctor::fix::{Change, HostChange};
 use crate::doctor::names::{list_names, list_titles};
 use crate::doctor::{Finding, Object};
@@ -42,7 +43,7 @@ pub fn find_host_of_node<'a>(view: &View<'a>, node: &str) -> Option<&'a str> {
 /// The Node object of a host if the cluster has one of its name, else the host itself.
 fn object_of(view: &View<'_>, host: &HostSeen) -> Object {
     let name = &host.facts.hostname;
-    match view.facts.find_node(name) {
+    match view.cluster.find_node(name) {
         Some(_) => Object::cluster_scoped("Node", name),
         None => Object::cluster_scoped("Host", &host.target),
     }
@@ -234,7 +235,7 @@ fn find_denied_nodes(
     // Which of several addresses the server sees is unknown, so all must be denied.
     let is_denied = |node: &&Node| !node.addresses.is_empty() && node.addresses.iter().all(is_shut_out);
     let is_exported = !lines.is_empty();
-    let nodes = view.facts.nodes.iter();
+    let nodes = view.cluster.nodes.iter();
     let denied: Vec<&Node> = nodes.filter(|node| !is_exported || is_denied(node)).collect();
     let (target, by) = (&host.target, list_titles(&export.named_by));
     let cause = match (is_exported, denied.is_empty()) {

@@ -1,10 +1,10 @@
 //! Limits of volumes' sizes, by the events that provisioners write about their volumes: NFS509, NFS510 (PURE).
 
 use super::View;
+use crate::cluster::provisioners;
+use crate::cluster::snapshot::Volume;
 use crate::doctor::Finding;
 use crate::doctor::entry::entries;
-use crate::doctor::facts::Volume;
-use crate::doctor::provisioners;
 
 entries! {
     "NFS509" Error [VOLUMES, PV_EVENTS] "the server does not enforce the sizes of volumes",
@@ -33,7 +33,7 @@ const REPORTS: [(&str, &str, &str, &str); 2] = [
 
 /// Also about volumes of claims outside the namespace of the diagnosis.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
-    let volumes = view.facts.volumes.iter();
+    let volumes = view.cluster.volumes.iter();
     volumes
         .flat_map(|volume| find_reported_problems(view, volume))
         .collect()

@@ -5,13 +5,14 @@ use serde_json::json;
 
 use super::commands::{new_volume_command_and_note, recreate_claim_command};
 use super::{Evidence, View};
+use crate::cluster::provisioners;
 use crate::cluster::quantity;
+use crate::cluster::snapshot::{Claim, Volume};
+use crate::doctor::Finding;
 use crate::doctor::entry::entries;
-use crate::doctor::facts::{Claim, Volume};
 use crate::doctor::fix::Change;
 use crate::doctor::matching::{self, Candidate, Mismatch};
 use crate::doctor::names::{find_closest, shell_word};
-use crate::doctor::{Finding, provisioners};
 
 /// How many near misses are shown.
 const SHOWN: usize = 3;
@@ -44,7 +45,7 @@ entries! {
 
 /// Only Pending claims. Empty if PVs or classes were not read.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
-    if !view.facts.was_read("persistentvolumes") || !view.facts.was_read("storageclasses") {
+    if !view.cluster.was_read("persistentvolumes") || !view.cluster.was_read("storageclasses") {
         return Vec::new();
     }
     let claims = view.pending_claims();
@@ -61,7 +62,7 @@ fn find_mismatch(view: &View<'_>, claim: &Claim) -> Option<Finding> {
         return find_first_mismatch(view, claim, volume);
     }
     let name = claim.class.as_deref()?;
-    let Some(class) = view.facts.find_class(name) else {
+    let Some(class) = view.cluster.find_class(name) else {
         // A class that nothing has is a matter of its own.
         let is_static = name.is_empty() || view.has_volumes(name) || view.has_only_static_volumes;
         return is_static.then(|| find_static_mismatch(view, claim))?;
@@ -153,7 +154,7 @@ fn describe_no_fit(view: &View<'_>, claim: &Claim, ranked: &[Candidate<'_>]) -> 
         class => format!("of class {class}"),
     };
     let unbound = view.unbound.len();
-    let bound = view.facts.volumes.len() - unbound;
+    let bound = view.cluster.volumes.len() - unbound;
     let cause = format!("the claim needs a static PV {class}, and none fits");
     Finding::new("NFS102", claim.object(), cause)
         .with_all_evidence(near_miss_evidence(claim, ranked))
@@ -216,7 +217,7 @@ fn find_dynamic_mismatch(view: &View<'_>, claim: &Claim) -> Option<Finding> {
 /// reserved for no claim, fits but for its class and has exactly the claim's size, and the claim asks for
 /// ReadWriteMany, which other storage rarely has.
 fn got_default_instead(view: &View<'_>, claim: &Claim, volume: &Volume) -> bool {
-    let default = view.facts.default_class();
+    let default = view.cluster.default_class();
     let is_default = default.is_some_and(|class| claim.class.as_deref() == Some(&class.name));
     let is_shared = claim.requirements.modes.iter().any(|mode| mode == "ReadWriteMany");
     let is_free = volume.claim.is_none() && volume.class.is_empty();

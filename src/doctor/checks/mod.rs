@@ -38,11 +38,12 @@ use std::collections::{HashMap, HashSet};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::entry::Entry;
-use super::facts::{Claim, Event, Facts, Pod, Volume};
+use super::facts::Facts;
 use super::matching::{self, Candidate};
 use super::messages::{self, MessageKind};
-use super::provisioners::{self, Provisioner};
 use super::{Evidence, Finding, Object, policy};
+use crate::cluster::provisioners::{self, Provisioner};
+use crate::cluster::snapshot::{Claim, ClusterSnapshot, Event, Pod, Volume};
 
 /// How long an event of the provisioner's checks counts. It publishes one every 5 minutes, as long as the fault lasts.
 const REPEATED_WITHIN: SignedDuration = SignedDuration::from_mins(12);
@@ -94,6 +95,7 @@ pub use self::selflink::{NEED_SELF_LINK, restart_after_gate};
 /// The facts as the checks see them: with the time, the provisioners and indexes.
 pub(crate) struct View<'a> {
     pub facts: &'a Facts,
+    pub cluster: &'a ClusterSnapshot,
     pub now: Timestamp,
     pub provisioners: Vec<Provisioner<'a>>,
     /// By namespace and name.
@@ -110,8 +112,8 @@ pub(crate) struct View<'a> {
     reserved: HashMap<(&'a str, &'a str), Vec<&'a Volume>>,
     /// The classes that PVs have, and whether any of these PVs is NFS.
     volume_classes: HashMap<&'a str, bool>,
-    /// Whether there is neither a class nor a provisioner, by the PVs or by a provisioner's image: all volumes are static
-    /// then. Also true if none was read.
+    /// Whether there is neither a class nor a provisioner, by the PVs or by a provisioner's image: all volumes are
+    /// static then. Also true if none was read.
     pub has_only_static_volumes: bool,
     /// By provisioner's name: whether none serves it. Thousands of volumes may have one.
     abandoned: RefCell<HashMap<String, bool>>,
@@ -122,18 +124,23 @@ impl<'a> View<'a> {
     pub fn new(facts: &'a Facts, now: Timestamp) -> Self {
         let mut events: HashMap<&Object, Vec<&Event>> = HashMap::new();
         // Newest first.
-        for event in facts.events.iter().rev() {
+        for event in facts.cluster.events.iter().rev() {
             if let Some(object) = &event.object {
                 events.entry(object).or_default().push(event);
             }
         }
         let mut pods: HashMap<(&str, &str), Vec<&Pod>> = HashMap::new();
-        for pod in facts.pods.iter().filter(|pod| !pod.has_ended()) {
+        for pod in facts.cluster.pods.iter().filter(|pod| !pod.has_ended()) {
             for claim in &pod.claims {
                 pods.entry((&pod.namespace, claim)).or_default().push(pod);
             }
         }
-        let unbound: Vec<&Volume> = facts.volumes.iter().filter(|volume| volume.phase != "Bound").collect();
+        let unbound: Vec<&Volume> = facts
+            .cluster
+            .volumes
+            .iter()
+            .filter(|volume| volume.phase != "Bound")
+            .collect();
         let mut reserved: HashMap<(&str, &str), Vec<&Volume>> = HashMap::new();
         for volume in &unbound {
             if let Some(claim) = &volume.claim {
@@ -144,22 +151,29 @@ impl<'a> View<'a> {
             }
         }
         let mut volume_classes: HashMap<&str, bool> = HashMap::new();
-        for volume in &facts.volumes {
+        for volume in &facts.cluster.volumes {
             *volume_classes.entry(&volume.class).or_default() |= volume.is_nfs();
         }
-        let provisioners = provisioners::find_provisioners(facts);
-        let mut candidates = provisioners::find_candidates(facts).into_iter();
+        let provisioners = provisioners::find_provisioners(&facts.cluster);
+        let mut candidates = provisioners::find_candidates(&facts.cluster).into_iter();
         let has_only_static_volumes =
-            facts.classes.is_empty() && provisioners.is_empty() && !candidates.any(|one| one.has_known_image());
+            facts.cluster.classes.is_empty() && provisioners.is_empty() && !candidates.any(|one| one.has_known_image());
         Self {
             facts,
+            cluster: &facts.cluster,
             now,
             provisioners,
             has_only_static_volumes,
             representatives: matching::pick_representatives(&unbound),
             reserved,
-            claims: HashMap::from_iter(facts.claims.iter().map(|claim| (claim.key(), claim))),
-            volumes: HashMap::from_iter(facts.volumes.iter().map(|volume| (volume.name.as_str(), volume))),
+            claims: HashMap::from_iter(facts.cluster.claims.iter().map(|claim| (claim.key(), claim))),
+            volumes: HashMap::from_iter(
+                facts
+                    .cluster
+                    .volumes
+                    .iter()
+                    .map(|volume| (volume.name.as_str(), volume)),
+            ),
             events,
             pods,
             unbound,
@@ -178,7 +192,7 @@ impl<'a> View<'a> {
             return *known;
         }
         let since = self.now.checked_sub(ALIVE).ok();
-        let is_unserved = provisioners::is_unserved(self.facts, name, since, self.now);
+        let is_unserved = provisioners::is_unserved(self.cluster, name, since, self.now);
         self.abandoned.borrow_mut().insert(name.to_owned(), is_unserved);
         is_unserved
     }
@@ -210,7 +224,7 @@ impl<'a> View<'a> {
             return !volume.is_nfs();
         }
         let name = matching::class_of(claim);
-        match self.facts.find_class(name) {
+        match self.cluster.find_class(name) {
             Some(class) if provisioners::is_known_other_storage(&class.provisioner) => true,
             Some(class) if class.provisioner != "kubernetes.io/no-provisioner" => false,
             _ => !name.is_empty() && !self.may_be_nfs(name),
@@ -228,7 +242,7 @@ impl<'a> View<'a> {
 
     /// The claims that wait for a volume and are not terminating.
     pub fn pending_claims(&self) -> impl Iterator<Item = &'a Claim> {
-        self.facts.claims.iter().filter(|claim| claim.is_pending())
+        self.cluster.claims.iter().filter(|claim| claim.is_pending())
     }
 
     /// The claims of a pod that exist.
@@ -279,10 +293,10 @@ impl<'a> View<'a> {
         self.find_event(object, |event| messages::is_message_of(code, kind, &event.message))
     }
 
-    /// Since when a claim waits for its volume: since its creation, or where its class waits for the first pod, since the
-    /// first of the pods that use it was created.
+    /// Since when a claim waits for its volume: since its creation, or where its class waits for the first pod, since
+    /// the first of the pods that use it was created.
     pub fn waiting_since(&self, claim: &Claim) -> Option<Timestamp> {
-        let class = self.facts.find_class(matching::class_of(claim));
+        let class = self.cluster.find_class(matching::class_of(claim));
         let waits_for_pod = class.is_some_and(|class| class.waits_for_first_consumer);
         let pods = self.pods_using(claim).iter().filter(|_| waits_for_pod);
         claim.created.max(pods.filter_map(|pod| pod.created).min())

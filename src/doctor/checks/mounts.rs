@@ -9,10 +9,10 @@ mod server;
 use std::collections::BTreeMap;
 
 use super::View;
+use crate::cluster::provisioners::NFS_CSI;
+use crate::cluster::snapshot::{Pod, Volume};
 use crate::doctor::entry::entries;
-use crate::doctor::facts::{Pod, Volume};
 use crate::doctor::messages::{self, MessageKind};
-use crate::doctor::provisioners::NFS_CSI;
 use crate::doctor::{Confidence, Evidence, Finding, Fix, Object};
 
 entries! {
@@ -114,7 +114,7 @@ pub fn classify_mount(
 /// being deleted. Of a pod that is not Pending only a stale file handle counts.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let mut found: BTreeMap<(&str, Object), Finding> = BTreeMap::new();
-    for pod in &view.facts.pods {
+    for pod in &view.cluster.pods {
         if pod.node.is_empty() || pod.deleting.is_some() {
             continue;
         }

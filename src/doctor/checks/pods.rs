@@ -7,8 +7,8 @@ use kube::core::{Expression, SelectorExt};
 
 use super::View;
 use super::commands::object_argument;
+use crate::cluster::snapshot::{Event, Node, Pod, Volume};
 use crate::doctor::entry::entries;
-use crate::doctor::facts::{Event, Node, Pod, Volume};
 use crate::doctor::messages::{self, MessageKind};
 use crate::doctor::names::{find_closest, shell_word};
 use crate::doctor::{Confidence, Finding};
@@ -38,7 +38,7 @@ entries! {
 
 /// Pods that have ended are left out.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
-    let alive = view.facts.pods.iter().filter(|pod| !pod.has_ended());
+    let alive = view.cluster.pods.iter().filter(|pod| !pod.has_ended());
     alive.flat_map(|pod| find_pod_problems(view, pod)).collect()
 }
 
@@ -64,8 +64,8 @@ fn find_pod_problems(view: &View<'_>, pod: &Pod) -> Vec<Finding> {
 /// only seconds old.
 fn find_missing_claim(view: &View<'_>, pod: &Pod, name: &str) -> Option<Finding> {
     // Of other namespaces, provisioners' pods are read, and no claims.
-    let namespace = view.facts.namespace.as_deref();
-    if !view.facts.was_read("persistentvolumeclaims") || namespace.is_some_and(|here| here != pod.namespace) {
+    let namespace = view.cluster.namespace.as_deref();
+    if !view.cluster.was_read("persistentvolumeclaims") || namespace.is_some_and(|here| here != pod.namespace) {
         return None;
     }
     let object = pod.object();
@@ -88,7 +88,7 @@ fn find_missing_claim(view: &View<'_>, pod: &Pod, name: &str) -> Option<Finding>
                 .with_advice("create the claim again after it is deleted; the pod then continues by itself"),
         );
     }
-    let claims = view.facts.claims.iter();
+    let claims = view.cluster.claims.iter();
     let in_namespace = claims.filter(|claim| claim.namespace == pod.namespace);
     let note = match find_closest(name, in_namespace.map(|claim| claim.name.as_str())) {
         Some(meant) => format!("or was {meant} meant? then create the pod again with that name"),
@@ -143,7 +143,7 @@ fn describe_affinity(view: &View<'_>, pod: &Pod, finding: impl FnOnce(String) ->
             .with_confidence(Confidence::Likely)
             .with_advice("compare the nodeAffinity of the pod's PVs with the nodes' labels");
     };
-    let nodes = &view.facts.nodes;
+    let nodes = &view.cluster.nodes;
     let fitting = nodes.iter().filter(|node| is_allowed_node(affinity, node));
     let fitting: Vec<_> = fitting.map(|node| node.name.as_str()).collect();
     let cause = match fitting.is_empty() {
@@ -234,7 +234,7 @@ fn find_stuck_termination(view: &View<'_>, pod: &Pod) -> Option<Finding> {
         return None;
     }
     let node = &pod.node;
-    let (ready, cause, confidence, note) = match view.facts.find_node(node).map(|node| node.ready) {
+    let (ready, cause, confidence, note) = match view.cluster.find_node(node).map(|node| node.ready) {
         Some(false) => (
             "not True",
             format!("the pod can't end: its node {node} is not Ready"),

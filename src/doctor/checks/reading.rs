@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::{Evidence, View, rbac};
+use crate::cluster::provisioners;
+use crate::cluster::snapshot::ClusterSnapshot;
 use crate::doctor::entry::entries;
-use crate::doctor::facts::Facts;
 use crate::doctor::names::shell_word;
-use crate::doctor::{Finding, Object, provisioners};
+use crate::doctor::{Finding, Object};
 
 /// A right that is missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,8 +31,8 @@ entries! {
 /// NFS002 for all refused reads, with the command that grants the missing permissions to the user, if the refusals name
 /// one.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
-    let facts = view.facts;
-    let refused: Vec<_> = facts.unread.iter().filter(|unread| unread.forbidden).collect();
+    let cluster = view.cluster;
+    let refused: Vec<_> = cluster.unread.iter().filter(|unread| unread.forbidden).collect();
     if refused.is_empty() {
         return Vec::new();
     }
@@ -44,7 +45,7 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
         names.join(", ")
     );
     let finding = Finding::new("NFS002", Object::cluster_scoped("Cluster", "RBAC"), cause).with_all_evidence(evidence);
-    let grants: BTreeSet<Grant> = names.iter().flat_map(|what| needed_grants(facts, what)).collect();
+    let grants: BTreeSet<Grant> = names.iter().flat_map(|what| needed_grants(cluster, what)).collect();
     let user = refused.iter().find_map(|unread| find_user(&unread.why));
     vec![match user.filter(|_| !grants.is_empty()) {
         Some(user) => finding.with_command(
@@ -64,12 +65,12 @@ fn find_user(refusal: &str) -> Option<&str> {
 }
 
 /// The permissions that reading `what`, as recorded in `unread`, takes, and no others; none if they are unknown.
-fn needed_grants(facts: &Facts, what: &str) -> Vec<Grant> {
+fn needed_grants(cluster: &ClusterSnapshot, what: &str) -> Vec<Grant> {
     const GET: &[&str] = &["get"];
     const READ: &[&str] = &["get", "list"];
-    let provisioners = provisioners::find_provisioners(facts);
+    let provisioners = provisioners::find_provisioners(cluster);
     let theirs = provisioners.iter().map(|one| Some(one.workload.namespace.clone()));
-    let asked = facts.namespace.clone();
+    let asked = cluster.namespace.clone();
     // Whose they are is no part of the resource's name.
     let resource = what.split(" of ").next().unwrap_or(what);
     let grant = |namespace, group, verbs, names| Grant {

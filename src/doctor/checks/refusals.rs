@@ -1,8 +1,8 @@
 //! Policies that refuse a provisioner's pod: NFS207, whose row is among those of `workloads` (PURE).
 
 use super::View;
+use crate::cluster::provisioners::Provisioner;
 use crate::doctor::messages::{self, MessageKind};
-use crate::doctor::provisioners::Provisioner;
 use crate::doctor::{Finding, Object};
 
 /// NFS207: the newest `FailedCreate` event says that a quota or policy refuses the pod of a provisioner's workload. The
@@ -19,7 +19,7 @@ pub fn find_refused_pod(view: &View<'_>, provisioner: &Provisioner<'_>) -> Optio
         });
         *object == workload || owner.as_ref() == Some(&workload)
     };
-    let mut events = view.facts.events.iter().rev();
+    let mut events = view.cluster.events.iter().rev();
     let event = events.find(|event| {
         let code = messages::classify(MessageKind::Creation, &event.message).map(|(code, _)| code);
         event.reason == "FailedCreate"

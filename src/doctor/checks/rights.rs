@@ -8,12 +8,12 @@ use serde_json::json;
 use super::View;
 use super::rbac;
 use crate::cluster::images;
+use crate::cluster::provisioners::{self, Provisioner, ProvisionerKind};
+use crate::cluster::snapshot::{ClusterSnapshot, Lock, Right};
 use crate::doctor::entry::entries;
-use crate::doctor::facts::{Facts, Lock, Right};
 use crate::doctor::fix::Change;
 use crate::doctor::messages;
 use crate::doctor::names::shell_word;
-use crate::doctor::provisioners::{self, Provisioner, ProvisionerKind};
 use crate::doctor::{Finding, Object};
 
 /// The age of the last renewal at which a lock counts as expired.
@@ -120,13 +120,13 @@ pub(super) fn grant_note(provisioner: &Provisioner<'_>) -> String {
 
 /// All questions about the provisioners of the cluster whose needs are known, each once; the one about expansion only
 /// for nfsprov with a class that allows it.
-pub fn questions(facts: &Facts) -> Vec<Right> {
+pub fn questions(cluster: &ClusterSnapshot) -> Vec<Right> {
     let mut all: Vec<Right> = Vec::new();
-    for provisioner in provisioners::find_provisioners(facts)
+    for provisioner in provisioners::find_provisioners(cluster)
         .iter()
         .filter(|provisioner| has_known_needs(provisioner))
     {
-        let mut classes = facts
+        let mut classes = cluster
             .classes
             .iter()
             .filter(|class| provisioner.name == Some(&class.provisioner));
@@ -152,14 +152,14 @@ fn has_known_needs(provisioner: &Provisioner<'_>) -> bool {
 /// provisioner works, is scaled to zero, or another one, which is ready and lacks nothing, serves its name.
 fn find_missing_rights(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let object = provisioner.workload.object();
-    let is_denied = |right: &&Right| view.facts.rights.contains(right);
+    let is_denied = |right: &&Right| view.cluster.rights.contains(right);
     // A workload that only takes the name of the serving one gets no permissions.
     let serves_instead = |other: &Provisioner<'_>| {
         let is_rival = other.name == provisioner.name && other.workload.object() != object;
         is_rival && other.workload.ready > 0 && !needed_rights(other).iter().any(|right| is_denied(&right))
     };
     // A provisioner that works has its permissions, perhaps only for objects of some names.
-    let works = provisioner.workload.ready > 0 && provisioner.has_worked(view.facts);
+    let works = provisioner.workload.ready > 0 && provisioner.has_worked(view.cluster);
     if works || provisioner.is_scaled_to_zero() || view.provisioners.iter().any(serves_instead) {
         return None;
     }
@@ -169,16 +169,16 @@ fn find_missing_rights(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option
         Vec::new()
     };
     let missing: Vec<&Right> = needed.iter().filter(is_denied).collect();
-    let mut logs = provisioner.logs(view.facts);
+    let mut logs = provisioner.logs(view.cluster);
     let line = logs.find_map(|log| Some((log, messages::find_log_line("NFS206", &log.text)?)));
     let evidence = line.map(|(log, line)| log.line_evidence(line));
     let finding = |what: &str| {
         let cause = format!("service account {} may not {what}", provisioner.service_account());
-        Finding::new("NFS206", object.clone(), cause).with_affected(provisioner.waiting_claims(view.facts))
+        Finding::new("NFS206", object.clone(), cause).with_affected(provisioner.waiting_claims(view.cluster))
     };
     if missing.is_empty() {
         // A line may be older than permissions granted since; the answers of the API server count then.
-        let (_, line) = line.filter(|_| view.facts.rights.is_empty() || needed.is_empty())?;
+        let (_, line) = line.filter(|_| view.cluster.rights.is_empty() || needed.is_empty())?;
         let what =
             messages::find_denied_right(line).unwrap_or_else(|| "do a part of the provisioner's work".to_owned());
         return Some(
@@ -241,14 +241,14 @@ fn find_stale_lock(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Fin
         lock.renewed
             .is_some_and(|renewed| view.has_elapsed(Some(renewed), STALE))
     };
-    let waiting = provisioner.waiting_claims(view.facts);
+    let waiting = provisioner.waiting_claims(view.cluster);
     // A provisioner that does not run renews no lock; that has a finding of its own.
     if provisioner.workload.ready == 0 || waiting.is_empty() {
         return None;
     }
     let is_held =
         |lock: &&Lock| lock.name == name && lock.namespace == provisioner.workload.namespace && !lock.holder.is_empty();
-    let (stale, live): (Vec<&Lock>, Vec<&Lock>) = view.facts.locks.iter().filter(is_held).partition(is_stale);
+    let (stale, live): (Vec<&Lock>, Vec<&Lock>) = view.cluster.locks.iter().filter(is_held).partition(is_stale);
     // Of two locks under the name the live one counts.
     let lock = stale.first().filter(|_| live.is_empty())?;
     let object = Object::namespaced(&lock.kind, &lock.namespace, &lock.name);

@@ -2,10 +2,11 @@
 
 use super::View;
 use crate::cluster::images;
+use crate::cluster::provisioners::{self, Provisioner};
+use crate::cluster::snapshot::Pod;
 use crate::doctor::entry::entries;
-use crate::doctor::facts::{Facts, Pod};
+use crate::doctor::facts::Facts;
 use crate::doctor::fix::Change;
-use crate::doctor::provisioners::{self, Provisioner};
 use crate::doctor::{Confidence, Evidence, Finding, Object, messages, policy};
 
 /// The first minor version that sends no selfLink without the gate.
@@ -67,13 +68,13 @@ pub fn restart_after_gate(facts: &Facts, found: &[Finding], now: &str) -> Vec<Fi
 fn gate_evidence(view: &View<'_>) -> Vec<Evidence> {
     let is_api_server =
         |pod: &&Pod| pod.is_static && pod.labels.get("component").map(String::as_str) == Some("kube-apiserver");
-    let pods = view.facts.pods.iter().filter(is_api_server);
+    let pods = view.cluster.pods.iter().filter(is_api_server);
     let in_pods = pods.flat_map(|pod| {
         let args = pod.containers.iter().flat_map(|container| &container.args);
         let gates = args.filter(|arg| arg.contains(GATE));
         gates.map(|arg| Evidence::of_field("arguments", &pod.object(), arg))
     });
-    let in_nodes = view.facts.nodes.iter().flat_map(|node| {
+    let in_nodes = view.cluster.nodes.iter().flat_map(|node| {
         let args = node.server_args.iter().filter(|(_, args)| args.contains(GATE));
         args.map(|(key, args)| Evidence::new(format!("annotation {key} of node {}", node.name), args))
     });
@@ -83,14 +84,14 @@ fn gate_evidence(view: &View<'_>) -> Vec<Evidence> {
 /// NFS303 if the gate is false on a version whose upgrade this blocks, NFS304 if on one that does not start with it. A
 /// selfLink in a live object shows this, too. `None` before 1.20, or if the version is unknown.
 fn find_self_link_gate(view: &View<'_>) -> Option<Finding> {
-    let minor = view.facts.minor_version()?;
+    let minor = view.cluster.minor_version()?;
     let gates = gate_evidence(view);
-    let is_sent = view.facts.self_link == Some(true);
+    let is_sent = view.cluster.self_link == Some(true);
     // Before 1.20 it is what every server does.
     if minor < REMOVED || (gates.is_empty() && !is_sent) {
         return None;
     }
-    let version = &view.facts.version;
+    let version = &view.cluster.version;
     let (code, cause) = match minor < LOCKED {
         true => (
             "NFS303",
@@ -143,14 +144,14 @@ fn image_note(minor: u32) -> &'static str {
 /// if the server sends it or the provisioner writes events. `None` for other images, and if the version is unknown.
 fn find_image_that_needs_self_link(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let image = &provisioner.container.image;
-    let minor = view.facts.minor_version()?;
+    let minor = view.cluster.minor_version()?;
     if !images::needs_self_link(image) {
         return None;
     }
     let finding = |code, cause: &str| {
         Finding::new(code, provisioner.workload.object(), cause)
             .with_field("image", image)
-            .with_evidence("/version", &view.facts.version)
+            .with_evidence("/version", &view.cluster.version)
     };
     let new_image = provisioner.set_image(images::CURRENT);
     if minor < REMOVED {
@@ -159,16 +160,16 @@ fn find_image_that_needs_self_link(view: &View<'_>, provisioner: &Provisioner<'_
         return Some(finding("NFS305", cause).with_change(new_image, note));
     }
     // A provisioner that writes events can refer to objects; events of its earlier image do not count.
-    let has_failed = |name: &str| provisioners::has_failed(view.facts, name, provisioner.running_since(view.facts));
-    let writes_events = provisioner.has_worked(view.facts) || provisioner.name.is_some_and(has_failed);
-    if view.facts.self_link == Some(true) || writes_events {
+    let has_failed = |name: &str| provisioners::has_failed(view.cluster, name, provisioner.running_since(view.cluster));
+    let writes_events = provisioner.has_worked(view.cluster) || provisioner.name.is_some_and(has_failed);
+    if view.cluster.self_link == Some(true) || writes_events {
         return None;
     }
-    let sent = match view.facts.self_link {
+    let sent = match view.cluster.self_link {
         Some(_) => "not sent",
         None => "could not be read",
     };
-    let is_certain = view.facts.self_link == Some(false) || minor >= LOCKED;
+    let is_certain = view.cluster.self_link == Some(false) || minor >= LOCKED;
     let cause = "the provisioner's image needs selfLink, and this API server sends none";
     Some(
         finding("NFS301", cause)
@@ -180,13 +181,13 @@ fn find_image_that_needs_self_link(view: &View<'_>, provisioner: &Provisioner<'_
             .with_evidence("metadata.selfLink of a live object", sent)
             .with_all_evidence(log_evidence(view, provisioner))
             .with_change(new_image, image_note(minor))
-            .with_affected(provisioner.waiting_claims(view.facts)),
+            .with_affected(provisioner.waiting_claims(view.cluster)),
     )
 }
 
 /// The last line of one of the provisioner's logs that says that it got no selfLink; `None` without one.
 fn log_evidence(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Evidence> {
-    let mut logs = provisioner.logs(view.facts);
+    let mut logs = provisioner.logs(view.cluster);
     logs.find_map(|log| Some(log.line_evidence(messages::find_log_line("NFS302", &log.text)?)))
 }
 
@@ -194,17 +195,17 @@ fn log_evidence(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Eviden
 /// selfLink, since the line is then from before.
 fn find_self_link_in_log(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     // The line is from before the gate was set.
-    if view.facts.self_link == Some(true) {
+    if view.cluster.self_link == Some(true) {
         return None;
     }
     let line = log_evidence(view, provisioner)?;
-    let minor = view.facts.minor_version().unwrap_or(LOCKED);
+    let minor = view.cluster.minor_version().unwrap_or(LOCKED);
     let image = &provisioner.container.image;
     let cause = "the provisioner can't refer to claims without selfLink";
     let finding = Finding::new("NFS302", provisioner.workload.object(), cause)
         .with_all_evidence([line])
         .with_field("image", image)
-        .with_affected(provisioner.waiting_claims(view.facts));
+        .with_affected(provisioner.waiting_claims(view.cluster));
     // For other provisioners the image that replaces this one is not known.
     Some(match images::creates_directories(image) {
         true => finding.with_change(provisioner.set_image(images::CURRENT), image_note(minor)),

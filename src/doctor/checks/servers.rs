@@ -14,7 +14,7 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     if view.facts.probes.is_empty() {
         return Vec::new();
     }
-    let named = named_exports(view.facts);
+    let named = named_exports(view.cluster);
     let each = view.facts.probes.iter().filter_map(|probe| {
         let export = (probe.server.clone(), probe.path.clone());
         find_probe_problem(probe, named.get(&export)?)

@@ -4,11 +4,12 @@ use k8s_openapi::jiff::SignedDuration;
 
 use super::View;
 use super::commands::{create_provisioner_command, placeholder_note, run_provisioner_command};
+use crate::cluster::nfs_volumes::has_nfs_in_name;
+use crate::cluster::provisioners::{self, NFS_CSI, Provisioner};
+use crate::cluster::snapshot::{Claim, Class};
 use crate::doctor::entry::entries;
-use crate::doctor::facts::{Claim, Class};
 use crate::doctor::fix::Change;
-use crate::doctor::names::{find_closest, has_nfs_in_name, list_names};
-use crate::doctor::provisioners::{self, NFS_CSI, Provisioner};
+use crate::doctor::names::{find_closest, list_names};
 use crate::doctor::{Confidence, Finding};
 
 /// How long a claim may wait before its provisioner is missed.
@@ -25,13 +26,12 @@ entries! {
 
 /// NFS201 and NFS202 only if classes and Deployments were read; NFS212 whatever was read.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
-    let facts = view.facts;
     let mut found = Vec::new();
-    if facts.was_read("storageclasses") && facts.was_read("deployments") {
+    if view.cluster.was_read("storageclasses") && view.cluster.was_read("deployments") {
         // The NFS CSI driver has findings of its own.
         let is_judged =
             |class: &&Class| class.provisioner != NFS_CSI && !provisioners::is_known_other_storage(&class.provisioner);
-        let classes = facts.classes.iter().filter(is_judged);
+        let classes = view.cluster.classes.iter().filter(is_judged);
         found.extend(classes.filter_map(|class| find_unserved_class(view, class)));
     }
     found.extend(find_rival_provisioners(view));
@@ -42,19 +42,19 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
 /// been Pending for 15 s and nothing shows since that a provisioner serves the class.
 fn find_unserved_class(view: &View<'_>, class: &Class) -> Option<Finding> {
     let name = &class.provisioner;
-    let mut claims = provisioners::claims_waiting_for(view.facts, name);
+    let mut claims = provisioners::claims_waiting_for(view.cluster, name);
     claims.retain(|claim| claim.class.as_deref() == Some(&class.name));
     // The newest claim that has waited long enough: a provisioner that served other claims since then runs.
     let patient = claims
         .iter()
         .filter(|claim| view.has_elapsed(view.waiting_since(claim), PATIENCE));
     let newest = patient.max_by_key(|claim| claim.created)?;
-    if !provisioners::is_unserved(view.facts, name, newest.created, view.now) {
+    if !provisioners::is_unserved(view.cluster, name, newest.created, view.now) {
         return None;
     }
     let affected = claims.iter().map(|claim| claim.object());
     let last_event = view.last_event(&newest.object());
-    let candidates = provisioners::find_candidates(view.facts);
+    let candidates = provisioners::find_candidates(view.cluster);
     if let Some((other, meant)) = find_misnamed_provisioner(view, name, &claims, &candidates) {
         let workload = other.workload.object();
         let title = workload.title();
@@ -83,13 +83,13 @@ fn find_unserved_class(view: &View<'_>, class: &Class) -> Option<Finding> {
         .with_confidence(Confidence::Likely)
         .with_field("provisioner", name)
         .with_evidence("PROVISIONER_NAME of workloads", list_names(&names))
-        .with_evidence("CSIDrivers", list_names(&view.facts.csi_drivers))
+        .with_evidence("CSIDrivers", list_names(&view.cluster.csi_drivers))
         .with_all_evidence(last_event)
         .with_affected(affected);
     if !has_nfs_in_name(name) {
         return Some(finding.with_advice(format!("install the provisioner {name}, or use another class")));
     }
-    let command = create_provisioner_command(view.facts, class);
+    let command = create_provisioner_command(view.cluster, class);
     let image = match command.contains("--flavor upstream") {
         true => "runs nfs-subdir-external-provisioner, whose image is public",
         false => "runs nfsprov, whose image you build (docs/install.md)",
@@ -101,7 +101,7 @@ fn find_unserved_class(view: &View<'_>, class: &Class) -> Option<Finding> {
     let note = format!(
         "{meant}{}{image}; without a pod: {}",
         placeholder_note(&command),
-        run_provisioner_command(view.facts, name)
+        run_provisioner_command(view.cluster, name)
     );
     Some(finding.with_command(command, note))
 }

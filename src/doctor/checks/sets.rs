@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use super::View;
 use crate::cluster::quantity;
+use crate::cluster::snapshot::{Claim, ClaimTemplate, Event, Workload};
 use crate::doctor::entry::entries;
-use crate::doctor::facts::{Claim, ClaimTemplate, Event, Workload};
 use crate::doctor::fix::Change;
 use crate::doctor::messages::{self, MessageKind, QuotaItem};
 use crate::doctor::names::shell_word;
@@ -20,10 +20,10 @@ entries! {
 
 /// Empty if claims were not read.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
-    if !view.facts.was_read("persistentvolumeclaims") {
+    if !view.cluster.was_read("persistentvolumeclaims") {
         return Vec::new();
     }
-    let sets = view.facts.workloads.iter().filter(|set| !set.templates.is_empty());
+    let sets = view.cluster.workloads.iter().filter(|set| !set.templates.is_empty());
     sets.flat_map(|set| {
         find_stale_claims(view, set)
             .into_iter()
@@ -130,7 +130,7 @@ fn find_refused_claim(view: &View<'_>, set: &Workload) -> Option<Finding> {
 /// The number of a set's claims that don't exist.
 fn count_missing_claims(view: &View<'_>, set: &Workload) -> u64 {
     let is_of_set = |claim: &&Claim| claim.namespace == set.namespace && template_of_claim(set, &claim.name).is_some();
-    let existing = view.facts.claims.iter().filter(is_of_set).count() as u64;
+    let existing = view.cluster.claims.iter().filter(is_of_set).count() as u64;
     let all = ordinals(set).len() as u64 * set.templates.len() as u64;
     all.saturating_sub(existing)
 }
@@ -161,7 +161,7 @@ fn widen_limit_command(view: &View<'_>, set: &Workload, event: &Event, size: &st
     } else {
         "max"
     };
-    let limit = view.facts.limits.iter().find(|limit| {
+    let limit = view.cluster.limits.iter().find(|limit| {
         let value = if bound == "min" { &limit.min } else { &limit.max };
         let value = value.as_deref().and_then(quantity::parse_bytes);
         let broken = value.is_some_and(|value| if bound == "min" { wanted < value } else { wanted > value });

@@ -4,11 +4,11 @@ use serde_json::json;
 
 use super::View;
 use super::commands::recreate_claim_command;
+use crate::cluster::nfs_volumes::has_nfs_in_name;
+use crate::cluster::provisioners::NFS_CSI;
+use crate::cluster::snapshot::{Claim, Class};
 use crate::doctor::entry::entries;
-use crate::doctor::facts::{Claim, Class};
 use crate::doctor::messages::{self, MessageKind};
-use crate::doctor::names::has_nfs_in_name;
-use crate::doctor::provisioners::NFS_CSI;
 use crate::doctor::{Confidence, Evidence, Finding};
 
 entries! {
@@ -31,7 +31,7 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
 /// NFS110, NFS125 or NFS126: the claim asks for a block device, a data source or attributes that its provisioner, by
 /// its kind or by its own refusal, can't give. `None` if its class is unknown.
 fn find_unsupported_field(view: &View<'_>, claim: &Claim) -> Option<Finding> {
-    let class = view.facts.find_class(claim.class.as_deref()?)?;
+    let class = view.cluster.find_class(claim.class.as_deref()?)?;
     let refusal = |code: &str| {
         let event = view.find_event(&claim.object(), |event| {
             event.reason == "ProvisioningFailed"

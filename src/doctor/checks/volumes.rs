@@ -5,12 +5,12 @@ use serde_json::json;
 
 use super::commands::{create_class_command, run_provisioner_command};
 use super::{View, finalizers, mounts};
+use crate::cluster::provisioners;
+use crate::cluster::snapshot::{Claim, Event, Volume};
 use crate::doctor::entry::entries;
-use crate::doctor::facts::{Claim, Event, Volume};
 use crate::doctor::fix::Change;
 use crate::doctor::messages::{self, MessageKind};
 use crate::doctor::names::shell_word;
-use crate::doctor::provisioners;
 use crate::doctor::{Confidence, Finding, Object};
 
 /// How long a deleter may take for a volume that was just released.
@@ -36,13 +36,13 @@ entries! {
 /// PVs that are not NFS, or that a claim outside the namespace of the diagnosis has, are left out. Claims that are
 /// being deleted are checked, of whatever storage.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
-    let namespace = view.facts.namespace.as_deref();
+    let namespace = view.cluster.namespace.as_deref();
     let is_in_scope = |volume: &&Volume| {
         let of = volume.claim.as_ref().map(|claim| claim.namespace.as_str());
         volume.is_nfs() && (namespace.is_none() || of.is_none() || of == namespace)
     };
     let mut found = Vec::new();
-    for volume in view.facts.volumes.iter().filter(is_in_scope) {
+    for volume in view.cluster.volumes.iter().filter(is_in_scope) {
         found.extend(find_reclaim_policy(view, volume));
         found.extend(match volume.phase.as_str() {
             _ if volume.deleting.is_some() => find_blocked_volume(view, volume),
@@ -51,7 +51,7 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
             _ => None,
         });
     }
-    for claim in view.facts.claims.iter().filter(|claim| claim.deleting.is_some()) {
+    for claim in view.cluster.claims.iter().filter(|claim| claim.deleting.is_some()) {
         found.extend(find_claim_in_use(view, claim));
         let finalizers = &claim.finalizers;
         found.extend(finalizers::find_blocking(
@@ -150,7 +150,7 @@ fn find_released_volume(view: &View<'_>, volume: &Volume) -> Option<Finding> {
         return Some(describe_retained_volume(volume));
     }
     let name = deleter_of(volume)?;
-    let has_no_class = view.facts.was_read("storageclasses") && view.facts.find_class(&volume.class).is_none();
+    let has_no_class = view.cluster.was_read("storageclasses") && view.cluster.find_class(&volume.class).is_none();
     if let Some(failure) = view
         .find_event_of(&object, "NFS507", MessageKind::Volume)
         .filter(|_| has_no_class)
@@ -169,7 +169,7 @@ fn find_released_volume(view: &View<'_>, volume: &Volume) -> Option<Finding> {
         );
     }
     let is_late = view.has_elapsed(volume.phase_since, DELETING);
-    if !view.facts.was_read("deployments") || !is_late || !view.is_deleter_gone(&object, name) {
+    if !view.cluster.was_read("deployments") || !is_late || !view.is_deleter_gone(&object, name) {
         return None;
     }
     let cause = format!("provisioner {name}, which has to delete the PV, does not run any more");
@@ -180,7 +180,7 @@ fn find_released_volume(view: &View<'_>, volume: &Volume) -> Option<Finding> {
             .with_field("status.phase", "Released")
             .with_evidence("annotation pv.kubernetes.io/provisioned-by", name)
             .with_command(
-                run_provisioner_command(view.facts, name),
+                run_provisioner_command(view.cluster, name),
                 "deletes or archives the directories of that provisioner by the policy of their classes; Ctrl-C ends it",
             ),
     )

@@ -10,12 +10,12 @@ use k8s_openapi::jiff::SignedDuration;
 
 use super::View;
 use super::mounts::mentioned_volume;
+use crate::cluster::provisioners::Provisioner;
+use crate::cluster::snapshot::{Claim, Event, Pod, Stopped};
 use crate::doctor::Severity;
 use crate::doctor::entry::entries;
-use crate::doctor::facts::{Claim, Event, Pod, Stopped};
 use crate::doctor::messages::{self, MessageKind};
 use crate::doctor::names::shell_word;
-use crate::doctor::provisioners::Provisioner;
 use crate::doctor::{Confidence, Evidence, Finding, Object};
 
 entries! {
@@ -76,7 +76,7 @@ pub fn add_unexplained(view: &View<'_>, found: &mut Vec<Finding>) {
     });
     found.extend(unknown.map(|claim| describe_unexplained_claim(view, claim)));
     let named = ExplainedObjects::collect_from(found);
-    for pod in view.facts.pods.iter().filter(|pod| waits_for_volume(view, pod)) {
+    for pod in view.cluster.pods.iter().filter(|pod| waits_for_volume(view, pod)) {
         let object = pod.object();
         if named.causes.contains_key(&object) {
             continue;
@@ -122,7 +122,7 @@ fn waits_for_volume(view: &View<'_>, pod: &Pod) -> bool {
 fn describe_unexplained_claim(view: &View<'_>, claim: &Claim) -> Finding {
     let object = claim.object();
     let class = claim.class.as_deref().unwrap_or_default();
-    let by_class = view.facts.find_class(class).map(|class| class.provisioner.as_str());
+    let by_class = view.cluster.find_class(class).map(|class| class.provisioner.as_str());
     let provisioner = by_class.or(claim.handover.as_deref());
     let mut all = view.provisioners.iter();
     let serving = all.find(|one| one.name.is_some() && one.name == provisioner);
@@ -160,12 +160,12 @@ fn describe_unexplained_claim(view: &View<'_>, claim: &Claim) -> Finding {
 fn last_event_or_none(view: &View<'_>, object: &Object) -> Option<Evidence> {
     let none = || Evidence::new(format!("events on {}", object.title()), "none in the last hour");
     let last = view.last_event(object);
-    last.or_else(|| view.facts.was_read("events").then(none))
+    last.or_else(|| view.cluster.was_read("events").then(none))
 }
 
 /// The last line with text of the first log that the provisioner has; `None` without one.
 fn last_log_line(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Evidence> {
-    let log = provisioner.logs(view.facts).next()?;
+    let log = provisioner.logs(view.cluster).next()?;
     let line = log.text.lines().rev().find(|line| !line.trim().is_empty())?;
     let mut evidence = log.line_evidence(line);
     evidence.source = format!("last line of the {}", evidence.source);
@@ -188,7 +188,7 @@ fn is_about_other_volume(view: &View<'_>, pod: &Pod, message: &str) -> bool {
 
 /// Evidence of what could not be read, and may be the cause; `None` if all was read.
 fn list_unread(view: &View<'_>) -> Option<Evidence> {
-    let names: Vec<&str> = view.facts.unread.iter().map(|unread| unread.what.as_str()).collect();
+    let names: Vec<&str> = view.cluster.unread.iter().map(|unread| unread.what.as_str()).collect();
     (!names.is_empty()).then(|| Evidence::new("not read", names.join(", ")))
 }
 
@@ -196,13 +196,13 @@ fn list_unread(view: &View<'_>) -> Option<Evidence> {
 /// nodes were not read.
 fn find_unready_node(view: &View<'_>, pod: &Pod) -> Option<Finding> {
     let name = &pod.node;
-    let (cause, shown) = match view.facts.find_node(name) {
+    let (cause, shown) = match view.cluster.find_node(name) {
         Some(node) if node.ready => return None,
         Some(_) => (
             format!("node {name} is not Ready, so its kubelet mounts no volumes"),
             "not True",
         ),
-        None if name.is_empty() || !view.facts.was_read("nodes") || view.facts.nodes.is_empty() => return None,
+        None if name.is_empty() || !view.cluster.was_read("nodes") || view.cluster.nodes.is_empty() => return None,
         None => (
             format!("node {name} does not exist, and pods wait for their volumes on it"),
             "no such node",

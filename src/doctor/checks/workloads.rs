@@ -6,12 +6,12 @@ use k8s_openapi::jiff::SignedDuration;
 
 use super::{View, mounts, refusals};
 use crate::cluster::images;
+use crate::cluster::nfs_volumes::has_nfs_in_name;
+use crate::cluster::provisioners::{self, Provisioner, ProvisionerKind};
+use crate::cluster::snapshot::{Log, Pod, Stopped};
 use crate::doctor::entry::entries;
-use crate::doctor::facts::{Log, Pod, Stopped};
 use crate::doctor::fix::Change;
 use crate::doctor::messages::{self, MessageKind};
-use crate::doctor::names::has_nfs_in_name;
-use crate::doctor::provisioners::{self, Provisioner, ProvisionerKind};
 use crate::doctor::{Confidence, Finding, Fix, Severity};
 
 /// How long a pod may take to be ready.
@@ -44,7 +44,7 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = judged
         .filter_map(|provisioner| find_reason_not_running(view, provisioner))
         .collect();
-    let candidates = provisioners::find_candidates(view.facts);
+    let candidates = provisioners::find_candidates(view.cluster);
     found.extend(
         candidates
             .iter()
@@ -57,8 +57,8 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
 /// warning if no claim is Pending for it and it is scaled to zero. One that no class names is only checked for
 /// variables.
 fn find_reason_not_running(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
-    let waiting = provisioner.waiting_claims(view.facts);
-    let is_of_class = |name: &str| view.facts.classes.iter().any(|class| class.provisioner == name);
+    let waiting = provisioner.waiting_claims(view.cluster);
+    let is_of_class = |name: &str| view.cluster.classes.iter().any(|class| class.provisioner == name);
     let is_used = provisioner.name.is_none_or(is_of_class);
     let mut finding = find_unset_variables(view, provisioner)
         .or_else(|| find_scaled_to_zero(provisioner).filter(|_| is_used))
@@ -80,7 +80,7 @@ fn find_reason_not_running(view: &View<'_>, provisioner: &Provisioner<'_>) -> Op
 /// NFS203 as a warning: a workload has the image of nfs-subdir-external-provisioner and no provisioner's name. `None`
 /// if it runs, or a ConfigMap or Secret may hold the name. Only in the namespace asked for, since no class can name it.
 fn find_nameless(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
-    let asked = view.facts.namespace.as_ref();
+    let asked = view.cluster.namespace.as_ref();
     let is_asked = asked.is_none_or(|asked| *asked == provisioner.workload.namespace);
     let is_nameless = provisioner.name.is_none() && !provisioner.has_unread_name() && is_asked;
     let finding = is_nameless.then(|| find_unset_variables(view, provisioner))??;
@@ -140,7 +140,7 @@ fn find_unset_variables(view: &View<'_>, provisioner: &Provisioner<'_>) -> Optio
 /// if there are several or none.
 fn find_unserved_name<'a>(view: &View<'a>) -> Option<&'a str> {
     let all = &view.provisioners;
-    let names = view.facts.classes.iter().map(|class| class.provisioner.as_str());
+    let names = view.cluster.classes.iter().map(|class| class.provisioner.as_str());
     let unserved: BTreeSet<&str> = names
         .filter(|name| has_nfs_in_name(name) && all.iter().all(|provisioner| provisioner.name != Some(name)))
         .collect();
@@ -163,7 +163,7 @@ fn find_unready(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Findin
     if provisioner.workload.ready > 0 || provisioner.workload.replicas == 0 {
         return None;
     }
-    let pods = provisioner.pods(view.facts);
+    let pods = provisioner.pods(view.cluster);
     let of_pod = |pod: &&Pod| {
         let mut stopped = pod.stopped.iter();
         stopped
@@ -253,7 +253,7 @@ fn describe_crash(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod, sto
         let is_of_pod = log.namespace == pod.namespace && log.pod == pod.name;
         is_of_pod && (log.container.is_empty() || log.container == stopped.container)
     };
-    let log = view.facts.logs.iter().find(is_of_container);
+    let log = view.cluster.logs.iter().find(is_of_container);
     let text = log.map(|log| log.text.as_str()).unwrap_or_default();
     let line_evidence = |line: Option<&str>| log.zip(line).map(|(log, line)| log.line_evidence(line));
     let container = [pod.container_evidence(stopped)];

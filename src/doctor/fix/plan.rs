@@ -1,7 +1,7 @@
 //! The order of fixes, each a [`Step`], and the effects to wait for (PURE). It makes no change; `apply` does.
 
 use super::Change;
-use crate::doctor::facts::{Claim, Facts};
+use crate::cluster::snapshot::{Claim, ClusterSnapshot};
 use crate::doctor::{Finding, Object};
 
 /// The fix of one finding.
@@ -23,13 +23,13 @@ pub enum Effect {
 
 /// The fixes in the cluster that `policy` has marked as automatic, without those on hosts, in the order of `findings`,
 /// which `Report` sorts: causes first. Each comes with the effects to wait for once all fixes are made.
-pub fn plan_cluster_fixes<'a>(findings: &'a [Finding], facts: &Facts) -> Vec<Step<'a>> {
+pub fn plan_cluster_fixes<'a>(findings: &'a [Finding], cluster: &ClusterSnapshot) -> Vec<Step<'a>> {
     let step = |finding: &'a Finding| {
         let fix = finding.fix.as_ref().filter(|fix| fix.automatic)?;
         Some(Step {
             finding,
             changes: &fix.changes,
-            effects: effects_of(finding, &fix.changes, facts),
+            effects: effects_of(finding, &fix.changes, cluster),
         })
     };
     let steps = findings.iter().filter_map(step);
@@ -44,7 +44,7 @@ pub fn plan_cluster_fixes<'a>(findings: &'a [Finding], facts: &Facts) -> Vec<Ste
 
 /// The effects of a fix to wait for: the rollout of Deployments and StatefulSets, not DaemonSets, that change, and the
 /// binding of the finding's claims, but not of those that wait for their first pod.
-fn effects_of(finding: &Finding, changes: &[Change], facts: &Facts) -> Vec<Effect> {
+fn effects_of(finding: &Finding, changes: &[Change], cluster: &ClusterSnapshot) -> Vec<Effect> {
     let workload = |change: &Change| {
         let object = change.object();
         let runs = matches!(object.kind.as_str(), "Deployment" | "StatefulSet");
@@ -54,7 +54,7 @@ fn effects_of(finding: &Finding, changes: &[Change], facts: &Facts) -> Vec<Effec
         .into_iter()
         .chain(&finding.affected)
         .filter(|object| object.kind == "PersistentVolumeClaim")
-        .filter(|object| is_bound_at_once(object, facts));
+        .filter(|object| is_bound_at_once(object, cluster));
     let mut effects: Vec<Effect> = changes.iter().filter_map(workload).collect();
     effects.extend(claims.cloned().map(Effect::Bound));
     effects.dedup();
@@ -63,13 +63,13 @@ fn effects_of(finding: &Finding, changes: &[Change], facts: &Facts) -> Vec<Effec
 
 /// Whether a claim waits for no pod: its class binds at once, or a node was already selected for it. Also true if the
 /// claim or its class is unknown.
-fn is_bound_at_once(object: &Object, facts: &Facts) -> bool {
+fn is_bound_at_once(object: &Object, cluster: &ClusterSnapshot) -> bool {
     let namespace = object.namespace.as_deref().unwrap_or_default();
     let named = |claim: &&Claim| claim.namespace == namespace && claim.name == object.name;
-    let Some(claim) = facts.claims.iter().find(named) else {
+    let Some(claim) = cluster.claims.iter().find(named) else {
         return true;
     };
-    let class = claim.class.as_deref().and_then(|class| facts.find_class(class));
+    let class = claim.class.as_deref().and_then(|class| cluster.find_class(class));
     !class.is_some_and(|class| class.waits_for_first_consumer && !claim.node_selected)
 }
 
@@ -78,10 +78,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::cluster::snapshot::Class;
     use crate::doctor::Fix;
-    use crate::doctor::facts::Class;
 
-    fn facts() -> Facts {
+    fn cluster() -> ClusterSnapshot {
         let claim = |name: &str, class: &str| Claim {
             namespace: "default".to_owned(),
             name: name.to_owned(),
@@ -93,10 +93,10 @@ mod tests {
             waits_for_first_consumer,
             ..Class::default()
         };
-        Facts {
+        ClusterSnapshot {
             claims: vec![claim("now", "now"), claim("late", "late")],
             classes: vec![class("now", false), class("late", true)],
-            ..Facts::default()
+            ..ClusterSnapshot::default()
         }
     }
 
@@ -129,7 +129,7 @@ mod tests {
                 "default", "p")]), vec![Effect::RolledOut(deployment.clone()), Effect::Bound(pvc("now"))]),
         } {
             let findings = [finding];
-            let steps = plan_cluster_fixes(&findings, &facts());
+            let steps = plan_cluster_fixes(&findings, &cluster());
             assert_eq!(steps[0].effects, wanted);
         }
     }

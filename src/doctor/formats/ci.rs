@@ -9,8 +9,8 @@ use crate::doctor::report::Report;
 use crate::doctor::{Finding, Severity};
 use crate::escape::{self, is_hidden};
 
-/// A JUnit suite: a test case for each code that was checked or skipped. A case fails if `fails` is true for a finding of
-/// its code, also for a skipped code: its check may have found something in what was read.
+/// A JUnit suite: a test case for each code that was checked or skipped. A case fails if `fails` is true for a finding
+/// of its code, also for a skipped code: its check may have found something in what was read.
 pub fn junit(report: &Report, fails: impl Fn(&Finding) -> bool) -> String {
     let case = |code: &str, result: Option<String>| {
         let title = explain::find_entry(code).map_or("", |entry| entry.title);

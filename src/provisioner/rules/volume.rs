@@ -13,17 +13,14 @@ use k8s_openapi::api::storage::v1::StorageClass;
 
 use super::class::{self, OnDelete, Settings};
 use super::{claim, pattern};
+pub use crate::cluster::nfs_volumes::{DIRECTORY, PROVISIONED_BY};
 use crate::cluster::quantity;
 use crate::export::{Location, SizeLimit, VolumePath, is_named_after};
 
-/// The annotation that names a PV's provisioner.
-pub const PROVISIONED_BY: &str = "pv.kubernetes.io/provisioned-by";
 /// The finalizer that delays the deletion of a PV until its directory is removed, archived or kept.
 pub const FINALIZER: &str = "external-provisioner.volume.kubernetes.io/finalizer";
 /// A finalizer of earlier versions, on PVs with policy Retain. It is removed wherever it is found.
 pub const FORMER_FINALIZER: &str = "nfsprov/making";
-/// The annotation with the directory below the export, written at creation.
-pub const DIRECTORY: &str = "nfsprov/directory";
 /// The annotation with the class's `onDelete`, written at creation.
 pub const ON_DELETE: &str = "nfsprov/on-delete";
 /// The annotation of a PV whose directory is limited to its size.

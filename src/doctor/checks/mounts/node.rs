@@ -2,14 +2,14 @@
 
 use super::{CauseAndFix, Failure, cause_and_advice};
 use crate::cluster::images::is_nfs_csi_driver;
+use crate::cluster::provisioners::NFS_CSI;
+use crate::cluster::snapshot::{Container, Node};
 use crate::doctor::Fix;
 use crate::doctor::checks::View;
 use crate::doctor::checks::commands::object_argument;
 use crate::doctor::checks::hosts::find_host_of_node;
 use crate::doctor::entry::entries;
-use crate::doctor::facts::{Container, Node};
 use crate::doctor::fix::{Change, HostChange};
-use crate::doctor::provisioners::NFS_CSI;
 
 entries! {
     "NFS401" Error [PODS, EVENTS, HOSTS] "no NFS client on the node" automatic,
@@ -40,8 +40,8 @@ pub fn is_finding_about_node(code: &str) -> bool {
 /// Whether the kubelet of a node is older than 1.22, which writes IPv6 servers without brackets. An unknown node counts
 /// as having the API server's version, a version that can't be parsed as new.
 pub fn has_old_kubelet(view: &View<'_>, node: &str) -> bool {
-    let node = view.facts.find_node(node);
-    let version = node.map_or(view.facts.version.as_str(), |node| &node.kubelet);
+    let node = view.cluster.find_node(node);
+    let version = node.map_or(view.cluster.version.as_str(), |node| &node.kubelet);
     let mut minor = version.trim_start_matches("v1.").split(|c: char| !c.is_ascii_digit());
     let minor: Option<u32> = minor.next().and_then(|minor| minor.parse().ok());
     minor.is_some_and(|minor| minor < 22)
@@ -50,7 +50,7 @@ pub fn has_old_kubelet(view: &View<'_>, node: &str) -> bool {
 /// The cause and fix of a failure on a node; `None` for codes of other failures.
 pub fn describe_fault(view: &View<'_>, failure: &Failure<'_>) -> Option<CauseAndFix> {
     let (node, on, export) = (failure.node, failure.node_text(), failure.export_text());
-    let known = view.facts.find_node(node);
+    let known = view.cluster.find_node(node);
     let named = failure.named.clone().unwrap_or_default();
     Some(match failure.code {
         "NFS401" => describe_missing_client(view, node, known),
@@ -135,13 +135,13 @@ fn change_on_node(view: &View<'_>, node: &str, change: HostChange) -> Change {
 /// does. False if CSIDrivers were not read.
 pub fn waits_for_attachment(failure: &Failure<'_>, view: &View<'_>) -> bool {
     let named = failure.named.as_deref().unwrap_or_default();
-    named.ends_with(NFS_CSI) && named != NFS_CSI && view.facts.was_read("csidrivers")
+    named.ends_with(NFS_CSI) && named != NFS_CSI && view.cluster.was_read("csidrivers")
 }
 
 /// NFS211: the CSIDriver object is missing; if it exists, it must lack `attachRequired: false`, a field that the doctor
 /// does not read. CSIDrivers must have been read.
 fn describe_attachment(view: &View<'_>) -> CauseAndFix {
-    let why = match view.facts.csi_drivers.iter().any(|driver| driver == NFS_CSI) {
+    let why = match view.cluster.csi_drivers.iter().any(|driver| driver == NFS_CSI) {
         true => "lacks attachRequired: false",
         false => "is missing",
     };
@@ -160,14 +160,14 @@ fn describe_attachment(view: &View<'_>) -> CauseAndFix {
 pub fn describe_unregistered_driver(view: &View<'_>, node: &str, known: Option<&Node>) -> CauseAndFix {
     let is_driver = |container: &Container| is_nfs_csi_driver(&container.image);
     let there = view
-        .facts
+        .cluster
         .pods
         .iter()
         .filter(|pod| pod.node == node && !pod.has_ended());
     let mut there = there.filter(|pod| pod.containers.iter().any(is_driver));
     let Some(pod) = there.next() else {
         let mut sets = view
-            .facts
+            .cluster
             .workloads
             .iter()
             .filter(|workload| workload.kind == "DaemonSet");

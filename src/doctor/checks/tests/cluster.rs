@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::provisioners::{NAME, good};
 use super::*;
-use crate::doctor::facts::Unread;
+use crate::cluster::snapshot::Unread;
 
 #[test]
 fn a_controller_manager_without_events_is_reported_after_ten_minutes() {
@@ -27,8 +27,8 @@ fn a_controller_manager_without_events_is_reported_after_ten_minutes() {
 /// What NFS002 prints for what is forbidden to a user, as the objects that it grants permissions by.
 fn granted(namespace: Option<&str>, user: &str, forbidden: &[&str]) -> Option<Vec<Value>> {
     let mut facts = facts(OLD, provisioner_elsewhere());
-    facts.namespace = namespace.map(str::to_owned);
-    facts.unread = forbidden
+    facts.cluster.namespace = namespace.map(str::to_owned);
+    facts.cluster.unread = forbidden
         .iter()
         .map(|what| Unread {
             what: (*what).to_owned(),

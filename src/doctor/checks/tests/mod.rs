@@ -33,8 +33,9 @@ mod walk;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::cluster::dump;
 use crate::doctor::facts::Facts;
-use crate::doctor::{Finding, Fix, Object, dump, explain};
+use crate::doctor::{Finding, Fix, Object, explain};
 
 /// The time of every table.
 pub const NOW: &str = "2026-01-01T12:00:00Z";
@@ -64,9 +65,9 @@ impl Scene for Facts {
 }
 
 pub fn facts(version: &str, objects: Vec<Value>) -> Facts {
-    let mut facts = dump::assemble(objects, Some("default"));
-    assert_eq!(facts.unread, [], "each object of a table is one of Kubernetes");
-    facts.version = version.to_owned();
+    let mut facts = Facts::from(dump::assemble(objects, Some("default")));
+    assert_eq!(facts.cluster.unread, [], "each object of a table is one of Kubernetes");
+    facts.cluster.version = version.to_owned();
     facts
 }
 

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::provisioners::{GOOD, NAME, good, scene};
 use super::*;
-use crate::doctor::facts::{Log, Pod};
+use crate::cluster::snapshot::{Log, Pod};
 use crate::doctor::fix::{Change, HostChange};
 use crate::doctor::{checks, policy};
 
@@ -71,11 +71,12 @@ fn after_the_gate_only_provisioners_that_may_be_edited_are_restarted() {
     let logging_tenant = || {
         let mut facts = facts(OLD, scene(tenant("busybox", NAME, 1)));
         let log = facts
+            .cluster
             .pods
             .iter()
             .find(|pod| pod.name == "a-tenants-1")
             .map(log_without_self_link);
-        facts.logs.extend(log);
+        facts.cluster.logs.extend(log);
         facts
     };
     for (what, facts, title, reason) in rows! {
@@ -116,8 +117,8 @@ fn log_without_self_link(pod: &Pod) -> Log {
 #[test]
 fn with_all_namespaces_asked_for_a_provisioner_may_be_anywhere() {
     let elsewhere = needs_self_link(json!({"metadata": {"namespace": "nfs"}}));
-    let mut facts = dump::assemble(scene(elsewhere), None);
-    OLD.clone_into(&mut facts.version);
+    let mut facts = Facts::from(dump::assemble(scene(elsewhere), None));
+    OLD.clone_into(&mut facts.cluster.version);
     let found = found(&facts);
     assert_eq!(titles(&found), ["NFS301 deployment nfs/p"]);
     assert!(found[0].fix.as_ref().unwrap().automatic, "{found:#?}");
@@ -177,7 +178,7 @@ fn a_tenants_environment_is_no_provisioner() {
                         found.iter().all(|finding| !finding.fix.as_ref().unwrap().automatic),
                         "{what}"
                     );
-                    assert!(super::super::questions(&facts).is_empty(), "{what}");
+                    assert!(super::super::questions(&facts.cluster).is_empty(), "{what}");
                 }
             }
         }

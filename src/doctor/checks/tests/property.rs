@@ -7,10 +7,11 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use crate::cluster::dump;
 use crate::doctor::checks::{self, View};
 use crate::doctor::facts::Facts;
 use crate::doctor::report::Report;
-use crate::doctor::{Confidence, dump, formats, names};
+use crate::doctor::{Confidence, formats, names};
 
 /// A little generator, so that one number says what becomes of a whole cluster.
 struct Random(u64);
@@ -106,8 +107,8 @@ fn broken_cluster(all: &[Vec<Value>], random: &mut Random) -> Facts {
         }
     }
     let namespace = (random.below(2) == 0).then_some("default");
-    let mut facts = dump::assemble(objects, namespace);
-    (*random.pick(&["v1.19.7", "v1.22.4", "v1.28.4", "v1.37.2", ""])).clone_into(&mut facts.version);
+    let mut facts = Facts::from(dump::assemble(objects, namespace));
+    (*random.pick(&["v1.19.7", "v1.22.4", "v1.28.4", "v1.37.2", ""])).clone_into(&mut facts.cluster.version);
     facts
 }
 
@@ -119,12 +120,13 @@ fn forgotten(facts: &Facts, report: &Report, now: Timestamp) -> Option<String> {
         findings.any(|finding| finding.object == *object || finding.affected.contains(object))
     };
     let claims = facts
+        .cluster
         .claims
         .iter()
         .filter(|claim| claim.is_pending() && !view.is_known_other_storage(claim));
     let long = claims.filter(|claim| view.has_elapsed(view.waiting_since(claim), SignedDuration::from_mins(2)));
     // A pod that waits for its first claim to be bound is named by that claim's finding, or by information about it.
-    let pods = facts.pods.iter().filter(|pod| {
+    let pods = facts.cluster.pods.iter().filter(|pod| {
         let is_nfs = |claim: &String| {
             let claim = view.find_claim(&pod.namespace, claim);
             claim.is_some_and(|claim| !claim.is_pending() && !view.is_known_other_storage(claim))
@@ -150,13 +152,13 @@ fn overdone(facts: &Facts, report: &Report) -> Option<String> {
     report.findings.iter().find_map(|finding| {
         let fix = finding.fix.as_ref().filter(|fix| fix.automatic)?;
         let objects = || fix.changes.iter().map(crate::doctor::fix::Change::object);
-        let outside = objects().any(|object| match (&facts.namespace, &object.namespace) {
+        let outside = objects().any(|object| match (&facts.cluster.namespace, &object.namespace) {
             (Some(asked), Some(namespace)) => asked != namespace,
             _ => false,
         });
         let forbidden = objects().any(|object| NEVER.contains(&object.kind.as_str()) && finding.code != "NFS122");
         let managed = objects().any(|object| {
-            let mut workloads = facts.workloads.iter();
+            let mut workloads = facts.cluster.workloads.iter();
             workloads.any(|workload| workload.object() == object && workload.managed_by.is_some())
         });
         let wrong =

@@ -83,7 +83,11 @@ fn many_exports_are_probed_only_if_claims_or_pods_wait_for_them() {
         ("many, and one is waited for", all([many(100), mounting(Some(WAITS))]), 1),
         ("a volume that goes", vec![volume("v", json!({"status": {"phase": "Released"}}))], 0),
     } {
-        assert_eq!(servers::exports_to_probe(&facts(OLD, objects)).len(), wanted, "{what}");
+        assert_eq!(
+            servers::exports_to_probe(&facts(OLD, objects).cluster).len(),
+            wanted,
+            "{what}"
+        );
     }
 }
 
@@ -113,9 +117,10 @@ fn the_export_of_an_outside_provisioner_is_derived_from_its_directories() {
             json!({"metadata": {"annotations": annotations}, "spec": {"nfs": {"server": "nfs", "path": path}}}),
         );
         let facts = facts(NEW, vec![made]);
-        let export = facts.volumes[0].provisioner_export();
+        let export = facts.cluster.volumes[0].provisioner_export();
         assert_eq!(export, wanted.map(|path| ("nfs", path)), "{path} {directory:?} {by:?}");
-        let is_asked = |path: &str| servers::exports_to_probe(&facts).contains(&("nfs".to_owned(), path.to_owned()));
+        let is_asked =
+            |path: &str| servers::exports_to_probe(&facts.cluster).contains(&("nfs".to_owned(), path.to_owned()));
         assert!(wanted.is_none_or(is_asked), "{path}");
     }
 }
@@ -138,12 +143,15 @@ fn invalid_servers_and_paths_are_not_probed() {
     ] {
         let facts = naming(server, path);
         assert!(
-            servers::named_exports(&facts).is_empty() && servers::exports_to_probe(&facts).is_empty(),
+            servers::named_exports(&facts.cluster).is_empty() && servers::exports_to_probe(&facts.cluster).is_empty(),
             "{server}:{path}"
         );
-        let told = servers::describe_invalid_exports(&facts);
+        let told = servers::describe_invalid_exports(&facts.cluster);
         assert!(told.len() == 1 && told[0].contains("pv/v names"), "{told:?}");
     }
     let valid = naming("nfs.example.com", "/a b");
-    assert!(servers::named_exports(&valid).len() == 1 && servers::describe_invalid_exports(&valid).is_empty());
+    assert!(
+        servers::named_exports(&valid.cluster).len() == 1
+            && servers::describe_invalid_exports(&valid.cluster).is_empty()
+    );
 }

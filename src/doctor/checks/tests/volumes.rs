@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::doctor::facts::Unread;
+use crate::cluster::snapshot::Unread;
 
 const NAME: &str = "example.com/nfs";
 
@@ -121,7 +121,7 @@ fn unread_workloads_give_no_finding_about_provisioners() {
         ],
     );
     assert_eq!(titles(&found(&facts)), ["NFS201 storageclass managed", "NFS506 pv v"]);
-    facts.unread.push(Unread {
+    facts.cluster.unread.push(Unread {
         what: "deployments".to_owned(),
         why: r#"deployments.apps is forbidden: User "system:serviceaccount:ops:viewer" cannot list resource "deployments""#.to_owned(),
         forbidden: true,

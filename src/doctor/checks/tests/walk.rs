@@ -72,7 +72,7 @@ fn events_of_the_controller_manager_lead_to_findings() {
         let failed = event("PersistentVolumeClaim", "a", "FailedBinding", message);
         let mut facts = facts(NEW, vec![handed_over("a", "fast", NAME), failed]);
         for what in ["persistentvolumes", "storageclasses"] {
-            facts.record_unread(what, "forbidden");
+            facts.cluster.record_unread(what, "forbidden");
         }
         let found = checks::find_all_problems(&facts, NOW.parse().unwrap());
         let codes: Vec<_> = found.iter().map(|finding| finding.code).collect();

@@ -1,4 +1,9 @@
 use super::*;
+use crate::cluster::snapshot::{ClusterSnapshot, Right};
+
+fn questions(_: &ClusterSnapshot) -> Vec<Right> {
+    Vec::new()
+}
 
 #[test]
 fn values_of_variables_are_left_out() {
@@ -41,14 +46,14 @@ fn values_of_variables_are_left_out() {
     }
     // An earlier version wrote no container.
     fs::write(target.join("logs/default_p-2.log"), "old\n").unwrap();
-    let (facts, at) = read(&target, None).unwrap();
-    assert_eq!((facts.version.as_str(), at), ("v1.20.2", now));
-    let container = &facts.workloads[0].containers[0];
+    let (snapshot, at) = read(&target, None, questions).unwrap();
+    assert_eq!((snapshot.version.as_str(), at), ("v1.20.2", now));
+    let container = &snapshot.workloads[0].containers[0];
     let value = |name: &str| container.env[name].as_deref();
     assert_eq!(value("NFS_SERVER"), Some("10.77.0.10"));
     assert_eq!(value("PROVISIONER_NAME"), Some("fuseim.pri/ifs"));
     assert_eq!(value("PASSWORD"), Some(""));
-    let logs = facts.logs.iter();
+    let logs = snapshot.logs.iter();
     let logs: Vec<_> = logs.map(|log| (&*log.pod, &*log.container, &*log.text)).collect();
     let wanted = [
         ("p-2", "", "old\n"),
@@ -60,14 +65,14 @@ fn values_of_variables_are_left_out() {
         "{logs:?}"
     );
     // An empty list was read; what has no file was not.
-    assert!(facts.was_read("pods") && !facts.was_read("persistentvolumes"));
+    assert!(snapshot.was_read("pods") && !snapshot.was_read("persistentvolumes"));
     // The dump has a time, whatever file of kubectl's lies beside it.
     fs::write(
         target.join("version.json"),
         r#"{"serverVersion": {"gitVersion": "v1.20.2"}}"#,
     )
     .unwrap();
-    assert_eq!(read(&target, None).unwrap().1, now);
+    assert_eq!(read(&target, None, questions).unwrap().1, now);
     fs::remove_dir_all(target.join("logs")).unwrap();
     let again = dump.write(&target, "v1.20.2", now).unwrap_err();
     assert!(again.to_string().contains("is not empty"), "{again}");
@@ -102,34 +107,36 @@ fn plain_output_of_kubectl_is_read() {
         json!({"kind": "Event", "metadata": {"name": "e", "namespace": "default"},
                "involvedObject": {"kind": "Pod", "name": "p"}, "lastTimestamp": "2026-01-01T11:00:00Z"}),
     );
-    let (facts, at) = read(directory.path(), None).unwrap();
+    let (snapshot, at) = read(directory.path(), None, questions).unwrap();
     assert_eq!(
         (
-            facts.claims.len(),
-            facts.volumes.len(),
-            facts.classes.len(),
-            facts.nodes.len()
+            snapshot.claims.len(),
+            snapshot.volumes.len(),
+            snapshot.classes.len(),
+            snapshot.nodes.len()
         ),
         (0, 1, 1, 1)
     );
-    assert_eq!(facts.version, "v1.23.1+k3s1");
+    assert_eq!(snapshot.version, "v1.23.1+k3s1");
     assert_eq!(
         at.to_string(),
         "2026-01-01T11:00:00Z",
         "the latest time that anything speaks of"
     );
-    assert!(facts.was_read("persistentvolumeclaims") && !facts.was_read("pods"));
+    assert!(snapshot.was_read("persistentvolumeclaims") && !snapshot.was_read("pods"));
 }
 
 #[test]
 fn a_directory_that_is_no_dump_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
-    let empty = read(directory.path(), None).unwrap_err().to_string();
+    let empty = read(directory.path(), None, questions).unwrap_err().to_string();
     assert!(empty.contains("has no output of kubectl get -o json"), "{empty}");
     fs::write(directory.path().join("x.json"), "apiVersion: v1").unwrap();
-    let yaml = read(directory.path(), None).unwrap_err().to_string();
+    let yaml = read(directory.path(), None, questions).unwrap_err().to_string();
     assert!(yaml.contains("x.json is not JSON"), "{yaml}");
-    let nowhere = read(&directory.path().join("nowhere"), None).unwrap_err().to_string();
+    let nowhere = read(&directory.path().join("nowhere"), None, questions)
+        .unwrap_err()
+        .to_string();
     assert!(nowhere.contains("is it a directory?"), "{nowhere}");
 }
 
@@ -139,10 +146,10 @@ fn an_object_that_can_not_be_read_is_named_and_the_others_are_read() {
     let volume = |name: &str, created: &str| json!({"kind": "PersistentVolume", "metadata": {"name": name, "creationTimestamp": created}});
     let list = json!({"kind": "List", "items": [volume("a", "2026-01-01T11:00:00Z"), volume("b", "yesterday")]});
     fs::write(directory.path().join("pv.json"), list.to_string()).unwrap();
-    let (facts, _) = read(directory.path(), None).unwrap();
-    let read: Vec<_> = facts.volumes.iter().map(|volume| volume.name.as_str()).collect();
+    let (snapshot, _) = read(directory.path(), None, questions).unwrap();
+    let read: Vec<_> = snapshot.volumes.iter().map(|volume| volume.name.as_str()).collect();
     assert_eq!(read, ["a"]);
-    let mut unread = facts.unread.iter();
+    let mut unread = snapshot.unread.iter();
     let unread = unread.find(|unread| unread.what == "persistentvolumes").unwrap();
     assert!(unread.why.starts_with("PersistentVolume b: "), "{}", unread.why);
 }
@@ -178,7 +185,7 @@ fn the_time_of_a_dump_without_one_is_derived_from_its_objects() {
         let items: Vec<&Value> = others.iter().chain([&claim]).collect();
         let list = json!({"kind": "List", "apiVersion": "v1", "items": items});
         fs::write(directory.path().join("all.json"), list.to_string()).unwrap();
-        let (_, read_at) = read(directory.path(), None).unwrap();
+        let (_, read_at) = read(directory.path(), None, questions).unwrap();
         assert_eq!(read_at.to_string(), at, "{others:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Reads a cluster once: lists in parallel and page by page, of each object the fields that the checks use.
+//! Reads a [`ClusterSnapshot`] once: lists in parallel and page by page.
 //!
 //! Lists that can't be read are recorded as unread and do not stop the others. Nothing is changed: the API server
 //! answers a SubjectAccessReview and does not store it.
@@ -23,11 +23,10 @@ use kube::{Api, Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::checks::questions;
 use super::dump::Dump;
-use super::facts::{FactSource, Facts, Log, Pod, Right, Unread};
-use super::provisioners;
-use crate::cluster::{self, Cluster};
+use super::snapshot::{ClusterSnapshot, Log, Pod, Questions, Right, SnapshotObject, Unread};
+use super::{Cluster, provisioners};
+use crate::cluster;
 
 /// The lines of a log that are read: provisioners repeat their errors.
 const LOG_LINES: i64 = 300;
@@ -40,9 +39,9 @@ const OF_VOLUMES: &str = "of PVs";
 const LOGS: usize = 3;
 
 /// A kind of object that is listed.
-trait Listed: Resource<DynamicType = ()> + FactSource + Clone + DeserializeOwned + Debug + Serialize {}
+trait Listed: Resource<DynamicType = ()> + SnapshotObject + Clone + DeserializeOwned + Debug + Serialize {}
 
-impl<K: Resource<DynamicType = ()> + FactSource + Clone + DeserializeOwned + Debug + Serialize> Listed for K {}
+impl<K: Resource<DynamicType = ()> + SnapshotObject + Clone + DeserializeOwned + Debug + Serialize> Listed for K {}
 
 /// A cluster being read.
 struct Reader<'a> {
@@ -51,25 +50,31 @@ struct Reader<'a> {
     dump: Option<&'a Mutex<Dump>>,
 }
 
-/// Reads what the checks need about `namespace`, or about all namespaces; adds the objects and logs to `dump`, too, if
-/// there is one. Objects that can't be read are recorded in [`Facts::unread`]. Exports and hosts are not read.
-pub async fn gather(cluster: &Cluster, namespace: Option<&str>, dump: Option<&Mutex<Dump>>) -> Facts {
+/// Reads what the doctor needs about `namespace`, or about all namespaces; adds the objects and logs to `dump`, too, if
+/// there is one. Objects that can't be read are recorded in [`ClusterSnapshot::unread`]. Exports and hosts are not
+/// read.
+pub async fn gather(
+    cluster: &Cluster,
+    namespace: Option<&str>,
+    questions: Questions,
+    dump: Option<&Mutex<Dump>>,
+) -> ClusterSnapshot {
     let reader = Reader {
         client: &cluster.client,
         namespace,
         dump,
     };
-    let mut facts = reader.read_lists().await;
-    facts.version.clone_from(&cluster.version);
-    facts.namespace = namespace.map(str::to_owned);
-    facts.complete_snapshot();
-    reader.read_provisioners(&mut facts).await;
-    facts.events.sort_by_key(|event| event.last);
+    let mut snapshot = reader.read_lists().await;
+    snapshot.version.clone_from(&cluster.version);
+    snapshot.namespace = namespace.map(str::to_owned);
+    snapshot.complete_snapshot();
+    reader.read_provisioners(&mut snapshot, questions).await;
+    snapshot.events.sort_by_key(|event| event.last);
     // What was read in one namespace instead would pass for the list of the cluster.
     if let Some(mut dump) = dump.and_then(|dump| dump.lock().ok()) {
-        facts.unread.iter().for_each(|unread| dump.forget(&unread.what));
+        snapshot.unread.iter().for_each(|unread| dump.forget(&unread.what));
     }
-    facts
+    snapshot
 }
 
 /// The time by the API server's clock, which the times of objects come from; `None` if it doesn't answer.
@@ -85,16 +90,16 @@ fn parse_http_date(text: &str) -> Option<Timestamp> {
     Some(time.timestamp())
 }
 
-/// No facts but that `what` could not be read, and why.
-fn facts_of_unread(what: &str, error: &kube::Error) -> Facts {
+/// A snapshot that only says that `what` could not be read, and why.
+fn snapshot_of_unread(what: &str, error: &kube::Error) -> ClusterSnapshot {
     let unread = Unread {
         what: what.to_owned(),
         why: cluster::describe_error(error),
         forbidden: matches!(error, kube::Error::Api(status) if status.is_forbidden()),
     };
-    Facts {
+    ClusterSnapshot {
         unread: vec![unread],
-        ..Facts::default()
+        ..ClusterSnapshot::default()
     }
 }
 
@@ -118,88 +123,89 @@ impl Reader<'_> {
         }
     }
 
-    /// Adds an object to the facts, and if there is a dump, to `copies`, but only if the facts keep something of it.
-    fn add<K: Listed>(&self, (facts, copies): &mut (Facts, Dump), object: K) {
+    /// Adds an object to the snapshot, and if there is a dump, to `copies`, but only if the snapshot keeps something of
+    /// it.
+    fn add<K: Listed>(&self, (snapshot, copies): &mut (ClusterSnapshot, Dump), object: K) {
         let copy = self.dump.is_some().then(|| object.clone());
-        let before = facts.count_objects();
-        object.add_to(facts);
-        if let Some(copy) = copy.filter(|_| facts.count_objects() > before) {
+        let before = snapshot.count_objects();
+        object.add_to(snapshot);
+        if let Some(copy) = copy.filter(|_| snapshot.count_objects() > before) {
             copies.add(&K::plural(&()), copy);
         }
     }
 
-    /// The facts of an object that the API server returned, none if it doesn't exist; an error is recorded as unread.
+    /// A snapshot of an object that the API server returned, empty if it doesn't exist; an error is recorded as unread.
     /// The object is added to the dump, too.
-    fn facts_from_answer<K: Listed>(&self, answer: Result<Option<K>, kube::Error>) -> Facts {
-        let mut read = (Facts::default(), Dump::default());
+    fn snapshot_of_answer<K: Listed>(&self, answer: Result<Option<K>, kube::Error>) -> ClusterSnapshot {
+        let mut read = (ClusterSnapshot::default(), Dump::default());
         match answer {
             Ok(object) => object.into_iter().for_each(|object| self.add(&mut read, object)),
-            Err(error) => return facts_of_unread(&K::plural(&()), &error),
+            Err(error) => return snapshot_of_unread(&K::plural(&()), &error),
         }
-        let (facts, copies) = read;
+        let (snapshot, copies) = read;
         self.change_dump(|dump| dump.add_objects_of(copies));
-        facts
+        snapshot
     }
 
-    /// Reads a list; the facts of its wanted objects, which are added to the dump, too. The caller records an error,
+    /// Reads a list; a snapshot of its wanted objects, which are added to the dump, too. The caller records an error,
     /// after which nothing of the list is kept.
     async fn list<K: Listed>(
         &self,
         api: &Api<K>,
         params: ListParams,
         is_wanted: impl Fn(&K) -> bool,
-    ) -> Result<Facts, kube::Error> {
-        let facts = Facts {
+    ) -> Result<ClusterSnapshot, kube::Error> {
+        let snapshot = ClusterSnapshot {
             namespace: self.namespace.map(str::to_owned),
-            ..Facts::default()
+            ..ClusterSnapshot::default()
         };
-        let add = |read: &mut (Facts, Dump), object: K| {
+        let add = |read: &mut (ClusterSnapshot, Dump), object: K| {
             if is_wanted(&object) {
                 self.add(read, object);
             }
         };
-        let (facts, copies) = cluster::list_folded(api, params, (facts, Dump::default()), add).await?;
+        let (snapshot, copies) = cluster::list_folded(api, params, (snapshot, Dump::default()), add).await?;
         self.change_dump(|dump| dump.add_objects_of(copies));
-        Ok(facts)
+        Ok(snapshot)
     }
 
-    /// Reads the wanted objects of a list. A list that can't be read is recorded as unread, and gives no other facts;
-    /// [`gather`] drops it from the dump.
-    async fn read<K: Listed>(&self, api: Api<K>, is_wanted: impl Fn(&K) -> bool) -> Facts {
+    /// Reads the wanted objects of a list. A list that can't be read is recorded as unread, and nothing else of it is
+    /// kept; [`gather`] drops it from the dump.
+    async fn read<K: Listed>(&self, api: Api<K>, is_wanted: impl Fn(&K) -> bool) -> ClusterSnapshot {
         let what = &K::plural(&());
         self.change_dump(|dump| dump.begin(what));
         let read = self.list(&api, ListParams::default(), is_wanted).await;
-        read.unwrap_or_else(|error| facts_of_unread(what, &error))
+        read.unwrap_or_else(|error| snapshot_of_unread(what, &error))
     }
 
     /// Reads all objects of a kind in the cluster, as [`Reader::read`] does.
-    async fn read_of_cluster<K: Listed>(&self) -> Facts {
+    async fn read_of_cluster<K: Listed>(&self) -> ClusterSnapshot {
         self.read(self.api_in_cluster::<K>(), |_| true).await
     }
 
-    /// Reads the wanted objects of a list in another namespace. If it can't be read, it gives no facts, and is recorded
-    /// as unread with the suffix `whose`, as in `events of PVs`, or only logged without one.
+    /// Reads the wanted objects of a list in another namespace. If it can't be read, nothing of it is kept, and it is
+    /// recorded as unread with the suffix `whose`, as in `events of PVs`, or only logged without one.
     async fn read_elsewhere<K: Listed>(
         &self,
         whose: Option<&str>,
         api: Api<K>,
         params: ListParams,
         is_wanted: impl Fn(&K) -> bool,
-    ) -> Facts {
+    ) -> ClusterSnapshot {
         let what = &K::plural(&());
         let read = self.list(&api, params, is_wanted).await;
         read.unwrap_or_else(|error| match whose {
-            Some(whose) => facts_of_unread(&format!("{what} {whose}"), &error),
+            Some(whose) => snapshot_of_unread(&format!("{what} {whose}"), &error),
             None => {
                 tracing::debug!("{what} elsewhere: {}", cluster::describe_error(&error));
-                Facts::default()
+                ClusterSnapshot::default()
             }
         })
     }
 
     /// Reads the workloads of all namespaces; if they can't be read, those in the namespace of the diagnosis. The kind
     /// then counts as unread all the same.
-    async fn read_workloads<K: Listed + Resource<Scope = NamespaceResourceScope>>(&self) -> Facts {
+    async fn read_workloads<K: Listed + Resource<Scope = NamespaceResourceScope>>(&self) -> ClusterSnapshot {
         let found = self.read_of_cluster::<K>().await;
         if found.unread.is_empty() || self.namespace.is_none() {
             return found;
@@ -212,9 +218,9 @@ impl Reader<'_> {
 
     /// Reads the events about PVs, which are kept in the namespace default, unless that one is read anyway. An error is
     /// recorded as unread `events of PVs`.
-    async fn read_volume_events(&self) -> Facts {
+    async fn read_volume_events(&self) -> ClusterSnapshot {
         if self.namespace.is_none_or(|namespace| namespace == "default") {
-            return Facts::default();
+            return ClusterSnapshot::default();
         }
         let about_volumes = ListParams::default().fields("involvedObject.kind=PersistentVolume");
         self.read_elsewhere(
@@ -228,18 +234,18 @@ impl Reader<'_> {
 
     /// Reads the pods of API servers and controller managers, unless their namespace is read anyway. An error is only
     /// logged.
-    async fn read_control_plane(&self) -> Facts {
+    async fn read_control_plane(&self) -> ClusterSnapshot {
         if self.namespace.is_none_or(|namespace| namespace == "kube-system") {
-            return Facts::default();
+            return ClusterSnapshot::default();
         }
         let pods = self.api_in::<core::Pod>(Some("kube-system"));
         let components = ListParams::default().labels("component in (kube-apiserver,kube-controller-manager)");
         self.read_elsewhere(None, pods, components, |_| true).await
     }
 
-    /// Reads all lists in parallel, and whether the API server sends a selfLink. The facts have no version and
-    /// namespace yet, and are not completed.
-    async fn read_lists(&self) -> Facts {
+    /// Reads all lists in parallel, and whether the API server sends a selfLink. The snapshot has no version and
+    /// namespace yet, and is not completed.
+    async fn read_lists(&self) -> ClusterSnapshot {
         let here = self.namespace;
         let lists = [
             self.read(self.api_in::<core::PersistentVolumeClaim>(here), |_| true)
@@ -260,27 +266,27 @@ impl Reader<'_> {
             self.read_control_plane().boxed(),
             self.read_self_link().boxed(),
         ];
-        let mut facts = Facts::default();
+        let mut snapshot = ClusterSnapshot::default();
         join_all(lists)
             .await
             .into_iter()
-            .for_each(|part| facts.add_objects_of(part));
-        facts
+            .for_each(|part| snapshot.add_objects_of(part));
+        snapshot
     }
 
     /// Reads whether the API server sends a selfLink, with the namespace of the diagnosis or `default` as the example.
     /// If that doesn't exist, namespaces are recorded as unread.
-    async fn read_self_link(&self) -> Facts {
+    async fn read_self_link(&self) -> ClusterSnapshot {
         let namespaces = self.api_in_cluster::<core::Namespace>();
         let namespace = namespaces.get(self.namespace.unwrap_or("default")).await;
-        self.facts_from_answer(namespace.map(Some))
+        self.snapshot_of_answer(namespace.map(Some))
     }
 
-    /// Adds the permissions and Endpoints locks of each provisioner in `facts`, which have to be complete, the logs of
-    /// three of its pods at most, and the pods and events of those outside the namespace of the diagnosis. Events are
-    /// then unsorted.
-    async fn read_provisioners(&self, facts: &mut Facts) {
-        let found: Vec<_> = provisioners::find_provisioners(facts)
+    /// Adds the permissions and Endpoints locks of each provisioner in `snapshot`, which has to be complete, the logs
+    /// of three of its pods at most, and the pods and events of those outside the namespace of the diagnosis. Events
+    /// are then unsorted.
+    async fn read_provisioners(&self, snapshot: &mut ClusterSnapshot, questions: Questions) {
+        let found: Vec<_> = provisioners::find_provisioners(snapshot)
             .iter()
             .map(|one| (one.workload.clone(), one.name.map(|name| name.replace('/', "-"))))
             .collect();
@@ -306,29 +312,31 @@ impl Reader<'_> {
         let locks = found.iter().filter_map(|(workload, lock)| {
             let endpoints = self.api_in::<core::Endpoints>(Some(&workload.namespace));
             let name = lock.as_deref()?;
-            Some(async move { self.facts_from_answer(endpoints.get_opt(name).await) })
+            Some(async move { self.snapshot_of_answer(endpoints.get_opt(name).await) })
         });
         let (events, pods, locks) = tokio::join!(join_all(events), join_all(pods), join_all(locks));
         let parts = events.into_iter().chain(pods).chain(locks);
-        parts.for_each(|part| facts.add_objects_of(part));
+        parts.for_each(|part| snapshot.add_objects_of(part));
 
-        let logs = provisioners::find_provisioners(facts)
+        let logs = provisioners::find_provisioners(snapshot)
             .into_iter()
             .flat_map(|one| {
                 let container = &one.container.name;
-                one.pods(facts).into_iter().take(LOGS).map(move |pod| (pod, container))
+                one.pods(snapshot)
+                    .into_iter()
+                    .take(LOGS)
+                    .map(move |pod| (pod, container))
             })
             .map(|(pod, container)| self.read_log(pod, container));
-        let questions = questions(facts);
-        let rights = questions.into_iter().map(|right| self.review_right(right));
+        let rights = questions(snapshot).into_iter().map(|right| self.review_right(right));
         let (logs, rights) = tokio::join!(join_all(logs), join_all(rights));
         let parts = logs.into_iter().chain(rights);
-        parts.for_each(|part| facts.add_objects_of(part));
+        parts.for_each(|part| snapshot.add_objects_of(part));
     }
 
     /// Reads the last 300 lines of a container's log, after those of its earlier run if a container of its pod stopped.
     /// No log if it is empty or can't be read; only a refusal is recorded as unread.
-    async fn read_log(&self, pod: &Pod, container: &str) -> Facts {
+    async fn read_log(&self, pod: &Pod, container: &str) -> ClusterSnapshot {
         let api = self.api_in::<core::Pod>(Some(&pod.namespace));
         let params = |previous| LogParams {
             tail_lines: Some(LOG_LINES),
@@ -342,7 +350,7 @@ impl Reader<'_> {
             match api.logs(&pod.name, &params(previous)).await {
                 Ok(lines) => text += &lines,
                 Err(kube::Error::Api(status)) if status.is_forbidden() => {
-                    return facts_of_unread("pods/log", &kube::Error::Api(status));
+                    return snapshot_of_unread("pods/log", &kube::Error::Api(status));
                 }
                 // It has not begun yet, or its node is away.
                 Err(error) => tracing::debug!("log of {}: {}", pod.name, cluster::describe_error(&error)),
@@ -355,15 +363,15 @@ impl Reader<'_> {
             text,
         };
         self.change_dump(|dump| dump.add_log(&log));
-        Facts {
+        ClusterSnapshot {
             logs: Vec::from_iter(Some(log).filter(|log| !log.text.is_empty())),
-            ..Facts::default()
+            ..ClusterSnapshot::default()
         }
     }
 
-    /// Asks the API server whether a service account may do something; the answer, or no facts if it gives none, which
-    /// is recorded as unread.
-    async fn review_right(&self, right: Right) -> Facts {
+    /// Asks the API server whether a service account may do something; a snapshot of the answer, empty if there is
+    /// none, which is recorded as unread.
+    async fn review_right(&self, right: Right) -> ClusterSnapshot {
         let account = format!("system:serviceaccount:{}:{}", right.namespace, right.account);
         let (resource, subresource) = match right.resource.split_once('/') {
             Some((resource, subresource)) => (resource.to_owned(), Some(subresource.to_owned())),
@@ -391,7 +399,7 @@ impl Reader<'_> {
         };
         let api = self.api_in_cluster::<SubjectAccessReview>();
         let answer = api.create(&Default::default(), &review).await;
-        self.facts_from_answer(answer.map(Some))
+        self.snapshot_of_answer(answer.map(Some))
     }
 }
 

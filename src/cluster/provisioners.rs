@@ -5,12 +5,13 @@ use std::path::Path;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-use super::Object;
-use super::facts::{Claim, Class, Container, Event, Facts, Lock, Log, Pod, Volume, Workload};
-use super::fix::Change;
-use super::names::has_nfs_in_name;
-use crate::cluster::images;
-use crate::provisioner::DEFAULT_NAME;
+use super::images;
+use super::nfs_volumes::has_nfs_in_name;
+use super::object::Object;
+use super::snapshot::{Claim, Class, ClusterSnapshot, Container, Event, Lock, Log, Pod, Volume, Workload};
+
+/// The default name of nfsprov's provisioner.
+pub const DEFAULT_NAME: &str = "nfsprov/nfs";
 
 /// The NFS CSI driver, which is its own provisioner.
 pub const NFS_CSI: &str = "nfs.csi.k8s.io";
@@ -80,9 +81,9 @@ pub fn creates_volumes(class: &Class) -> bool {
 
 /// The workloads that look like NFS provisioners, also without a name or replicas. Anybody who may create a Deployment
 /// can make one look so.
-pub fn find_candidates(facts: &Facts) -> Vec<Provisioner<'_>> {
+pub fn find_candidates(snapshot: &ClusterSnapshot) -> Vec<Provisioner<'_>> {
     let recognize = |workload| recognize_csi_controller(workload).or_else(|| recognize_provisioner(workload));
-    facts.workloads.iter().filter_map(recognize).collect()
+    snapshot.workloads.iter().filter_map(recognize).collect()
 }
 
 /// A workload as a provisioner, by its image, variables or arguments; `None` if nothing shows that it is one, and for
@@ -122,20 +123,24 @@ fn recognize_csi_controller(workload: &Workload) -> Option<Provisioner<'_>> {
 /// The provisioners of the cluster: the candidates whose name is in a class or a volume, since only administrators
 /// write these. A class' name without one, unless it is of other storage, gets the workloads that mention it, so that a
 /// workload may be listed under several names. Those scaled to zero are listed, too.
-pub fn find_provisioners(facts: &Facts) -> Vec<Provisioner<'_>> {
-    let mut names: BTreeSet<&str> = facts.classes.iter().map(|class| class.provisioner.as_str()).collect();
-    let made = facts
+pub fn find_provisioners(snapshot: &ClusterSnapshot) -> Vec<Provisioner<'_>> {
+    let mut names: BTreeSet<&str> = snapshot
+        .classes
+        .iter()
+        .map(|class| class.provisioner.as_str())
+        .collect();
+    let made = snapshot
         .volumes
         .iter()
         .filter_map(|volume| volume.provisioned_by.as_deref());
     let used: HashSet<&str> = made.chain(names.iter().copied()).collect();
-    let mut found = find_candidates(facts);
+    let mut found = find_candidates(snapshot);
     found.retain(|one| one.name.is_some_and(|name| used.contains(name)));
     let known: Vec<&str> = found.iter().filter_map(|one| one.name).collect();
     names.retain(|name| !known.contains(name) && !is_known_other_storage(name) && !name.starts_with("kubernetes.io/"));
     for name in names {
         let is_unknown = |workload: &&Workload| recognize_provisioner(workload).is_none();
-        let others = facts.workloads.iter().filter(is_unknown);
+        let others = snapshot.workloads.iter().filter(is_unknown);
         found.extend(others.filter_map(|workload| recognize_by_mention(workload, name)));
     }
     found
@@ -180,20 +185,23 @@ pub fn is_known_other_storage(name: &str) -> bool {
 
 /// Whether a provisioner has created a volume, or written an event that it provisions one, since `since` or, with
 /// `None`, ever.
-pub fn has_worked(facts: &Facts, name: &str, since: Option<Timestamp>) -> bool {
+pub fn has_worked(snapshot: &ClusterSnapshot, name: &str, since: Option<Timestamp>) -> bool {
     let after = |time: Option<Timestamp>| since.is_none_or(|since| time.is_some_and(|time| time >= since));
     let made = |volume: &Volume| volume.is_provisioned_by(name) && after(volume.created);
     let spoke = |event: &Event| {
         let is_success = matches!(event.reason.as_str(), "Provisioning" | "ProvisioningSucceeded");
         is_success && is_written_by(event, name) && after(event.last)
     };
-    facts.volumes.iter().any(made) || facts.events.iter().any(spoke)
+    snapshot.volumes.iter().any(made) || snapshot.events.iter().any(spoke)
 }
 
 /// Whether a provisioner has written an event that it failed to provision, since `since` or, with `None`, ever.
-pub fn has_failed(facts: &Facts, name: &str, since: Option<Timestamp>) -> bool {
+pub fn has_failed(snapshot: &ClusterSnapshot, name: &str, since: Option<Timestamp>) -> bool {
     let after = |time: Option<Timestamp>| since.is_none_or(|since| time.is_some_and(|time| time >= since));
-    let mut failures = facts.events.iter().filter(|event| event.reason == "ProvisioningFailed");
+    let mut failures = snapshot
+        .events
+        .iter()
+        .filter(|event| event.reason == "ProvisioningFailed");
     failures.any(|event| is_written_by(event, name) && after(event.last))
 }
 
@@ -246,15 +254,15 @@ impl Provisioner<'_> {
         self.kind != ProvisionerKind::Other
     }
 
-    /// Whether it has neither a provisioner's image nor the variable PROVISIONER_NAME, but mentions the name of a class: it
-    /// may be a part of a CSI driver that provisions nothing.
+    /// Whether it has neither a provisioner's image nor the variable PROVISIONER_NAME, but mentions the name of a
+    /// class: it may be a part of a CSI driver that provisions nothing.
     pub fn only_mentions_name(&self) -> bool {
         !self.has_known_image() && !self.container.env.contains_key("PROVISIONER_NAME")
     }
 
     /// When the oldest of its pods with this image was created; `None` if it has none.
-    pub fn running_since(&self, facts: &Facts) -> Option<Timestamp> {
-        let pods = self.pods(facts);
+    pub fn running_since(&self, snapshot: &ClusterSnapshot) -> Option<Timestamp> {
+        let pods = self.pods(snapshot);
         let runs = |pod: &&&Pod| pod.containers.iter().any(|one| one.image == self.container.image);
         pods.iter().filter(runs).filter_map(|pod| pod.created).min()
     }
@@ -271,13 +279,13 @@ impl Provisioner<'_> {
     }
 
     /// The pods that its workload owns, also those that have ended.
-    pub fn pods<'a>(&self, facts: &'a Facts) -> Vec<&'a Pod> {
-        facts.pods.iter().filter(|pod| self.workload.owns(pod)).collect()
+    pub fn pods<'a>(&self, snapshot: &'a ClusterSnapshot) -> Vec<&'a Pod> {
+        snapshot.pods.iter().filter(|pod| self.workload.owns(pod)).collect()
     }
 
     /// The logs of its container in its pods, and those of its pods whose container is unknown.
-    pub fn logs<'a>(&self, facts: &'a Facts) -> impl Iterator<Item = &'a Log> {
-        let pods = self.pods(facts);
+    pub fn logs<'a>(&self, snapshot: &'a ClusterSnapshot) -> impl Iterator<Item = &'a Log> {
+        let pods = self.pods(snapshot);
         let container = &self.container.name;
         let is_theirs = move |log: &&Log| {
             (log.container.is_empty() || log.container == *container)
@@ -285,49 +293,41 @@ impl Provisioner<'_> {
                     .iter()
                     .any(|pod| (&pod.namespace, &pod.name) == (&log.namespace, &log.pod))
         };
-        facts.logs.iter().filter(is_theirs)
+        snapshot.logs.iter().filter(is_theirs)
     }
 
     /// The Pending claims that were handed over to it ([`claims_waiting_for`]); none if it has no known name.
-    pub fn waiting_claims(&self, facts: &Facts) -> Vec<Object> {
-        let claims = self.name.map(|name| claims_waiting_for(facts, name));
+    pub fn waiting_claims(&self, snapshot: &ClusterSnapshot) -> Vec<Object> {
+        let claims = self.name.map(|name| claims_waiting_for(snapshot, name));
         claims.into_iter().flatten().map(Claim::object).collect()
     }
 
     /// Whether it has created a volume, or written an event that it provisions one, since its pods run; ever, if it has
     /// no pods. False without a known name.
-    pub fn has_worked(&self, facts: &Facts) -> bool {
+    pub fn has_worked(&self, snapshot: &ClusterSnapshot) -> bool {
         self.name
-            .is_some_and(|name| has_worked(facts, name, self.running_since(facts)))
+            .is_some_and(|name| has_worked(snapshot, name, self.running_since(snapshot)))
     }
 
     /// The namespace and name of its service account, as `NAMESPACE:NAME`; of a bare pod without the name.
     pub fn service_account(&self) -> String {
         format!("{}:{}", self.workload.namespace, self.workload.service_account)
     }
-
-    pub fn set_image(&self, image: impl Into<String>) -> Change {
-        Change::SetImage {
-            workload: self.workload.object(),
-            container: self.container.name.clone(),
-            image: image.into(),
-        }
-    }
 }
 
 /// The Pending claims that were handed over to the provisioner of this name, and whose class still names it; not those
 /// that name a PV, or that wait for their first pod.
-pub fn claims_waiting_for<'a>(facts: &'a Facts, name: &str) -> Vec<&'a Claim> {
+pub fn claims_waiting_for<'a>(snapshot: &'a ClusterSnapshot, name: &str) -> Vec<&'a Claim> {
     // The class may have been created again for another provisioner, which then serves its claims.
     let is_of_class = |claim: &Claim| {
-        let class = claim.class.as_deref().and_then(|class| facts.find_class(class));
+        let class = claim.class.as_deref().and_then(|class| snapshot.find_class(class));
         class.is_some_and(|class| class.provisioner == name && (!class.waits_for_first_consumer || claim.node_selected))
     };
     let is_waiting = |claim: &&Claim| {
         let is_handed_over = claim.handover.as_deref() == Some(name);
         claim.is_pending() && claim.volume.is_empty() && is_handed_over && is_of_class(claim)
     };
-    facts.claims.iter().filter(is_waiting).collect()
+    snapshot.claims.iter().filter(is_waiting).collect()
 }
 
 /// Whether an event was written by the provisioner of this name: its component is the name, or begins with it and `_`.
@@ -343,9 +343,9 @@ pub fn is_written_by(event: &Event, name: &str) -> bool {
 /// Events and volumes count from `since` on: when a claim became Pending, or a volume should have been deleted; with
 /// `None` they don't count. False for 15 s after that time, for in-tree names, and while the name of a ready
 /// provisioner is unread. A workload scaled to zero counts. The caller checks that workloads were read.
-pub fn is_unserved(facts: &Facts, name: &str, since: Option<Timestamp>, now: Timestamp) -> bool {
+pub fn is_unserved(snapshot: &ClusterSnapshot, name: &str, since: Option<Timestamp>, now: Timestamp) -> bool {
     let is_later = |time: Option<Timestamp>| time.zip(since).is_some_and(|(time, since)| time >= since);
-    let candidates = find_candidates(facts);
+    let candidates = find_candidates(snapshot);
     let lock_name = name.replace('/', "-");
     let is_renewed = |lock: &Lock| {
         lock.name == lock_name
@@ -360,11 +360,11 @@ pub fn is_unserved(facts: &Facts, name: &str, since: Option<Timestamp>, now: Tim
     let spoke = |event: &Event| is_later(event.last) && is_written_by(event, name);
     let running = candidates.iter().any(|one| one.name == Some(name) || may_be_named(one))
         || is_in_tree(name)
-        || facts.csi_drivers.iter().any(|driver| driver == name)
-        || facts.events.iter().any(spoke)
-        || facts.locks.iter().any(is_renewed)
-        || facts.volumes.iter().any(made)
-        || facts.workloads.iter().any(is_mentioned);
+        || snapshot.csi_drivers.iter().any(|driver| driver == name)
+        || snapshot.events.iter().any(spoke)
+        || snapshot.locks.iter().any(is_renewed)
+        || snapshot.volumes.iter().any(made)
+        || snapshot.workloads.iter().any(is_mentioned);
     !running && since.is_none_or(|since| now.duration_since(since) >= SHOWS_WITHIN)
 }
 
@@ -410,18 +410,18 @@ fn may_serve(container: &Container, name: &str) -> bool {
 
 /// The export on which a provisioner of this name creates directories, by its workload, else its classes, else the
 /// parent directory of its volumes; `None` if none tells.
-pub fn served_export(facts: &Facts, name: &str) -> Option<(String, String)> {
+pub fn served_export(snapshot: &ClusterSnapshot, name: &str) -> Option<(String, String)> {
     let by_name = || {
-        let all = find_provisioners(facts);
+        let all = find_provisioners(snapshot);
         let mut of_name = all.iter().filter(|one| one.name == Some(name));
         of_name.find_map(Provisioner::export)
     };
     let by_class = || {
-        let mut classes = facts.classes.iter().filter(|class| class.provisioner == name);
+        let mut classes = snapshot.classes.iter().filter(|class| class.provisioner == name);
         classes.find_map(Class::export)
     };
     let by_volume = || {
-        let mut made = facts.volumes.iter().filter(|volume| volume.is_provisioned_by(name));
+        let mut made = snapshot.volumes.iter().filter(|volume| volume.is_provisioned_by(name));
         made.find_map(|volume| {
             let (server, path) = volume.nfs.clone()?;
             let parent = Path::new(&path).parent().unwrap_or(Path::new("/"));
@@ -432,8 +432,8 @@ pub fn served_export(facts: &Facts, name: &str) -> Option<(String, String)> {
 }
 
 /// The names of the NFS provisioners that are not scaled to zero, sorted, each once; they need not be ready.
-pub fn names_not_scaled_to_zero(facts: &Facts) -> Vec<&str> {
-    let mut running = find_provisioners(facts);
+pub fn names_not_scaled_to_zero(snapshot: &ClusterSnapshot) -> Vec<&str> {
+    let mut running = find_provisioners(snapshot);
     running.retain(|one| !one.is_scaled_to_zero() && (one.has_known_image() || one.name.is_some_and(has_nfs_in_name)));
     let names: BTreeSet<&str> = running.into_iter().filter_map(|one| one.name).collect();
     names.into_iter().collect()

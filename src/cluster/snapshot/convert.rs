@@ -1,4 +1,4 @@
-//! From the API's objects to facts (PURE): a [`FactSource`] adds what the checks ask about it to [`Facts`].
+//! From the API's objects to a snapshot (PURE): a [`SnapshotObject`] adds what nfsprov uses of it.
 
 mod workloads;
 
@@ -14,25 +14,24 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::jiff::Timestamp;
 use kube::core::{Expression, Selector};
 
-use super::{Claim, ClaimRef, Class, Event, Facts, Limit, Lock, Node, Pod, Requirements, Right, Volume};
-use crate::cluster::nfs_volumes::csi_export;
+use super::{Claim, ClaimRef, Class, ClusterSnapshot, Event, Limit, Lock, Node, Pod, Requirements, Right, Volume};
+use crate::cluster::nfs_volumes::{DIRECTORY, PROVISIONED_BY, csi_export};
+use crate::cluster::object::Object;
 use crate::cluster::quantity;
-use crate::doctor::Object;
-use crate::provisioner::volume::DIRECTORY;
 
 /// The annotation that named the class before there was a field for it.
 const CLASS: &str = "volume.beta.kubernetes.io/storage-class";
 
-/// An object of the API that becomes facts.
-pub trait FactSource {
-    /// Adds what the checks ask about the object, which may be nothing.
-    fn add_to(self, facts: &mut Facts);
+/// An object of the API that becomes a part of a snapshot.
+pub trait SnapshotObject {
+    /// Adds what nfsprov uses of the object, which may be nothing.
+    fn add_to(self, snapshot: &mut ClusterSnapshot);
 }
 
-macro_rules! fact_sources {
-    ($($kind:ty => |$facts:ident, $object:ident| $add:expr;)*) => {$(
-        impl FactSource for $kind {
-            fn add_to(self, $facts: &mut Facts) {
+macro_rules! snapshot_objects {
+    ($($kind:ty => |$snapshot:ident, $object:ident| $add:expr;)*) => {$(
+        impl SnapshotObject for $kind {
+            fn add_to(self, $snapshot: &mut ClusterSnapshot) {
                 let $object = self;
                 $add;
             }
@@ -40,25 +39,25 @@ macro_rules! fact_sources {
     )*};
 }
 
-fact_sources! {
-    core::PersistentVolumeClaim => |facts, claim| facts.claims.push(claim.into());
-    core::PersistentVolume => |facts, volume| facts.volumes.push(volume.into());
-    storage::StorageClass => |facts, class| facts.classes.push(class.into());
-    core::Pod => |facts, pod| facts.pods.extend(Pod::from_relevant(pod));
-    apps::Deployment => |facts, deployment| facts.add_workload(deployment.into());
-    apps::StatefulSet => |facts, set| facts.add_workload(set.into());
-    apps::DaemonSet => |facts, set| facts.add_workload(set.into());
-    core::Node => |facts, node| facts.nodes.push(node.into());
-    core::Event => |facts, event| facts.events.push(event.into());
-    storage::CSIDriver => |facts, driver| facts.csi_drivers.extend(driver.metadata.name);
-    storage::CSINode => |facts, node| facts.csi_nodes.push(drivers_of_node(node));
-    coordination::Lease => |facts, lease| facts.locks.push(lease.into());
-    core::Endpoints => |facts, endpoints| facts.locks.extend(Lock::from_endpoints(endpoints));
-    core::LimitRange => |facts, range| facts.limits.extend(Limit::from_range(range));
-    SubjectAccessReview => |facts, review| facts.rights.extend(Right::from_review(review));
-    core::Namespace => |facts, namespace| {
+snapshot_objects! {
+    core::PersistentVolumeClaim => |snapshot, claim| snapshot.claims.push(claim.into());
+    core::PersistentVolume => |snapshot, volume| snapshot.volumes.push(volume.into());
+    storage::StorageClass => |snapshot, class| snapshot.classes.push(class.into());
+    core::Pod => |snapshot, pod| snapshot.pods.extend(Pod::from_relevant(pod));
+    apps::Deployment => |snapshot, deployment| snapshot.add_workload(deployment.into());
+    apps::StatefulSet => |snapshot, set| snapshot.add_workload(set.into());
+    apps::DaemonSet => |snapshot, set| snapshot.add_workload(set.into());
+    core::Node => |snapshot, node| snapshot.nodes.push(node.into());
+    core::Event => |snapshot, event| snapshot.events.push(event.into());
+    storage::CSIDriver => |snapshot, driver| snapshot.csi_drivers.extend(driver.metadata.name);
+    storage::CSINode => |snapshot, node| snapshot.csi_nodes.push(drivers_of_node(node));
+    coordination::Lease => |snapshot, lease| snapshot.locks.push(lease.into());
+    core::Endpoints => |snapshot, endpoints| snapshot.locks.extend(Lock::from_endpoints(endpoints));
+    core::LimitRange => |snapshot, range| snapshot.limits.extend(Limit::from_range(range));
+    SubjectAccessReview => |snapshot, review| snapshot.rights.extend(Right::from_review(review));
+    core::Namespace => |snapshot, namespace| {
         let is_sent = namespace.metadata.self_link.is_some_and(|link| !link.is_empty());
-        facts.self_link = Some(is_sent || facts.self_link == Some(true));
+        snapshot.self_link = Some(is_sent || snapshot.self_link == Some(true));
     };
 }
 
@@ -162,7 +161,7 @@ impl From<core::PersistentVolume> for Volume {
             created: creation_time(&meta),
             deleting: deletion_time(&meta),
             directory: find_annotation(&meta, DIRECTORY),
-            provisioned_by: find_annotation(&meta, "pv.kubernetes.io/provisioned-by"),
+            provisioned_by: find_annotation(&meta, PROVISIONED_BY),
             class: find_annotation(&meta, CLASS)
                 .or(spec.storage_class_name)
                 .unwrap_or_default(),

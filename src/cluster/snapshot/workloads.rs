@@ -1,11 +1,11 @@
-//! The facts about pods, workloads and nodes: [`Pod`], [`Workload`], [`Container`], [`Node`] (PURE). `read` fills them.
+//! What a snapshot has of pods, workloads and nodes: [`Pod`], [`Workload`], [`Container`], [`Node`] (PURE).
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::jiff::Timestamp;
 
 use crate::cluster::images;
-use crate::doctor::{Evidence, Object};
+use crate::cluster::object::Object;
 
 /// A container of a pod or a template.
 #[derive(Clone, Debug, Default)]
@@ -154,26 +154,10 @@ impl Pod {
     pub fn has_ended(&self) -> bool {
         matches!(self.phase.as_str(), "Succeeded" | "Failed")
     }
-
-    /// The condition PodScheduled as evidence; `None` if it is not false, or gives no reason.
-    pub fn scheduling_evidence(&self) -> Option<Evidence> {
-        let text = Some(&self.unschedulable).filter(|text| !text.is_empty())?;
-        Some(Evidence::of_field("condition PodScheduled", &self.object(), text))
-    }
-
-    /// Evidence of the reason and message of one of the pod's containers that doesn't run.
-    pub fn container_evidence(&self, stopped: &Stopped) -> Evidence {
-        let field = format!("container {}", stopped.container);
-        Evidence::of_field(
-            &field,
-            &self.object(),
-            format!("{} {}", stopped.reason, stopped.message),
-        )
-    }
 }
 
 impl Workload {
-    /// Whether any check asks about it: it has claim templates, or a container that may serve storage.
+    /// Whether a snapshot keeps it: it has claim templates, or a container that may serve storage.
     pub fn is_of_interest(&self) -> bool {
         !self.templates.is_empty() || self.containers.iter().any(Container::is_relevant)
     }

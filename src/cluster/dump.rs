@@ -14,7 +14,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::facts::Log;
+use super::snapshot::Log;
 
 #[cfg(test)]
 pub(crate) use read::assemble;

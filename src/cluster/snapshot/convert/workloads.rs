@@ -1,4 +1,4 @@
-//! Turns the API's pods and workloads into [`Pod`] and [`Workload`] (PURE): of each the fields that a check uses.
+//! Turns the API's pods and workloads into [`Pod`] and [`Workload`] (PURE): of each the fields that nfsprov uses.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 
 use super::{creation_time, deletion_time, or_empty};
-use crate::doctor::facts::{Claim, Container, Pod, Stopped, Workload};
+use crate::cluster::snapshot::{Claim, Container, Pod, Stopped, Workload};
 
 impl Container {
     /// A container with its relevant fields; `volumes` are those of its pod. A variable whose value comes from
@@ -46,7 +46,7 @@ fn nfs_volumes(volumes: &[core::Volume]) -> Vec<(String, String)> {
 }
 
 impl Pod {
-    /// A pod with its relevant fields; `None` if no check uses it: it has no claim, NFS volume or provisioner, is not
+    /// A pod with its relevant fields; `None` if it is of no use: it has no claim, NFS volume or provisioner, is not
     /// of the control plane and recycles no PV. Only provisioners and the control plane keep labels, containers and
     /// service account. Init containers count only among the `stopped` ones.
     pub(super) fn from_relevant(pod: core::Pod) -> Option<Self> {

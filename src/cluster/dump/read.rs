@@ -1,5 +1,5 @@
-//! Reads a dump into `Facts`, object by object: a list of 100,000 objects is never in memory as a whole. `Collector`
-//! gathers the facts; no cluster is asked.
+//! Reads a dump into `ClusterSnapshot`, object by object: a list of 100,000 objects is never in memory as a whole.
+//! `Collector` adds them to the snapshot; no cluster is asked.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -17,26 +17,25 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use crate::doctor::checks::questions;
-use crate::doctor::facts::{FactSource, Facts, Log};
-use crate::doctor::provisioners;
+use crate::cluster::provisioners;
+use crate::cluster::snapshot::{ClusterSnapshot, Log, Questions, SnapshotObject};
 
-/// A resource: its plural, its kind, its short name for kubectl, and how an object of it is added to the facts.
+/// A resource: its plural, its kind, its short name for kubectl, and how an object of it is added to the snapshot.
 struct Resource {
     plural: &'static str,
     kind: &'static str,
     short: &'static str,
-    add: fn(&mut Facts, &Value) -> serde_json::Result<()>,
+    add: fn(&mut ClusterSnapshot, &Value) -> serde_json::Result<()>,
 }
 
 /// The row of the kind `K`, whose short name for kubectl is `short`.
-const fn resource<K: k8s_openapi::Resource + FactSource + DeserializeOwned>(short: &'static str) -> Resource {
+const fn resource<K: k8s_openapi::Resource + SnapshotObject + DeserializeOwned>(short: &'static str) -> Resource {
     Resource {
         plural: K::URL_PATH_SEGMENT,
         kind: K::KIND,
         short,
-        add: |facts, object| {
-            K::deserialize(object)?.add_to(facts);
+        add: |snapshot, object| {
+            K::deserialize(object)?.add_to(snapshot);
             Ok(())
         },
     }
@@ -67,7 +66,7 @@ fn find_resource(is_wanted: impl Fn(&Resource) -> bool) -> Option<&'static Resou
 
 #[derive(Default)]
 struct Collector {
-    facts: Facts,
+    snapshot: ClusterSnapshot,
     /// The plurals of the lists that were there, even if they were empty.
     listed: BTreeSet<&'static str>,
     /// The time that a dump is of.
@@ -77,7 +76,7 @@ struct Collector {
 impl Collector {
     fn new(namespace: Option<&str>) -> Self {
         let mut collector = Self::default();
-        collector.facts.namespace = namespace.map(str::to_owned);
+        collector.snapshot.namespace = namespace.map(str::to_owned);
         collector
     }
 
@@ -89,10 +88,10 @@ impl Collector {
             return;
         };
         self.listed.insert(resource.plural);
-        if let Err(error) = (resource.add)(&mut self.facts, object) {
+        if let Err(error) = (resource.add)(&mut self.snapshot, object) {
             let name = object.pointer("/metadata/name").and_then(Value::as_str);
             let why = format!("{} {}: {error}", resource.kind, name.unwrap_or("without a name"));
-            self.facts.record_unread(resource.plural, why);
+            self.snapshot.record_unread(resource.plural, why);
         }
     }
 }
@@ -105,11 +104,11 @@ impl Collector {
 /// # Errors
 /// When the directory or a file in it can't be read, a `.json` file is no JSON object, or no file has objects of
 /// Kubernetes.
-pub fn read(directory: &Path, namespace: Option<&str>) -> Result<(Facts, Timestamp)> {
+pub fn read(directory: &Path, namespace: Option<&str>, questions: Questions) -> Result<(ClusterSnapshot, Timestamp)> {
     let mut collector = Collector::new(namespace);
     for path in list_files(directory)? {
         if path.extension().is_some_and(|extension| extension == "log") {
-            collector.facts.logs.extend(read_log(&path)?);
+            collector.snapshot.logs.extend(read_log(&path)?);
         } else {
             read_file(&path, &mut collector)?;
         }
@@ -120,35 +119,39 @@ pub fn read(directory: &Path, namespace: Option<&str>) -> Result<(Facts, Timesta
             directory.display()
         );
     }
-    let Collector { mut facts, listed, at } = collector;
-    facts.complete_snapshot();
+    let Collector {
+        mut snapshot,
+        listed,
+        at,
+    } = collector;
+    snapshot.complete_snapshot();
     let mut missing: Vec<&str> = RESOURCES.iter().map(|resource| resource.plural).collect();
     // These are asked for only in some clusters.
     missing.retain(|plural| !listed.contains(plural) && !matches!(*plural, "endpoints" | "subjectaccessreviews"));
-    if facts.version.is_empty() {
+    if snapshot.version.is_empty() {
         missing.push("version");
     }
-    if facts.rights.is_empty() && !questions(&facts).is_empty() {
+    if snapshot.rights.is_empty() && !questions(&snapshot).is_empty() {
         missing.push("subjectaccessreviews");
     }
-    if facts.logs.is_empty() && !provisioners::find_provisioners(&facts).is_empty() {
+    if snapshot.logs.is_empty() && !provisioners::find_provisioners(&snapshot).is_empty() {
         missing.push("pods/log");
     }
     for what in missing {
-        facts.record_unread(what, format!("not in {}", directory.display()));
+        snapshot.record_unread(what, format!("not in {}", directory.display()));
     }
-    let at = at.or_else(|| latest_time(&facts)).unwrap_or_else(Timestamp::now);
-    Ok((facts, at))
+    let at = at.or_else(|| latest_time(&snapshot)).unwrap_or_else(Timestamp::now);
+    Ok((snapshot, at))
 }
 
-/// The complete facts in objects as kubectl prints them. Objects of unknown kinds are ignored; kinds without an object
-/// do not count as unread.
+/// The complete snapshot of objects as kubectl prints them. Objects of unknown kinds are ignored; kinds without an
+/// object do not count as unread.
 #[cfg(test)]
-pub(crate) fn assemble(objects: Vec<Value>, namespace: Option<&str>) -> Facts {
+pub(crate) fn assemble(objects: Vec<Value>, namespace: Option<&str>) -> ClusterSnapshot {
     let mut collector = Collector::new(namespace);
     objects.iter().for_each(|object| collector.add(object, None));
-    collector.facts.complete_snapshot();
-    collector.facts
+    collector.snapshot.complete_snapshot();
+    collector.snapshot
 }
 
 /// The JSON files and logs of a directory and of its folder `logs`, sorted; an error only if the directory can't be
@@ -247,7 +250,7 @@ impl<'de> Visitor<'de> for Document<'_> {
             .get("serverVersion")
             .and_then(|version| version.get("gitVersion"));
         if let Some(version) = version.or(fields.get("gitVersion")).and_then(Value::as_str) {
-            version.clone_into(&mut self.collector.facts.version);
+            version.clone_into(&mut self.collector.snapshot.version);
             let at = fields.get("at").and_then(Value::as_str);
             let at = at.and_then(|time| time.parse().ok());
             // kubectl's file has no time.
@@ -305,7 +308,7 @@ const WAITED: SignedDuration = SignedDuration::from_mins(5);
 /// Pending claims are repeated every few seconds. If that is when an object was created, and no lock was renewed since,
 /// [`WAITED`] later. Other components write times by their nodes' clocks, which may be wrong; they count only if there
 /// is no other. `None` if there is no time at all.
-fn latest_time(facts: &Facts) -> Option<Timestamp> {
+fn latest_time(snapshot: &ClusterSnapshot) -> Option<Timestamp> {
     const COMPONENTS: [&str; 5] = [
         "persistentvolume-controller",
         "default-scheduler",
@@ -313,21 +316,21 @@ fn latest_time(facts: &Facts) -> Option<Timestamp> {
         "replicaset-controller",
         "node-controller",
     ];
-    let events = facts
+    let events = snapshot
         .events
         .iter()
         .filter(|event| COMPONENTS.contains(&event.component.as_str()));
-    let locks = facts.locks.iter().filter(|lock| lock.namespace == "kube-system");
+    let locks = snapshot.locks.iter().filter(|lock| lock.namespace == "kube-system");
     let written = events
         .filter_map(|event| event.last)
         .chain(locks.filter_map(|lock| lock.renewed))
         .max();
-    let claims = facts.claims.iter().filter_map(|claim| claim.created);
-    let volumes = facts.volumes.iter().filter_map(|volume| volume.created);
-    let pods = facts.pods.iter().filter_map(|pod| pod.created);
+    let claims = snapshot.claims.iter().filter_map(|claim| claim.created);
+    let volumes = snapshot.volumes.iter().filter_map(|volume| volume.created);
+    let pods = snapshot.pods.iter().filter_map(|pod| pod.created);
     let created = claims.chain(volumes).chain(pods).max();
-    let last_event = || facts.events.iter().filter_map(|event| event.last).max();
-    let renewed = facts.locks.iter().filter_map(|lock| lock.renewed).max();
+    let last_event = || snapshot.events.iter().filter_map(|event| event.last).max();
+    let renewed = snapshot.locks.iter().filter_map(|lock| lock.renewed).max();
     match created {
         // Nothing was written later; users have waited for a while before they write a dump.
         Some(created) if written.max(renewed) < Some(created) => created.checked_add(WAITED).ok(),
