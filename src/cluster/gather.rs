@@ -8,7 +8,7 @@ use std::fmt::Debug;
 use std::sync::Mutex;
 
 use futures::FutureExt;
-use futures::future::join_all;
+use futures::future::{BoxFuture, join_all};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
@@ -64,7 +64,9 @@ pub async fn gather(
         namespace,
         dump,
     };
-    let mut snapshot = reader.read_lists().await;
+    let mut lists = reader.lists_of_overview();
+    lists.extend(reader.lists_of_doctor());
+    let mut snapshot = reader.read_all(lists).await;
     snapshot.version.clone_from(&cluster.version);
     snapshot.namespace = namespace.map(str::to_owned);
     snapshot.complete_snapshot();
@@ -74,6 +76,20 @@ pub async fn gather(
     if let Some(mut dump) = dump.and_then(|dump| dump.lock().ok()) {
         snapshot.unread.iter().for_each(|unread| dump.forget(&unread.what));
     }
+    snapshot
+}
+
+/// Reads what `status` shows: claims of `namespace` or of all namespaces, PVs, classes, workloads and Leases. Objects
+/// that can't be read are recorded as unread. The snapshot has no version.
+pub async fn gather_overview(client: &Client, namespace: Option<&str>) -> ClusterSnapshot {
+    let reader = Reader {
+        client,
+        namespace,
+        dump: None,
+    };
+    let mut snapshot = reader.read_all(reader.lists_of_overview()).await;
+    snapshot.namespace = namespace.map(str::to_owned);
+    snapshot.complete_snapshot();
     snapshot
 }
 
@@ -243,34 +259,41 @@ impl Reader<'_> {
         self.read_elsewhere(None, pods, components, |_| true).await
     }
 
-    /// Reads all lists in parallel, and whether the API server sends a selfLink. The snapshot has no version and
-    /// namespace yet, and is not completed.
-    async fn read_lists(&self) -> ClusterSnapshot {
-        let here = self.namespace;
-        let lists = [
-            self.read(self.api_in::<core::PersistentVolumeClaim>(here), |_| true)
-                .boxed(),
+    /// The lists that `status` needs.
+    fn lists_of_overview(&self) -> Vec<BoxFuture<'_, ClusterSnapshot>> {
+        let claims = self.api_in::<core::PersistentVolumeClaim>(self.namespace);
+        vec![
+            self.read(claims, |_| true).boxed(),
             self.read_of_cluster::<core::PersistentVolume>().boxed(),
             self.read_of_cluster::<StorageClass>().boxed(),
-            self.read(self.api_in::<core::Pod>(here), |_| true).boxed(),
             self.read_workloads::<Deployment>().boxed(),
             self.read_workloads::<StatefulSet>().boxed(),
             self.read_workloads::<DaemonSet>().boxed(),
+            self.read(self.api_in_cluster(), is_election_lock).boxed(),
+        ]
+    }
+
+    /// The lists that only the doctor needs, and whether the API server sends a selfLink.
+    fn lists_of_doctor(&self) -> Vec<BoxFuture<'_, ClusterSnapshot>> {
+        let here = self.namespace;
+        vec![
+            self.read(self.api_in::<core::Pod>(here), |_| true).boxed(),
             self.read_of_cluster::<core::Node>().boxed(),
             self.read(self.api_in(here), is_relevant_event).boxed(),
             self.read_of_cluster::<CSIDriver>().boxed(),
             self.read_of_cluster::<CSINode>().boxed(),
             self.read(self.api_in::<core::LimitRange>(here), |_| true).boxed(),
-            self.read(self.api_in_cluster(), is_election_lock).boxed(),
             self.read_volume_events().boxed(),
             self.read_control_plane().boxed(),
             self.read_self_link().boxed(),
-        ];
+        ]
+    }
+
+    /// Reads lists in parallel. The snapshot has no version and namespace yet, and is not completed.
+    async fn read_all(&self, lists: Vec<BoxFuture<'_, ClusterSnapshot>>) -> ClusterSnapshot {
         let mut snapshot = ClusterSnapshot::default();
-        join_all(lists)
-            .await
-            .into_iter()
-            .for_each(|part| snapshot.add_objects_of(part));
+        let parts = join_all(lists).await.into_iter();
+        parts.for_each(|part| snapshot.add_objects_of(part));
         snapshot
     }
 

@@ -254,6 +254,15 @@ impl Provisioner<'_> {
         self.kind != ProvisionerKind::Other
     }
 
+    /// Whether it provisions NFS volumes, by its image, its name, a variable NFS_SERVER or an NFS volume of its pods.
+    pub fn is_for_nfs(&self) -> bool {
+        self.has_known_image()
+            || self.container.image.contains("nfs")
+            || self.name.is_some_and(has_nfs_in_name)
+            || self.container.env.contains_key("NFS_SERVER")
+            || !self.workload.nfs.is_empty()
+    }
+
     /// Whether it has neither a provisioner's image nor the variable PROVISIONER_NAME, but mentions the name of a
     /// class: it may be a part of a CSI driver that provisions nothing.
     pub fn only_mentions_name(&self) -> bool {

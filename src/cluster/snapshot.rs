@@ -121,6 +121,8 @@ pub struct Volume {
     pub volume_mode: String,
     /// `Available`, `Bound`, `Released`, `Failed` or `Pending`.
     pub phase: String,
+    /// The reason of its phase, if the cluster gives one.
+    pub message: String,
     /// The time of the last change of its phase, on versions that have it.
     pub phase_since: Option<Timestamp>,
     /// `Retain`, `Recycle` or `Delete`.
@@ -153,6 +155,8 @@ pub struct Class {
     pub provisioner: String,
     pub created: Option<Timestamp>,
     pub default: bool,
+    /// `Retain`, `Recycle` or `Delete`.
+    pub reclaim: String,
     pub waits_for_first_consumer: bool,
     pub is_expandable: bool,
     pub parameters: BTreeMap<String, String>,

@@ -10,11 +10,13 @@ use kube::Client;
 use super::access::{export_via, ssh_access_for};
 use super::{claim_title, cluster_options, colour_choice, for_scripts, headings_unless};
 use crate::cli::{Format, Global, Status, Via};
+use crate::cluster::gather::gather_overview;
+use crate::cluster::snapshot::Unread;
 use crate::cluster::{ClientUse, connect};
 use crate::exit::{Exit, UsageError};
 use crate::export::Location;
-use crate::inventory::overview::{Overview, Volume, build_overview};
-use crate::inventory::{amount, gather};
+use crate::inventory::overview::{Measurements, Overview, VolumeRow, build_overview};
+use crate::inventory::{amount, gather, place};
 use crate::output::{self, Colour};
 
 /// Moves the cursor home and clears the terminal.
@@ -53,29 +55,33 @@ pub async fn run(args: Status, global: &Global) -> Result<Exit> {
     if args.watch {
         return print_on_changes(&cluster.client, namespace, &display).await;
     }
-    let (mut facts, left_out) = gather::list_objects(&cluster.client, namespace).await?;
-    for what in left_out {
-        output::say(&format!("warning: {what}"));
+    let snapshot = gather_overview(&cluster.client, namespace).await;
+    for Unread { what, why, .. } in &snapshot.unread {
+        match what.as_str() {
+            "persistentvolumeclaims" | "persistentvolumes" => anyhow::bail!("cannot list {what}: {why}"),
+            _ => output::say(&format!("warning: cannot list {what}: {why}")),
+        }
     }
     let access = ssh_access_for(&args.export.via, None, &args.export.ssh)?;
     let known = location.map(|location| (location.clone(), export_via(&args.export.via, None, &access, location)));
+    let mut measured = Measurements::default();
+    let mut volumes = match known.is_some() || args.sizes {
+        true => gather::list_nfs_volumes(&cluster.client).await?,
+        false => Vec::new(),
+    };
     if let Some(known) = &known {
-        facts.quotas = gather::read_volume_usage(&facts.volumes, known).await;
+        measured.quotas = gather::read_volume_usage(&volumes, known).await;
     }
     if args.sizes {
-        let shown = build_overview(&facts, Timestamp::now()).volumes;
-        let mut volumes = facts.volumes.clone();
-        volumes.retain(|volume| {
-            shown
-                .iter()
-                .any(|shown| Some(&shown.name) == volume.metadata.name.as_ref())
-        });
+        let shown = build_overview(&snapshot, &measured, Timestamp::now()).volumes;
+        let names: HashSet<&str> = shown.iter().map(|volume| volume.name.as_str()).collect();
+        volumes.retain(|volume| names.contains(place::volume_name(volume)));
         let bar = output::progress_bar(volumes.len(), "volumes read");
-        facts.holdings = gather::measure_volumes(volumes, known, || bar.inc(1)).await;
+        measured.holdings = gather::measure_volumes(volumes, known, || bar.inc(1)).await;
         bar.finish_and_clear();
     }
     let now = Timestamp::now();
-    let overview = build_overview(&facts, now);
+    let overview = build_overview(&snapshot, &measured, now);
     let text = render_overview(&overview, &display, now)?;
     if text.is_empty() {
         output::say("no claim, volume, class or provisioner uses NFS");
@@ -120,7 +126,11 @@ async fn print_on_changes(client: &Client, namespace: Option<&str>, display: &Di
             continue;
         }
         let now = Timestamp::now();
-        let text = render_overview(&build_overview(&watched.current_facts(), now), display, now)?;
+        let text = render_overview(
+            &build_overview(&watched.current_snapshot(), &Measurements::default(), now),
+            display,
+            now,
+        )?;
         if shown.as_ref() == Some(&text) {
             continue;
         }
@@ -197,7 +207,7 @@ fn claims_table(overview: &Overview, display: &DisplayOptions, now: Timestamp, w
     if wide {
         headings.extend(["POLICY", "DIRECTORY"]);
     }
-    let more = |volume: Option<&Volume>| {
+    let more = |volume: Option<&VolumeRow>| {
         let mut cells = Vec::new();
         if display.sizes {
             let holds = volume.and_then(|volume| volume.holds.as_ref());
@@ -218,7 +228,7 @@ fn claims_table(overview: &Overview, display: &DisplayOptions, now: Timestamp, w
         }
         cells
     };
-    let volumes: HashMap<&str, &Volume> = overview
+    let volumes: HashMap<&str, &VolumeRow> = overview
         .volumes
         .iter()
         .map(|volume| (volume.name.as_str(), volume))

@@ -1,5 +1,5 @@
-//! Reads the objects that the inventory consists of: once ([`list_objects`]), or by watches ([`Watched`]); and measures
-//! the directories of volumes. Changes no object and no export.
+//! Watches the objects of an overview ([`Watched`]), lists NFS volumes, and measures their directories. Changes no
+//! object and no export.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -19,9 +19,10 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 
-use super::overview::{Facts, Holds, Workload};
+use super::overview::Holds;
 use super::place::{self, ExportDirectory, mounted_location, nfs_location};
 use super::survey::report_quotas;
+use crate::cluster::snapshot::{ClusterSnapshot, SnapshotObject};
 use crate::cluster::{describe_error, list_filtered};
 use crate::export::{Export, Location, VolumeUsage, Wire};
 use crate::provisioner::volume::uid_for_limit;
@@ -34,41 +35,6 @@ const AT_ONCE: usize = 8;
 pub struct GatherError {
     what: &'static str,
     source: kube::Error,
-}
-
-/// Lists the objects of a cluster, with the claims of `namespace` or of all namespaces; of the PVs only in-tree NFS
-/// volumes. The second result is a sentence for each kind that could not be listed and is left out.
-///
-/// # Errors
-/// When claims or PVs can't be listed.
-pub async fn list_objects(client: &Client, namespace: Option<&str>) -> Result<(Facts, Vec<String>), GatherError> {
-    let claims: Api<PersistentVolumeClaim> = api_in(client, namespace);
-    let (claims, volumes, classes, deployments, sets, daemons, leases) = tokio::join!(
-        list_filtered(&claims, |_| true),
-        list_nfs_volumes(client),
-        list_all::<StorageClass>(client),
-        list_all::<Deployment>(client),
-        list_all::<StatefulSet>(client),
-        list_all::<DaemonSet>(client),
-        list_all::<Lease>(client),
-    );
-    let mut left_out = Vec::new();
-    let mut workloads = list_or_leave_out("deployments", deployments, &mut left_out);
-    workloads.extend(list_or_leave_out("statefulsets", sets, &mut left_out));
-    workloads.extend(list_or_leave_out("daemonsets", daemons, &mut left_out));
-    let mut volumes = volumes?;
-    volumes.retain(|volume| nfs_location(volume).is_some());
-    let facts = Facts {
-        claims: claims.map_err(|source| GatherError { what: "claims", source })?,
-        volumes,
-        classes: list_or_leave_out("storage classes", classes, &mut left_out),
-        workloads,
-        leases: list_or_leave_out("leases", leases, &mut left_out),
-        namespace: namespace.map(str::to_owned),
-        holdings: HashMap::new(),
-        quotas: HashMap::new(),
-    };
-    Ok((facts, left_out))
 }
 
 /// Lists the NFS volumes of a cluster, in-tree and of NFS CSI drivers; volumes of other storage are dropped.
@@ -84,29 +50,6 @@ pub async fn list_nfs_volumes(client: &Client) -> Result<Vec<PersistentVolume>, 
         what: "persistent volumes",
         source,
     })
-}
-
-async fn list_all<K>(client: &Client) -> Result<Vec<K>, kube::Error>
-where
-    K: Resource + Clone + DeserializeOwned + Debug,
-    K::DynamicType: Default,
-{
-    list_filtered(&Api::all(client.clone()), |_| true).await
-}
-
-/// The listed objects; if they could not be listed, none, and a sentence is added to `left_out`.
-fn list_or_leave_out<K, T: From<K>>(
-    what: &str,
-    found: Result<Vec<K>, kube::Error>,
-    left_out: &mut Vec<String>,
-) -> Vec<T> {
-    match found {
-        Ok(found) => found.into_iter().map(T::from).collect(),
-        Err(error) => {
-            left_out.push(format!("{what} are left out: {}", describe_error(&error)));
-            Vec::new()
-        }
-    }
 }
 
 fn api_in<K>(client: &Client, namespace: Option<&str>) -> Api<K>
@@ -202,33 +145,32 @@ impl Watched {
             && self.volumes.wait_until_ready().now_or_never().is_some()
     }
 
-    /// The objects as the watches have them now; of the PVs only in-tree NFS volumes, and nothing that is measured. A
-    /// kind has no objects until its first list is complete; for claims and volumes, [`Watched::is_listed`] tells.
-    pub fn current_facts(&self) -> Facts {
-        let mut workloads: Vec<Workload> = objects_of(&self.deployments).map(Workload::from).collect();
-        workloads.extend(objects_of(&self.sets).map(Workload::from));
-        workloads.extend(objects_of(&self.daemons).map(Workload::from));
-        Facts {
-            claims: objects_of(&self.claims).collect(),
-            volumes: objects_of(&self.volumes)
-                .filter(|volume| nfs_location(volume).is_some())
-                .collect(),
-            classes: objects_of(&self.classes).collect(),
-            workloads,
-            leases: objects_of(&self.leases).collect(),
+    /// The objects as the watches have them now. A kind has no objects until its first list is complete; for claims and
+    /// volumes, [`Watched::is_listed`] tells.
+    pub fn current_snapshot(&self) -> ClusterSnapshot {
+        let mut snapshot = ClusterSnapshot {
             namespace: self.namespace.clone(),
-            holdings: HashMap::new(),
-            quotas: HashMap::new(),
-        }
+            ..ClusterSnapshot::default()
+        };
+        add_objects(&mut snapshot, &self.claims);
+        add_objects(&mut snapshot, &self.volumes);
+        add_objects(&mut snapshot, &self.classes);
+        add_objects(&mut snapshot, &self.deployments);
+        add_objects(&mut snapshot, &self.sets);
+        add_objects(&mut snapshot, &self.daemons);
+        add_objects(&mut snapshot, &self.leases);
+        snapshot
     }
 }
 
-fn objects_of<K>(store: &Store<K>) -> impl Iterator<Item = K>
+fn add_objects<K>(snapshot: &mut ClusterSnapshot, store: &Store<K>)
 where
-    K: Resource + Clone + 'static,
+    K: Resource + Clone + SnapshotObject + 'static,
     K::DynamicType: Eq + Hash + Clone,
 {
-    store.state().into_iter().map(|object| (*object).clone())
+    for object in store.state() {
+        K::clone(&object).add_to(snapshot);
+    }
 }
 
 /// Measures the data of volumes, by the name of the PV: through `known` for volumes on that export, over NFS for other

@@ -3,79 +3,49 @@
 
 mod leaders;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
-use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
-use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, PodTemplateSpec};
 use k8s_openapi::api::storage::v1::StorageClass;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 
 use self::leaders::HeldLeases;
-use super::amount;
-use super::place::{nfs_location, volume_name};
+use super::{amount, place};
+use crate::cluster::nfs_volumes::has_nfs_in_name;
+use crate::cluster::provisioners::{DEFAULT_NAME, NFS_CSI, Provisioner, find_candidates};
+use crate::cluster::snapshot::{Claim, Class, ClusterSnapshot, Volume};
 use crate::export::{Usage, VolumeUsage};
-use crate::provisioner::class::{self, waits_for_consumer};
-use crate::provisioner::volume::PROVISIONED_BY;
-use crate::provisioner::{DEFAULT_NAME, claim};
+use crate::provisioner::class::read_on_delete;
 
-/// The names under which provisioners of NFS directories are known.
+/// Names of provisioners whose Leases are shown even without a class or a workload.
 const KNOWN: [&str; 3] = [
     DEFAULT_NAME,
     "fuseim.pri/ifs",
     "k8s-sigs.io/nfs-subdir-external-provisioner",
 ];
 
-/// The marks of the class for claims that name none, of which one is enough.
-const DEFAULT_CLASS: [&str; 2] = [
-    "storageclass.kubernetes.io/is-default-class",
-    "storageclass.beta.kubernetes.io/is-default-class",
-];
-
-/// The objects of a cluster; others than those that use NFS may be among them.
+/// What was measured of volumes, by the PV's name.
 #[derive(Clone, Debug, Default)]
-pub struct Facts {
-    pub claims: Vec<PersistentVolumeClaim>,
-    /// NFS volumes only.
-    pub volumes: Vec<PersistentVolume>,
-    pub classes: Vec<StorageClass>,
-    pub workloads: Vec<Workload>,
-    pub leases: Vec<Lease>,
-    /// The namespace of the claims; `None` for all namespaces.
-    pub namespace: Option<String>,
-    /// The data of measured volumes, by the PV's name.
+pub struct Measurements {
     pub holdings: HashMap<String, Holds>,
-    /// What limited volumes use of their limits, by the PV's name, as far as it is known.
+    /// What limited volumes use of their limits, as far as it is known.
     pub quotas: HashMap<String, VolumeUsage>,
-}
-
-/// A Deployment, StatefulSet or DaemonSet that may run a provisioner.
-#[derive(Clone, Debug, Default)]
-pub struct Workload {
-    kind: &'static str,
-    namespace: String,
-    name: String,
-    ready: i32,
-    wanted: i32,
-    template: PodTemplateSpec,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Overview {
     /// The claims on NFS volumes, and pending claims that may get one.
-    pub claims: Vec<Claim>,
+    pub claims: Vec<ClaimRow>,
     /// The NFS volumes of these claims, and those without a claim.
-    pub volumes: Vec<Volume>,
+    pub volumes: Vec<VolumeRow>,
     /// The classes whose volumes are on NFS.
-    pub classes: Vec<Class>,
-    pub provisioners: Vec<Provisioner>,
+    pub classes: Vec<ClassRow>,
+    pub provisioners: Vec<ProvisionerRow>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Claim {
+pub struct ClaimRow {
     pub namespace: String,
     pub name: String,
     /// `Pending`, `Bound` or `Lost`.
@@ -93,7 +63,7 @@ pub struct Claim {
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Volume {
+pub struct VolumeRow {
     pub name: String,
     /// `Available`, `Bound`, `Released` or `Failed`.
     pub phase: String,
@@ -140,7 +110,7 @@ pub enum Holds {
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Class {
+pub struct ClassRow {
     pub name: String,
     pub provisioner: String,
     /// Whether claims without a class get it.
@@ -155,7 +125,7 @@ pub struct Class {
 /// A provisioner of NFS volumes, as far as the cluster's objects show.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Provisioner {
+pub struct ProvisionerRow {
     /// Its name, as in the classes.
     pub name: String,
     /// Its workload in the cluster, as `deployment/name`; it may run outside the cluster, too.
@@ -169,74 +139,6 @@ pub struct Provisioner {
     pub image: Option<String>,
     /// The holder of its Lease, with the age of the last renewal if that is old.
     pub leader: Option<String>,
-}
-
-impl From<Deployment> for Workload {
-    fn from(object: Deployment) -> Self {
-        let (spec, status) = (object.spec.unwrap_or_default(), object.status.unwrap_or_default());
-        let ready = status.ready_replicas.unwrap_or_default();
-        Self::new(
-            "deployment",
-            object.metadata,
-            ready,
-            spec.replicas.unwrap_or(1),
-            spec.template,
-        )
-    }
-}
-
-impl From<StatefulSet> for Workload {
-    fn from(object: StatefulSet) -> Self {
-        let (spec, status) = (object.spec.unwrap_or_default(), object.status.unwrap_or_default());
-        let ready = status.ready_replicas.unwrap_or_default();
-        Self::new(
-            "statefulset",
-            object.metadata,
-            ready,
-            spec.replicas.unwrap_or(1),
-            spec.template,
-        )
-    }
-}
-
-impl From<DaemonSet> for Workload {
-    fn from(object: DaemonSet) -> Self {
-        let (spec, status) = (object.spec.unwrap_or_default(), object.status.unwrap_or_default());
-        let (ready, wanted) = (status.number_ready, status.desired_number_scheduled);
-        Self::new("daemonset", object.metadata, ready, wanted, spec.template)
-    }
-}
-
-impl Workload {
-    fn new(kind: &'static str, metadata: ObjectMeta, ready: i32, wanted: i32, template: PodTemplateSpec) -> Self {
-        Self {
-            kind,
-            namespace: metadata.namespace.unwrap_or_default(),
-            name: metadata.name.unwrap_or_default(),
-            ready,
-            wanted,
-            template,
-        }
-    }
-
-    /// The provisioner's name and image, if a container runs one: the first with a literal variable PROVISIONER_NAME
-    /// whose value is one of `known_names`, or that has NFS_SERVER, an NFS mount in its pod, or `nfs` in its image.
-    fn provisioner_and_image(&self, known_names: &BTreeSet<&str>) -> Option<(String, String)> {
-        let spec = self.template.spec.as_ref()?;
-        let on_nfs = spec.volumes.iter().flatten().any(|volume| volume.nfs.is_some());
-        spec.containers.iter().find_map(|container| {
-            let value = |wanted: &str| {
-                let mut variables = container.env.iter().flatten();
-                // Of several with one name the kubelet takes the last.
-                let found = variables.rfind(|variable| variable.name == wanted)?;
-                found.value.clone()
-            };
-            let image = container.image.clone().unwrap_or_default();
-            let name = value("PROVISIONER_NAME")?;
-            let nfs = on_nfs || image.contains("nfs") || value("NFS_SERVER").is_some();
-            (nfs || known_names.contains(name.as_str())).then_some((name, image))
-        })
-    }
 }
 
 impl From<Usage> for Holds {
@@ -271,203 +173,172 @@ impl Holds {
     }
 }
 
-/// Selects the classes whose provisioner is known, runs or created a PV, the claims and volumes on NFS, and the
-/// provisioners. Claims that are Lost or without a volume are selected, too, unless their class exists and is not one
-/// of these. Volumes that are Bound in another namespace than that of `facts` are left out.
-pub fn build_overview(facts: &Facts, now: Timestamp) -> Overview {
-    let made = facts
-        .volumes
-        .iter()
-        .filter_map(|volume| annotation_of(volume, PROVISIONED_BY));
-    let mut names: BTreeSet<&str> = KNOWN.into_iter().chain(made).collect();
-    let running: Vec<(String, String, &Workload)> = facts
-        .workloads
-        .iter()
-        .filter_map(|workload| {
-            let (name, image) = workload.provisioner_and_image(&names)?;
-            Some((name, image, workload))
-        })
+/// Selects the classes whose provisioner is for NFS, by its name, its workload or a PV that it created; the claims and
+/// volumes on NFS; and the provisioners. Claims that are Lost or without a volume are selected, too, unless their class
+/// exists and is not one of these. Volumes that are Bound in another namespace than that of `cluster` are left out.
+pub fn build_overview(cluster: &ClusterSnapshot, measured: &Measurements, now: Timestamp) -> Overview {
+    let nfs_volumes = cluster.volumes.iter().filter(|volume| volume.is_nfs());
+    let made: BTreeSet<&str> = nfs_volumes
+        .filter_map(|volume| volume.provisioned_by.as_deref())
         .collect();
-    names.extend(running.iter().map(|(name, _, _)| name.as_str()));
-    let classes: Vec<&StorageClass> = facts
-        .classes
-        .iter()
-        .filter(|class| names.contains(class.provisioner.as_str()))
-        .collect();
-    let shown_claims = claim_rows(facts, &classes);
-    let shown_volumes = volume_rows(facts, &shown_claims);
+    let mut running = find_candidates(cluster);
+    running.retain(|one| one.name.is_some_and(|name| one.is_for_nfs() || made.contains(name)));
+    let is_nfs = |class: &&Class| {
+        let name = class.provisioner.as_str();
+        has_nfs_in_name(name) || made.contains(name) || running.iter().any(|one| one.name == Some(name))
+    };
+    let classes: Vec<&Class> = cluster.classes.iter().filter(is_nfs).collect();
+    let claims = claim_rows(cluster, &classes);
     Overview {
-        volumes: shown_volumes,
-        claims: shown_claims,
-        provisioners: provisioner_rows(facts, &classes, &running, now),
+        volumes: volume_rows(cluster, &claims, measured),
+        claims,
+        provisioners: provisioner_rows(cluster, &classes, &running, now),
         classes: class_rows(&classes),
     }
 }
 
 /// The claims on NFS volumes, and those without a volume or Lost, unless their class exists and is not one of
 /// `classes`.
-fn claim_rows(facts: &Facts, classes: &[&StorageClass]) -> Vec<Claim> {
-    let on_nfs: BTreeSet<&str> = facts.volumes.iter().map(volume_name).collect();
-    let elsewhere: BTreeSet<&str> = facts
-        .classes
-        .iter()
-        .filter(|class| !classes.iter().any(|ours| ours.metadata.name == class.metadata.name))
-        .filter_map(|class| class.metadata.name.as_deref())
-        .collect();
-    let row = |claim: &PersistentVolumeClaim| {
-        let spec = claim.spec.as_ref();
-        let volume = spec.and_then(|spec| spec.volume_name.as_deref()).unwrap_or_default();
-        let phase = claim
-            .status
-            .as_ref()
-            .and_then(|status| status.phase.as_deref())
-            .unwrap_or("Pending");
-        let class = claim::class_name(claim).unwrap_or_default();
-        let open = (volume.is_empty() || phase == "Lost") && !elsewhere.contains(class);
-        if !(on_nfs.contains(volume) || open) {
-            return None;
-        }
-        let requests = spec.and_then(|spec| spec.resources.as_ref()?.requests.as_ref()?.get("storage"));
-        Some(Claim {
-            namespace: claim.metadata.namespace.clone().unwrap_or_default(),
-            name: claim.metadata.name.clone().unwrap_or_default(),
-            phase: phase.to_owned(),
-            size: requests.map(|size| size.0.clone()).unwrap_or_default(),
-            volume: volume.to_owned(),
+fn claim_rows(cluster: &ClusterSnapshot, classes: &[&Class]) -> Vec<ClaimRow> {
+    let nfs_volumes = cluster.volumes.iter().filter(|volume| volume.is_nfs());
+    let on_nfs: BTreeSet<&str> = nfs_volumes.map(|volume| volume.name.as_str()).collect();
+    let is_shown_class = |name: &str| classes.iter().any(|class| class.name == name);
+    let others = cluster.classes.iter().map(|class| class.name.as_str());
+    let elsewhere: BTreeSet<&str> = others.filter(|name| !is_shown_class(name)).collect();
+    let row = |claim: &Claim| {
+        let class = claim.class.as_deref().unwrap_or_default();
+        let is_open = (claim.volume.is_empty() || claim.phase == "Lost") && !elsewhere.contains(class);
+        (is_open || on_nfs.contains(claim.volume.as_str())).then(|| ClaimRow {
+            namespace: claim.namespace.clone(),
+            name: claim.name.clone(),
+            phase: match claim.phase.as_str() {
+                "" => "Pending".to_owned(),
+                phase => phase.to_owned(),
+            },
+            size: claim.size.clone(),
+            volume: claim.volume.clone(),
             class: class.to_owned(),
-            access_modes: spec.and_then(|spec| spec.access_modes.clone()).unwrap_or_default(),
-            created: claim.metadata.creation_timestamp.as_ref().map(|time| time.0),
+            access_modes: claim.requirements.modes.clone(),
+            created: claim.created,
         })
     };
-    let mut rows: Vec<Claim> = facts.claims.iter().filter_map(row).collect();
+    let mut rows: Vec<ClaimRow> = cluster.claims.iter().filter_map(row).collect();
     rows.sort();
     rows
 }
 
-/// The in-tree volumes, sorted by name, without those that are Bound to claims of other namespaces than the one that is
+/// The NFS volumes, in-tree or of a CSI driver, sorted by name, without those that are Bound to claims of other namespaces than the one that is
 /// shown, unless a claim in `claims` names them.
-fn volume_rows(facts: &Facts, claims: &[Claim]) -> Vec<Volume> {
+fn volume_rows(cluster: &ClusterSnapshot, claims: &[ClaimRow], measured: &Measurements) -> Vec<VolumeRow> {
     let claimed: BTreeSet<&str> = claims.iter().map(|claim| claim.volume.as_str()).collect();
-    let row = |volume: &PersistentVolume| {
-        let there = nfs_location(volume)?;
-        let (spec, status) = (
-            volume.spec.clone().unwrap_or_default(),
-            volume.status.clone().unwrap_or_default(),
-        );
-        let name = volume_name(volume).to_owned();
-        let phase = status.phase.unwrap_or_default();
-        let reference = spec.claim_ref.as_ref();
-        let foreign = facts.namespace.as_ref().is_some_and(|namespace| {
-            phase == "Bound" && reference.and_then(|claim| claim.namespace.as_ref()) != Some(namespace)
+    let row = |volume: &Volume| {
+        let (server, path) = volume.export().filter(|_| volume.is_nfs())?;
+        let is_foreign = cluster.namespace.as_ref().is_some_and(|namespace| {
+            volume.phase == "Bound" && volume.claim.as_ref().map(|claim| &claim.namespace) != Some(namespace)
         });
-        if foreign && !claimed.contains(name.as_str()) {
+        if is_foreign && !claimed.contains(volume.name.as_str()) {
             return None;
         }
-        Some(Volume {
-            phase,
-            size: storage_capacity(&spec.capacity),
-            reclaim_policy: spec.persistent_volume_reclaim_policy.unwrap_or_default(),
-            class: spec.storage_class_name.unwrap_or_default(),
-            access_modes: spec.access_modes.unwrap_or_default(),
-            created: volume.metadata.creation_timestamp.as_ref().map(|time| time.0),
-            server: there.server,
-            path: there.path,
-            claim: reference.and_then(|claim| Some(format!("{}/{}", claim.namespace.as_ref()?, claim.name.as_ref()?))),
-            provisioner: annotation_of(volume, PROVISIONED_BY).map(str::to_owned),
-            message: status.message.filter(|message| !message.is_empty()),
-            holds: facts.holdings.get(&name).cloned(),
-            quota: facts.quotas.get(&name).copied(),
-            name,
+        Some(VolumeRow {
+            name: volume.name.clone(),
+            phase: volume.phase.clone(),
+            size: volume.size.clone(),
+            reclaim_policy: volume.reclaim.clone(),
+            class: volume.class.clone(),
+            access_modes: volume.modes.clone(),
+            created: volume.created,
+            server: server.clone(),
+            path: place::without_trailing_slashes(path).to_owned(),
+            claim: volume
+                .claim
+                .as_ref()
+                .map(|claim| format!("{}/{}", claim.namespace, claim.name)),
+            provisioner: volume.provisioned_by.clone(),
+            message: Some(volume.message.clone()).filter(|message| !message.is_empty()),
+            holds: measured.holdings.get(&volume.name).cloned(),
+            quota: measured.quotas.get(&volume.name).copied(),
         })
     };
-    let mut rows: Vec<Volume> = facts.volumes.iter().filter_map(row).collect();
+    let mut rows: Vec<VolumeRow> = cluster.volumes.iter().filter_map(row).collect();
     rows.sort_by(|a, b| a.name.cmp(&b.name));
     rows
 }
 
-/// The rows of classes, sorted by name. A class without a reclaim policy has Delete.
-fn class_rows(classes: &[&StorageClass]) -> Vec<Class> {
-    let row = |class: &&StorageClass| {
-        let mut marks = class.metadata.annotations.iter().flatten();
-        Class {
-            name: class.metadata.name.clone().unwrap_or_default(),
-            provisioner: class.provisioner.clone(),
-            default: marks.any(|(key, mark)| DEFAULT_CLASS.contains(&key.as_str()) && mark == "true"),
-            reclaim_policy: class.reclaim_policy.clone().unwrap_or_else(|| "Delete".to_owned()),
-            binding_mode: match waits_for_consumer(class) {
-                true => "WaitForFirstConsumer".to_owned(),
-                false => "Immediate".to_owned(),
-            },
-            on_delete: class::read_on_delete(class).ok().map(|what| what.as_str().to_owned()),
-            path_pattern: class
-                .parameters
-                .as_ref()
-                .and_then(|all| all.get("pathPattern").cloned()),
-        }
+/// The rows of classes, sorted by name.
+fn class_rows(classes: &[&Class]) -> Vec<ClassRow> {
+    let row = |class: &&Class| ClassRow {
+        name: class.name.clone(),
+        provisioner: class.provisioner.clone(),
+        default: class.default,
+        reclaim_policy: class.reclaim.clone(),
+        binding_mode: match class.waits_for_first_consumer {
+            true => "WaitForFirstConsumer".to_owned(),
+            false => "Immediate".to_owned(),
+        },
+        on_delete: on_delete_of(class),
+        path_pattern: class.parameters.get("pathPattern").cloned(),
     };
-    let mut rows: Vec<Class> = classes.iter().map(row).collect();
+    let mut rows: Vec<ClassRow> = classes.iter().map(row).collect();
     rows.sort();
     rows
 }
 
-/// A row for each of `running`, the name, image and workload of each provisioner that runs, and one for each other name
-/// that a held Lease or a class has. The leader is that of [`HeldLeases`].
-fn provisioner_rows(
-    facts: &Facts,
-    classes: &[&StorageClass],
-    running: &[(String, String, &Workload)],
-    now: Timestamp,
-) -> Vec<Provisioner> {
-    let served = classes.iter().map(|class| class.provisioner.as_str());
-    let known = served
-        .chain(running.iter().map(|(name, _, _)| name.as_str()))
-        .chain(KNOWN);
-    let held = HeldLeases::find(&facts.leases, known, now);
-    let namespaces_of = |name: &str| -> BTreeSet<&str> {
-        let of_name = running.iter().filter(|(other, _, _)| other == name);
-        of_name.map(|(_, _, workload)| workload.namespace.as_str()).collect()
+/// What happens to directories of deleted volumes; `None` if the parameters are invalid or another driver's.
+fn on_delete_of(class: &Class) -> Option<String> {
+    let object = StorageClass {
+        parameters: Some(class.parameters.clone()),
+        ..StorageClass::default()
     };
-    let mut rows: Vec<Provisioner> = running
-        .iter()
-        .map(|(name, image, workload)| Provisioner {
-            name: name.clone(),
-            workload: Some(format!("{}/{}", workload.kind, workload.name)),
+    let is_of_driver = class.provisioner == NFS_CSI;
+    let on_delete = read_on_delete(&object).ok().filter(|_| !is_of_driver);
+    on_delete.map(|on_delete| on_delete.as_str().to_owned())
+}
+
+/// A row for each of `running`, and one for each other name that a held Lease or a class has. The leader is that of
+/// [`HeldLeases`].
+fn provisioner_rows(
+    cluster: &ClusterSnapshot,
+    classes: &[&Class],
+    running: &[Provisioner<'_>],
+    now: Timestamp,
+) -> Vec<ProvisionerRow> {
+    let served: BTreeSet<&str> = classes.iter().map(|class| class.provisioner.as_str()).collect();
+    let known = served.iter().copied().chain(running.iter().filter_map(|one| one.name));
+    let held = HeldLeases::find(&cluster.locks, known.chain(KNOWN), now);
+    let namespaces_of = |name: &str| -> BTreeSet<&str> {
+        let of_name = running.iter().filter(|one| one.name == Some(name));
+        of_name.map(|one| one.workload.namespace.as_str()).collect()
+    };
+    let row = |one: &Provisioner<'_>| {
+        let (name, workload) = (one.name?, one.workload);
+        Some(ProvisionerRow {
+            name: name.to_owned(),
+            workload: Some(format!("{}/{}", workload.object().short_kind(), workload.name)),
             namespace: Some(workload.namespace.clone()),
             ready: workload.ready,
-            wanted: workload.wanted,
-            image: Some(image.clone()),
+            wanted: workload.replicas,
+            image: Some(one.container.image.clone()),
             leader: held.leader_of(name, Some(&workload.namespace), &namespaces_of(name)),
         })
+    };
+    let mut rows: Vec<ProvisionerRow> = running.iter().filter_map(row).collect();
+    let seen: BTreeSet<String> = rows.iter().map(|row| row.name.clone()).collect();
+    let unseen: BTreeSet<&str> = held
+        .provisioners()
+        .chain(served)
+        .filter(|name| !seen.contains(*name))
         .collect();
-    let mut names: BTreeSet<&str> = held.provisioners().collect();
-    names.extend(classes.iter().map(|class| class.provisioner.as_str()));
-    for name in names {
-        if !rows.iter().any(|row| row.name == name) {
-            rows.push(Provisioner {
-                name: name.to_owned(),
-                workload: None,
-                namespace: None,
-                ready: 0,
-                wanted: 0,
-                image: None,
-                leader: held.leader_of(name, None, &BTreeSet::new()),
-            });
-        }
-    }
+    rows.extend(unseen.into_iter().map(|name| ProvisionerRow {
+        name: name.to_owned(),
+        workload: None,
+        namespace: None,
+        ready: 0,
+        wanted: 0,
+        image: None,
+        leader: held.leader_of(name, None, &BTreeSet::new()),
+    }));
     rows.sort();
     rows
-}
-
-/// The quantity; empty without one.
-fn storage_capacity(
-    capacity: &Option<BTreeMap<String, k8s_openapi::apimachinery::pkg::api::resource::Quantity>>,
-) -> String {
-    let size = capacity.as_ref().and_then(|capacity| capacity.get("storage"));
-    size.map(|size| size.0.clone()).unwrap_or_default()
-}
-
-fn annotation_of<'a>(volume: &'a PersistentVolume, key: &str) -> Option<&'a str> {
-    volume.metadata.annotations.as_ref()?.get(key).map(String::as_str)
 }
 
 #[cfg(test)]

@@ -1,11 +1,7 @@
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::*;
-
-fn all<T: DeserializeOwned>(objects: Value) -> Vec<T> {
-    serde_json::from_value(objects).unwrap()
-}
+use crate::cluster::dump::assemble;
 
 fn now() -> Timestamp {
     "2026-01-01T01:00:00Z".parse().unwrap()
@@ -13,7 +9,7 @@ fn now() -> Timestamp {
 
 fn claim(name: &str, phase: &str, class: &str, volume: &str) -> Value {
     json!({
-        "metadata": {"name": name, "namespace": "team"},
+        "kind": "PersistentVolumeClaim", "metadata": {"name": name, "namespace": "team"},
         "spec": {"storageClassName": class, "volumeName": volume, "resources": {"requests": {"storage": "1Gi"}}},
         "status": {"phase": phase},
     })
@@ -21,7 +17,7 @@ fn claim(name: &str, phase: &str, class: &str, volume: &str) -> Value {
 
 fn volume(name: &str, phase: &str, claim: &str) -> Value {
     json!({
-        "metadata": {"name": name},
+        "kind": "PersistentVolume", "metadata": {"name": name},
         "spec": {
             "nfs": {"server": "nfs", "path": format!("/nfsdata/{name}/")}, "capacity": {"storage": "2Gi"},
             "persistentVolumeReclaimPolicy": "Retain", "claimRef": {"namespace": "team", "name": claim},
@@ -32,7 +28,7 @@ fn volume(name: &str, phase: &str, claim: &str) -> Value {
 
 fn deployment(name: &str, env: Value, image: &str) -> Value {
     json!({
-        "metadata": {"name": name, "namespace": "storage"},
+        "kind": "Deployment", "metadata": {"name": name, "namespace": "storage"},
         "spec": {
             "replicas": 2, "selector": {},
             "template": {"spec": {"containers": [{"name": "c", "image": image, "env": env}]}},
@@ -49,54 +45,82 @@ fn usage() -> VolumeUsage {
     }
 }
 
-fn facts() -> Facts {
-    let deployments: Vec<Deployment> = all(json!([
-        deployment(
-            "ours",
-            json!([{"name": "PROVISIONER_NAME", "value": "example.com/files"}, {"name": "NFS_SERVER", "value": "nfs"}]),
-            "x:1"
-        ),
-        deployment(
-            "other",
-            json!([{"name": "PROVISIONER_NAME", "value": "example.com/disks"}]),
-            "disks:1"
-        ),
+fn class(name: &str, provisioner: &str, more: Value) -> Value {
+    let mut class = json!({"kind": "StorageClass", "metadata": {"name": name}, "provisioner": provisioner});
+    class.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    class
+}
+
+fn lease(namespace: &str, name: &str, holder: &str, renewed: &str) -> Value {
+    json!({"kind": "Lease", "metadata": {"name": name, "namespace": namespace},
+           "spec": {"holderIdentity": holder, "renewTime": format!("2026-01-01T00:{renewed}.000000Z")}})
+}
+
+fn classes() -> Vec<Value> {
+    let pattern = json!({"parameters": {"pathPattern": "${.PVC.name}", "onDelete": "retain"}});
+    let late = json!({"parameters": {"archiveOnDelete": "maybe"}, "volumeBindingMode": "WaitForFirstConsumer",
+                      "reclaimPolicy": "Retain"});
+    let of_driver = json!({"parameters": {"server": "nfs", "share": "/csi", "onDelete": "archive"}});
+    vec![
+        class("files", "example.com/files", pattern),
+        class("upstream", "fuseim.pri/ifs", late),
+        class("driver", NFS_CSI, of_driver),
+        class("disks", "example.com/disks", json!({})),
+    ]
+}
+
+fn workloads() -> Vec<Value> {
+    let env = |name: &str| json!([{"name": "PROVISIONER_NAME", "value": name}]);
+    let files =
+        json!([{"name": "PROVISIONER_NAME", "value": "example.com/files"}, {"name": "NFS_SERVER", "value": "nfs"}]);
+    vec![
+        deployment("ours", files, "x:1"),
+        deployment("other", env("example.com/disks"), "disks:1"),
         deployment("web", json!([]), "web:1"),
-    ]));
-    Facts {
-        claims: all(json!([
-            claim("bound", "Bound", "files", "v-bound"),
-            claim("waits", "Pending", "files", ""),
-            claim("static", "Pending", "no-such-class", ""),
-            claim("lost", "Lost", "files", "v-gone"),
-            claim("disk", "Pending", "disks", ""),
-            claim("on-disk", "Bound", "disks", "v-disk"),
-        ])),
-        volumes: all(json!([
-            volume("v-bound", "Bound", "bound"),
-            volume("v-released", "Released", "old"),
-            volume("v-theirs", "Bound", "theirs"),
-        ])),
-        classes: all(json!([
-            {"metadata": {"name": "files", "annotations": {DEFAULT_CLASS[0]: "true"}}, "provisioner": "example.com/files",
-             "parameters": {"pathPattern": "${.PVC.name}", "onDelete": "retain"}},
-            {"metadata": {"name": "upstream"}, "provisioner": "fuseim.pri/ifs", "parameters": {"archiveOnDelete": "maybe"},
-             "volumeBindingMode": "WaitForFirstConsumer", "reclaimPolicy": "Retain"},
-            {"metadata": {"name": "disks"}, "provisioner": "example.com/disks"},
-        ])),
-        workloads: deployments.into_iter().map(Workload::from).collect(),
-        leases: all(json!([
-            {"metadata": {"name": "example.com-files"},
-             "spec": {"holderIdentity": "pod-1", "renewTime": "2026-01-01T00:59:58.000000Z"}},
-            {"metadata": {"name": "nfsprov-nfs"},
-             "spec": {"holderIdentity": "host-7", "renewTime": "2026-01-01T00:30:00.000000Z"}},
-            {"metadata": {"name": "fuseim.pri-ifs"}, "spec": {"holderIdentity": ""}},
-            {"metadata": {"name": "node-1"}, "spec": {"holderIdentity": "node-1"}},
-        ])),
-        namespace: None,
+    ]
+}
+
+fn leases() -> Vec<Value> {
+    vec![
+        lease("default", "example.com-files", "pod-1", "59:58"),
+        lease("default", "nfsprov-nfs", "host-7", "30:00"),
+        lease("default", "fuseim.pri-ifs", "", "59:58"),
+        lease("default", "node-1", "node-1", "59:58"),
+    ]
+}
+
+fn claims_and_volumes() -> Vec<Value> {
+    let csi = json!({"kind": "PersistentVolume", "metadata": {"name": "v-csi"}, "status": {"phase": "Bound"}, "spec": {
+        "csi": {"driver": NFS_CSI, "volumeHandle": "h", "volumeAttributes": {"server": "nfs", "share": "/csi"}},
+        "claimRef": {"namespace": "team", "name": "on-csi"}}});
+    vec![
+        claim("bound", "Bound", "files", "v-bound"),
+        claim("waits", "Pending", "files", ""),
+        claim("static", "Pending", "no-such-class", ""),
+        claim("lost", "Lost", "files", "v-gone"),
+        claim("disk", "Pending", "disks", ""),
+        claim("on-disk", "Bound", "disks", "v-disk"),
+        claim("on-csi", "Bound", "driver", "v-csi"),
+        volume("v-bound", "Bound", "bound"),
+        volume("v-released", "Released", "old"),
+        volume("v-theirs", "Bound", "theirs"),
+        csi,
+    ]
+}
+
+fn cluster() -> ClusterSnapshot {
+    assemble([claims_and_volumes(), classes(), workloads(), leases()].concat(), None)
+}
+
+fn measured() -> Measurements {
+    Measurements {
         holdings: HashMap::from([("v-bound".to_owned(), Holds::Missing)]),
         quotas: HashMap::from([("v-bound".to_owned(), usage())]),
     }
+}
+
+fn overview_of(cluster: &ClusterSnapshot) -> Overview {
+    build_overview(cluster, &measured(), now())
 }
 
 fn names<T>(rows: &[T], name: impl Fn(&T) -> &str) -> Vec<String> {
@@ -105,10 +129,10 @@ fn names<T>(rows: &[T], name: impl Fn(&T) -> &str) -> Vec<String> {
 
 #[test]
 fn claims_on_nfs_and_those_that_may_come_to_be_are_shown() {
-    let overview = build_overview(&facts(), now());
+    let overview = overview_of(&cluster());
     assert_eq!(
         names(&overview.claims, |claim| &claim.name),
-        ["bound", "lost", "static", "waits"]
+        ["bound", "lost", "on-csi", "static", "waits"]
     );
     let bound = &overview.claims[0];
     assert_eq!((bound.size.as_str(), bound.volume.as_str()), ("1Gi", "v-bound"));
@@ -116,125 +140,108 @@ fn claims_on_nfs_and_those_that_may_come_to_be_are_shown() {
 
 #[test]
 fn volumes_of_other_namespaces_claims_are_left_out() {
-    let mut facts = facts();
-    facts.volumes[2]
-        .spec
-        .as_mut()
-        .unwrap()
-        .claim_ref
-        .as_mut()
-        .unwrap()
-        .namespace = Some("other".into());
-    let all = build_overview(&facts, now());
+    let mut cluster = cluster();
+    let theirs = cluster.volumes.iter_mut().find(|volume| volume.name == "v-theirs");
+    theirs.unwrap().claim.as_mut().unwrap().namespace = "other".into();
+    let all = overview_of(&cluster);
     assert_eq!(
         names(&all.volumes, |volume| &volume.name),
-        ["v-bound", "v-released", "v-theirs"]
+        ["v-bound", "v-csi", "v-released", "v-theirs"]
     );
-    facts.namespace = Some("team".into());
-    let ours = build_overview(&facts, now());
-    assert_eq!(names(&ours.volumes, |volume| &volume.name), ["v-bound", "v-released"]);
-    let bound = &ours.volumes[0];
+    cluster.namespace = Some("team".into());
+    let ours = overview_of(&cluster);
+    assert_eq!(
+        names(&ours.volumes, |volume| &volume.name),
+        ["v-bound", "v-csi", "v-released"]
+    );
+    let [bound, csi, _] = &ours.volumes[..] else { panic!() };
     assert_eq!(
         (bound.path.as_str(), bound.claim.as_deref()),
         ("/nfsdata/v-bound", Some("team/bound"))
     );
+    assert_eq!((csi.server.as_str(), csi.path.as_str()), ("nfs", "/csi"));
     assert_eq!(bound.holds, Some(Holds::Missing));
     assert_eq!(bound.quota, Some(usage()));
 }
 
 #[test]
 fn classes_are_shown_by_who_serves_them() {
-    let overview = build_overview(&facts(), now());
-    assert_eq!(names(&overview.classes, |class| &class.name), ["files", "upstream"]);
-    let [files, upstream] = &overview.classes[..] else {
-        panic!()
-    };
-    assert!(files.default && !upstream.default);
+    let shown = overview_of(&cluster()).classes;
+    let rows: Vec<_> = shown
+        .iter()
+        .map(|class| {
+            let (mode, policy) = (class.binding_mode.as_str(), class.reclaim_policy.as_str());
+            (class.name.as_str(), class.on_delete.as_deref(), mode, policy)
+        })
+        .collect();
     assert_eq!(
-        (files.on_delete.as_deref(), upstream.on_delete.as_deref()),
-        (Some("retain"), None)
-    );
-    assert_eq!(
-        (files.binding_mode.as_str(), upstream.binding_mode.as_str()),
-        ("Immediate", "WaitForFirstConsumer")
-    );
-    assert_eq!(
-        (files.reclaim_policy.as_str(), upstream.reclaim_policy.as_str()),
-        ("Delete", "Retain")
+        rows,
+        [
+            ("driver", None, "Immediate", "Delete"),
+            ("files", Some("retain"), "Immediate", "Delete"),
+            ("upstream", None, "WaitForFirstConsumer", "Retain"),
+        ]
     );
 }
 
 #[test]
 fn a_class_is_the_default_by_the_older_mark_too() {
+    let current = "storageclass.kubernetes.io/is-default-class";
+    let older = "storageclass.beta.kubernetes.io/is-default-class";
     for (marks, is_default) in [
-        (json!({DEFAULT_CLASS[1]: "true"}), true),
-        (json!({DEFAULT_CLASS[0]: "false", DEFAULT_CLASS[1]: "true"}), true),
-        (json!({DEFAULT_CLASS[0]: "false"}), false),
-        (json!({DEFAULT_CLASS[1]: "yes"}), false),
+        (json!({older: "true"}), true),
+        (json!({current: "false", older: "true"}), true),
+        (json!({current: "false"}), false),
+        (json!({older: "yes"}), false),
     ] {
-        let mut facts = facts();
-        facts.classes = all(json!([
-            {"metadata": {"name": "files", "annotations": marks}, "provisioner": "example.com/files"},
-        ]));
-        assert_eq!(build_overview(&facts, now()).classes[0].default, is_default, "{marks}");
+        let metadata = json!({"metadata": {"name": "files", "annotations": marks}});
+        let cluster = assemble(vec![class("files", DEFAULT_NAME, metadata)], None);
+        assert_eq!(overview_of(&cluster).classes[0].default, is_default, "{marks}");
     }
 }
 
 #[test]
 fn the_leader_is_the_holder_of_the_lease_beside_the_workload() {
-    let lease = |namespace: &str, holder: &str, minute: &str| {
-        json!({"metadata": {"name": "example.com-files", "namespace": namespace},
-               "spec": {"holderIdentity": holder, "renewTime": format!("2026-01-01T00:{minute}:00.000000Z")}})
+    let files = |namespace: &str, holder: &str, minute: &str| {
+        lease(namespace, "example.com-files", holder, &format!("{minute}:00"))
     };
     let workload = |namespace: &str| {
-        let env =
-            json!([{"name": "PROVISIONER_NAME", "value": "example.com/files"}, {"name": "NFS_SERVER", "value": "n"}]);
-        let mut deployment = deployment("ours", env, "x:1");
+        let mut deployment = workloads().swap_remove(0);
         deployment["metadata"]["namespace"] = json!(namespace);
         deployment
     };
-    let leaders = |workloads: &[Value], leases: Value| -> Vec<String> {
-        let deployments: Vec<Deployment> = all(json!(workloads));
-        let mut facts = facts();
-        facts.workloads = deployments.into_iter().map(Workload::from).collect();
-        facts.leases = all(leases);
-        let rows = build_overview(&facts, now()).provisioners;
+    let leaders = |workloads: &[Value], leases: &[Value]| -> Vec<String> {
+        let cluster = assemble([&classes(), workloads, leases].concat(), None);
+        let rows = overview_of(&cluster).provisioners;
         let ours = rows.iter().filter(|row| row.name == "example.com/files");
         ours.map(|row| row.leader.clone().unwrap_or_default()).collect()
     };
-    let both = || json!([lease("a", "pod-a", "59"), lease("b", "pod-b", "59")]);
-    assert_eq!(leaders(&[workload("a"), workload("b")], both()), ["pod-a", "pod-b"]);
-    assert_eq!(leaders(&[workload("b")], both()), ["pod-b"]);
+    let both = [files("a", "pod-a", "59"), files("b", "pod-b", "59")];
+    assert_eq!(leaders(&[workload("a"), workload("b")], &both), ["pod-a", "pod-b"]);
+    assert_eq!(leaders(&[workload("b")], &both), ["pod-b"]);
     // A provisioner may keep its Lease in another namespace, not in that of another one.
-    let elsewhere = json!([
-        lease("c", "old", "10"),
-        lease("a", "pod-a", "59"),
-        lease("d", "pod-d", "59")
-    ]);
+    let elsewhere = [
+        files("c", "old", "10"),
+        files("a", "pod-a", "59"),
+        files("d", "pod-d", "59"),
+    ];
+    assert_eq!(leaders(&[workload("a"), workload("b")], &elsewhere), ["pod-a", "pod-d"]);
     assert_eq!(
-        leaders(&[workload("a"), workload("b")], elsewhere.clone()),
-        ["pod-a", "pod-d"]
-    );
-    assert_eq!(
-        leaders(&[workload("a"), workload("b")], json!([lease("a", "pod-a", "59")])),
+        leaders(&[workload("a"), workload("b")], &[files("a", "pod-a", "59")]),
         ["pod-a", ""]
     );
     // Outside the cluster: the one that was renewed last.
-    let mut facts = facts();
-    let record =
-        |minute: &str| json!({"holderIdentity": minute, "renewTime": format!("2026-01-01T00:{minute}:00.000000Z")});
-    facts.leases = all(json!([
-        {"metadata": {"name": "nfsprov-nfs", "namespace": "d"}, "spec": record("59")},
-        {"metadata": {"name": "nfsprov-nfs", "namespace": "c"}, "spec": record("10")},
-    ]));
-    let rows = build_overview(&facts, now()).provisioners;
-    let outside = rows.iter().find(|row| row.name == "nfsprov/nfs").unwrap();
-    assert_eq!(outside.leader.as_deref(), Some("59"));
+    let outside = [
+        lease("d", "nfsprov-nfs", "late", "59:00"),
+        lease("c", "nfsprov-nfs", "early", "10:00"),
+    ];
+    let rows = overview_of(&assemble(outside.to_vec(), None)).provisioners;
+    assert_eq!(rows[0].leader.as_deref(), Some("late"));
 }
 
 #[test]
 fn provisioners_are_what_runs_what_leads_and_what_is_waited_for() {
-    let overview = build_overview(&facts(), now());
+    let overview = overview_of(&cluster());
     let rows: Vec<_> = overview
         .provisioners
         .iter()
@@ -253,6 +260,7 @@ fn provisioners_are_what_runs_what_leads_and_what_is_waited_for() {
         [
             ("example.com/files", Some("deployment/ours"), 1, 2, Some("pod-1")),
             ("fuseim.pri/ifs", None, 0, 0, None),
+            (NFS_CSI, None, 0, 0, None),
             ("nfsprov/nfs", None, 0, 0, Some("host-7 (silent for 30m)")),
         ]
     );

@@ -23,14 +23,16 @@ pub fn volume_name(volume: &PersistentVolume) -> &str {
 /// other PVs.
 pub fn mounted_location(volume: &PersistentVolume) -> Option<Location> {
     let (server, path) = mounted_export(volume)?;
-    let path = match path.trim_end_matches('/') {
+    let path = without_trailing_slashes(&path).to_owned();
+    Some(Location { server, path })
+}
+
+/// The path without slashes at its end; `/` stays.
+pub fn without_trailing_slashes(path: &str) -> &str {
+    match path.trim_end_matches('/') {
         "" => "/",
         path => path,
-    };
-    Some(Location {
-        server,
-        path: path.to_owned(),
-    })
+    }
 }
 
 /// As [`mounted_location`], but `None` also for a volume of a CSI driver.

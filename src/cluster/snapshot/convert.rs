@@ -173,6 +173,7 @@ impl From<core::PersistentVolume> for Volume {
             modes: or_empty(spec.access_modes),
             volume_mode: volume_mode_or_default(spec.volume_mode),
             phase: status.phase.unwrap_or_default(),
+            message: status.message.unwrap_or_default(),
             phase_since: status.last_phase_transition_time.map(|time| time.0),
             reclaim: spec.persistent_volume_reclaim_policy.unwrap_or_default(),
             claim: spec.claim_ref.map(claim),
@@ -185,7 +186,8 @@ impl From<core::PersistentVolume> for Volume {
 }
 
 impl From<storage::StorageClass> for Class {
-    /// The annotation `is-default-class`, current or beta, with the value `true` marks a default class.
+    /// The annotation `is-default-class`, current or beta, with the value `true` marks a default class. Without a
+    /// reclaim policy it has Delete.
     fn from(class: storage::StorageClass) -> Self {
         let meta = class.metadata;
         let marked = |key| find_annotation(&meta, key).as_deref() == Some("true");
@@ -194,6 +196,7 @@ impl From<storage::StorageClass> for Class {
             default: marked("storageclass.kubernetes.io/is-default-class")
                 || marked("storageclass.beta.kubernetes.io/is-default-class"),
             provisioner: class.provisioner,
+            reclaim: class.reclaim_policy.unwrap_or_else(|| "Delete".to_owned()),
             waits_for_first_consumer: class.volume_binding_mode.as_deref() == Some("WaitForFirstConsumer"),
             is_expandable: class.allow_volume_expansion == Some(true),
             parameters: class.parameters.unwrap_or_default(),

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::jiff::Timestamp;
 
+use crate::cluster::snapshot::Lock;
 use crate::inventory::amount;
 use crate::provisioner::election;
 
@@ -23,21 +23,20 @@ struct HeldLease<'a> {
 
 impl<'a> HeldLeases<'a> {
     /// Selects the Leases of the provisioners `names` that have a holder, expired ones included.
-    pub(super) fn find(leases: &'a [Lease], names: impl Iterator<Item = &'a str>, now: Timestamp) -> Self {
+    pub(super) fn find(locks: &'a [Lock], names: impl Iterator<Item = &'a str>, now: Timestamp) -> Self {
         let names: BTreeMap<String, &str> = names
             .filter_map(|name| Some((election::lease_name(name)?, name)))
             .collect();
         let mut held: BTreeMap<&str, Vec<HeldLease<'a>>> = BTreeMap::new();
-        for lease in leases {
-            let name = names.get(lease.metadata.name.as_deref().unwrap_or_default());
-            let record = lease.spec.as_ref();
-            let record = record.filter(|record| !election::holder_of(record).is_empty());
-            if let (Some(name), Some(record)) = (name, record) {
-                let renewed = record.renew_time.as_ref().map(|time| time.0);
+        for lock in locks
+            .iter()
+            .filter(|lock| lock.kind == "Lease" && !lock.holder.is_empty())
+        {
+            if let Some(name) = names.get(&lock.name) {
                 held.entry(name).or_default().push(HeldLease {
-                    namespace: lease.metadata.namespace.as_deref().unwrap_or_default(),
-                    renewed,
-                    leader: format!("{}{}", election::holder_of(record), describe_silence(renewed, now)),
+                    namespace: &lock.namespace,
+                    renewed: lock.renewed,
+                    leader: format!("{}{}", lock.holder, describe_silence(lock.renewed, now)),
                 });
             }
         }
