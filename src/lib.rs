@@ -19,7 +19,6 @@ mod exit;
 pub mod export;
 pub mod host;
 pub mod image;
-pub mod inventory;
 pub mod manifest;
 pub mod output;
 pub mod provisioner;

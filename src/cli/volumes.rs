@@ -5,8 +5,8 @@ use clap::{Args, Subcommand};
 use super::export::{Via, parse_via};
 use super::{AccessMode, Format, Listing, Ssh, Waiting, examples};
 use crate::export::VolumePath;
-use crate::inventory::amount;
 use crate::manifest::validate;
+use crate::volumes::amount;
 
 #[derive(Debug, Subcommand)]
 pub enum Volumes {

@@ -15,11 +15,11 @@ use crate::cluster::waiting::wait_for_object;
 use crate::cluster::{self, ClientUse, connect};
 use crate::exit::{Exit, UsageError};
 use crate::export::Location;
-use crate::inventory::gather;
-use crate::inventory::place::{self, ExportDirectory, nfs_location};
-use crate::inventory::release::{Data, Verdict, decide_release};
-use crate::inventory::scrub::Scrub;
 use crate::output;
+use crate::volumes::gather;
+use crate::volumes::place::{self, ExportDirectory, nfs_location};
+use crate::volumes::release::{Data, Verdict, decide_release};
+use crate::volumes::scrub::Scrub;
 
 /// Checks that the PV can be released, keeps or scrubs its data as the options or an answer say, clears its claim
 /// reference, and waits until it is Available or Bound unless `--wait=false`. A PV that is Available already is left as

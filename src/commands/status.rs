@@ -15,9 +15,9 @@ use crate::cluster::snapshot::Unread;
 use crate::cluster::{ClientUse, connect};
 use crate::exit::{Exit, UsageError};
 use crate::export::Location;
-use crate::inventory::overview::{Measurements, Overview, VolumeRow, build_overview};
-use crate::inventory::{amount, gather, place};
 use crate::output::{self, Colour};
+use crate::volumes::overview::{Measurements, Overview, VolumeRow, build_overview};
+use crate::volumes::{amount, gather, place};
 
 /// Moves the cursor home and clears the terminal.
 const CLEAR: &str = "\u{1b}[H\u{1b}[2J\u{1b}[3J";

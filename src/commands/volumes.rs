@@ -19,16 +19,16 @@ use crate::cli::{Directories, Expire, ExportAt, Format, Global, Volumes};
 use crate::cluster::{ClientUse, Cluster, connect};
 use crate::exit::Exit;
 use crate::export::{Export, ExportError, Location, never_interrupt};
-use crate::inventory::archives::{
-    Expired, Expiry, Recheck, expired_archives, recheck_expired, refusal_of_several_volumes,
-};
-use crate::inventory::directories::{Row, State, directory_rows};
-use crate::inventory::survey::{measure_directories, read_quotas, survey_export};
-use crate::inventory::{amount, gather};
 use crate::output;
 use crate::provisioner::rules::record::Record;
 use crate::versioned::Items;
+use crate::volumes::archives::{
+    Expired, Expiry, Recheck, expired_archives, recheck_expired, refusal_of_several_volumes,
+};
+use crate::volumes::directories::{Row, State, directory_rows};
 use crate::volumes::read;
+use crate::volumes::survey::{measure_directories, read_quotas, survey_export};
+use crate::volumes::{amount, gather};
 
 /// How many directories are listed at once.
 const AT_ONCE: usize = 8;

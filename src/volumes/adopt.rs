@@ -4,9 +4,9 @@
 use k8s_openapi::api::core::v1::PersistentVolume;
 
 use crate::export::{Location, NFSPROV_DIRECTORY, Owner, ServerNames, VolumePath, is_server_entry, names_a_volume};
-use crate::inventory::archives::{Archive, ReusePlan};
-use crate::inventory::place;
 use crate::provisioner::rules::record::Record;
+use crate::volumes::archives::{Archive, ReusePlan};
+use crate::volumes::place;
 
 /// What is at a directory, above it and below it.
 #[derive(Clone, Debug)]

@@ -3,8 +3,8 @@
 use k8s_openapi::api::core::v1::{PersistentVolume, Pod};
 
 use crate::export::{Location, ServerNames, SizeLimit, VolumePath};
-use crate::inventory::place;
 use crate::provisioner::volume;
+use crate::volumes::place;
 
 /// A volume to limit.
 #[derive(Clone, Debug, PartialEq, Eq)]

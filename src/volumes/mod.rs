@@ -1,12 +1,25 @@
-//! Volumes that outlive their cluster: from the records on an export back to PVs and claims, and from any directory to
-//! a volume.
+//! Volumes, in the cluster and on an export: what there is, and what can be done with it.
 //!
-//! [`rebuild`], [`adopt`], [`limit`] and [`moved`] decide (PURE), [`read`] reads the export and the cluster, [`apply`]
-//! creates objects. No existing object is changed.
+//! Lists: [`overview`] of a cluster, [`directories`] and [`archives`] of an export. Changes: [`mod@restore`],
+//! [`release`] with [`scrub`], [`limit`], and after the loss of a cluster [`rebuild`] and [`adopt`]. These decide from
+//! facts; [`gather`] and [`read`] read the cluster, [`survey`] an export, [`servers`] resolves names, [`apply`] creates
+//! objects.
 
 pub mod adopt;
+pub mod amount;
 pub mod apply;
+mod archive_name;
+pub mod archives;
+pub mod directories;
+pub mod gather;
 pub mod limit;
 pub mod moved;
+pub mod overview;
+pub mod place;
 pub mod read;
 pub mod rebuild;
+pub mod release;
+pub mod restore;
+pub mod scrub;
+pub mod servers;
+pub mod survey;

@@ -11,8 +11,8 @@ use super::moved::{self, Parsed};
 use super::rebuild::Facts;
 use crate::cluster::{describe_error, list_filtered};
 use crate::export::{Export, ExportError, FoundRecord, Kind, Location, VolumePath};
-use crate::inventory::servers::find_server_names;
 use crate::provisioner::rules::record::Record;
+use crate::volumes::servers::find_server_names;
 
 /// How many directories are listed at once.
 const AT_ONCE: usize = 8;

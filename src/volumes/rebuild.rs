@@ -8,11 +8,11 @@ use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use serde::{Serialize, Serializer};
 
 use crate::export::{Location, Owner, ServerNames, UsedPart, VolumePath, names_a_volume};
-use crate::inventory::amount;
-use crate::inventory::archives::Archive;
-use crate::inventory::place;
 use crate::provisioner::claim::class_name;
 use crate::provisioner::rules::record::{Record, claim_text, volume_text};
+use crate::volumes::amount;
+use crate::volumes::archives::Archive;
+use crate::volumes::place;
 
 /// What is on the export and in the cluster.
 #[derive(Clone, Debug)]

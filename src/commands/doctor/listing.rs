@@ -15,7 +15,7 @@ use crate::doctor::facts::{EarlierVolume, ExportListing, Facts, ProbeResult};
 use crate::export::{
     Entry, Export, ExportError, Kind, Location, VolumePath, Wire, is_named_after, is_server_entry, names_a_volume,
 };
-use crate::inventory::archives::Archive;
+use crate::volumes::archives::Archive;
 use crate::volumes::read::read_records_of;
 
 /// The most records of lost volumes that are read on one export.

@@ -10,11 +10,11 @@ use crate::cluster::waiting::wait_for_object;
 use crate::cluster::{describe_error, list_filtered};
 use crate::exit::{Exit, UsageError};
 use crate::export::{Export, Location};
-use crate::inventory::archives::{Archive, ReusePlan, plan_restore, refusal_of_several_volumes};
-use crate::inventory::restore::{self, NewClaim};
-use crate::inventory::servers::find_server_names;
 use crate::output;
 use crate::provisioner::rules::record::Record;
+use crate::volumes::archives::{Archive, ReusePlan, plan_restore, refusal_of_several_volumes};
+use crate::volumes::restore::{self, NewClaim};
+use crate::volumes::servers::find_server_names;
 use crate::volumes::{adopt, read};
 
 /// Makes an archive the volume of a claim, by default of the one that its record names. Refuses an archive that holds

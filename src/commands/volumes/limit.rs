@@ -14,11 +14,11 @@ use crate::cluster::{describe_error, list_filtered};
 use crate::escape::escape_line;
 use crate::exit::{Exit, UsageError};
 use crate::export::{ExistingFiles, ServerNames};
-use crate::inventory::servers::find_server_names;
-use crate::inventory::{amount, gather, place};
 use crate::output;
 use crate::provisioner::volume::{ENFORCE, QUOTA};
 use crate::volumes::limit::plan_limit;
+use crate::volumes::servers::find_server_names;
+use crate::volumes::{amount, gather, place};
 
 /// Limits each volume of the command line and prints a line for it. Continues after one that can't be limited; `Failed`
 /// then. Pods that can't be listed end it with an error; the volumes before stay limited. A `--via` that can't set limits is a usage error. Asks

@@ -15,10 +15,10 @@ use crate::cluster::{describe_error, list_folded};
 use crate::commands::{colour_choice, confirm_or_fail};
 use crate::exit::Exit;
 use crate::export::{QuotaReport, VolumePath};
-use crate::inventory::amount;
-use crate::inventory::directories::{Row, State};
 use crate::output;
 use crate::provisioner::volume::provisioned_uid;
+use crate::volumes::amount;
+use crate::volumes::directories::{Row, State};
 
 /// Lists the empty directories among orphans and removes them after a confirmation, or with `--yes` without one. One
 /// that is not empty any more, or belongs to a PV or claim by then, stays; `Failed` only if one can't be removed.

@@ -11,12 +11,12 @@ use crate::cli::{self, Format, Global};
 use crate::cluster::{describe_error, list_filtered};
 use crate::commands::{claim_title, colour_choice, confirm_or_fail, for_scripts, headings_unless};
 use crate::exit::Exit;
-use crate::inventory::{gather, place};
 use crate::output;
 use crate::provisioner::rules::record::Record;
 use crate::versioned::Items;
 use crate::volumes::rebuild::{Action, Row, Selection, plan_rebuild};
 use crate::volumes::{apply, read};
+use crate::volumes::{gather, place};
 
 /// Prints the plan of the records; with `--apply`, after a confirmation, creates the missing objects and waits for the
 /// claims. `Failed` if a record is refused or conflicts, an object can't be created, or a claim is not Bound; always

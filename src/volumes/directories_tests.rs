@@ -151,7 +151,7 @@ async fn a_volume_on_an_unknown_server_protects_its_directory_and_is_not_missed(
         let volume = json!({"metadata": {"name": name}, "spec": {"nfs": nfs}});
         facts.volumes.push(serde_json::from_value(volume).unwrap());
     }
-    facts.servers = crate::inventory::servers::find_server_names(&facts.location, None, &facts.volumes).await;
+    facts.servers = crate::volumes::servers::find_server_names(&facts.location, None, &facts.volumes).await;
     assert_eq!(told(&facts), ["data in use data -"]);
 }
 

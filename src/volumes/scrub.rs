@@ -211,7 +211,7 @@ mod tests {
 
     use super::*;
     use crate::export::{Attributes, Location, Mounted, Owner, VolumePath};
-    use crate::inventory::place::directory_on;
+    use crate::volumes::place::directory_on;
 
     const UID: &str = "0b510b51-0b51-0b51-0b51-0b510b510b51";
 

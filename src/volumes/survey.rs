@@ -121,8 +121,8 @@ mod tests {
 
     use super::*;
     use crate::export::{Attributes, LimitChange, LimitedExport, Mounted, SizeLimit, VolumePath};
-    use crate::inventory::directories::directory_rows;
-    use crate::inventory::gather::read_volume_usage;
+    use crate::volumes::directories::directory_rows;
+    use crate::volumes::gather::read_volume_usage;
 
     #[tokio::test]
     async fn limited_volumes_say_what_they_use() {

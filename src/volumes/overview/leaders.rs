@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::jiff::Timestamp;
 
 use crate::cluster::snapshot::Lock;
-use crate::inventory::amount;
 use crate::provisioner::election;
+use crate::volumes::amount;
 
 /// The age of a Lease's last renewal, in seconds, from which it is shown: clocks differ.
 const SILENT: i64 = 60;
