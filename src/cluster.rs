@@ -11,6 +11,7 @@ pub(crate) mod provisioners;
 pub mod quantity;
 pub(crate) mod snapshot;
 pub mod waiting;
+pub(crate) mod watch;
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};

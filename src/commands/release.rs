@@ -16,8 +16,8 @@ use crate::cluster::{self, ClientUse, connect};
 use crate::exit::{Exit, UsageError};
 use crate::export::Location;
 use crate::output;
-use crate::volumes::gather;
 use crate::volumes::place::{self, ExportDirectory, nfs_location};
+use crate::volumes::read;
 use crate::volumes::release::{Data, Verdict, decide_release};
 use crate::volumes::scrub::Scrub;
 
@@ -114,7 +114,7 @@ async fn scrub_after_confirmation(
         &ssh_access_for(&args.export.via, None, &args.export.ssh)?,
         place.location.clone(),
     );
-    let all = gather::list_nfs_volumes(client).await?;
+    let all = read::list_nfs_volumes(client).await?;
     let scrub = Scrub::prepare(volume, &all, place.clone(), &export).await?;
     let Some(what) = scrub.describe_entries() else {
         output::say(&format!("the directory of pv/{} is empty", volume.name_any()));
@@ -136,7 +136,7 @@ async fn scrub_after_confirmation(
             args.volume
         );
     }
-    let all = gather::list_nfs_volumes(client).await?;
+    let all = read::list_nfs_volumes(client).await?;
     Scrub::prepare(volume, &all, place, &export).await?.run().await?;
     Ok(())
 }

@@ -12,12 +12,12 @@ use super::{claim_title, cluster_options, colour_choice, for_scripts, headings_u
 use crate::cli::{Format, Global, Status, Via};
 use crate::cluster::gather::gather_overview;
 use crate::cluster::snapshot::Unread;
-use crate::cluster::{ClientUse, connect};
+use crate::cluster::{ClientUse, connect, watch};
 use crate::exit::{Exit, UsageError};
 use crate::export::Location;
 use crate::output::{self, Colour};
 use crate::volumes::overview::{Measurements, Overview, VolumeRow, build_overview};
-use crate::volumes::{amount, gather, place};
+use crate::volumes::{amount, place, read, survey};
 
 /// Moves the cursor home and clears the terminal.
 const CLEAR: &str = "\u{1b}[H\u{1b}[2J\u{1b}[3J";
@@ -66,18 +66,18 @@ pub async fn run(args: Status, global: &Global) -> Result<Exit> {
     let known = location.map(|location| (location.clone(), export_via(&args.export.via, None, &access, location)));
     let mut measured = Measurements::default();
     let mut volumes = match known.is_some() || args.sizes {
-        true => gather::list_nfs_volumes(&cluster.client).await?,
+        true => read::list_nfs_volumes(&cluster.client).await?,
         false => Vec::new(),
     };
     if let Some(known) = &known {
-        measured.quotas = gather::read_volume_usage(&volumes, known).await;
+        measured.quotas = survey::read_volume_usage(&volumes, known).await;
     }
     if args.sizes {
         let shown = build_overview(&snapshot, &measured, Timestamp::now()).volumes;
         let names: HashSet<&str> = shown.iter().map(|volume| volume.name.as_str()).collect();
         volumes.retain(|volume| names.contains(place::volume_name(volume)));
         let bar = output::progress_bar(volumes.len(), "volumes read");
-        measured.holdings = gather::measure_volumes(volumes, known, || bar.inc(1)).await;
+        measured.holdings = survey::measure_volumes(volumes, known, || bar.inc(1)).await;
         bar.finish_and_clear();
     }
     let now = Timestamp::now();
@@ -107,7 +107,7 @@ fn export_of_options(args: &Status) -> Result<Option<Location>, UsageError> {
 /// Prints the status once the objects are listed, and again after each change that shows in it, until the process is
 /// interrupted or stdout is closed. A watch that fails is a warning, printed once for each text, and no error.
 async fn print_on_changes(client: &Client, namespace: Option<&str>, display: &DisplayOptions) -> Result<Exit> {
-    let (watched, changes) = gather::watch_objects(client, namespace);
+    let (watched, changes) = watch::watch_objects(client, namespace);
     // Changes that arrive together are shown together.
     let changes = changes.ready_chunks(usize::from(u16::MAX));
     pin_mut!(changes);

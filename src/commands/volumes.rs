@@ -26,9 +26,8 @@ use crate::volumes::archives::{
     Expired, Expiry, Recheck, expired_archives, recheck_expired, refusal_of_several_volumes,
 };
 use crate::volumes::directories::{Row, State, directory_rows};
-use crate::volumes::read;
 use crate::volumes::survey::{measure_directories, read_quotas, survey_export};
-use crate::volumes::{amount, gather};
+use crate::volumes::{amount, read};
 
 /// How many directories are listed at once.
 const AT_ONCE: usize = 8;
@@ -108,7 +107,7 @@ impl ConnectedExport {
     /// Compares the export with the cluster's PVs: the rows of [`directory_rows`], and the names of all NFS volumes of
     /// the cluster. PVs are listed before the directories: one that is created meanwhile has an orphan's row.
     async fn read_rows(&self) -> Result<(Vec<Row>, BTreeSet<String>)> {
-        let volumes = gather::list_nfs_volumes(self.client()).await?;
+        let volumes = read::list_nfs_volumes(self.client()).await?;
         let names = volumes.iter().map(ResourceExt::name_any).collect();
         let facts = survey_export(&self.export, &self.location, volumes).await?;
         Ok((directory_rows(&facts), names))

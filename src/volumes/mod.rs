@@ -2,7 +2,7 @@
 //!
 //! Lists: [`overview`] of a cluster, [`directories`] and [`archives`] of an export. Changes: [`mod@restore`],
 //! [`release`] with [`scrub`], [`limit`], and after the loss of a cluster [`rebuild`] and [`adopt`]. These decide from
-//! facts; [`gather`] and [`read`] read the cluster, [`survey`] an export, [`servers`] resolves names, [`apply`] creates
+//! facts; [`read`] reads the cluster and records, [`survey`] directories, [`servers`] resolves names, [`apply`] creates
 //! objects.
 
 pub mod adopt;
@@ -11,7 +11,6 @@ pub mod apply;
 mod archive_name;
 pub mod archives;
 pub mod directories;
-pub mod gather;
 pub mod limit;
 pub mod moved;
 pub mod overview;

@@ -1,4 +1,5 @@
-//! Reads the records of an export, and the objects and directories that they are compared with. Changes nothing.
+//! Reads NFS volumes of the cluster, records of an export, and the objects and directories that these are compared
+//! with. Changes nothing.
 
 use std::collections::BTreeSet;
 
@@ -9,6 +10,7 @@ use kube::{Api, Client, ResourceExt};
 
 use super::moved::{self, Parsed};
 use super::rebuild::Facts;
+use crate::cluster::nfs_volumes::mounted_export;
 use crate::cluster::{describe_error, list_filtered};
 use crate::export::{Export, ExportError, FoundRecord, Kind, Location, VolumePath};
 use crate::provisioner::rules::record::Record;
@@ -20,7 +22,7 @@ const AT_ONCE: usize = 8;
 /// A record by the PV that its file is named after, read or refused in a sentence.
 pub type ReadRecord = (String, Result<Record, String>);
 
-/// Why records can't be held against a cluster.
+/// Why an export or a cluster can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The export's side.
@@ -34,6 +36,19 @@ pub enum ReadError {
         /// Its answer.
         source: kube::Error,
     },
+}
+
+/// Lists the NFS volumes of a cluster, in-tree and of NFS CSI drivers; volumes of other storage are dropped.
+///
+/// # Errors
+/// When PVs can't be listed.
+pub async fn list_nfs_volumes(client: &Client) -> Result<Vec<PersistentVolume>, ReadError> {
+    let all = Api::all(client.clone());
+    let volumes = list_filtered(&all, |volume| mounted_export(volume).is_some()).await;
+    volumes.map_err(|source| ReadError::Api {
+        what: "persistent volumes",
+        source,
+    })
 }
 
 /// All records of an export, sorted by name, each parsed or with the reason why it is refused; so are files that are

@@ -1,13 +1,16 @@
-//! Reads an export's directories of volumes, their sizes, and their usage of limits. Changes nothing on it.
+//! Reads directories of volumes, their sizes, and their usage of limits. Changes nothing on an export.
+
+use std::collections::HashMap;
 
 use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::PersistentVolume;
 
 use super::directories::{Facts, FoundDirectory, Row, State, parents_to_list};
 use super::overview::Holds;
+use super::place::{self, ExportDirectory, nfs_location};
 use super::servers::find_server_names;
-use crate::export::{Export, ExportError, Kind, Location, QuotaReport, VolumePath};
-use crate::provisioner::volume::provisioned_uid;
+use crate::export::{Export, ExportError, Kind, Location, QuotaReport, VolumePath, VolumeUsage, Wire};
+use crate::provisioner::volume::{provisioned_uid, uid_for_limit};
 
 /// How many directories are read, or measured, at once.
 const AT_ONCE: usize = 8;
@@ -79,16 +82,21 @@ pub async fn measure_directories(export: &Export, rows: &mut [Row], on_measured:
                 (None, shown) if shown != "." => {
                     Some(Holds::Unreadable("its name can't be sent to the server".to_owned()))
                 }
-                _ => Some(match export.measure_usage(path.as_ref()).await {
-                    Ok(Some(usage)) => Holds::from(usage),
-                    Ok(None) => Holds::Missing,
-                    Err(error) => Holds::Unreadable(error.to_string()),
-                }),
+                _ => Some(measure_directory(export, path.as_ref()).await),
             };
             on_measured();
         }
     });
     measured.await;
+}
+
+/// Measures the data in a directory, or with `None` on the whole export.
+async fn measure_directory(export: &Export, directory: Option<&VolumePath>) -> Holds {
+    match export.measure_usage(directory).await {
+        Ok(Some(usage)) => Holds::from(usage),
+        Ok(None) => Holds::Missing,
+        Err(error) => Holds::Unreadable(error.to_string()),
+    }
 }
 
 /// Stores the usage of limited volumes called `pvc-UID` in `quota` of their rows, from one report of the server's
@@ -112,6 +120,66 @@ pub(super) async fn report_quotas(export: &Export) -> Option<QuotaReport> {
         .ok()
 }
 
+/// Measures the data of volumes, by the name of the PV: through `known` for volumes on that export, over NFS for other
+/// in-tree NFS volumes; all others are dropped. A directory that can't be read is [`Holds::Unreadable`], one that does
+/// not exist [`Holds::Missing`]. Calls `on_measured` after each volume that is measured.
+pub async fn measure_volumes(
+    volumes: Vec<PersistentVolume>,
+    known: Option<(Location, Export)>,
+    on_measured: impl Fn(),
+) -> HashMap<String, Holds> {
+    let given = known.as_ref().map(|(location, _)| location.clone());
+    let place_of = |volume| {
+        let place = directory_to_measure(volume, given.as_ref())?;
+        Some((place::volume_name(volume).to_owned(), place))
+    };
+    let places: Vec<(String, ExportDirectory)> = volumes.iter().filter_map(place_of).collect();
+    let mut exports: HashMap<Location, Export> = known.into_iter().collect();
+    for (_, place) in &places {
+        exports
+            .entry(place.location.clone())
+            .or_insert_with(|| Export::Wire(Wire::new(place.location.clone())));
+    }
+    let exports = &exports;
+    let measured = stream::iter(places).filter_map(|(name, place)| async move {
+        let export = exports.get(&place.location)?;
+        Some(async move { (name, measure_directory(export, place.directory.as_ref()).await) })
+    });
+    let measured = measured.buffer_unordered(AT_ONCE).inspect(|_| on_measured());
+    measured.collect().await
+}
+
+/// The usage of those of `volumes` that are limited and on the export, by the PV's name, from one report of the
+/// server's quotas. Empty if there is no report.
+pub async fn read_volume_usage(
+    volumes: &[PersistentVolume],
+    (location, export): &(Location, Export),
+) -> HashMap<String, VolumeUsage> {
+    let Some(report) = report_quotas(export).await else {
+        return HashMap::new();
+    };
+    let usage = |volume: &PersistentVolume| {
+        place::directory_on(volume, location).ok()?.directory?;
+        Some((
+            place::volume_name(volume).to_owned(),
+            report.usage_of(uid_for_limit(volume)?)?,
+        ))
+    };
+    volumes.iter().filter_map(usage).collect()
+}
+
+/// The directory on `given` if the volume is on it, else the recorded one, else the volume's path as an export; `None`
+/// if the volume is not on `given` and not in-tree NFS.
+fn directory_to_measure(volume: &PersistentVolume, given: Option<&Location>) -> Option<ExportDirectory> {
+    let on_given = given.and_then(|export| place::directory_on(volume, export).ok());
+    on_given.or_else(|| place::annotated_directory(volume)).or_else(|| {
+        Some(ExportDirectory {
+            location: nfs_location(volume)?,
+            directory: None,
+        })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -122,7 +190,6 @@ mod tests {
     use super::*;
     use crate::export::{Attributes, LimitChange, LimitedExport, Mounted, SizeLimit, VolumePath};
     use crate::volumes::directories::directory_rows;
-    use crate::volumes::gather::read_volume_usage;
 
     #[tokio::test]
     async fn limited_volumes_say_what_they_use() {

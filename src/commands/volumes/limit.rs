@@ -18,7 +18,7 @@ use crate::output;
 use crate::provisioner::volume::{ENFORCE, QUOTA};
 use crate::volumes::limit::plan_limit;
 use crate::volumes::servers::find_server_names;
-use crate::volumes::{amount, gather, place};
+use crate::volumes::{amount, place, read};
 
 /// Limits each volume of the command line and prints a line for it. Continues after one that can't be limited; `Failed`
 /// then. Pods that can't be listed end it with an error; the volumes before stay limited. A `--via` that can't set limits is a usage error. Asks
@@ -28,7 +28,7 @@ pub async fn limit_volumes(args: &Limit, global: &Global) -> Result<Exit> {
     if let Err(why) = connected.export.check_can_limit() {
         return Err(UsageError(why.into()).into());
     }
-    let volumes = gather::list_nfs_volumes(connected.client()).await?;
+    let volumes = read::list_nfs_volumes(connected.client()).await?;
     let servers = find_server_names(&connected.location, None, &volumes).await;
     let mut pods: HashMap<String, Vec<Pod>> = HashMap::new();
     let mut exit = Exit::Done;

@@ -15,8 +15,7 @@ use crate::output;
 use crate::provisioner::rules::record::Record;
 use crate::versioned::Items;
 use crate::volumes::rebuild::{Action, Row, Selection, plan_rebuild};
-use crate::volumes::{apply, read};
-use crate::volumes::{gather, place};
+use crate::volumes::{apply, place, read};
 
 /// Prints the plan of the records; with `--apply`, after a confirmation, creates the missing objects and waits for the
 /// claims. `Failed` if a record is refused or conflicts, an object can't be created, or a claim is not Bound; always
@@ -175,7 +174,7 @@ fn split_claim(claim: &str) -> Option<(String, String)> {
 /// error before anything is written. `Failed` if a record can't be written or a volume can't have one.
 pub async fn record_volumes(args: &cli::Record, global: &Global) -> Result<Exit> {
     let connected = ConnectedExport::connect(&args.export, global).await?;
-    let mut volumes = gather::list_nfs_volumes(connected.client()).await?;
+    let mut volumes = read::list_nfs_volumes(connected.client()).await?;
     volumes.retain(|volume| place::directory_on(volume, &connected.location).is_ok());
     for name in &args.volumes {
         match volumes.iter().find(|volume| place::volume_name(volume) == name) {

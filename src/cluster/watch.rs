@@ -1,7 +1,5 @@
-//! Watches the objects of an overview ([`Watched`]), lists NFS volumes, and measures their directories. Changes no
-//! object and no export.
+//! Keeps the objects of `status` up to date by watches: [`Watched`] gives a [`ClusterSnapshot`] of them at any time.
 
-use std::collections::HashMap;
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -9,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::future::ready;
 use futures::stream::{BoxStream, SelectAll};
-use futures::{Stream, StreamExt, stream};
+use futures::{Stream, StreamExt};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
@@ -19,38 +17,7 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 
-use super::overview::Holds;
-use super::place::{self, ExportDirectory, mounted_location, nfs_location};
-use super::survey::report_quotas;
-use crate::cluster::snapshot::{ClusterSnapshot, SnapshotObject};
-use crate::cluster::{describe_error, list_filtered};
-use crate::export::{Export, Location, VolumeUsage, Wire};
-use crate::provisioner::volume::uid_for_limit;
-
-/// How many directories are measured at once.
-const AT_ONCE: usize = 8;
-
-#[derive(Debug, thiserror::Error)]
-#[error("cannot list {what}: {}", describe_error(source))]
-pub struct GatherError {
-    what: &'static str,
-    source: kube::Error,
-}
-
-/// Lists the NFS volumes of a cluster, in-tree and of NFS CSI drivers; volumes of other storage are dropped.
-///
-/// # Errors
-/// When PVs can't be listed.
-pub async fn list_nfs_volumes(client: &Client) -> Result<Vec<PersistentVolume>, GatherError> {
-    list_filtered(&Api::all(client.clone()), |volume: &PersistentVolume| {
-        mounted_location(volume).is_some()
-    })
-    .await
-    .map_err(|source| GatherError {
-        what: "persistent volumes",
-        source,
-    })
-}
+use super::snapshot::{ClusterSnapshot, SnapshotObject};
 
 fn api_in<K>(client: &Client, namespace: Option<&str>) -> Api<K>
 where
@@ -171,77 +138,6 @@ where
     for object in store.state() {
         K::clone(&object).add_to(snapshot);
     }
-}
-
-/// Measures the data of volumes, by the name of the PV: through `known` for volumes on that export, over NFS for other
-/// in-tree NFS volumes; all others are dropped. A directory that can't be read is [`Holds::Unreadable`], one that does
-/// not exist [`Holds::Missing`]. Calls `on_measured` after each volume that is measured.
-pub async fn measure_volumes(
-    volumes: Vec<PersistentVolume>,
-    known: Option<(Location, Export)>,
-    on_measured: impl Fn(),
-) -> HashMap<String, Holds> {
-    let given = known.as_ref().map(|(location, _)| location.clone());
-    let places: Vec<(String, ExportDirectory)> = volumes
-        .iter()
-        .filter_map(|volume| {
-            Some((
-                place::volume_name(volume).to_owned(),
-                directory_to_measure(volume, given.as_ref())?,
-            ))
-        })
-        .collect();
-    let mut exports: HashMap<Location, Export> = known.into_iter().collect();
-    for (_, place) in &places {
-        exports
-            .entry(place.location.clone())
-            .or_insert_with(|| Export::Wire(Wire::new(place.location.clone())));
-    }
-    let exports = &exports;
-    let measured = stream::iter(places).map(|(name, place)| async move {
-        let held = match exports.get(&place.location) {
-            Some(export) => match export.measure_usage(place.directory.as_ref()).await {
-                Ok(Some(usage)) => Holds::from(usage),
-                Ok(None) => Holds::Missing,
-                Err(error) => Holds::Unreadable(error.to_string()),
-            },
-            None => Holds::Missing,
-        };
-        (name, held)
-    });
-    let measured = measured.buffer_unordered(AT_ONCE).inspect(|_| on_measured());
-    measured.collect().await
-}
-
-/// The usage of those of `volumes` that are limited and on the export, by the PV's name, from one report of the
-/// server's quotas. Empty if there is no report.
-pub async fn read_volume_usage(
-    volumes: &[PersistentVolume],
-    (location, export): &(Location, Export),
-) -> HashMap<String, VolumeUsage> {
-    let Some(report) = report_quotas(export).await else {
-        return HashMap::new();
-    };
-    let usage = |volume: &PersistentVolume| {
-        place::directory_on(volume, location).ok()?.directory?;
-        Some((
-            place::volume_name(volume).to_owned(),
-            report.usage_of(uid_for_limit(volume)?)?,
-        ))
-    };
-    volumes.iter().filter_map(usage).collect()
-}
-
-/// The directory on `given` if the volume is on it, else the recorded one, else the volume's path as an export; `None`
-/// if the volume is not on `given` and not in-tree NFS.
-fn directory_to_measure(volume: &PersistentVolume, given: Option<&Location>) -> Option<ExportDirectory> {
-    let on_given = given.and_then(|export| place::directory_on(volume, export).ok());
-    on_given.or_else(|| place::annotated_directory(volume)).or_else(|| {
-        Some(ExportDirectory {
-            location: nfs_location(volume)?,
-            directory: None,
-        })
-    })
 }
 
 #[cfg(test)]
