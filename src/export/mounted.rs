@@ -216,17 +216,11 @@ impl Mounted {
     ) -> Result<T, ExportError> {
         let progress = Arc::new(RemovalProgress::new(may_continue));
         let (root, counted) = (self.root.clone(), progress.clone());
-        let unreachable = |cause: String| ExportError::Unreachable {
-            location: self.location.clone(),
-            cause,
-        };
         let permit = match timeout(CALL_TIMEOUT, self.calls.clone().acquire_owned()).await {
             Ok(Ok(permit)) => permit,
             _ => {
                 let root = self.root.display();
-                return Err(unreachable(format!(
-                    "{root} hasn't answered {MAX_CALLS} earlier calls yet"
-                )));
+                return Err(self.unreachable_error(format!("{root} hasn't answered {MAX_CALLS} earlier calls yet")));
             }
         };
         // The thread owns the permit, since it stays occupied after a timeout.
@@ -238,17 +232,28 @@ impl Mounted {
             let steps = progress.step_count();
             match timeout(CALL_TIMEOUT, &mut working).await {
                 Ok(Ok(done)) => return done,
-                Ok(Err(panicked)) => return Err(unreachable(panicked.to_string())),
+                Ok(Err(panicked)) => return Err(self.unreachable_error(panicked.to_string())),
                 Err(_) if progress.step_count() > steps => {}
                 Err(_) => break,
             }
         }
         progress.give_up();
-        Err(unreachable(format!(
+        Err(self.no_answer_error())
+    }
+
+    fn no_answer_error(&self) -> ExportError {
+        self.unreachable_error(format!(
             "{} gave no answer within {} s",
             self.root.display(),
             CALL_TIMEOUT.as_secs()
-        )))
+        ))
+    }
+
+    fn unreachable_error(&self, cause: String) -> ExportError {
+        ExportError::Unreachable {
+            location: self.location.clone(),
+            cause,
+        }
     }
 }
 
