@@ -161,7 +161,7 @@ impl Export {
     pub async fn report_quotas(&self, sample: Option<&VolumePath>) -> Result<QuotaReport, ExportError> {
         let shell = self.shell_for(sample)?;
         let output = shell.run(|root| report_script(root, sample)).await?;
-        let said = require_success("report quotas of", &shell.root(), &output)?;
+        let said = require_success("report quotas of", shell.root(), &output)?;
         Ok(QuotaReport::parse(&said))
     }
 
@@ -175,7 +175,7 @@ impl Export {
         // A limit that is being set has no file yet.
         let _pause = shell.queue().pause().await;
         let output = shell.run(|root| clear_unused_script(root, project_ids)).await?;
-        let said = require_success("clear limits of", &shell.root(), &output)?;
+        let said = require_success("clear limits of", shell.root(), &output)?;
         Ok(facts::parse_cleared(&said))
     }
 }
