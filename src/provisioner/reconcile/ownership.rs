@@ -24,13 +24,6 @@ pub(super) struct Attempt {
     pub(super) directory: VolumePath,
 }
 
-impl Attempt {
-    /// Whether both are of one directory on one export; mount options don't count.
-    fn has_same_directory(&self, other: &Self) -> bool {
-        self.served.location == other.served.location && self.directory == other.directory
-    }
-}
-
 impl Reconciler {
     /// Writes the marker that makes `owner` the owner of a directory. Up to `MAX_ABANDONED_MARKERS` abandoned markers
     /// in the way are removed, with their empty directories. Fails with `Conflict` or `Owned`, as
@@ -114,8 +107,11 @@ impl Reconciler {
     /// Records the directory that an attempt chose. An earlier attempt's directory is removed if it is another one and
     /// is empty. The caller must hold the volume's lock.
     pub(super) async fn begin_attempt(&self, claim_uid: &str, attempt: Attempt) {
-        let former = self.lock_attempts().insert(claim_uid.to_owned(), attempt.clone());
-        if let Some(former) = former.filter(|former| !former.has_same_directory(&attempt)) {
+        let (location, directory) = (attempt.served.location.clone(), attempt.directory.clone());
+        let former = self.lock_attempts().insert(claim_uid.to_owned(), attempt);
+        if let Some(former) = former
+            && (former.served.location != location || former.directory != directory)
+        {
             self.remove_attempt(claim_uid, &former).await;
         }
     }

@@ -77,7 +77,10 @@ impl Reconciler {
         // It may have waited long for the permit: the claim may be bound, deleted or replaced by now.
         let live = match watched {
             Some(watched) => watched.get(&ObjectRef::from_obj(seen)),
-            None => self.read_claim(seen).await?.map(Arc::new),
+            None => {
+                let namespace = seen.namespace().unwrap_or_default();
+                self.find_claim(&namespace, &seen.name_any()).await?.map(Arc::new)
+            }
         };
         let Some(live) = live.filter(|live| live.metadata.uid == seen.metadata.uid) else {
             return Ok(ProvisionOutcome::NothingToDo);
@@ -150,22 +153,13 @@ impl Reconciler {
         })
     }
 
-    /// The claim that has the name of `seen` now, which may be a later one with another uid; `None` if there is none.
-    async fn read_claim(&self, seen: &PersistentVolumeClaim) -> Result<Option<PersistentVolumeClaim>, ReconcileError> {
-        let name = seen.name_any();
-        let claims: Api<PersistentVolumeClaim> =
-            Api::namespaced(self.client.clone(), &seen.namespace().unwrap_or_default());
-        self.call_api(&format!("read claim {name}"), claims.get_opt(&name))
-            .await
-    }
-
     /// Fails with `Owned` if another PV's directory is at, above or below one that a `pathPattern` named. Default names
     /// are unique. All PVs must be listed before.
     async fn check_no_volume_conflict(&self, plan: &VolumePlan, served: &Served) -> Result<(), ExportError> {
-        let volume = plan.volume.name_any();
         if !plan.needs_marker {
             return Ok(());
         }
+        let volume = plan.volume.name_any();
         match self.find_neighbour(served, &plan.directory, &volume, None).await {
             Some(other) => Err(ExportError::Owned {
                 path: plan.directory.to_string(),
@@ -188,9 +182,7 @@ impl Reconciler {
             Err(ReconcileError::Api { source, .. }) if is_already_exists(&source) => {}
             created => return created.map(|_| true),
         }
-        let found = self
-            .call_api(&format!("read PV {name}"), volumes.get_opt(&name))
-            .await?;
+        let found = self.find_volume(&name).await?;
         let is_ours = |found: &PersistentVolume| {
             found.metadata.deletion_timestamp.is_none() && location_and_claim(found) == location_and_claim(volume)
         };
