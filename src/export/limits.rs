@@ -43,11 +43,8 @@ impl Export {
     /// As [`Export::probe_root`].
     pub async fn probe_quota_shell(&self) -> Result<(), ExportError> {
         match self {
-            Self::Wire(wire) => match wire.quota_shell() {
-                Some(shell) => shell.probe_root().await,
-                None => Ok(()),
-            },
-            Self::Ssh(_) | Self::Mounted(_) => Ok(()),
+            Self::Wire(wire) if let Some(shell) = wire.quota_shell() => shell.probe_root().await,
+            _ => Ok(()),
         }
     }
 

@@ -255,7 +255,7 @@ impl Candidate {
         if let Some(holder) = election::other_holder(self.seen.as_ref(), &self.me, now) {
             return Ok(HoldAttempt::Held(holder.to_owned()));
         }
-        let record = election::renewed_record(spec.as_ref(), &self.me, &micro_time_now());
+        let record = election::renewed_record(spec.as_ref(), &self.me, &MicroTime(Timestamp::now()));
         let params = PostParams::default();
         // With the resource version that was evaluated: of two writers one gets a conflict.
         let written = match lease {
@@ -289,7 +289,7 @@ impl Candidate {
             if election::holder_of(&record) != self.me {
                 return Ok(false);
             }
-            let spec = Some(election::released_record(&record, &micro_time_now()));
+            let spec = Some(election::released_record(&record, &MicroTime(Timestamp::now())));
             let lease = Lease { spec, ..lease };
             match self.leases.replace(&self.name, &PostParams::default(), &lease).await {
                 // A renewal in flight came first.
@@ -349,10 +349,6 @@ fn new_identity() -> String {
     // Its keys are random numbers of the operating system.
     let random = || RandomState::new().build_hasher().finish();
     format!("{host}_{:016x}", random())
-}
-
-fn micro_time_now() -> MicroTime {
-    MicroTime(Timestamp::now())
 }
 
 #[cfg(test)]

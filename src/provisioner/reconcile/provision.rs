@@ -99,7 +99,10 @@ impl Reconciler {
         }
         let volume = plan.volume.name_any();
         let path = plan.directory.under(&served.location.path);
-        self.check_no_volume_conflict(&plan, served).await?;
+        // Default names are unique.
+        if settings.path_pattern.is_some() {
+            self.check_no_volume_conflict(&plan, served).await?;
+        }
         if self.settings.dry_run {
             return Ok(ProvisionOutcome::WouldProvision { volume, path });
         }
@@ -113,7 +116,7 @@ impl Reconciler {
             directory: plan.directory.clone(),
         };
         self.begin_attempt(&uid, attempt).await;
-        if plan.needs_marker {
+        if settings.path_pattern.is_some() {
             let (directory, owner) = (&plan.directory, owner_for_claim(&live, class));
             let namespace = live.namespace().unwrap_or_default();
             match self.write_marker_replacing_abandoned(directory, &owner, served).await {
@@ -153,12 +156,8 @@ impl Reconciler {
         })
     }
 
-    /// Fails with `Owned` if another PV's directory is at, above or below one that a `pathPattern` named. Default names
-    /// are unique. All PVs must be listed before.
+    /// Fails with `Owned` if another PV's directory is at, above or below the planned one. All PVs must be listed before.
     async fn check_no_volume_conflict(&self, plan: &VolumePlan, served: &Served) -> Result<(), ExportError> {
-        if !plan.needs_marker {
-            return Ok(());
-        }
         let volume = plan.volume.name_any();
         match self.find_neighbour(served, &plan.directory, &volume, None).await {
             Some(other) => Err(ExportError::Owned {
@@ -179,7 +178,10 @@ impl Reconciler {
             .call_api(&format!("create PV {name}"), volumes.create(&params, volume))
             .await
         {
-            Err(ReconcileError::Api { source, .. }) if is_already_exists(&source) => {}
+            Err(ReconcileError::Api {
+                source: kube::Error::Api(status),
+                ..
+            }) if status.is_already_exists() => {}
             created => return created.map(|_| true),
         }
         let found = self.find_volume(&name).await?;
@@ -243,8 +245,4 @@ fn location_and_claim(volume: &PersistentVolume) -> Option<(&str, &str, Option<&
     let spec = volume.spec.as_ref()?;
     let (nfs, claim) = (spec.nfs.as_ref()?, spec.claim_ref.as_ref()?);
     Some((nfs.server.as_str(), nfs.path.as_str(), claim.uid.as_deref()))
-}
-
-fn is_already_exists(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if status.is_already_exists())
 }

@@ -35,8 +35,6 @@ pub const ENFORCE: &str = "enforce";
 #[derive(Clone, Debug, PartialEq)]
 pub struct VolumePlan {
     pub directory: VolumePath,
-    /// Whether the directory needs an owner marker, because its name doesn't hold the claim's uid.
-    pub needs_marker: bool,
     /// What the directory must be limited to before the PV is created; `None` without `quota: enforce`.
     pub limit: Option<SizeLimit>,
     pub volume: PersistentVolume,
@@ -106,7 +104,6 @@ pub fn plan_volume(
         None => VolumePath::parse(&format!("{namespace}-{name}-{volume_name}"))
             .map_err(|error| format!("the claim's names can't name a directory: {error}"))?,
     };
-    let needs_marker = settings.path_pattern.is_some();
     // Refused now, because it would be discovered only at deletion.
     if settings.on_delete == OnDelete::Archive {
         archive_path(&directory, &volume_name).map_err(|error| format!("its archive would have no name: {error}"))?;
@@ -161,7 +158,6 @@ pub fn plan_volume(
     };
     Ok(VolumePlan {
         directory,
-        needs_marker,
         limit,
         volume,
     })
