@@ -118,13 +118,11 @@ impl Ssh {
         &self.location.path
     }
 
-    /// Fails unless the root can be entered; whether it can be written is not asked.
     pub(super) async fn probe_root(&self) -> Result<(), ExportError> {
         let output = self.run_script(&script::enter_root(self.root_path())).await?;
         require_success("open", self.root_path(), output).map(drop)
     }
 
-    /// The bytes that are free for users without privileges; `Failed` if stat prints no numbers.
     pub(super) async fn free_bytes(&self) -> Result<u64, ExportError> {
         let action = "ask for the free space of";
         let output = self.run_script(&script::free_space(self.root_path())).await?;
@@ -140,7 +138,6 @@ impl Ssh {
         }
     }
 
-    /// Creates missing parents with 0755, too. An existing directory gets the attributes, existing parents don't.
     pub(super) async fn create_directory(&self, path: &VolumePath, wanted: Attributes) -> Result<(), ExportError> {
         let script = script::create_directory(self.root_path(), path, wanted);
         self.run_checked("make directory", path, &script).await.map(drop)
@@ -177,7 +174,6 @@ impl Ssh {
         }
     }
 
-    /// `AlreadyGone` if `from` doesn't exist, else `Exists` if `to` does; a missing parent of `to` is `Failed`.
     pub(super) async fn rename_directory(&self, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
         let script = script::rename_directory(self.root_path(), from, to);
         let output = self.run_script(&script).await?;
@@ -193,13 +189,11 @@ impl Ssh {
         }
     }
 
-    /// Whether an entry of any kind exists; false if a parent is missing.
     pub(super) async fn path_exists(&self, path: &VolumePath) -> Result<bool, ExportError> {
         let script = script::path_exists(self.root_path(), path);
         Ok(self.run_checked("look for", path, &script).await?.status != script::MISSING)
     }
 
-    /// `None` if the directory doesn't exist.
     pub(super) async fn list_directory(
         &self,
         directory: Option<&VolumePath>,
@@ -210,7 +204,6 @@ impl Ssh {
         Ok((output.status != script::MISSING).then(|| parse_listing(&lossy_text(&output.stdout))))
     }
 
-    /// A missing directory is an error.
     pub(super) async fn empty_directory(&self, directory: Option<&VolumePath>) -> Result<(), ExportError> {
         let script = script::empty_directory(self.root_path(), directory);
         let output = self.run_removal(&script).await?;
@@ -234,7 +227,6 @@ impl Ssh {
         }
     }
 
-    /// False if the name is taken; a missing parent is an error.
     pub(super) async fn create_link(&self, path: &VolumePath, target: &str) -> Result<bool, ExportError> {
         let script = script::create_link(self.root_path(), path, target);
         match self.run_checked("create", path, &script).await?.status {
@@ -244,7 +236,6 @@ impl Ssh {
         }
     }
 
-    /// `None` if nothing is there; an error if it is no link.
     pub(super) async fn read_link(&self, path: &VolumePath) -> Result<Option<String>, ExportError> {
         let script = script::read_link(self.root_path(), path);
         let output = self.run_checked("read", path, &script).await?;
@@ -252,13 +243,11 @@ impl Ssh {
         Ok((output.status != script::MISSING).then(|| lossy_text(target)))
     }
 
-    /// A missing entry is no error, a directory is one.
     pub(super) async fn remove_link_or_file(&self, path: &VolumePath) -> Result<(), ExportError> {
         let script = script::remove_link_or_file(self.root_path(), path);
         self.run_checked("remove", path, &script).await.map(drop)
     }
 
-    /// True also if it is missing; false if something is in it.
     pub(super) async fn remove_empty_directory(&self, path: &VolumePath) -> Result<bool, ExportError> {
         let script = script::remove_empty_directory(self.root_path(), path);
         Ok(self.run_checked("remove", path, &script).await?.status != script::EXISTS)

@@ -194,7 +194,6 @@ pub fn is_provisioned_by(volume: &PersistentVolume, provisioner: &str) -> bool {
     annotation_of(volume, PROVISIONED_BY) == Some(provisioner)
 }
 
-/// Whether a PV has this finalizer.
 pub fn has_finalizer(volume: &PersistentVolume, finalizer: &str) -> bool {
     let mut finalizers = volume.metadata.finalizers.iter().flatten();
     finalizers.any(|name| name == finalizer)
@@ -343,13 +342,11 @@ pub fn uid_for_limit(volume: &PersistentVolume) -> Option<&str> {
     named.or_else(|| claim_of(volume)?.uid.as_deref())
 }
 
-/// The mount options of a PV.
 pub fn mount_options(volume: &PersistentVolume) -> &[String] {
     let options = volume.spec.as_ref().and_then(|spec| spec.mount_options.as_deref());
     options.unwrap_or_default()
 }
 
-/// The name of a PV's class.
 pub fn class_name(volume: &PersistentVolume) -> Option<&str> {
     volume.spec.as_ref()?.storage_class_name.as_deref()
 }
