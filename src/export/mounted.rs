@@ -415,10 +415,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_mount_that_hangs_leaves_threads_to_others() {
-        let location = Location {
-            server: "nfs".into(),
-            path: "/nfsdata".into(),
-        };
+        let location = crate::export::tests::location("/nfsdata");
         let mounted = Arc::new(Mounted::new(location, Path::new("/")));
         let started = Arc::new(AtomicUsize::new(0));
         let mut hung = Hung(Vec::new());

@@ -96,16 +96,12 @@ mod tests {
     use tokio::time::{advance, pause};
 
     use super::*;
-    use crate::export::Location;
+    use crate::export::tests::location;
 
     #[tokio::test]
     async fn a_script_is_killed_with_its_programs_before_its_timeout_is_an_error() {
         let root = tempfile::tempdir().unwrap();
-        let location = Location {
-            server: "nfs".into(),
-            path: "/nfsdata".into(),
-        };
-        let mounted = Mounted::new(location, root.path());
+        let mounted = Mounted::new(location("/nfsdata"), root.path());
         // The shell and its program hold the write end of the pipe as long as they run.
         let pipe = root.path().join("pipe");
         assert!(
