@@ -433,10 +433,6 @@ fn archives_lie_in_the_root_and_never_meet() {
             "team/data",
             "archived-team-data-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51",
         ),
-        (
-            "team/data",
-            "archived-team-data-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51",
-        ),
     ] {
         let directory = VolumePath::parse(directory).unwrap();
         assert_eq!(
