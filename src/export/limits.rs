@@ -43,11 +43,8 @@ impl Export {
     /// As [`Export::probe_root`].
     pub async fn probe_quota_shell(&self) -> Result<(), ExportError> {
         match self {
-            Self::Wire(wire) => match wire.quota_shell() {
-                Some(shell) => shell.probe_root().await,
-                None => Ok(()),
-            },
-            Self::Ssh(_) | Self::Mounted(_) => Ok(()),
+            Self::Wire(wire) if let Some(shell) = wire.quota_shell() => shell.probe_root().await,
+            _ => Ok(()),
         }
     }
 
@@ -107,7 +104,7 @@ impl Export {
         let plan = self.plan_existing(shell, path, limit).await?;
         let files = shell.measure(path, &plan).await?;
         shell.assign_project(path, &plan).await?;
-        shell.apply_one(path, plan).await?;
+        shell.apply_all(vec![(path.clone(), Ok(plan))]).await.remove(0)?;
         Ok(files)
     }
 
@@ -149,7 +146,7 @@ impl Export {
         limit: &SizeLimit,
     ) -> Result<LimitPlan, ExportError> {
         let request = self.build_request(path, limit, LimitChange::Existing).await?;
-        shell.plan_all(slice::from_ref(&request)).await?.remove(0)
+        shell.plan_all(slice::from_ref(&request)).await.remove(0)
     }
 
     /// Reports the project quotas of the export's file system, and those of the directory `sample`. A file system
@@ -159,9 +156,9 @@ impl Export {
     /// # Errors
     /// [`ExportError::NotEnforced`] when [`Export::check_can_limit`] fails; otherwise as [`Export::create_directory`].
     pub async fn report_quotas(&self, sample: Option<&VolumePath>) -> Result<QuotaReport, ExportError> {
-        let (shell, path) = (self.shell_for(sample)?, sample.cloned());
-        let output = shell.run(move |root| report_script(root, path.as_ref())).await?;
-        let said = require_success("report quotas of", &shell.root(), &output)?;
+        let shell = self.shell_for(sample)?;
+        let output = shell.run(|root| report_script(root, sample)).await?;
+        let said = require_success("report quotas of", shell.root(), &output)?;
         Ok(QuotaReport::parse(&said))
     }
 
@@ -171,11 +168,11 @@ impl Export {
     /// # Errors
     /// As [`Export::report_quotas`]; some limits may be removed then.
     pub async fn clear_unused_limits(&self, project_ids: &[u32]) -> Result<Vec<u32>, ExportError> {
-        let (shell, project_ids) = (self.shell_for(None)?, project_ids.to_vec());
+        let shell = self.shell_for(None)?;
         // A limit that is being set has no file yet.
         let _pause = shell.queue().pause().await;
-        let output = shell.run(move |root| clear_unused_script(root, &project_ids)).await?;
-        let said = require_success("clear limits of", &shell.root(), &output)?;
+        let output = shell.run(|root| clear_unused_script(root, project_ids)).await?;
+        let said = require_success("clear limits of", shell.root(), &output)?;
         Ok(facts::parse_cleared(&said))
     }
 }
@@ -183,7 +180,7 @@ impl Export {
 impl<'a> Shell<'a> {
     /// Runs the script that `write` makes for the unquoted path of the export's root on the server. A script that fails
     /// is `Ok`; an error means that no exit status came.
-    async fn run(self, write: impl FnOnce(&str) -> String + Send + 'static) -> Result<Output, ExportError> {
+    async fn run(self, write: impl FnOnce(&str) -> String) -> Result<Output, ExportError> {
         match self {
             Self::Ssh(ssh) => ssh.run_script(&write(ssh.root_path())).await,
             Self::Local(mounted) => mounted.run_script(write).await,
@@ -206,62 +203,50 @@ impl<'a> Shell<'a> {
         }
     }
 
-    /// Limits directories that are all in one parent directory. The results have the order of the requests; a script
-    /// that fails is the error of all.
+    /// Limits directories that are all in one parent directory. The results have the order of the requests.
     async fn limit_all(self, requests: Vec<LimitRequest>) -> Vec<Result<(), ExportError>> {
-        match self.plan_all(&requests).await {
-            Ok(plans) => {
-                let paths = requests.into_iter().map(|request| request.path);
-                self.apply_all(paths.zip(plans).collect()).await
-            }
-            Err(error) => vec![Err(error); requests.len()],
-        }
+        let plans = self.plan_all(&requests).await;
+        let paths = requests.into_iter().map(|request| request.path);
+        self.apply_all(paths.zip(plans).collect()).await
     }
 
     /// Inspects directories that are all in one parent directory, checks that they are those that NFS clients see, and
-    /// plans their limits. The plans have the order of the requests. The outer error means that no script could run.
-    async fn plan_all(self, requests: &[LimitRequest]) -> Result<Vec<Result<LimitPlan, ExportError>>, ExportError> {
-        let paths: Vec<VolumePath> = requests.iter().map(|request| request.path.clone()).collect();
+    /// plans their limits. A script that fails fails all of them. The plans have the order of the requests.
+    async fn plan_all(self, requests: &[LimitRequest]) -> Vec<Result<LimitPlan, ExportError>> {
+        let parents = requests.first().map_or(&[][..], |request| request.path.split().0);
+        let names: Vec<&str> = requests.iter().map(|request| request.path.split().1).collect();
         let ids = requests.iter().flat_map(|request| request.limit.project_ids());
         let ids: Vec<u32> = ids.copied().collect();
-        let output = self
-            .run(move |root| inspect_script(root, parents_of(&paths), &names_of(&paths), &ids))
-            .await?;
+        let output = self.run(|root| inspect_script(root, parents, &names, &ids)).await;
         let plan = |LimitRequest {
                         path,
                         limit,
                         change,
                         nfs_inode,
                     }: &LimitRequest| {
-            let said = require_output(path, &output)?;
+            let said = require_output(path, output.as_ref().map_err(Clone::clone)?)?;
             let found = facts::parse_facts(&said, path.split().1);
             let inode = require_directory(path, &found)?;
             check_same_directory(inode, *nfs_inode)
                 .and_then(|()| plan_limit(&found, limit, *change))
                 .map_err(|why| not_enforced(path, why))
         };
-        Ok(requests.iter().map(plan).collect())
+        requests.iter().map(plan).collect()
     }
 
     /// Sets the limits that are planned, of directories that are all in one parent directory. Each fails unless the
     /// server then proves that it enforces it; a script that fails fails all of them. The results have the order of the
     /// plans; a limit that isn't planned has its error.
     async fn apply_all(self, plans: Vec<(VolumePath, Result<LimitPlan, ExportError>)>) -> Vec<Result<(), ExportError>> {
-        let planned = plans
+        let parents = plans.first().map_or(&[][..], |(path, _)| path.split().0);
+        let limits = plans
             .iter()
-            .filter_map(|(path, plan)| Some((path.clone(), plan.clone().ok()?)));
-        let planned: Vec<(VolumePath, LimitPlan)> = planned.collect();
-        let output = match planned.first() {
-            None => return plans.into_iter().map(|(_, plan)| plan.map(drop)).collect(),
-            Some((first, _)) => {
-                let parents = first.split().0.to_vec();
-                self.run(move |root| {
-                    let limits: Vec<_> = planned.iter().map(|(path, plan)| (path.split().1, plan)).collect();
-                    apply_script(root, &parents, &limits)
-                })
-                .await
-            }
-        };
+            .filter_map(|(path, plan)| Some((path.split().1, plan.as_ref().ok()?)));
+        let limits: Vec<(&str, &LimitPlan)> = limits.collect();
+        if limits.is_empty() {
+            return plans.into_iter().map(|(_, plan)| plan.map(drop)).collect();
+        }
+        let output = self.run(|root| apply_script(root, parents, &limits)).await;
         let prove = |(path, plan): (VolumePath, Result<LimitPlan, ExportError>)| {
             let plan = plan?;
             let said = require_output(&path, output.as_ref().map_err(Clone::clone)?)?;
@@ -271,15 +256,9 @@ impl<'a> Shell<'a> {
         plans.into_iter().map(prove).collect()
     }
 
-    /// Sets the planned limit of one directory; fails unless the server then proves that it enforces it.
-    async fn apply_one(self, path: &VolumePath, plan: LimitPlan) -> Result<(), ExportError> {
-        self.apply_all(vec![(path.clone(), Ok(plan))]).await.remove(0)
-    }
-
     /// What a directory holds; an error if that is more than the limit. Changes nothing.
     async fn measure(self, path: &VolumePath, plan: &LimitPlan) -> Result<ExistingFiles, ExportError> {
-        let measured = path.clone();
-        let output = self.run(move |root| measure_script(root, &measured)).await?;
+        let output = self.run(|root| measure_script(root, path)).await?;
         parse_existing(&require_output(path, &output)?)
             .and_then(|files| plan.check_room(files.used_bytes).map(|()| files))
             .map_err(|why| not_enforced(path, why))
@@ -288,10 +267,7 @@ impl<'a> Shell<'a> {
     /// Gives the directory and all that it holds the project id, but sets no limit; an error if a file is left without
     /// it, or if they take more than the limit.
     async fn assign_project(self, path: &VolumePath, plan: &LimitPlan) -> Result<(), ExportError> {
-        let (assigned, applied) = (path.clone(), plan.clone());
-        let output = self
-            .run(move |root| assign_project_script(root, &assigned, &applied))
-            .await?;
+        let output = self.run(|root| assign_project_script(root, path, plan)).await?;
         parse_assigned(&require_output(path, &output)?, plan).map_err(|why| not_enforced(path, why))
     }
 }
@@ -310,16 +286,6 @@ fn require_directory(path: &VolumePath, found: &facts::Facts) -> Result<Inode, E
         path: path.to_string(),
         what,
     })
-}
-
-/// The parents of the first path; the other paths have the same ones.
-fn parents_of(paths: &[VolumePath]) -> &[String] {
-    paths.first().map_or(&[], |path| path.split().0)
-}
-
-/// The last name of each path.
-fn names_of(paths: &[VolumePath]) -> Vec<&str> {
-    paths.iter().map(|path| path.split().1).collect()
 }
 
 fn not_enforced(path: &VolumePath, why: String) -> ExportError {

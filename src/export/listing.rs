@@ -107,25 +107,13 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
 
-    use super::super::{Location, Mounted};
+    use super::super::tests::{mounted_export, path};
     use super::*;
-
-    fn export(root: &std::path::Path) -> Export {
-        let location = Location {
-            server: "nfs".into(),
-            path: "/nfsdata".into(),
-        };
-        Export::Mounted(Mounted::new(location, root))
-    }
-
-    fn path(text: &str) -> VolumePath {
-        VolumePath::parse(text).unwrap()
-    }
 
     #[tokio::test]
     async fn a_directory_is_listed_and_measured_without_following_links() {
         let (root, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let export = export(root.path());
+        let export = mounted_export(root.path());
         fs::write(outside.path().join("large"), vec![1; 1 << 20]).unwrap();
         fs::create_dir_all(root.path().join("data/deep/deeper")).unwrap();
         fs::write(root.path().join("data/deep/deeper/file"), vec![1; 10_000]).unwrap();
@@ -147,7 +135,7 @@ mod tests {
     #[tokio::test]
     async fn a_directory_is_emptied_and_stays() {
         let (root, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let export = export(root.path());
+        let export = mounted_export(root.path());
         fs::write(outside.path().join("precious"), "data").unwrap();
         for directory in ["data", "other"] {
             fs::create_dir_all(root.path().join(directory).join("deep")).unwrap();
@@ -172,7 +160,7 @@ mod tests {
         use std::ffi::OsStr;
         use std::os::unix::ffi::OsStrExt;
         let root = tempfile::tempdir().unwrap();
-        let export = export(root.path());
+        let export = mounted_export(root.path());
         for name in [&b"\x1b[2J"[..], b"a\nb", b"\xff\xfe"] {
             fs::create_dir_all(root.path().join("data").join(OsStr::from_bytes(name)).join("in")).unwrap();
         }

@@ -58,12 +58,10 @@ impl Mounted {
         &self.limit_queue
     }
 
-    /// Fails unless the root is a directory that this process may read.
     pub(super) async fn probe_root(&self) -> Result<(), ExportError> {
         self.run_blocking(|root| open_root(root).map(|_| ())).await
     }
 
-    /// The bytes that are free for users without privileges.
     pub(super) async fn free_bytes(&self) -> Result<u64, ExportError> {
         self.run_blocking(|root| {
             let found = rustix::fs::fstatvfs(open_root(root)?)
@@ -73,7 +71,6 @@ impl Mounted {
         .await
     }
 
-    /// Creates missing parents with 0755, too. An existing directory gets the attributes, existing parents don't.
     pub(super) async fn create_directory(&self, path: &VolumePath, wanted: Attributes) -> Result<(), ExportError> {
         let path = path.clone();
         self.run_blocking(move |root| create_directory_at(root, &path, wanted))
@@ -93,14 +90,12 @@ impl Mounted {
         .await
     }
 
-    /// `AlreadyGone` if `from` doesn't exist, else `Exists` if `to` does; a missing parent of `to` is `Failed`.
     pub(super) async fn rename_directory(&self, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
         let (from, to) = (from.clone(), to.clone());
         self.run_blocking(move |root| rename_directory_at(root, &from, &to))
             .await
     }
 
-    /// Whether an entry of any kind exists; false if a parent is missing.
     pub(super) async fn path_exists(&self, path: &VolumePath) -> Result<bool, ExportError> {
         let found = self.act_in_parent(path, |parent, name| {
             rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)
@@ -108,7 +103,6 @@ impl Mounted {
         Ok(found.await?.is_some())
     }
 
-    /// `None` if the directory doesn't exist.
     pub(super) async fn list_directory(
         &self,
         directory: Option<&VolumePath>,
@@ -125,7 +119,6 @@ impl Mounted {
         .await
     }
 
-    /// A missing directory is an error.
     pub(super) async fn empty_directory(&self, directory: Option<&VolumePath>) -> Result<(), ExportError> {
         let path = directory.cloned();
         self.run_blocking_with_progress(never_interrupt(), move |root, progress| {
@@ -136,7 +129,6 @@ impl Mounted {
         .await
     }
 
-    /// False if the name is taken; a missing parent is an error.
     pub(super) async fn create_link(&self, path: &VolumePath, target: &str) -> Result<bool, ExportError> {
         let target = target.to_owned();
         let made = self.act_in_parent(path, move |parent, name| {
@@ -148,13 +140,11 @@ impl Mounted {
         made.await?.ok_or_else(|| operation_error("create", path, Errno::NOENT))
     }
 
-    /// `None` if nothing is there; an error if it is no link.
     pub(super) async fn read_link(&self, path: &VolumePath) -> Result<Option<String>, ExportError> {
         let target = self.act_in_parent(path, |parent, name| rustix::fs::readlinkat(parent, name, Vec::new()));
         Ok(target.await?.map(|target| target.to_string_lossy().into_owned()))
     }
 
-    /// A missing entry is no error, a directory is one.
     pub(super) async fn remove_link_or_file(&self, path: &VolumePath) -> Result<(), ExportError> {
         let removed = self.act_in_parent(path, |parent, name| {
             rustix::fs::unlinkat(parent, name, AtFlags::empty())
@@ -162,7 +152,6 @@ impl Mounted {
         removed.await.map(drop)
     }
 
-    /// True also if it is missing; false if something is in it.
     pub(super) async fn remove_empty_directory(&self, path: &VolumePath) -> Result<bool, ExportError> {
         let removed = self.act_in_parent(path, |parent, name| {
             match rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
@@ -216,17 +205,11 @@ impl Mounted {
     ) -> Result<T, ExportError> {
         let progress = Arc::new(RemovalProgress::new(may_continue));
         let (root, counted) = (self.root.clone(), progress.clone());
-        let unreachable = |cause: String| ExportError::Unreachable {
-            location: self.location.clone(),
-            cause,
-        };
         let permit = match timeout(CALL_TIMEOUT, self.calls.clone().acquire_owned()).await {
             Ok(Ok(permit)) => permit,
             _ => {
                 let root = self.root.display();
-                return Err(unreachable(format!(
-                    "{root} hasn't answered {MAX_CALLS} earlier calls yet"
-                )));
+                return Err(self.unreachable_error(format!("{root} hasn't answered {MAX_CALLS} earlier calls yet")));
             }
         };
         // The thread owns the permit, since it stays occupied after a timeout.
@@ -238,17 +221,28 @@ impl Mounted {
             let steps = progress.step_count();
             match timeout(CALL_TIMEOUT, &mut working).await {
                 Ok(Ok(done)) => return done,
-                Ok(Err(panicked)) => return Err(unreachable(panicked.to_string())),
+                Ok(Err(panicked)) => return Err(self.unreachable_error(panicked.to_string())),
                 Err(_) if progress.step_count() > steps => {}
                 Err(_) => break,
             }
         }
         progress.give_up();
-        Err(unreachable(format!(
+        Err(self.no_answer_error())
+    }
+
+    fn no_answer_error(&self) -> ExportError {
+        self.unreachable_error(format!(
             "{} gave no answer within {} s",
             self.root.display(),
             CALL_TIMEOUT.as_secs()
-        )))
+        ))
+    }
+
+    fn unreachable_error(&self, cause: String) -> ExportError {
+        ExportError::Unreachable {
+            location: self.location.clone(),
+            cause,
+        }
     }
 }
 
@@ -421,10 +415,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_mount_that_hangs_leaves_threads_to_others() {
-        let location = Location {
-            server: "nfs".into(),
-            path: "/nfsdata".into(),
-        };
+        let location = crate::export::tests::location("/nfsdata");
         let mounted = Arc::new(Mounted::new(location, Path::new("/")));
         let started = Arc::new(AtomicUsize::new(0));
         let mut hung = Hung(Vec::new());

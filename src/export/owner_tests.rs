@@ -1,21 +1,7 @@
 //! Owner markers, over a directory of this machine.
 
-use std::path::Path;
-
-use super::super::{Location, Mounted};
+use super::super::tests::{mounted_export, path};
 use super::*;
-
-fn export(root: &Path) -> Export {
-    let location = Location {
-        server: "nfs".into(),
-        path: "/nfsdata".into(),
-    };
-    Export::Mounted(Mounted::new(location, root))
-}
-
-fn path(text: &str) -> VolumePath {
-    VolumePath::parse(text).unwrap()
-}
 
 /// A claim with this uid.
 fn owner(uid: &str) -> Owner {
@@ -29,6 +15,11 @@ fn owner(uid: &str) -> Owner {
     }
 }
 
+/// Makes the claim with this uid the owner of a directory.
+async fn mark(export: &Export, directory: &str, uid: &str) -> Result<(), ExportError> {
+    export.write_owner_marker(&path(directory), &owner(uid)).await
+}
+
 async fn uid_at(export: &Export, directory: &str) -> Option<String> {
     export
         .read_owner(&path(directory))
@@ -40,37 +31,22 @@ async fn uid_at(export: &Export, directory: &str) -> Option<String> {
 #[tokio::test]
 async fn a_directory_has_one_owner() {
     let root = tempfile::tempdir().unwrap();
-    let export = export(root.path());
-    export
-        .write_owner_marker(&path("team/data"), &owner("one"))
-        .await
-        .unwrap();
-    export
-        .write_owner_marker(&path("team/data"), &owner("one"))
-        .await
-        .unwrap();
+    let export = mounted_export(root.path());
+    mark(&export, "team/data", "one").await.unwrap();
+    mark(&export, "team/data", "one").await.unwrap();
     export
         .create_directory(&path("team/data"), Attributes::with_mode(0o777))
         .await
         .unwrap();
-    export
-        .write_owner_marker(&path("team/data"), &owner("one"))
-        .await
-        .unwrap();
-    export
-        .write_owner_marker(&path("team/other"), &owner("two"))
-        .await
-        .unwrap();
+    mark(&export, "team/data", "one").await.unwrap();
+    mark(&export, "team/other", "two").await.unwrap();
     for (wanted, owned, uid) in [
         ("team/data", "team/data", "one"),
         ("team", "team/other", "two"),
         ("team/data/inner", "team/data", "one"),
         ("team/data/inner/deep", "team/data", "one"),
     ] {
-        let error = export
-            .write_owner_marker(&path(wanted), &owner("three"))
-            .await
-            .unwrap_err();
+        let error = mark(&export, wanted, "three").await.unwrap_err();
         let ExportError::Conflict(found) = &error else {
             panic!("{wanted}: {error}");
         };
@@ -111,19 +87,13 @@ fn a_marker_of_any_format_is_read() {
 #[tokio::test]
 async fn a_marker_of_the_first_format_is_the_same_claims() {
     let root = tempfile::tempdir().unwrap();
-    let export = export(root.path());
+    let export = mounted_export(root.path());
     let folder = root.path().join(".nfsprov/owners/team/data");
     std::fs::create_dir_all(&folder).unwrap();
     std::os::unix::fs::symlink("one", folder.join("@owner")).unwrap();
     std::fs::create_dir_all(root.path().join("team/data")).unwrap();
-    export
-        .write_owner_marker(&path("team/data"), &owner("one"))
-        .await
-        .unwrap();
-    let error = export
-        .write_owner_marker(&path("team/data"), &owner("two"))
-        .await
-        .unwrap_err();
+    mark(&export, "team/data", "one").await.unwrap();
+    let error = mark(&export, "team/data", "two").await.unwrap_err();
     assert!(error.to_string().contains("the claim with uid one"), "{error}");
     export.remove_owner_marker(&path("team/data"), "one").await.unwrap();
     assert!(!root.path().join(".nfsprov/owners/team").exists());
@@ -132,7 +102,7 @@ async fn a_marker_of_the_first_format_is_the_same_claims() {
 #[tokio::test]
 async fn a_directory_without_an_owner_is_left_alone() {
     let root = tempfile::tempdir().unwrap();
-    let export = export(root.path());
+    let export = mounted_export(root.path());
     std::fs::create_dir_all(root.path().join("by-hand/inner")).unwrap();
     let uid = "0b510b51-0b51-0b51-0b51-0b510b510b51";
     for refused in [
@@ -143,29 +113,23 @@ async fn a_directory_without_an_owner_is_left_alone() {
         ".nfsprov/owners/x".to_owned(),
         "a/@owner".to_owned(),
     ] {
-        let error = export
-            .write_owner_marker(&path(&refused), &owner(uid))
-            .await
-            .unwrap_err();
+        let error = mark(&export, &refused, uid).await.unwrap_err();
         assert!(matches!(error, ExportError::Owned { .. }), "{refused}: {error}");
     }
-    export
-        .write_owner_marker(&path("by-hand/new"), &owner(uid))
-        .await
-        .unwrap();
+    mark(&export, "by-hand/new", uid).await.unwrap();
 }
 
 #[tokio::test]
 async fn what_was_disowned_leaves_no_trace() {
     let root = tempfile::tempdir().unwrap();
-    let export = export(root.path());
-    export.write_owner_marker(&path("a/b/c"), &owner("one")).await.unwrap();
+    let export = mounted_export(root.path());
+    mark(&export, "a/b/c", "one").await.unwrap();
     export.remove_owner_marker(&path("a/b/c"), "another").await.unwrap();
     assert_eq!(uid_at(&export, "a/b/c").await.as_deref(), Some("one"));
     export.remove_owner_marker(&path("a/b/c"), "one").await.unwrap();
     export.remove_owner_marker(&path("a/b/c"), "one").await.unwrap();
     assert!(!root.path().join(".nfsprov/owners/a").exists());
-    export.write_owner_marker(&path("a/b"), &owner("two")).await.unwrap();
+    mark(&export, "a/b", "two").await.unwrap();
     assert_eq!(uid_at(&export, "a/b").await.as_deref(), Some("two"));
 }
 
@@ -173,10 +137,10 @@ async fn what_was_disowned_leaves_no_trace() {
 #[tokio::test]
 async fn folders_without_a_marker_hold_no_path() {
     let root = tempfile::tempdir().unwrap();
-    let export = export(root.path());
+    let export = mounted_export(root.path());
     std::fs::create_dir_all(root.path().join(".nfsprov/owners/a/b/c")).unwrap();
     std::fs::create_dir_all(root.path().join(".nfsprov/owners/a/d")).unwrap();
-    export.write_owner_marker(&path("a"), &owner("one")).await.unwrap();
+    mark(&export, "a", "one").await.unwrap();
     assert!(!root.path().join(".nfsprov/owners/a/b").exists());
     export.remove_empty_marker_folders(&path("a")).await.unwrap();
     assert_eq!(uid_at(&export, "a").await.as_deref(), Some("one"));
@@ -186,13 +150,13 @@ async fn folders_without_a_marker_hold_no_path() {
 async fn only_an_empty_directory_of_the_claims_own_is_removed_as_unused() {
     const UID: &str = "0b510b51-0b51-0b51-0b51-0b510b510b51";
     let root = tempfile::tempdir().unwrap();
-    let export = export(root.path());
+    let export = mounted_export(root.path());
     let named = format!("default-c-pvc-{UID}");
     for directory in [named.as_str(), "by-hand"] {
         std::fs::create_dir(root.path().join(directory)).unwrap();
     }
     for (directory, uid) in [("mine", UID), ("full", UID), ("theirs", "another")] {
-        export.write_owner_marker(&path(directory), &owner(uid)).await.unwrap();
+        mark(&export, directory, uid).await.unwrap();
         std::fs::create_dir(root.path().join(directory)).unwrap();
     }
     std::fs::write(root.path().join("full/file"), "data").unwrap();
@@ -242,16 +206,13 @@ fn volumes_names_are_told_from_others() {
 async fn after_a_conflict_only_a_directory_that_exists_keeps_its_older_marker() {
     for exists in [false, true] {
         let root = tempfile::tempdir().unwrap();
-        let export = export(root.path());
-        export.write_owner_marker(&path("a/b"), &owner("one")).await.unwrap();
+        let export = mounted_export(root.path());
+        mark(&export, "a/b", "one").await.unwrap();
         if exists {
             std::fs::create_dir_all(root.path().join("a/b")).unwrap();
         }
         std::os::unix::fs::symlink("two", root.path().join(".nfsprov/owners/a/@owner")).unwrap();
-        let error = export
-            .write_owner_marker(&path("a/b"), &owner("one"))
-            .await
-            .unwrap_err();
+        let error = mark(&export, "a/b", "one").await.unwrap_err();
         assert!(matches!(error, ExportError::Conflict(_)), "{error}");
         assert_eq!(uid_at(&export, "a/b").await.is_some(), exists);
     }

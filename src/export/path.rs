@@ -21,22 +21,17 @@ pub struct VolumePath {
 /// Why a path can't be a volume's directory.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
-    /// Nothing is left after splitting: this would be the export's root.
     #[error("the path is empty, which would be the export's root")]
     Root,
-    /// The path begins with `/`.
     #[error("{0:?} is absolute; a volume's path is relative to the export")]
     Absolute(String),
-    /// A component is empty, `.` or `..`.
     #[error("{0:?} has the component {1:?}, which is no directory name")]
     Component(String, String),
     /// A NUL or a line break, which no tool would show for what it is.
     #[error("{0:?} has a control character")]
     Control(String),
-    /// A component is longer than 255 bytes.
     #[error("the name {0:?} has {1} bytes; a directory name has {MAX_NAME} at most")]
     NameTooLong(String, usize),
-    /// The whole is longer than 4,095 bytes.
     #[error("the path has {0} bytes; {MAX_PATH} are allowed")]
     TooLong(usize),
 }

@@ -7,6 +7,7 @@ mod files;
 pub(super) mod quota;
 mod script;
 
+use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -85,24 +86,24 @@ struct Remote {
 impl Ssh {
     /// The export at `location`, which is the same directory on the host `target`. Connects on first use.
     pub fn new(location: Location, target: Target, access: Access) -> Self {
-        Self {
-            location,
-            shells: Arc::new(Shells::Remote(Box::new(Remote {
-                target,
-                access,
-                idle: Mutex::default(),
-                failure: AsyncMutex::default(),
-            }))),
-            permits: Arc::new(Permits::new()),
-            limit_queue: Arc::default(),
-        }
+        let remote = Remote {
+            target,
+            access,
+            idle: Mutex::default(),
+            failure: AsyncMutex::default(),
+        };
+        Self::with_shells(location, Shells::Remote(Box::new(remote)))
     }
 
     #[cfg(test)]
     pub(super) fn with_local_shell(location: Location, shell: super::tests::Shell) -> Self {
+        Self::with_shells(location, Shells::Local(shell))
+    }
+
+    fn with_shells(location: Location, shells: Shells) -> Self {
         Self {
             location,
-            shells: Arc::new(Shells::Local(shell)),
+            shells: Arc::new(shells),
             permits: Arc::new(Permits::new()),
             limit_queue: Arc::default(),
         }
@@ -117,21 +118,19 @@ impl Ssh {
         &self.location.path
     }
 
-    /// Fails unless the root can be entered; whether it can be written is not asked.
     pub(super) async fn probe_root(&self) -> Result<(), ExportError> {
         let output = self.run_script(&script::enter_root(self.root_path())).await?;
-        self.require_success("open", self.root_path(), output).map(|_| ())
+        require_success("open", self.root_path(), output).map(drop)
     }
 
-    /// The bytes that are free for users without privileges; `Failed` if stat prints no numbers.
     pub(super) async fn free_bytes(&self) -> Result<u64, ExportError> {
         let action = "ask for the free space of";
         let output = self.run_script(&script::free_space(self.root_path())).await?;
-        let said = lossy_text(&self.require_success(action, self.root_path(), output)?.stdout);
+        let said = lossy_text(&require_success(action, self.root_path(), output)?.stdout);
         let numbers: Option<Vec<u64>> = said.split_whitespace().map(|word| word.parse().ok()).collect();
         match numbers.as_deref() {
             Some([blocks, size]) => Ok(blocks.saturating_mul(*size)),
-            _ => Err(operation_error(
+            _ => Err(ExportError::failed(
                 action,
                 self.root_path(),
                 format!("stat said {:?}", said.trim()),
@@ -139,12 +138,9 @@ impl Ssh {
         }
     }
 
-    /// Creates missing parents with 0755, too. An existing directory gets the attributes, existing parents don't.
     pub(super) async fn create_directory(&self, path: &VolumePath, wanted: Attributes) -> Result<(), ExportError> {
-        let output = self
-            .run_script(&script::create_directory(self.root_path(), path, wanted))
-            .await?;
-        self.check_output("make directory", path, output).map(drop)
+        let script = script::create_directory(self.root_path(), path, wanted);
+        self.run_checked("make directory", path, &script).await.map(drop)
     }
 
     /// Removes in slices of some seconds, each of which looks the path up, so that a removal releases its connection to
@@ -167,7 +163,7 @@ impl Ssh {
                 match output.status {
                     script::UNFINISHED => removed = Removed::Done,
                     script::MISSING => return Ok(removed),
-                    _ => return self.check_output("remove", path, output).map(|_| Removed::Done),
+                    _ => return check_output("remove", path, output).map(|_| Removed::Done),
                 }
             }
         };
@@ -178,51 +174,39 @@ impl Ssh {
         }
     }
 
-    /// `AlreadyGone` if `from` doesn't exist, else `Exists` if `to` does; a missing parent of `to` is `Failed`.
     pub(super) async fn rename_directory(&self, from: &VolumePath, to: &VolumePath) -> Result<Removed, ExportError> {
-        let output = self
-            .run_script(&script::rename_directory(self.root_path(), from, to))
-            .await?;
+        let script = script::rename_directory(self.root_path(), from, to);
+        let output = self.run_script(&script).await?;
         match output.status {
-            script::OBSTACLE => return Err(obstacle_error(from, to, &output)),
-            script::OTHER_DEVICE => {
-                return Err(ExportError::CannotRename {
-                    path: from.to_string(),
-                    cause: "it is on another file system".to_owned(),
-                });
-            }
-            _ => {}
-        }
-        match self.check_output("rename", from, output)?.status {
+            script::OBSTACLE => Err(obstacle_error(from, to, &output)),
+            script::OTHER_DEVICE => Err(ExportError::CannotRename {
+                path: from.to_string(),
+                cause: "it is on another file system".to_owned(),
+            }),
             script::EXISTS => Err(ExportError::Exists(to.to_string())),
             script::MISSING => Ok(Removed::AlreadyGone),
-            _ => Ok(Removed::Done),
+            _ => check_output("rename", from, output).map(|_| Removed::Done),
         }
     }
 
-    /// Whether an entry of any kind exists; false if a parent is missing.
     pub(super) async fn path_exists(&self, path: &VolumePath) -> Result<bool, ExportError> {
-        let output = self.run_script(&script::path_exists(self.root_path(), path)).await?;
-        Ok(self.check_output("look for", path, output)?.status != script::MISSING)
+        let script = script::path_exists(self.root_path(), path);
+        Ok(self.run_checked("look for", path, &script).await?.status != script::MISSING)
     }
 
-    /// `None` if the directory doesn't exist.
     pub(super) async fn list_directory(
         &self,
         directory: Option<&VolumePath>,
     ) -> Result<Option<Vec<Entry>>, ExportError> {
-        let output = self
-            .run_script(&script::list_directory(self.root_path(), directory))
-            .await?;
+        let script = script::list_directory(self.root_path(), directory);
+        let output = self.run_script(&script).await?;
         let output = self.check_output_at("list", directory, output)?;
         Ok((output.status != script::MISSING).then(|| parse_listing(&lossy_text(&output.stdout))))
     }
 
-    /// A missing directory is an error.
     pub(super) async fn empty_directory(&self, directory: Option<&VolumePath>) -> Result<(), ExportError> {
-        let output = self
-            .run_removal(&script::empty_directory(self.root_path(), directory))
-            .await?;
+        let script = script::empty_directory(self.root_path(), directory);
+        let output = self.run_removal(&script).await?;
         let output = self.check_output_at("empty", directory, output)?;
         match directory {
             Some(path) if output.status == script::MISSING => Err(missing_error("empty", path)),
@@ -230,7 +214,7 @@ impl Ssh {
         }
     }
 
-    /// As [`Ssh::check_output`] for a directory; if none is named, as [`Ssh::require_success`] for the root.
+    /// As [`check_output`] for a directory; if none is named, as [`require_success`] for the root.
     fn check_output_at(
         &self,
         action: &'static str,
@@ -238,68 +222,40 @@ impl Ssh {
         output: Output,
     ) -> Result<Output, ExportError> {
         match directory {
-            Some(path) => self.check_output(action, path, output),
-            None => self.require_success(action, self.root_path(), output),
+            Some(path) => check_output(action, path, output),
+            None => require_success(action, self.root_path(), output),
         }
     }
 
-    /// False if the name is taken; a missing parent is an error.
     pub(super) async fn create_link(&self, path: &VolumePath, target: &str) -> Result<bool, ExportError> {
-        let output = self
-            .run_script(&script::create_link(self.root_path(), path, target))
-            .await?;
-        match self.check_output("create", path, output)?.status {
+        let script = script::create_link(self.root_path(), path, target);
+        match self.run_checked("create", path, &script).await?.status {
             script::EXISTS => Ok(false),
             script::MISSING => Err(missing_error("create", path)),
             _ => Ok(true),
         }
     }
 
-    /// `None` if nothing is there; an error if it is no link.
     pub(super) async fn read_link(&self, path: &VolumePath) -> Result<Option<String>, ExportError> {
-        let output = self.run_script(&script::read_link(self.root_path(), path)).await?;
-        let output = self.check_output("read", path, output)?;
+        let script = script::read_link(self.root_path(), path);
+        let output = self.run_checked("read", path, &script).await?;
         let target = output.stdout.strip_suffix(b"\n").unwrap_or(&output.stdout);
         Ok((output.status != script::MISSING).then(|| lossy_text(target)))
     }
 
-    /// A missing entry is no error, a directory is one.
     pub(super) async fn remove_link_or_file(&self, path: &VolumePath) -> Result<(), ExportError> {
-        let output = self
-            .run_script(&script::remove_link_or_file(self.root_path(), path))
-            .await?;
-        self.check_output("remove", path, output).map(|_| ())
+        let script = script::remove_link_or_file(self.root_path(), path);
+        self.run_checked("remove", path, &script).await.map(drop)
     }
 
-    /// True also if it is missing; false if something is in it.
     pub(super) async fn remove_empty_directory(&self, path: &VolumePath) -> Result<bool, ExportError> {
-        let output = self
-            .run_script(&script::remove_empty_directory(self.root_path(), path))
-            .await?;
-        Ok(self.check_output("remove", path, output)?.status != script::EXISTS)
+        let script = script::remove_empty_directory(self.root_path(), path);
+        Ok(self.run_checked("remove", path, &script).await?.status != script::EXISTS)
     }
 
-    /// The output if the script succeeded or ended with EXISTS or MISSING, which the caller reads. OBSTACLE is
-    /// `NotADirectory`; every other status is `Failed`, with the end of standard error as the cause.
-    fn check_output(&self, action: &'static str, path: &VolumePath, output: Output) -> Result<Output, ExportError> {
-        match output.status {
-            script::OBSTACLE => Err(obstacle_error(path, path, &output)),
-            script::EXISTS | script::MISSING => Ok(output),
-            _ => self.require_success(action, &path.to_string(), output),
-        }
-    }
-
-    /// The output if the status is 0; else `Failed`, whose cause is the end of standard error's last line.
-    fn require_success(&self, action: &'static str, object: &str, output: Output) -> Result<Output, ExportError> {
-        if output.status == 0 {
-            return Ok(output);
-        }
-        let said = lossy_text(&output.stderr);
-        // `tool: cannot do it to 'name': Reason`
-        let reason = said.lines().map(str::trim).rfind(|line| !line.is_empty());
-        let reason = reason.map(|line| line.rsplit_once(": ").map_or(line, |(_, reason)| reason));
-        let reason = reason.map_or_else(|| format!("exit status {}", output.status), str::to_owned);
-        Err(operation_error(action, object, reason))
+    /// Runs a script about `path`; its output as [`check_output`] gives it.
+    async fn run_checked(&self, action: &'static str, path: &VolumePath, script: &str) -> Result<Output, ExportError> {
+        check_output(action, path, self.run_script(script).await?)
     }
 
     /// Waits until one of the [`CONNECTIONS`] is free, then runs a script; one that fails is `Ok`, one without output
@@ -394,6 +350,34 @@ impl Remote {
     }
 }
 
+/// The output if the script succeeded or ended with EXISTS or MISSING, which the caller reads. OBSTACLE is
+/// `NotADirectory`; every other status is `Failed`, with the end of standard error as the cause.
+fn check_output(action: &'static str, path: &VolumePath, output: Output) -> Result<Output, ExportError> {
+    match output.status {
+        script::OBSTACLE => Err(obstacle_error(path, path, &output)),
+        script::EXISTS | script::MISSING => Ok(output),
+        _ => require_success(action, path, output),
+    }
+}
+
+/// The output if the status is 0; else `Failed`, whose cause is the end of standard error's last line.
+fn require_success(action: &'static str, object: impl Display, output: Output) -> Result<Output, ExportError> {
+    if output.status == 0 {
+        return Ok(output);
+    }
+    let line = last_error_line(&output);
+    // `tool: cannot do it to 'name': Reason`
+    let reason = line.rsplit_once(": ").map_or(line.as_str(), |(_, reason)| reason);
+    Err(ExportError::failed(action, object, reason))
+}
+
+/// The last line of a failed script's standard error, or its exit status if it has none.
+fn last_error_line(output: &Output) -> String {
+    let said = lossy_text(&output.stderr);
+    let line = said.lines().map(str::trim).rfind(|line| !line.is_empty());
+    line.map_or_else(|| format!("exit status {}", output.status), str::to_owned)
+}
+
 /// The `NotADirectory` for what a script that ended with `OBSTACLE` printed: on which of its two paths, and where.
 fn obstacle_error(first: &VolumePath, second: &VolumePath, output: &Output) -> ExportError {
     let said = lossy_text(&output.stdout);
@@ -436,11 +420,7 @@ fn parse_listing(said: &str) -> Vec<Entry> {
 
 /// `Failed`, since nothing is at the path.
 pub(super) fn missing_error(action: &'static str, path: &VolumePath) -> ExportError {
-    operation_error(action, &path.to_string(), "No such file or directory".to_owned())
-}
-
-fn operation_error(action: &'static str, object: &str, cause: String) -> ExportError {
-    ExportError::failed(action, object, cause)
+    ExportError::failed(action, path, "No such file or directory")
 }
 
 fn lossy_text(bytes: &[u8]) -> String {

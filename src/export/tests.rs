@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -58,9 +58,33 @@ fn ways() -> Ways {
         _other: Vec::new(),
     };
     let root = tempfile::tempdir().unwrap();
-    let mounted = Mounted::new(location("/nfsdata"), root.path());
-    found.ways.push(("mounted".to_owned(), root, Export::Mounted(mounted)));
-    let system = "/usr/bin:/bin".to_owned();
+    let export = mounted_export(root.path());
+    found.ways.push(("mounted".to_owned(), root, export));
+    for command in shells() {
+        let name = command.join(" ");
+        let mut tools = "/usr/bin:/bin".to_owned();
+        if name.contains("busybox") {
+            let own_tools = tempfile::tempdir().unwrap();
+            let mut install = Command::new(&command[0]);
+            install.args(["--install", "-s"]).arg(own_tools.path());
+            assert!(install.status().unwrap().success());
+            tools = own_tools.path().display().to_string();
+            found._other.push(own_tools);
+        }
+        let (root, links) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        // The path may lead through a link, whose target may begin with two slashes.
+        let link = links.path().join("export");
+        symlink(format!("/{}", root.path().display()), &link).unwrap();
+        found._other.push(links);
+        let ssh = Ssh::with_local_shell(location(link.to_str().unwrap()), Shell { command, tools });
+        found.ways.push((name, root, Export::Ssh(ssh)));
+    }
+    found
+}
+
+/// The shells of this machine that run the scripts.
+fn shells() -> Vec<Vec<String>> {
+    let mut found = Vec::new();
     for (name, arguments) in [
         ("dash", &[][..]),
         // As it is where it is called sh, and as it is where a login says so.
@@ -68,54 +92,75 @@ fn ways() -> Ways {
         ("bash", &[]),
         ("busybox", &["sh"]),
     ] {
-        let Some(program) = ["/usr/bin", "/bin"]
-            .iter()
-            .map(|dir| Path::new(dir).join(name))
-            .find(|path| path.exists())
-        else {
-            nfsprov_lab::namespace::skip(&format!("there is no {name} to run the scripts with")).unwrap();
-            continue;
-        };
-        let program = program.display().to_string();
-        let tools = match name {
-            "busybox" => {
-                let tools = tempfile::tempdir().unwrap();
-                let installed = Command::new(&program)
-                    .args(["--install", "-s"])
-                    .arg(tools.path())
-                    .status()
-                    .unwrap();
-                assert!(installed.success());
-                let path = tools.path().display().to_string();
-                found._other.push(tools);
-                path
+        let paths = ["/usr/bin", "/bin"].map(|directory| Path::new(directory).join(name));
+        match paths.iter().find(|path| path.exists()) {
+            Some(program) => {
+                let arguments = arguments.iter().map(|word| (*word).to_owned());
+                found.push(
+                    std::iter::once(program.display().to_string())
+                        .chain(arguments)
+                        .collect(),
+                );
             }
-            _ => system.clone(),
-        };
-        let mut command = vec![program];
-        command.extend(arguments.iter().map(|word| (*word).to_owned()));
-        let (root, links) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        // The path may lead through a link, whose target may begin with two slashes.
-        let link = links.path().join("export");
-        symlink(format!("/{}", root.path().display()), &link).unwrap();
-        found._other.push(links);
-        let ssh = Ssh::with_local_shell(location(link.to_str().unwrap()), Shell { command, tools });
-        found
-            .ways
-            .push((format!("{name} {arguments:?}"), root, Export::Ssh(ssh)));
+            None => nfsprov_lab::namespace::skip(&format!("there is no {name} to run the scripts with")).unwrap(),
+        }
     }
     found
 }
 
-fn location(path: &str) -> Location {
+/// The shell that every machine has.
+fn plain_shell() -> Shell {
+    Shell {
+        command: vec!["sh".to_owned()],
+        tools: "/usr/bin:/bin".to_owned(),
+    }
+}
+
+/// The export `nfs:/nfsdata`, which is this directory.
+pub(super) fn mounted_export(root: &Path) -> Export {
+    Export::Mounted(Mounted::new(location("/nfsdata"), root))
+}
+
+/// This directory as an export, mounted and over SSH.
+fn ways_to(root: &str) -> [Export; 2] {
+    let ssh = Ssh::with_local_shell(location(root), plain_shell());
+    [
+        Export::Mounted(Mounted::new(location(root), Path::new(root))),
+        Export::Ssh(ssh),
+    ]
+}
+
+async fn create(export: &Export, at: &str, mode: u32) -> Result<(), ExportError> {
+    export.create_directory(&path(at), Attributes::with_mode(mode)).await
+}
+
+async fn remove(export: &Export, at: &str) -> Result<Removed, ExportError> {
+    export.remove_directory(&path(at), &never_interrupt()).await
+}
+
+async fn rename(export: &Export, from: &str, to: &str) -> Result<Removed, ExportError> {
+    export.rename_directory(&path(from), &path(to)).await
+}
+
+pub(super) fn location(path: &str) -> Location {
     Location {
         server: "nfs".into(),
         path: path.into(),
     }
 }
 
-fn path(text: &str) -> VolumePath {
+pub(super) fn path(text: &str) -> VolumePath {
     VolumePath::parse(text).unwrap()
+}
+
+/// The names in a directory of this machine, sorted.
+fn names_below(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
 }
 
 /// The names in a directory, if it is there.
@@ -143,32 +188,20 @@ const ODD: [&str; 8] = [
 #[tokio::test]
 async fn a_directory_is_made_with_its_mode_whatever_the_umask() {
     for (way, root, export) in &ways().ways {
-        export
-            .create_directory(&path("a/b"), Attributes::with_mode(0o777))
-            .await
-            .unwrap();
+        create(export, "a/b", 0o777).await.unwrap();
         assert_eq!(mode(&root.path().join("a")), PARENT_MODE, "{way}");
         // An interrupted attempt has created it without setting its mode; a parent may have another owner.
         for (directory, early) in [("a", 0o750), ("a/b", 0o700)] {
             fs::set_permissions(root.path().join(directory), fs::Permissions::from_mode(early)).unwrap();
         }
-        export
-            .create_directory(&path("a/b"), Attributes::with_mode(0o777))
-            .await
-            .unwrap();
+        create(export, "a/b", 0o777).await.unwrap();
         assert_eq!(mode(&root.path().join("a/b")), 0o777, "{way}");
         assert_eq!(mode(&root.path().join("a")), 0o750, "{way}");
         // What a directory passes on to those in it is not asked for here.
         fs::set_permissions(root.path(), fs::Permissions::from_mode(0o2755)).unwrap();
-        export
-            .create_directory(&path("c"), Attributes::with_mode(0o750))
-            .await
-            .unwrap();
+        create(export, "c", 0o750).await.unwrap();
         assert_eq!(mode(&root.path().join("c")), 0o750, "{way}");
-        export
-            .create_directory(&path("d"), Attributes::with_mode(0o3770))
-            .await
-            .unwrap();
+        create(export, "d", 0o3770).await.unwrap();
         assert_eq!(mode(&root.path().join("d")), 0o3770, "{way}");
     }
 }
@@ -205,63 +238,23 @@ async fn a_symbolic_link_is_neither_followed_nor_replaced() {
         fs::create_dir(root.path().join("v")).unwrap();
         symlink(outside.path(), root.path().join("link")).unwrap();
         symlink(outside.path(), root.path().join("v/link")).unwrap();
-        let plain = Attributes::with_mode(0o777);
         for (at, refused) in [
-            ("link", export.create_directory(&path("link"), plain).await.map(|_| ())),
-            (
-                "link",
-                export.create_directory(&path("link/new"), plain).await.map(|_| ()),
-            ),
-            (
-                "v/link",
-                export.create_directory(&path("v/link/new/er"), plain).await.map(|_| ()),
-            ),
-            (
-                "link",
-                export
-                    .create_directory(&path("link"), Attributes::with_mode(0o3700))
-                    .await
-                    .map(|_| ()),
-            ),
-            (
-                "link",
-                export
-                    .remove_directory(&path("link"), &never_interrupt())
-                    .await
-                    .map(|_| ()),
-            ),
-            (
-                "link",
-                export
-                    .remove_directory(&path("link/full"), &never_interrupt())
-                    .await
-                    .map(|_| ()),
-            ),
-            (
-                "link",
-                export
-                    .rename_directory(&path("link"), &path("archived"))
-                    .await
-                    .map(|_| ()),
-            ),
-            (
-                "v/link",
-                export
-                    .rename_directory(&path("v/link/full"), &path("archived"))
-                    .await
-                    .map(|_| ()),
-            ),
-            (
-                "link",
-                export.rename_directory(&path("v"), &path("link/v")).await.map(|_| ()),
-            ),
-            ("link", export.list_directory(Some(&path("link"))).await.map(|_| ())),
-            ("link", export.path_exists(&path("link/precious")).await.map(|_| ())),
-            ("link", export.create_link(&path("link/new"), "x").await.map(|_| ())),
+            ("link", create(export, "link", 0o777).await),
+            ("link", create(export, "link/new", 0o777).await),
+            ("v/link", create(export, "v/link/new/er", 0o777).await),
+            ("link", create(export, "link", 0o3700).await),
+            ("link", remove(export, "link").await.map(drop)),
+            ("link", remove(export, "link/full").await.map(drop)),
+            ("link", rename(export, "link", "archived").await.map(drop)),
+            ("v/link", rename(export, "v/link/full", "archived").await.map(drop)),
+            ("link", rename(export, "v", "link/v").await.map(drop)),
+            ("link", export.list_directory(Some(&path("link"))).await.map(drop)),
+            ("link", export.path_exists(&path("link/precious")).await.map(drop)),
+            ("link", export.create_link(&path("link/new"), "x").await.map(drop)),
             ("link", export.remove_link_or_file(&path("link/precious")).await),
             (
                 "link",
-                export.remove_empty_directory(&path("link/full")).await.map(|_| ()),
+                export.remove_empty_directory(&path("link/full")).await.map(drop),
             ),
         ] {
             let error = refused.unwrap_err();
@@ -270,12 +263,7 @@ async fn a_symbolic_link_is_neither_followed_nor_replaced() {
             };
             assert_eq!((path.as_str(), *what), (at, "a symbolic link"), "{way}");
         }
-        let mut left: Vec<_> = fs::read_dir(outside.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name())
-            .collect();
-        left.sort();
-        assert_eq!(left, ["full", "precious"], "{way}");
+        assert_eq!(names_below(outside.path()), ["full", "precious"], "{way}");
         assert!(
             root.path().join("link").is_symlink() && root.path().join("v/link").is_symlink(),
             "{way}"
@@ -289,15 +277,9 @@ async fn a_file_in_the_way_is_named() {
         fs::create_dir(root.path().join("v")).unwrap();
         fs::write(root.path().join("v/file"), "").unwrap();
         for refused in [
-            export
-                .create_directory(&path("v/file/deep/er"), Attributes::with_mode(0o777))
-                .await
-                .map(|_| ()),
-            export
-                .remove_directory(&path("v/file"), &never_interrupt())
-                .await
-                .map(|_| ()),
-            export.list_directory(Some(&path("v/file/deep"))).await.map(|_| ()),
+            create(export, "v/file/deep/er", 0o777).await,
+            remove(export, "v/file").await.map(drop),
+            export.list_directory(Some(&path("v/file/deep"))).await.map(drop),
         ] {
             let error = refused.unwrap_err().to_string();
             assert!(error.starts_with("v/file on the export is a file"), "{way}: {error}");
@@ -341,23 +323,11 @@ fn a_link_that_comes_and_goes_leads_nowhere() {
                 // Until both have been seen often: the name is a directory half of the time.
                 while done < 5 || refused < 5 {
                     for result in [
-                        export
-                            .create_directory(&path("real/new"), Attributes::with_mode(0o1777))
-                            .await
-                            .map(|_| ()),
-                        export
-                            .remove_directory(&path("real/new"), &never_interrupt())
-                            .await
-                            .map(|_| ()),
-                        export
-                            .remove_directory(&path("real/v"), &never_interrupt())
-                            .await
-                            .map(|_| ()),
+                        create(export, "real/new", 0o1777).await,
+                        remove(export, "real/new").await.map(drop),
+                        remove(export, "real/v").await.map(drop),
                         export.remove_link_or_file(&path("real/precious")).await,
-                        export
-                            .rename_directory(&path("real/v"), &path("real/w"))
-                            .await
-                            .map(|_| ()),
+                        rename(export, "real/v", "real/w").await.map(drop),
                     ] {
                         match result {
                             Ok(()) => done += 1,
@@ -368,12 +338,7 @@ fn a_link_that_comes_and_goes_leads_nowhere() {
                 }
             });
         });
-        let mut left: Vec<_> = fs::read_dir(outside.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name())
-            .collect();
-        left.sort();
-        assert_eq!(left, ["precious", "v"], "{way}");
+        assert_eq!(names_below(outside.path()), ["precious", "v"], "{way}");
         assert_eq!(mode(outside.path()), before, "{way}");
     }
 }
@@ -452,19 +417,8 @@ async fn free_space_is_that_of_the_file_system() {
 /// A file system that refuses new directories.
 #[tokio::test]
 async fn a_refusal_has_the_systems_words() {
-    let root = "/sys";
-    let shell = Shell {
-        command: vec!["sh".to_owned()],
-        tools: "/usr/bin:/bin".to_owned(),
-    };
-    for export in [
-        Export::Mounted(Mounted::new(location(root), Path::new(root))),
-        Export::Ssh(Ssh::with_local_shell(location(root), shell)),
-    ] {
-        let refused = export
-            .create_directory(&path("volume"), Attributes::with_mode(0o777))
-            .await;
-        let error = refused.unwrap_err().to_string();
+    for export in ways_to("/sys") {
+        let error = create(&export, "volume", 0o777).await.unwrap_err().to_string();
         assert!(
             error.starts_with("cannot make directory volume on the export: "),
             "{error}"
@@ -480,13 +434,7 @@ async fn a_refusal_has_the_systems_words() {
 
 #[tokio::test]
 async fn a_missing_root_is_named() {
-    let mounted = Mounted::new(location("/no/such/export"), &PathBuf::from("/no/such/export"));
-    let shell = Shell {
-        command: vec!["sh".to_owned()],
-        tools: "/usr/bin:/bin".to_owned(),
-    };
-    let ssh = Ssh::with_local_shell(location("/no/such/export"), shell);
-    for export in [Export::Mounted(mounted), Export::Ssh(ssh)] {
+    for export in ways_to("/no/such/export") {
         let error = export.probe_root().await.unwrap_err().to_string();
         assert!(error.contains("/no/such/export"), "{error}");
     }

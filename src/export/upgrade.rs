@@ -40,17 +40,13 @@ impl Export {
 mod tests {
     use std::os::unix::fs::symlink;
 
-    use super::super::{Location, Mounted};
+    use super::super::tests::mounted_export;
     use super::*;
 
     #[tokio::test]
     async fn only_records_of_the_classes_served_are_removed() {
         let root = tempfile::tempdir().unwrap();
-        let location = Location {
-            server: "nfs".into(),
-            path: "/nfsdata".into(),
-        };
-        let export = Export::Mounted(Mounted::new(location, root.path()));
+        let export = mounted_export(root.path());
         let served = HashSet::from(["ours".to_owned()]);
         export.remove_progress_records(&served).await.unwrap();
         assert!(!root.path().join(".nfsprov").exists());

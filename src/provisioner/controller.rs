@@ -160,11 +160,11 @@ async fn reconcile_claim(claim: Arc<PersistentVolumeClaim>, context: Arc<Context
     let uid = claim.metadata.uid.as_deref().unwrap_or_default();
     let versions = retry_key(&claim, class);
     let name = claim_key(&claim);
-    let failed = |cause: &str| {
-        format!(
-            "failed to provision volume with StorageClass \"{}\": {cause}",
-            claim::class_name(&claim).unwrap_or_default()
-        )
+    let warn = |what: &str, cause: String| {
+        tracing::warn!(claim = name, "{what}: {cause}");
+        let class = claim::class_name(&claim).unwrap_or_default();
+        let note = format!("failed to provision volume with StorageClass \"{class}\": {cause}");
+        reconciler.events.publish_warning(&*claim, "ProvisioningFailed", note);
     };
     let result = reconciler.provision_claim(&claim, class, Some(&context.claims)).await;
     reconciler.metrics.count_claim(&claim, &result);
@@ -192,25 +192,15 @@ async fn reconcile_claim(claim: Arc<PersistentVolumeClaim>, context: Arc<Context
         }
         Ok(ProvisionOutcome::Refused(why)) => {
             // Requeued when claim or class change, too.
-            if reconciler
-                .lock_claim_retries()
-                .record_refusal(uid, &versions, reconciler.time_since_start())
-            {
-                tracing::warn!(claim = name, "refused: {why}");
-                reconciler
-                    .events
-                    .publish_warning(&*claim, "ProvisioningFailed", failed(&why));
+            let now = reconciler.time_since_start();
+            if reconciler.lock_claim_retries().record_refusal(uid, &versions, now) {
+                warn("refused", why);
             }
             Action::requeue(backoff::LONGEST)
         }
         Err(error) => {
             let failure = || reconciler.lock_claim_retries().record_failure(uid, &versions);
-            retry_after(&error, failure, |next| {
-                tracing::warn!(claim = name, "not provisioned: {next}");
-                reconciler
-                    .events
-                    .publish_warning(&*claim, "ProvisioningFailed", failed(&next));
-            })
+            retry_after(&error, failure, |next| warn("not provisioned", next))
         }
     })
 }
@@ -224,6 +214,10 @@ async fn reconcile_expansion(
 ) -> Action {
     let uid = claim.metadata.uid.as_deref().unwrap_or_default();
     let (name, versions) = (claim_key(claim), retry_key(claim, class));
+    let warn = |why: String| {
+        tracing::warn!(claim = name, "not expanded: {why}");
+        reconciler.events.publish_warning(claim, "VolumeResizeFailed", why);
+    };
     match reconciler.expand_claim(claim, class).await {
         Ok(ExpansionOutcome::NothingToDo) => Action::await_change(),
         Ok(ExpansionOutcome::WouldExpand { volume, size }) => {
@@ -240,21 +234,15 @@ async fn reconcile_expansion(
             Action::await_change()
         }
         Ok(ExpansionOutcome::Refused(why)) => {
-            if reconciler
-                .lock_claim_retries()
-                .record_refusal(uid, &versions, reconciler.time_since_start())
-            {
-                tracing::warn!(claim = name, "not expanded: {why}");
-                reconciler.events.publish_warning(claim, "VolumeResizeFailed", why);
+            let now = reconciler.time_since_start();
+            if reconciler.lock_claim_retries().record_refusal(uid, &versions, now) {
+                warn(why);
             }
             Action::requeue(backoff::LONGEST)
         }
         Err(error) => {
             let failure = || reconciler.lock_claim_retries().record_failure(uid, &versions);
-            retry_after(&error, failure, |next| {
-                tracing::warn!(claim = name, "not expanded: {next}");
-                reconciler.events.publish_warning(claim, "VolumeResizeFailed", next);
-            })
+            retry_after(&error, failure, warn)
         }
     }
 }
@@ -266,6 +254,10 @@ async fn reconcile_volume(volume: Arc<PersistentVolume>, context: Arc<Context>) 
     let uid = volume.metadata.uid.as_deref().unwrap_or_default();
     let version = volume.resource_version().unwrap_or_default();
     let name = volume.name_any();
+    let warn = |why: String| {
+        tracing::warn!(volume = name, "not deleted: {why}");
+        reconciler.events.publish_warning(&*volume, "VolumeFailedDelete", why);
+    };
     let class = context.find_class(&volume);
     let result = reconciler.delete_volume(&volume, class.as_deref()).await;
     reconciler.metrics.count_volume(&volume, &result);
@@ -284,21 +276,15 @@ async fn reconcile_volume(volume: Arc<PersistentVolume>, context: Arc<Context>) 
             Action::await_change()
         }
         Ok(DeletionOutcome::Refused(why)) => {
-            if reconciler
-                .lock_volume_retries()
-                .record_refusal(uid, &version, reconciler.time_since_start())
-            {
-                tracing::warn!(volume = name, "not deleted: {why}");
-                reconciler.events.publish_warning(&*volume, "VolumeFailedDelete", why);
+            let now = reconciler.time_since_start();
+            if reconciler.lock_volume_retries().record_refusal(uid, &version, now) {
+                warn(why);
             }
             Action::requeue(backoff::LONGEST)
         }
         Err(error) => {
             let failure = || reconciler.lock_volume_retries().record_failure(uid, &version);
-            retry_after(&error, failure, |next| {
-                tracing::warn!(volume = name, "not deleted: {next}");
-                reconciler.events.publish_warning(&*volume, "VolumeFailedDelete", next);
-            })
+            retry_after(&error, failure, warn)
         }
     })
 }

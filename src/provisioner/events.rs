@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use futures::future::{join, join_all};
+use futures::future::join_all;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
@@ -39,23 +39,15 @@ struct QueuedEvent {
     queued: Instant,
 }
 
-/// Publishes events, except in a dry run.
+/// Publishes events, except in a dry run, in which nothing receives them.
 #[derive(Clone)]
 pub struct Events {
-    queues: Option<Queues>,
-}
-
-#[derive(Clone)]
-struct Queues {
     normal: mpsc::Sender<QueuedEvent>,
     warnings: mpsc::Sender<QueuedEvent>,
 }
 
 /// The tasks that publish Normal events and warnings.
-pub struct PublisherTasks {
-    normal: JoinHandle<()>,
-    warnings: JoinHandle<()>,
-}
+pub struct PublisherTasks([JoinHandle<()>; 2]);
 
 impl Events {
     /// Starts publishing as `provisioner`. Each Normal event waits until no claim or volume is in flight on `exports`,
@@ -70,31 +62,35 @@ impl Events {
                 instance: std::env::var("HOSTNAME").ok(),
             },
         };
-        let tasks = PublisherTasks {
-            normal: tokio::spawn(publisher.clone().publish_all(normal_queue, exports)),
-            warnings: tokio::spawn(publisher.publish_all(warning_queue, Vec::new())),
-        };
-        let queues = Some(Queues { normal, warnings });
-        (Self { queues }, tasks)
+        let tasks = [
+            tokio::spawn(publisher.clone().publish_all(normal_queue, exports)),
+            tokio::spawn(publisher.publish_all(warning_queue, Vec::new())),
+        ];
+        (Self { normal, warnings }, PublisherTasks(tasks))
     }
 
     /// Drops all events.
     pub fn without_publishing() -> Self {
-        Self { queues: None }
+        let (nowhere, _) = mpsc::channel(1);
+        Self {
+            normal: nowhere.clone(),
+            warnings: nowhere,
+        }
     }
 
     /// Queues an event about something that succeeded; drops it if the queue is full, or in a dry run.
     pub fn publish_normal<K: Resource<DynamicType = ()>>(&self, object: &K, reason: &str, note: String) {
-        if let Some(queues) = &self.queues {
-            enqueue(&queues.normal, EventType::Normal, object, reason, note);
-        }
+        enqueue(&self.normal, EventType::Normal, object.object_ref(&()), reason, note);
     }
 
     /// Queues an event about something that may need attention; drops it if the queue is full, or in a dry run.
     pub fn publish_warning<K: Resource<DynamicType = ()>>(&self, object: &K, reason: &str, note: String) {
-        if let Some(queues) = &self.queues {
-            enqueue(&queues.warnings, EventType::Warning, object, reason, note);
-        }
+        self.publish_warning_about(object.object_ref(&()), reason, note);
+    }
+
+    /// As [`Events::publish_warning`], about an object that the caller doesn't have.
+    pub fn publish_warning_about(&self, object: ObjectReference, reason: &str, note: String) {
+        enqueue(&self.warnings, EventType::Warning, object, reason, note);
     }
 }
 
@@ -102,13 +98,7 @@ impl Events {
 const MAX_NOTE: usize = 1024;
 
 /// Puts an event into the queue, its note cut to [`MAX_NOTE`]. If the queue is full, the event is dropped.
-fn enqueue<K: Resource<DynamicType = ()>>(
-    queue: &mpsc::Sender<QueuedEvent>,
-    type_: EventType,
-    object: &K,
-    reason: &str,
-    note: String,
-) {
+fn enqueue(queue: &mpsc::Sender<QueuedEvent>, type_: EventType, object: ObjectReference, reason: &str, note: String) {
     let event = Event {
         type_,
         reason: reason.to_owned(),
@@ -116,9 +106,8 @@ fn enqueue<K: Resource<DynamicType = ()>>(
         action: reason.to_owned(),
         secondary: None,
     };
-    let object = object.object_ref(&());
     let queued = Instant::now();
-    if queue.try_send(QueuedEvent { event, object, queued }).is_err() {
+    if let Err(TrySendError::Full(_)) = queue.try_send(QueuedEvent { event, object, queued }) {
         tracing::debug!(reason, "event dropped: the queue is full");
     }
 }
@@ -127,7 +116,7 @@ impl PublisherTasks {
     /// Waits, at most `FLUSH_TIMEOUT`, until all queued events are published. All [`Events`] must be dropped before:
     /// each keeps its queue open.
     pub async fn flush(self) {
-        if timeout(FLUSH_TIMEOUT, join(self.normal, self.warnings)).await.is_err() {
+        if timeout(FLUSH_TIMEOUT, join_all(self.0)).await.is_err() {
             tracing::debug!("events left unpublished");
         }
     }

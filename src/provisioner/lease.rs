@@ -17,7 +17,7 @@ use kube::{Api, Client, ResourceExt};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::election::{self, LeaseVerdict, RENEW_DEADLINE, RETRY, Seen};
+use super::election::{self, RENEW_DEADLINE, RETRY, Seen};
 use crate::cluster;
 
 /// The timeout of one request for the Lease; two fit into [`RENEW_DEADLINE`].
@@ -199,20 +199,17 @@ impl Candidate {
                 let sent = Instant::now();
                 (sent, self.try_to_hold().await)
             };
-            let round = tokio::select! {
+            let (sent, attempt) = tokio::select! {
                 // The deadline first: after SIGSTOP both are ready.
                 biased;
-                () = sleep_until(until) => None,
-                round = renewal => Some(round),
+                () = sleep_until(until) => return deadline_message(&last_error),
+                attempt = renewal => attempt,
             };
-            match round {
-                None => return deadline_message(&last_error),
-                Some((_, HoldAttempt::Held(holder))) => return format!("{holder} leads"),
-                Some((sent, HoldAttempt::Acquired)) if Instant::now() < until && self.extend_term(sent) => {
-                    last_error.clear()
-                }
-                Some((_, HoldAttempt::Acquired)) => return deadline_message(&last_error),
-                Some((_, HoldAttempt::Failed(why))) => {
+            match attempt {
+                HoldAttempt::Held(holder) => return format!("{holder} leads"),
+                HoldAttempt::Acquired if Instant::now() < until && self.extend_term(sent) => last_error.clear(),
+                HoldAttempt::Acquired => return deadline_message(&last_error),
+                HoldAttempt::Failed(why) => {
                     tracing::debug!(lease = self.name, "not renewed: {why}");
                     last_error = format!(": {why}");
                 }
@@ -255,10 +252,10 @@ impl Candidate {
         self.seen = spec
             .as_ref()
             .map(|spec| election::observe_record(self.seen.take(), spec, now));
-        if let LeaseVerdict::Held { by, .. } = election::evaluate_lease(self.seen.as_ref(), &self.me, now) {
-            return Ok(HoldAttempt::Held(by.to_owned()));
+        if let Some(holder) = election::other_holder(self.seen.as_ref(), &self.me, now) {
+            return Ok(HoldAttempt::Held(holder.to_owned()));
         }
-        let record = election::renewed_record(spec.as_ref(), &self.me, &micro_time_now());
+        let record = election::renewed_record(spec.as_ref(), &self.me, &MicroTime(Timestamp::now()));
         let params = PostParams::default();
         // With the resource version that was evaluated: of two writers one gets a conflict.
         let written = match lease {
@@ -292,7 +289,7 @@ impl Candidate {
             if election::holder_of(&record) != self.me {
                 return Ok(false);
             }
-            let spec = Some(election::released_record(&record, &micro_time_now()));
+            let spec = Some(election::released_record(&record, &MicroTime(Timestamp::now())));
             let lease = Lease { spec, ..lease };
             match self.leases.replace(&self.name, &PostParams::default(), &lease).await {
                 // A renewal in flight came first.
@@ -352,10 +349,6 @@ fn new_identity() -> String {
     // Its keys are random numbers of the operating system.
     let random = || RandomState::new().build_hasher().finish();
     format!("{host}_{:016x}", random())
-}
-
-fn micro_time_now() -> MicroTime {
-    MicroTime(Timestamp::now())
 }
 
 #[cfg(test)]

@@ -9,12 +9,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::FutureExt;
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::runtime::reflector::Store;
-use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -31,34 +32,18 @@ use super::volume;
 /// Upper bounds of the buckets in seconds: those of the library, which are the Go client's defaults.
 const BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct OfClaim {
-    class: String,
-    /// The kind of the claim's data source, empty without one.
-    source: String,
-}
+/// Names and values.
+type Labels = Vec<(&'static str, String)>;
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct OfVolume {
-    class: String,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct OfExport {
-    export: String,
-}
+type Gauges = Family<Labels, Gauge<u64, AtomicU64>>;
 
 /// The result of probing an export: its free bytes, if the server tells them, or why it can't be used.
 pub type Probe = Result<Option<u64>, String>;
 
 #[derive(Default)]
 pub struct Metrics {
-    provisioned: Family<OfClaim, Counter>,
-    provision_failed: Family<OfClaim, Counter>,
-    provision_seconds: Durations<OfClaim>,
-    deleted: Family<OfVolume, Counter>,
-    delete_failed: Family<OfVolume, Counter>,
-    delete_seconds: Durations<OfVolume>,
+    provisioning: Attempts,
+    deletion: Attempts,
     bound: AtomicU64,
     /// A clone for each claim in flight.
     claims_in_flight: Arc<()>,
@@ -79,11 +64,38 @@ pub struct Trash {
     pub oldest_seconds: u64,
 }
 
-struct Durations<L>(Family<L, Histogram, fn() -> Histogram>);
+/// How often attempts of one kind succeeded and failed, and how long those took that succeeded.
+struct Attempts {
+    succeeded: Family<Labels, Counter>,
+    failed: Family<Labels, Counter>,
+    seconds: Family<Labels, Histogram, fn() -> Histogram>,
+}
 
-impl<L: Clone + std::hash::Hash + Eq> Default for Durations<L> {
+impl Default for Attempts {
     fn default() -> Self {
-        Self(Family::new_with_constructor(|| Histogram::new(BUCKETS)))
+        Self {
+            succeeded: Family::default(),
+            failed: Family::default(),
+            seconds: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+        }
+    }
+}
+
+impl Attempts {
+    fn count_success(&self, labels: &Labels, took: Duration) {
+        self.succeeded.get_or_create(labels).inc();
+        self.seconds.get_or_create(labels).observe(took.as_secs_f64());
+    }
+
+    fn count_failure(&self, labels: &Labels) {
+        self.failed.get_or_create(labels).inc();
+    }
+
+    /// Adds them to the registry under `name`; `help` is about successes, failures and durations.
+    fn register(&self, registry: &mut Registry, name: &str, help: [&str; 3]) {
+        registry.register(name, help[0], self.succeeded.clone());
+        registry.register(format!("{name}_failed"), help[1], self.failed.clone());
+        registry.register(format!("{name}_duration_seconds"), help[2], self.seconds.clone());
     }
 }
 
@@ -142,20 +154,19 @@ impl Metrics {
     /// failure, as for the library; an attempt that ended because of stopping or lost leadership counts as nothing.
     pub fn count_claim(&self, claim: &PersistentVolumeClaim, result: &Result<ProvisionOutcome, ReconcileError>) {
         let source = claim.spec.as_ref().and_then(|spec| spec.data_source.as_ref());
-        let labels = OfClaim {
-            class: claim::class_name(claim).unwrap_or_default().to_owned(),
-            source: source.map(|source| source.kind.clone()).unwrap_or_default(),
-        };
+        let labels = vec![
+            ("class", claim::class_name(claim).unwrap_or_default().to_owned()),
+            // The kind of the claim's data source, empty without one.
+            ("source", source.map(|source| source.kind.clone()).unwrap_or_default()),
+        ];
         match result {
             Ok(ProvisionOutcome::Provisioned { took: Some(took), .. }) => {
                 self.bound.fetch_add(1, Ordering::Relaxed);
-                self.provisioned.get_or_create(&labels).inc();
-                let seconds = self.provision_seconds.0.get_or_create(&labels);
-                seconds.observe(took.as_secs_f64());
+                self.provisioning.count_success(&labels, *took);
             }
             // No attempt was made.
             Err(ReconcileError::NotLeading | ReconcileError::Stopping) => {}
-            Ok(ProvisionOutcome::Refused(_)) | Err(_) => _ = self.provision_failed.get_or_create(&labels).inc(),
+            Ok(ProvisionOutcome::Refused(_)) | Err(_) => self.provisioning.count_failure(&labels),
             Ok(_) => {}
         }
     }
@@ -163,16 +174,11 @@ impl Metrics {
     /// Counts the outcome of a volume: a deletion, or a failed or refused attempt; one that ended because of stopping
     /// or lost leadership counts as nothing.
     pub fn count_volume(&self, volume: &PersistentVolume, result: &Result<DeletionOutcome, ReconcileError>) {
-        let labels = OfVolume {
-            class: volume::class_name(volume).unwrap_or_default().to_owned(),
-        };
+        let labels = vec![("class", volume::class_name(volume).unwrap_or_default().to_owned())];
         match result {
-            Ok(DeletionOutcome::Deleted { took, .. }) => {
-                self.deleted.get_or_create(&labels).inc();
-                self.delete_seconds.0.get_or_create(&labels).observe(took.as_secs_f64());
-            }
+            Ok(DeletionOutcome::Deleted { took, .. }) => self.deletion.count_success(&labels, *took),
             Err(ReconcileError::NotLeading | ReconcileError::Stopping) => {}
-            Ok(DeletionOutcome::Refused(_)) | Err(_) => _ = self.delete_failed.get_or_create(&labels).inc(),
+            Ok(DeletionOutcome::Refused(_)) | Err(_) => self.deletion.count_failure(&labels),
             Ok(_) => {}
         }
     }
@@ -242,35 +248,23 @@ impl Metrics {
     }
 
     fn register_all(&self, registry: &mut Registry, counts: &Counts) {
-        registry.register(
+        self.provisioning.register(
+            registry,
             "controller_persistentvolumeclaim_provision",
-            "Persistent volumes provisioned, by storage class and source of the claim",
-            self.provisioned.clone(),
+            [
+                "Persistent volumes provisioned, by storage class and source of the claim",
+                "Failed attempts to provision a persistent volume, by storage class and source of the claim",
+                "Seconds that provisioning took where it succeeded, by storage class and source of the claim",
+            ],
         );
-        registry.register(
-            "controller_persistentvolumeclaim_provision_failed",
-            "Failed attempts to provision a persistent volume, by storage class and source of the claim",
-            self.provision_failed.clone(),
-        );
-        registry.register(
-            "controller_persistentvolumeclaim_provision_duration_seconds",
-            "Seconds that provisioning took where it succeeded, by storage class and source of the claim",
-            self.provision_seconds.0.clone(),
-        );
-        registry.register(
+        self.deletion.register(
+            registry,
             "controller_persistentvolume_delete",
-            "Persistent volumes deleted, by storage class",
-            self.deleted.clone(),
-        );
-        registry.register(
-            "controller_persistentvolume_delete_failed",
-            "Failed attempts to delete a persistent volume, by storage class",
-            self.delete_failed.clone(),
-        );
-        registry.register(
-            "controller_persistentvolume_delete_duration_seconds",
-            "Seconds that deletion took where it succeeded, by storage class",
-            self.delete_seconds.0.clone(),
+            [
+                "Persistent volumes deleted, by storage class",
+                "Failed attempts to delete a persistent volume, by storage class",
+                "Seconds that deletion took where it succeeded, by storage class",
+            ],
         );
         for (name, help, value) in [
             (
@@ -296,8 +290,8 @@ impl Metrics {
             ),
             ("nfsprov_volumes_in_flight", "Volumes in flight", counts.deleting),
         ] {
-            let gauge: Gauge = Gauge::default();
-            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+            let gauge: Gauge<u64, AtomicU64> = Gauge::default();
+            gauge.set(value as u64);
             registry.register(name, help, gauge);
         }
         let probes = lock_unpoisoned(&self.probes);
@@ -328,14 +322,11 @@ impl Metrics {
 }
 
 /// A gauge for each export for which `value` gives a number.
-fn gauges_by_export<T>(exports: &BTreeMap<String, T>, value: impl Fn(&T) -> Option<u64>) -> Family<OfExport, Gauge> {
-    let gauges = Family::<OfExport, Gauge>::default();
+fn gauges_by_export<T>(exports: &BTreeMap<String, T>, value: impl Fn(&T) -> Option<u64>) -> Gauges {
+    let gauges = Gauges::default();
     for (export, about) in exports {
         if let Some(value) = value(about) {
-            let labels = OfExport { export: export.clone() };
-            gauges
-                .get_or_create(&labels)
-                .set(i64::try_from(value).unwrap_or(i64::MAX));
+            gauges.get_or_create(&vec![("export", export.clone())]).set(value);
         }
     }
     gauges

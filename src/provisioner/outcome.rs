@@ -66,7 +66,6 @@ pub enum ReconcileError {
     /// Another replica may lead by now; nothing was changed since the last check.
     #[error("this provisioner is no longer the leader")]
     NotLeading,
-    /// The provisioner is shutting down.
     #[error("this provisioner is being stopped")]
     Stopping,
     /// The PV for the claim exists, and is terminating, on another directory or for another claim.

@@ -1,16 +1,15 @@
 //! Runs shell scripts with this machine's own tools: those that run over SSH elsewhere.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::io;
+use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
 
 use super::Mounted;
-use super::tree::RemovalProgress;
-use crate::export::{ExportError, never_interrupt};
+use crate::export::{CALL_TIMEOUT, ExportError};
 use crate::host::Output;
 
 impl Mounted {
@@ -20,91 +19,69 @@ impl Mounted {
     }
 
     /// Runs the script that `write` makes for the root's absolute path, as this process's user; one that fails is `Ok`.
-    /// Each line that it prints restarts the timeout. After a timeout, which is an error, the script and the programs that
-    /// it started are killed, so that none runs beside the next attempt.
+    /// No line for [`CALL_TIMEOUT`] is `Unreachable`. The script and the programs that it started are killed then, and
+    /// when the caller gives up, so that none runs beside the next attempt.
     pub(in crate::export) async fn run_script(
         &self,
-        write: impl FnOnce(&str) -> String + Send + 'static,
+        write: impl FnOnce(&str) -> String,
     ) -> Result<Output, ExportError> {
-        let shell = Arc::new(ScriptShell::default());
-        let started = shell.clone();
-        let work = move |root: &Path, progress: &RemovalProgress| {
-            let failed = |cause: &str| ExportError::failed("run a script in", root.display(), cause);
-            let absolute = std::path::absolute(root).map_err(|error| failed(&error.to_string()))?;
-            let path = absolute
-                .to_str()
-                .ok_or_else(|| failed("the mount's path is no UTF-8"))?;
-            run_in_shell(&write(path), &started, || progress.count_step())
-                .map_err(|error| failed(&format!("sh: {error}")))
-        };
-        let result = self.run_blocking_with_progress(never_interrupt(), work).await;
-        shell.kill();
-        result
+        let failed = |cause: &str| ExportError::failed("run a script in", self.root.display(), cause);
+        let absolute = std::path::absolute(&*self.root).map_err(|error| failed(&error.to_string()))?;
+        let path = absolute
+            .to_str()
+            .ok_or_else(|| failed("the mount's path is no UTF-8"))?;
+        run_in_shell(&write(path)).await.map_err(|error| match error.kind() {
+            io::ErrorKind::TimedOut => self.no_answer_error(),
+            _ => failed(&format!("sh: {error}")),
+        })
     }
 }
 
-/// The shell of a script, for the task that waits for it.
-#[derive(Debug, Default)]
-struct ScriptShell(Mutex<ShellState>);
+/// A shell that leads a process group, which is killed if this is dropped before the shell has ended.
+struct ScriptShell(Child);
 
-#[derive(Debug, Default)]
-enum ShellState {
-    #[default]
-    NotStarted,
-    /// The process group of the shell and its programs.
-    Running(Pid),
-    /// The shell has ended, or must not run any more.
-    Ended,
-}
-
-impl ScriptShell {
-    /// Notes the shell, which leads a process group. False if it has been killed before it was started.
-    fn set_started(&self, shell: &Child) -> bool {
-        let mut state = self.lock();
-        let may_run = matches!(*state, ShellState::NotStarted);
-        if may_run {
-            *state = ShellState::Running(Pid::from_child(shell));
-        }
-        may_run
-    }
-
-    /// To be called before the shell is waited for: then its process id may be another process's.
-    fn set_ended(&self) {
-        *self.lock() = ShellState::Ended;
-    }
-
-    /// Kills the process group if the shell runs, and keeps it from running otherwise.
-    fn kill(&self) {
-        let mut state = self.lock();
-        if let ShellState::Running(group) = *state {
+impl Drop for ScriptShell {
+    fn drop(&mut self) {
+        // None once the shell was waited for: the id may be another process's by then.
+        let shell = self.0.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        if let Some(group) = shell {
             // Fails if all of them have ended.
             _ = kill_process_group(group, Signal::KILL);
         }
-        *state = ShellState::Ended;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, ShellState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Runs a script in a subshell without standard input, and calls `on_line` for each line that it prints. Blocks until
-/// it ends, without a timeout; `running` can kill it meanwhile. A script that a signal ended has status 1.
-fn run_in_shell(script: &str, running: &ScriptShell, on_line: impl Fn()) -> io::Result<Output> {
-    let mut shell = Command::new("sh")
-        .arg("-s")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()?;
-    if !running.set_started(&shell) {
-        shell.kill()?;
-    }
-    let outputs = send_and_read(&mut shell, script, on_line);
-    running.set_ended();
-    let code = shell.wait()?.code();
-    let (stdout, stderr) = outputs?;
+/// Runs a script in a subshell without standard input. Fails with `TimedOut` if it prints no line for [`CALL_TIMEOUT`].
+/// A script that a signal ended has status 1.
+async fn run_in_shell(script: &str) -> io::Result<Output> {
+    // In braces, so that the shell has read all of it before it runs anything.
+    let text = format!(
+        "{{\nLC_ALL=C PATH=\"$PATH:/usr/local/sbin:/usr/sbin:/sbin\"\nexport LC_ALL PATH\n(\n{script}\n) </dev/null\nexit\n}}\n"
+    );
+    let mut shell = ScriptShell(
+        Command::new("sh")
+            .arg("-s")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()?,
+    );
+    let pipes = (shell.0.stdin.take(), shell.0.stdout.take(), shell.0.stderr.take());
+    let (Some(mut stdin), Some(stdout), Some(mut stderr)) = pipes else {
+        return Err(io::Error::other("it has no pipes"));
+    };
+    // Beside its output: a full pipe would stop the shell.
+    let errors = tokio::spawn(async move {
+        let mut bytes = Vec::new();
+        stderr.read_to_end(&mut bytes).await.map(|_| bytes)
+    });
+    timeout(CALL_TIMEOUT, stdin.write_all(text.as_bytes())).await??;
+    drop(stdin);
+    let (mut reader, mut stdout) = (BufReader::new(stdout), Vec::new());
+    while timeout(CALL_TIMEOUT, reader.read_until(b'\n', &mut stdout)).await?? > 0 {}
+    let stderr = timeout(CALL_TIMEOUT, errors).await???;
+    let code = timeout(CALL_TIMEOUT, shell.0.wait()).await??.code();
     Ok(Output {
         status: code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1),
         stdout,
@@ -112,56 +89,28 @@ fn run_in_shell(script: &str, running: &ScriptShell, on_line: impl Fn()) -> io::
     })
 }
 
-/// Sends a script to a shell, and reads its standard output and its standard error to their ends.
-fn send_and_read(shell: &mut Child, script: &str, on_line: impl Fn()) -> io::Result<(Vec<u8>, Vec<u8>)> {
-    // In braces, so that the shell has read all of it before it runs anything.
-    let text = format!(
-        "{{\nLC_ALL=C PATH=\"$PATH:/usr/local/sbin:/usr/sbin:/sbin\"\nexport LC_ALL PATH\n(\n{script}\n) </dev/null\nexit\n}}\n"
-    );
-    if let Some(mut stdin) = shell.stdin.take() {
-        stdin.write_all(text.as_bytes())?;
-    }
-    let (stdout, stderr) = (shell.stdout.take(), shell.stderr.take());
-    std::thread::scope(|scope| {
-        // Beside one another: a full pipe would stop the shell.
-        let errors = scope.spawn(move || {
-            let mut bytes = Vec::new();
-            stderr
-                .map_or(Ok(0), |mut pipe| pipe.read_to_end(&mut bytes))
-                .map(|_| bytes)
-        });
-        let mut lines = Vec::new();
-        if let Some(pipe) = stdout {
-            let mut reader = BufReader::new(pipe);
-            while reader.read_until(b'\n', &mut lines)? > 0 {
-                on_line();
-            }
-        }
-        let errors = errors
-            .join()
-            .unwrap_or_else(|_| Err(io::Error::other("its errors can't be read")));
-        Ok((lines, errors?))
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use tokio::time::{advance, pause};
 
     use super::*;
-    use crate::export::{CALL_TIMEOUT, Location};
+    use crate::export::tests::location;
 
     #[tokio::test]
     async fn a_script_is_killed_with_its_programs_before_its_timeout_is_an_error() {
         let root = tempfile::tempdir().unwrap();
-        let location = Location {
-            server: "nfs".into(),
-            path: "/nfsdata".into(),
-        };
-        let mounted = Mounted::new(location, root.path());
+        let mounted = Mounted::new(location("/nfsdata"), root.path());
         // The shell and its program hold the write end of the pipe as long as they run.
         let pipe = root.path().join("pipe");
-        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert!(
+            std::process::Command::new("mkfifo")
+                .arg(&pipe)
+                .status()
+                .unwrap()
+                .success()
+        );
         let running = mounted.run_script(|root| format!("cd {root}\nexec 9>pipe\nsleep 20\n: >went-on"));
         let waiting = async {
             let started = tokio::task::spawn_blocking(move || std::fs::File::open(pipe)).await;
@@ -174,15 +123,5 @@ mod tests {
         assert!(matches!(result, Err(ExportError::Unreachable { .. })), "{result:?}");
         assert_eq!(program.read_to_end(&mut Vec::new()).unwrap(), 0);
         assert!(!root.path().join("went-on").exists());
-    }
-
-    #[test]
-    fn a_script_that_was_killed_before_it_began_does_nothing() {
-        let root = tempfile::tempdir().unwrap();
-        let file = root.path().join("file");
-        let shell = ScriptShell::default();
-        shell.kill();
-        let result = run_in_shell(&format!(": >'{}'", file.display()), &shell, || ());
-        assert!(!file.exists(), "{result:?}");
     }
 }

@@ -56,14 +56,9 @@ impl RemovalProgress {
         Ok(())
     }
 
-    /// Notes a step, which restarts the timeout.
-    pub(super) fn count_step(&self) {
-        self.steps.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Counts a step; fails with CANCELED if the removal was interrupted or has timed out.
+    /// Counts a step, which restarts the timeout; fails with CANCELED if the removal was interrupted or has timed out.
     fn begin_step(&self) -> rustix::io::Result<()> {
-        self.count_step();
+        self.steps.fetch_add(1, Ordering::Relaxed);
         match self.given_up.load(Ordering::Relaxed) || !(self.may_continue)() {
             true => Err(Errno::CANCELED),
             false => Ok(()),

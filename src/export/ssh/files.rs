@@ -1,6 +1,6 @@
 //! Small files of one directory by the server's shell: several with one script.
 
-use super::{Ssh, operation_error, script};
+use super::{Ssh, script};
 use crate::export::record::{Content, MAX_RECORD, NewFile, not_a_file, too_large};
 use crate::export::{ExportError, VolumePath};
 
@@ -13,21 +13,13 @@ impl Ssh {
         folder: &VolumePath,
         names: &[String],
     ) -> Result<Vec<Content>, ExportError> {
-        let output = self
-            .run_script(&script::read_files(self.root_path(), folder, names, MAX_RECORD))
-            .await?;
-        let output = self.check_output("read", folder, output)?;
+        let script = script::read_files(self.root_path(), folder, names, MAX_RECORD);
+        let output = self.run_checked("read", folder, &script).await?;
         if output.status == script::MISSING {
             return Ok(vec![None; names.len()]);
         }
-        match parse_contents(&output.stdout).filter(|contents| contents.len() == names.len()) {
-            Some(contents) => Ok(contents),
-            None => Err(operation_error(
-                "read",
-                &folder.to_string(),
-                "a file changed meanwhile".to_owned(),
-            )),
-        }
+        let contents = parse_contents(&output.stdout).filter(|contents| contents.len() == names.len());
+        contents.ok_or_else(|| ExportError::failed("read", folder, "a file changed meanwhile"))
     }
 
     /// Writes files in an existing folder over older ones. If one can't be written, none is renamed; if one can't be
@@ -37,10 +29,8 @@ impl Ssh {
         folder: &VolumePath,
         files: &[NewFile],
     ) -> Result<(), ExportError> {
-        let output = self
-            .run_script(&script::write_files(self.root_path(), folder, files))
-            .await?;
-        match self.check_output("write", folder, output)?.status {
+        let script = script::write_files(self.root_path(), folder, files);
+        match self.run_checked("write", folder, &script).await?.status {
             script::MISSING => Err(super::missing_error("write", folder)),
             _ => Ok(()),
         }

@@ -4,8 +4,10 @@
 //! directory that they don't follow if they are links; but no path of a directory. Those that only read also get other
 //! names in the current directory.
 
+use std::fmt::Display;
+
 use super::script::{MISSING, OBSTACLE, at_root, enter_directories};
-use super::{lossy_text, missing_error, obstacle_error, operation_error};
+use super::{last_error_line, lossy_text, missing_error, obstacle_error};
 use crate::export::quota::{FileSystem, LimitPlan};
 use crate::export::{ExportError, VolumePath};
 use crate::host::{Output, arguments, quote};
@@ -295,25 +297,21 @@ set_limits() (
 
 /// What a script about a directory printed, if it succeeded; else `NotADirectory` for `OBSTACLE`, otherwise `Failed`.
 pub(in crate::export) fn require_output(path: &VolumePath, output: &Output) -> Result<String, ExportError> {
-    let action = "limit";
     match output.status {
         OBSTACLE => Err(obstacle_error(path, path, output)),
-        MISSING => Err(missing_error(action, path)),
-        _ => require_success(action, &path.to_string(), output),
+        MISSING => Err(missing_error("limit", path)),
+        _ => require_success("limit", path, output),
     }
 }
 
 /// What a script printed, if it succeeded; else `Failed` with standard error's last line.
 pub(in crate::export) fn require_success(
     action: &'static str,
-    object: &str,
+    object: impl Display,
     output: &Output,
 ) -> Result<String, ExportError> {
-    if output.status == 0 {
-        return Ok(lossy_text(&output.stdout));
+    match output.status {
+        0 => Ok(lossy_text(&output.stdout)),
+        _ => Err(ExportError::failed(action, object, last_error_line(output))),
     }
-    let said = lossy_text(&output.stderr);
-    let reason = said.lines().map(str::trim).rfind(|line| !line.is_empty());
-    let reason = reason.map_or_else(|| format!("exit status {}", output.status), str::to_owned);
-    Err(operation_error(action, object, reason))
 }

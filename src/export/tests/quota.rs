@@ -149,27 +149,11 @@ fn write_tool(state: &Path, name: &str, act: &str) {
     fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// The shells of this machine that run the scripts.
-fn shells() -> Vec<(&'static str, Vec<String>)> {
-    let mut found = Vec::new();
-    for (name, arguments) in [("dash", &[][..]), ("bash", &["--posix"][..]), ("busybox", &["sh"])] {
-        let paths = ["/usr/bin", "/bin"].map(|directory| Path::new(directory).join(name));
-        match paths.iter().find(|path| path.exists()) {
-            Some(program) => {
-                let mut command = vec![program.display().to_string()];
-                command.extend(arguments.iter().map(|word| (*word).to_owned()));
-                found.push((name, command));
-            }
-            None => nfsprov_lab::namespace::skip(&format!("there is no {name} to run the scripts with")).unwrap(),
-        }
-    }
-    found
-}
-
 #[tokio::test]
 async fn only_limits_that_no_file_has_are_cleared() {
     let (unused, full, used, unknown) = ((1 << 30) + 1, (1 << 30) + 2, (1 << 30) + 3, (1 << 30) + 4);
-    for (name, command) in shells() {
+    for command in shells() {
+        let name = command.join(" ");
         for file_system in ["xfs", "ext4"] {
             let limited = LimitedExport::new(command.clone());
             fs::write(limited.state.path().join("type"), format!("{file_system}\n")).unwrap();
@@ -204,7 +188,8 @@ async fn a_directory_is_limited_before_it_has_its_project_id_and_only_then_prove
     let uid = "0b510b51-0b51-4b51-8b51-0b510b510b51";
     let limit = SizeLimit::new(10 << 20, uid).unwrap();
     let id = limit.project_ids()[0];
-    for (name, command) in shells() {
+    for command in shells() {
+        let name = command.join(" ");
         let limited = LimitedExport::new(command);
         let LimitedExport { export, root, state } = &limited;
         let odd = path("it's $(id) '*'/-P");
@@ -271,7 +256,8 @@ async fn a_directory_is_limited_before_it_has_its_project_id_and_only_then_prove
 #[tokio::test]
 async fn directories_are_limited_together_and_each_fails_for_itself() {
     let uid = |number: usize| format!("{number:04x}0b51-0b51-4b51-8b51-0b510b510b51");
-    for (name, command) in shells() {
+    for command in shells() {
+        let name = command.join(" ");
         let limited = LimitedExport::new(command);
         limited.enforce(true);
         let LimitedExport { export, root, state } = &limited;
@@ -324,7 +310,8 @@ async fn directories_are_limited_together_and_each_fails_for_itself() {
 #[tokio::test]
 async fn a_directory_that_is_replaced_by_a_link_after_it_was_inspected_is_not_changed() {
     let limit = SizeLimit::new(10 << 20, "0b510b51-0b51-4b51-8b51-0b510b510b51").unwrap();
-    for (name, command) in shells() {
+    for command in shells() {
+        let name = command.join(" ");
         // Tools open the first by its name; the shell opens the second for them.
         for directory in ["a", "a b"] {
             let facts = format!(
@@ -393,7 +380,8 @@ async fn over_nfs_limits_are_set_over_ssh_on_the_directory_that_clients_see() {
 async fn a_directory_with_files_is_limited_once_all_of_them_have_its_project_id() {
     let limit = |bytes: u64| SizeLimit::new(bytes, "0b510b51-0b51-4b51-8b51-0b510b510b51").unwrap();
     let id = limit(1).project_ids()[0].to_string();
-    for (name, command) in shells() {
+    for command in shells() {
+        let name = command.join(" ");
         let limited = LimitedExport::new(command);
         limited.enforce(true);
         let LimitedExport { export, root, state } = &limited;
@@ -456,11 +444,8 @@ async fn a_directory_with_files_is_limited_once_all_of_them_have_its_project_id(
 async fn what_this_machine_cannot_limit_is_refused_and_left_as_it_is() {
     let limit = SizeLimit::new(10 << 20, "0b510b51-0b51-4b51-8b51-0b510b510b51").unwrap();
     let root = tempfile::Builder::new().tempdir_in("/dev/shm").unwrap();
-    let export = Export::Mounted(Mounted::new(location("/nfsdata"), root.path()));
-    export
-        .create_directory(&path("a"), Attributes::with_mode(0o777))
-        .await
-        .unwrap();
+    let export = &mounted_export(root.path());
+    create(export, "a", 0o777).await.unwrap();
     let refused = export
         .limit_size(&path("a"), &limit, LimitChange::New)
         .await

@@ -10,24 +10,9 @@ async fn removing_takes_the_tree_and_not_what_its_links_point_at() {
         fs::create_dir_all(root.path().join("v/deep/deeper")).unwrap();
         fs::write(root.path().join("v/deep/deeper/file"), "").unwrap();
         symlink(outside.path(), root.path().join("v/deep/link")).unwrap();
-        assert_eq!(
-            export.remove_directory(&path("v"), &never_interrupt()).await.unwrap(),
-            Removed::Done,
-            "{way}"
-        );
-        assert_eq!(
-            export.remove_directory(&path("v"), &never_interrupt()).await.unwrap(),
-            Removed::AlreadyGone,
-            "{way}"
-        );
-        assert_eq!(
-            export
-                .remove_directory(&path("no/v"), &never_interrupt())
-                .await
-                .unwrap(),
-            Removed::AlreadyGone,
-            "{way}"
-        );
+        assert_eq!(remove(export, "v").await.unwrap(), Removed::Done, "{way}");
+        assert_eq!(remove(export, "v").await.unwrap(), Removed::AlreadyGone, "{way}");
+        assert_eq!(remove(export, "no/v").await.unwrap(), Removed::AlreadyGone, "{way}");
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0, "{way}");
         assert!(outside.path().join("precious").exists(), "{way}");
     }
@@ -44,11 +29,7 @@ async fn a_removal_is_interrupted_and_goes_on_with_the_next() {
         let error = export.remove_directory(&path("v"), &never).await.unwrap_err();
         assert!(matches!(error, ExportError::Interrupted), "{way}: {error}");
         assert!(root.path().join("v/deep").exists(), "{way}");
-        assert_eq!(
-            export.remove_directory(&path("v"), &never_interrupt()).await.unwrap(),
-            Removed::Done,
-            "{way}"
-        );
+        assert_eq!(remove(export, "v").await.unwrap(), Removed::Done, "{way}");
         assert!(!root.path().join("v").exists(), "{way}");
     }
 }
@@ -71,7 +52,7 @@ async fn a_removal_goes_on_after_the_timers_signal_and_fails_after_any_other() {
             tools: format!("{}:/usr/bin:/bin", tools.path().display()),
         };
         let export = Export::Ssh(Ssh::with_local_shell(location(root.path().to_str().unwrap()), shell));
-        let removed = export.remove_directory(&path("v"), &never_interrupt()).await;
+        let removed = remove(&export, "v").await;
         match expected {
             None => assert_eq!(removed.unwrap(), Removed::Done),
             Some(words) => assert!(removed.unwrap_err().to_string().ends_with(words), "{signal}"),
@@ -131,13 +112,13 @@ async fn an_archive_never_overwrites_an_archive() {
                 .unwrap_err();
             assert!(matches!(error, ExportError::Exists(_)), "{way}: {error}");
         }
-        let archived = export.rename_directory(&path("deep/v"), &path("archived-w")).await;
+        let archived = rename(export, "deep/v", "archived-w").await;
         assert_eq!(archived.unwrap(), Removed::Done, "{way}");
         assert!(root.path().join("archived-w").is_dir(), "{way}");
         // An earlier try got this far.
-        let archived = export.rename_directory(&path("deep/v"), &path("archived-w")).await;
+        let archived = rename(export, "deep/v", "archived-w").await;
         assert_eq!(archived.unwrap(), Removed::AlreadyGone, "{way}");
-        let archived = export.rename_directory(&path("no/v"), &path("archived-x")).await;
+        let archived = rename(export, "no/v", "archived-x").await;
         assert_eq!(archived.unwrap(), Removed::AlreadyGone, "{way}");
     }
 }

@@ -5,22 +5,12 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::{gauges_by_export, lock_unpoisoned};
+use super::{Gauges, gauges_by_export, lock_unpoisoned};
 
 /// How many volumes of an export have metrics at most: each is two time series.
 const MAX_VOLUMES: usize = 10_000;
-
-/// Under the labels that the kubelet's volume metrics have.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct OfBoundClaim {
-    namespace: String,
-    persistentvolumeclaim: String,
-}
 
 /// What a volume uses, and its limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,18 +69,15 @@ impl LimitMetrics {
             "Whether the server enforced the limit of the volume that was checked last: 1 or 0",
             gauges_by_export(&enforced, |is_enforced| Some(u64::from(*is_enforced))),
         );
-        let (used, capacity) = (
-            Family::<OfBoundClaim, Gauge>::default(),
-            Family::<OfBoundClaim, Gauge>::default(),
-        );
+        let (used, capacity) = (Gauges::default(), Gauges::default());
         for volume in lock_unpoisoned(&self.usage).values().flatten() {
-            let labels = OfBoundClaim {
-                namespace: volume.namespace.clone(),
-                persistentvolumeclaim: volume.claim.clone(),
-            };
-            let gauge = |value| i64::try_from(value).unwrap_or(i64::MAX);
-            used.get_or_create(&labels).set(gauge(volume.used_bytes));
-            capacity.get_or_create(&labels).set(gauge(volume.capacity_bytes));
+            // The labels that the kubelet's volume metrics have.
+            let labels = vec![
+                ("namespace", volume.namespace.clone()),
+                ("persistentvolumeclaim", volume.claim.clone()),
+            ];
+            used.get_or_create(&labels).set(volume.used_bytes);
+            capacity.get_or_create(&labels).set(volume.capacity_bytes);
         }
         registry.register(
             "nfsprov_volume_used_bytes",

@@ -3,8 +3,7 @@
 //!
 //! Each round publishes them anew, since events live for an hour; `nfsprov doctor` reads those of the last rounds.
 
-use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::api::core::v1::ObjectReference;
 
 use crate::export::QuotaReport;
 use crate::provisioner::events::Events;
@@ -16,24 +15,16 @@ const MAX_FULL: usize = 100;
 /// A warning event.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct LimitWarning {
-    object: Subject,
+    /// A claim or a PV.
+    object: ObjectReference,
     reason: &'static str,
     note: String,
 }
 
-#[derive(Clone, Debug, PartialEq)]
-enum Subject {
-    Claim(Box<PersistentVolumeClaim>),
-    Volume(Box<PersistentVolume>),
-}
-
 impl LimitWarning {
-    /// Queues the warning as an event on its claim or PV.
+    /// Queues the warning as an event on its object.
     pub(super) fn publish(self, events: &Events) {
-        match &self.object {
-            Subject::Claim(claim) => events.publish_warning(&**claim, self.reason, self.note),
-            Subject::Volume(volume) => events.publish_warning(&**volume, self.reason, self.note),
-        }
+        events.publish_warning_about(self.object, self.reason, self.note);
     }
 }
 
@@ -55,10 +46,7 @@ pub(super) fn limit_warnings(
         return found;
     };
     let about_sample = |reason, note| LimitWarning {
-        object: Subject::Volume(Box::new(PersistentVolume {
-            metadata: metadata(name, None, limited.uid.as_ref()),
-            ..PersistentVolume::default()
-        })),
+        object: reference("PersistentVolume", None, name, limited.uid.as_ref()),
         reason,
         note,
     };
@@ -86,10 +74,12 @@ fn warning_if_full(name: &str, limited: &LimitedVolume, report: &QuotaReport) ->
         return None;
     }
     Some(LimitWarning {
-        object: Subject::Claim(Box::new(PersistentVolumeClaim {
-            metadata: metadata(&limited.claim, Some(&limited.namespace), limited.claim_uid.as_ref()),
-            ..PersistentVolumeClaim::default()
-        })),
+        object: reference(
+            "PersistentVolumeClaim",
+            Some(&limited.namespace),
+            &limited.claim,
+            limited.claim_uid.as_ref(),
+        ),
         reason: "VolumeFull",
         note: format!(
             "Volume {name} uses {} MiB of its limit of {} MiB; the file system of the export has {} MiB left",
@@ -100,12 +90,14 @@ fn warning_if_full(name: &str, limited: &LimitedVolume, report: &QuotaReport) ->
     })
 }
 
-fn metadata(name: &str, namespace: Option<&str>, uid: Option<&String>) -> ObjectMeta {
-    ObjectMeta {
-        name: Some(name.to_owned()),
+fn reference(kind: &str, namespace: Option<&str>, name: &str, uid: Option<&String>) -> ObjectReference {
+    ObjectReference {
+        api_version: Some("v1".to_owned()),
+        kind: Some(kind.to_owned()),
         namespace: namespace.map(str::to_owned),
+        name: Some(name.to_owned()),
         uid: uid.cloned(),
-        ..ObjectMeta::default()
+        ..ObjectReference::default()
     }
 }
 
@@ -163,16 +155,9 @@ mod tests {
                 "Volume pvc-{UID} uses 10 MiB of its limit of 10 MiB; the file system of the export has 5 MiB left"
             )
         );
-        let Subject::Claim(claim) = &found[0].object else {
-            panic!("{found:?}")
-        };
-        let metadata = &claim.metadata;
-        let told = (
-            metadata.namespace.as_deref(),
-            metadata.name.as_deref(),
-            metadata.uid.as_deref(),
-        );
-        assert_eq!(told, (Some("team"), Some("data"), Some("u")));
+        let uid = "u".to_owned();
+        let claim = reference("PersistentVolumeClaim", Some("team"), "data", Some(&uid));
+        assert_eq!(found[0].object, claim);
         assert_eq!(limit_warnings(&volumes, None, &report, Some("why")).len(), 1);
     }
 }

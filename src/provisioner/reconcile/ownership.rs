@@ -24,13 +24,6 @@ pub(super) struct Attempt {
     pub(super) directory: VolumePath,
 }
 
-impl Attempt {
-    /// Whether both are of one directory on one export; mount options don't count.
-    fn has_same_directory(&self, other: &Self) -> bool {
-        self.served.location == other.served.location && self.directory == other.directory
-    }
-}
-
 impl Reconciler {
     /// Writes the marker that makes `owner` the owner of a directory. Up to `MAX_ABANDONED_MARKERS` abandoned markers
     /// in the way are removed, with their empty directories. Fails with `Conflict` or `Owned`, as
@@ -63,29 +56,35 @@ impl Reconciler {
         let Some(_lock) = served.try_lock_volume(&claim::volume_name_for(&owner.uid)) else {
             return false;
         };
-        let removed = async {
-            if !self.is_owner_gone(owner).await? {
-                return Ok(false);
-            }
-            self.require_leadership()?;
-            let is_removed = served.export.remove_unused_directory(owned, &owner.uid).await?;
-            if is_removed {
-                let volume = claim::volume_name_for(&owner.uid);
-                self.remove_empty_parents(owned, &volume, served).await;
-            }
-            Ok::<_, ReconcileError>(is_removed)
+        let removed = match self.is_owner_gone(owner).await {
+            Ok(true) => self.remove_unused_directory(owned, &owner.uid, served).await,
+            not_gone => not_gone,
         };
-        match removed.await {
-            Ok(true) => {
-                tracing::info!(directory = %owned, %owner, "removed the empty directory of a deleted claim");
-                true
-            }
-            Ok(false) => false,
+        match &removed {
+            Ok(true) => tracing::info!(directory = %owned, %owner, "removed the empty directory of a deleted claim"),
+            Ok(false) => {}
             Err(error) => {
                 tracing::debug!(directory = %owned, %owner, "abandoned owner marker not removed: {error}");
-                false
             }
         }
+        matches!(removed, Ok(true))
+    }
+
+    /// Removes a directory that no PV uses, as [`Export::remove_unused_directory`](crate::export::Export) does, and its
+    /// empty parents.
+    async fn remove_unused_directory(
+        &self,
+        directory: &VolumePath,
+        claim_uid: &str,
+        served: &Served,
+    ) -> Result<bool, ReconcileError> {
+        self.require_leadership()?;
+        let is_removed = served.export.remove_unused_directory(directory, claim_uid).await?;
+        if is_removed {
+            let volume = claim::volume_name_for(claim_uid);
+            self.remove_empty_parents(directory, &volume, served).await;
+        }
+        Ok(is_removed)
     }
 
     /// Whether an owner was a claim of this provisioner, and neither the claim nor its PV exists. False if only its uid
@@ -114,8 +113,11 @@ impl Reconciler {
     /// Records the directory that an attempt chose. An earlier attempt's directory is removed if it is another one and
     /// is empty. The caller must hold the volume's lock.
     pub(super) async fn begin_attempt(&self, claim_uid: &str, attempt: Attempt) {
-        let former = self.lock_attempts().insert(claim_uid.to_owned(), attempt.clone());
-        if let Some(former) = former.filter(|former| !former.has_same_directory(&attempt)) {
+        let (location, directory) = (attempt.served.location.clone(), attempt.directory.clone());
+        let former = self.lock_attempts().insert(claim_uid.to_owned(), attempt);
+        if let Some(former) = former
+            && (former.served.location != location || former.directory != directory)
+        {
             self.remove_attempt(claim_uid, &former).await;
         }
     }
@@ -162,22 +164,17 @@ impl Reconciler {
     /// the volume's lock.
     async fn remove_attempt(&self, claim_uid: &str, attempt: &Attempt) {
         let Attempt { served, directory } = attempt;
-        let volume = claim::volume_name_for(claim_uid);
         let removed = async {
             // A request that timed out may have created it.
-            if self.find_volume(&volume).await?.is_some() {
+            if self.find_volume(&claim::volume_name_for(claim_uid)).await?.is_some() {
                 return Ok(());
             }
-            self.require_leadership()?;
             // An attempt that another claim's marker refused has no directory.
             if !served.export.belongs_to(directory, claim_uid).await? {
                 return Ok(());
             }
-            match served.export.remove_unused_directory(directory, claim_uid).await? {
-                true => {
-                    self.remove_empty_parents(directory, &volume, served).await;
-                    tracing::info!(%directory, uid = claim_uid, "removed the directory of an attempt without a PV");
-                }
+            match self.remove_unused_directory(directory, claim_uid, served).await? {
+                true => tracing::info!(%directory, uid = claim_uid, "removed the directory of an attempt without a PV"),
                 false => tracing::warn!(%directory, uid = claim_uid, "not removed: it has no PV and is not empty"),
             }
             Ok::<_, ReconcileError>(())

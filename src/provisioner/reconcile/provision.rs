@@ -77,7 +77,10 @@ impl Reconciler {
         // It may have waited long for the permit: the claim may be bound, deleted or replaced by now.
         let live = match watched {
             Some(watched) => watched.get(&ObjectRef::from_obj(seen)),
-            None => self.read_claim(seen).await?.map(Arc::new),
+            None => {
+                let namespace = seen.namespace().unwrap_or_default();
+                self.find_claim(&namespace, &seen.name_any()).await?.map(Arc::new)
+            }
         };
         let Some(live) = live.filter(|live| live.metadata.uid == seen.metadata.uid) else {
             return Ok(ProvisionOutcome::NothingToDo);
@@ -96,7 +99,10 @@ impl Reconciler {
         }
         let volume = plan.volume.name_any();
         let path = plan.directory.under(&served.location.path);
-        self.check_no_volume_conflict(&plan, served).await?;
+        // Default names are unique.
+        if settings.path_pattern.is_some() {
+            self.check_no_volume_conflict(&plan, served).await?;
+        }
         if self.settings.dry_run {
             return Ok(ProvisionOutcome::WouldProvision { volume, path });
         }
@@ -110,7 +116,7 @@ impl Reconciler {
             directory: plan.directory.clone(),
         };
         self.begin_attempt(&uid, attempt).await;
-        if plan.needs_marker {
+        if settings.path_pattern.is_some() {
             let (directory, owner) = (&plan.directory, owner_for_claim(&live, class));
             let namespace = live.namespace().unwrap_or_default();
             match self.write_marker_replacing_abandoned(directory, &owner, served).await {
@@ -150,22 +156,9 @@ impl Reconciler {
         })
     }
 
-    /// The claim that has the name of `seen` now, which may be a later one with another uid; `None` if there is none.
-    async fn read_claim(&self, seen: &PersistentVolumeClaim) -> Result<Option<PersistentVolumeClaim>, ReconcileError> {
-        let name = seen.name_any();
-        let claims: Api<PersistentVolumeClaim> =
-            Api::namespaced(self.client.clone(), &seen.namespace().unwrap_or_default());
-        self.call_api(&format!("read claim {name}"), claims.get_opt(&name))
-            .await
-    }
-
-    /// Fails with `Owned` if another PV's directory is at, above or below one that a `pathPattern` named. Default names
-    /// are unique. All PVs must be listed before.
+    /// Fails with `Owned` if another PV's directory is at, above or below the planned one. All PVs must be listed before.
     async fn check_no_volume_conflict(&self, plan: &VolumePlan, served: &Served) -> Result<(), ExportError> {
         let volume = plan.volume.name_any();
-        if !plan.needs_marker {
-            return Ok(());
-        }
         match self.find_neighbour(served, &plan.directory, &volume, None).await {
             Some(other) => Err(ExportError::Owned {
                 path: plan.directory.to_string(),
@@ -185,12 +178,13 @@ impl Reconciler {
             .call_api(&format!("create PV {name}"), volumes.create(&params, volume))
             .await
         {
-            Err(ReconcileError::Api { source, .. }) if is_already_exists(&source) => {}
+            Err(ReconcileError::Api {
+                source: kube::Error::Api(status),
+                ..
+            }) if status.is_already_exists() => {}
             created => return created.map(|_| true),
         }
-        let found = self
-            .call_api(&format!("read PV {name}"), volumes.get_opt(&name))
-            .await?;
+        let found = self.find_volume(&name).await?;
         let is_ours = |found: &PersistentVolume| {
             found.metadata.deletion_timestamp.is_none() && location_and_claim(found) == location_and_claim(volume)
         };
@@ -251,8 +245,4 @@ fn location_and_claim(volume: &PersistentVolume) -> Option<(&str, &str, Option<&
     let spec = volume.spec.as_ref()?;
     let (nfs, claim) = (spec.nfs.as_ref()?, spec.claim_ref.as_ref()?);
     Some((nfs.server.as_str(), nfs.path.as_str(), claim.uid.as_deref()))
-}
-
-fn is_already_exists(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if status.is_already_exists())
 }

@@ -28,21 +28,6 @@ pub struct Seen {
     pub since: Duration,
 }
 
-/// What a Lease means for a candidate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LeaseVerdict<'a> {
-    /// This candidate holds it and renews it.
-    Ours,
-    /// Not held, or expired: to be acquired.
-    Free,
-    /// Another candidate holds it.
-    Held {
-        by: &'a str,
-        /// The time until it expires, unless it is renewed.
-        remaining: Duration,
-    },
-}
-
 /// Updates `before` with a record that was read at `now`. An unchanged record keeps its age.
 ///
 /// `now` is taken after the answer arrived: a late time makes a candidate wait longer, an early one would make it
@@ -57,25 +42,17 @@ pub fn observe_record(before: Option<Seen>, record: &LeaseSpec, now: Duration) -
     }
 }
 
-/// Evaluates a Lease at `now` for the candidate `me`; `None` is a Lease that does not exist, and free. A Lease that
-/// names `me` is [`LeaseVerdict::Ours`] even if it has expired.
-pub fn evaluate_lease<'a>(lease: Option<&'a Seen>, me: &str, now: Duration) -> LeaseVerdict<'a> {
-    let Some(seen) = lease else {
-        return LeaseVerdict::Free;
-    };
-    let by = holder_of(&seen.record);
-    if by == me {
-        return LeaseVerdict::Ours;
-    }
+/// The candidate other than `me` that holds a Lease at `now`. `None` if `me` may acquire or renew it: it does not exist,
+/// is not held, has expired or names `me`, even if it has expired.
+pub fn other_holder<'a>(lease: Option<&'a Seen>, me: &str, now: Duration) -> Option<&'a str> {
+    let seen = lease?;
+    let holder = holder_of(&seen.record);
     // The duration is the one that the holder wrote.
     let duration = seen.record.lease_duration_seconds.map_or(DURATION, |seconds| {
         Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
     });
-    match seen.since.saturating_add(duration).saturating_sub(now) {
-        _ if by.is_empty() => LeaseVerdict::Free,
-        Duration::ZERO => LeaseVerdict::Free,
-        remaining => LeaseVerdict::Held { by, remaining },
-    }
+    let is_live = now < seen.since.saturating_add(duration);
+    (is_live && !holder.is_empty() && holder != me).then_some(holder)
 }
 
 /// The record with which `me` acquires or renews the Lease; `at` is the time of day. An `old` record that isn't `me`'s,
@@ -162,42 +139,30 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_is_ours_held_or_free() {
-        let held = |remaining| LeaseVerdict::Held {
-            by: "other",
-            remaining: seconds(remaining),
-        };
+    fn a_lease_is_held_by_another_until_it_expires() {
         let other = Some("other");
-        for (what, holder, duration, age, verdict) in [
-            ("live", other, Some(15), 0, held(15)),
-            ("live for a moment more", other, Some(15), 14, held(1)),
-            ("expired to the second", other, Some(15), 15, LeaseVerdict::Free),
-            ("long expired", other, Some(15), 1_000_000, LeaseVerdict::Free),
-            ("of a holder with more patience", other, Some(60), 30, held(30)),
-            ("without a duration", other, None, 14, held(1)),
-            ("without a duration, expired", other, None, 15, LeaseVerdict::Free),
-            ("with a senseless duration", other, Some(-1), 0, LeaseVerdict::Free),
-            ("released as client-go does", Some(""), Some(1), 0, LeaseVerdict::Free),
-            ("released, long duration", Some(""), Some(600), 0, LeaseVerdict::Free),
-            ("never held", None, None, 0, LeaseVerdict::Free),
-            ("ours", Some(ME), Some(15), 3, LeaseVerdict::Ours),
-            ("ours and expired", Some(ME), Some(15), 100, LeaseVerdict::Ours),
-            (
-                "of one with a similar name",
-                Some("host_11"),
-                Some(15),
-                15,
-                LeaseVerdict::Free,
-            ),
+        for (what, holder, duration, age, is_held) in [
+            ("live", other, Some(15), 0, true),
+            ("live for a moment more", other, Some(15), 14, true),
+            ("expired to the second", other, Some(15), 15, false),
+            ("long expired", other, Some(15), 1_000_000, false),
+            ("of a holder with more patience", other, Some(60), 30, true),
+            ("without a duration", other, None, 14, true),
+            ("without a duration, expired", other, None, 15, false),
+            ("with a senseless duration", other, Some(-1), 0, false),
+            ("released as client-go does", Some(""), Some(1), 0, false),
+            ("released, long duration", Some(""), Some(600), 0, false),
+            ("never held", None, None, 0, false),
+            ("ours", Some(ME), Some(15), 3, false),
+            ("of one with a similar name", Some("host_11"), Some(15), 14, true),
         ] {
             let since = seconds(1000);
-            let seen = Seen {
-                record: spec(holder, duration),
-                since,
-            };
-            assert_eq!(evaluate_lease(Some(&seen), ME, since + seconds(age)), verdict, "{what}");
+            let record = spec(holder, duration);
+            let seen = Seen { record, since };
+            let found = other_holder(Some(&seen), ME, since + seconds(age));
+            assert_eq!(found, holder.filter(|_| is_held), "{what}");
         }
-        assert_eq!(evaluate_lease(None, ME, seconds(0)), LeaseVerdict::Free, "no lease");
+        assert_eq!(other_holder(None, ME, seconds(0)), None, "no lease");
     }
 
     #[test]
@@ -208,12 +173,9 @@ mod tests {
         let again = observe_record(Some(first), &record, seconds(114));
         assert_eq!(again.since, seconds(100));
         record.renew_time = Some(day(2));
-        let renewed = observe_record(Some(again), &record, seconds(114));
-        assert_eq!(renewed.since, seconds(114));
-        let LeaseVerdict::Held { remaining, .. } = evaluate_lease(Some(&renewed), ME, seconds(120)) else {
-            panic!("a renewed lease is held");
-        };
-        assert_eq!(remaining, seconds(9));
+        // The same after an hour in which this candidate was stopped: the holder gets its whole time.
+        let renewed = observe_record(Some(again), &record, seconds(3610));
+        assert_eq!(renewed.since, seconds(3610));
     }
 
     #[test]
@@ -223,29 +185,11 @@ mod tests {
             let mut seen = None;
             for (time, at) in [(first, 50), (second, 52)] {
                 let read = observe_record(seen, &renewed_record(None, "other", &day(time)), seconds(at));
-                assert!(matches!(
-                    evaluate_lease(Some(&read), ME, seconds(at + 14)),
-                    LeaseVerdict::Held { .. }
-                ));
-                assert_eq!(evaluate_lease(Some(&read), ME, seconds(at + 15)), LeaseVerdict::Free);
+                let holder_after = |wait| other_holder(Some(&read), ME, seconds(at + wait));
+                assert_eq!([14, 15].map(holder_after), [Some("other"), None]);
                 seen = Some(read);
             }
         }
-    }
-
-    #[test]
-    fn a_candidate_that_slept_starts_counting_when_it_reads_again() {
-        // Stopped for an hour, it finds a record it has not seen: the holder gets its whole time.
-        let old = observe_record(None, &renewed_record(None, "other", &day(0)), seconds(10));
-        let new = observe_record(Some(old), &renewed_record(None, "third", &day(3000)), seconds(3610));
-        let verdict = evaluate_lease(Some(&new), ME, seconds(3610));
-        assert_eq!(
-            verdict,
-            LeaseVerdict::Held {
-                by: "third",
-                remaining: DURATION
-            }
-        );
     }
 
     #[test]

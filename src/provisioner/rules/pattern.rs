@@ -54,24 +54,18 @@ fn variable_value(variable: &str, claim: &PersistentVolumeClaim) -> Option<Strin
 
 /// The pattern without empty and `.` components. Slashes in the keys of variables separate nothing.
 fn normalize_slashes(pattern: &str) -> String {
-    let mut components: Vec<String> = vec![String::new()];
-    let mut inside = false;
-    let mut characters = pattern.chars().peekable();
-    while let Some(character) = characters.next() {
+    let (mut is_inside, mut before) = (false, ' ');
+    let is_separator = |character| {
         match character {
-            '$' if characters.peek() == Some(&'{') => inside = true,
-            '}' => inside = false,
-            '/' if !inside => {
-                components.push(String::new());
-                continue;
-            }
+            '{' if before == '$' => is_inside = true,
+            '}' => is_inside = false,
             _ => {}
         }
-        if let Some(component) = components.last_mut() {
-            component.push(character);
-        }
-    }
-    components.retain(|component| !matches!(component.as_str(), "" | "."));
+        before = character;
+        character == '/' && !is_inside
+    };
+    let components = pattern.split(is_separator);
+    let components: Vec<&str> = components.filter(|name| !matches!(*name, "" | ".")).collect();
     components.join("/")
 }
 

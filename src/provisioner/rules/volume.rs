@@ -32,8 +32,6 @@ pub const ENFORCE: &str = "enforce";
 #[derive(Clone, Debug, PartialEq)]
 pub struct VolumePlan {
     pub directory: VolumePath,
-    /// Whether the directory needs an owner marker, because its name doesn't hold the claim's uid.
-    pub needs_marker: bool,
     /// What the directory must be limited to before the PV is created; `None` without `quota: enforce`.
     pub limit: Option<SizeLimit>,
     pub volume: PersistentVolume,
@@ -103,7 +101,6 @@ pub fn plan_volume(
         None => VolumePath::parse(&format!("{namespace}-{name}-{volume_name}"))
             .map_err(|error| format!("the claim's names can't name a directory: {error}"))?,
     };
-    let needs_marker = settings.path_pattern.is_some();
     // Refused now, because it would be discovered only at deletion.
     if settings.on_delete == OnDelete::Archive {
         archive_path(&directory, &volume_name).map_err(|error| format!("its archive would have no name: {error}"))?;
@@ -158,7 +155,6 @@ pub fn plan_volume(
     };
     Ok(VolumePlan {
         directory,
-        needs_marker,
         limit,
         volume,
     })
@@ -195,7 +191,6 @@ pub fn is_provisioned_by(volume: &PersistentVolume, provisioner: &str) -> bool {
     annotation_of(volume, PROVISIONED_BY) == Some(provisioner)
 }
 
-/// Whether a PV has this finalizer.
 pub fn has_finalizer(volume: &PersistentVolume, finalizer: &str) -> bool {
     let mut finalizers = volume.metadata.finalizers.iter().flatten();
     finalizers.any(|name| name == finalizer)
@@ -344,13 +339,11 @@ pub fn uid_for_limit(volume: &PersistentVolume) -> Option<&str> {
     named.or_else(|| claim_of(volume)?.uid.as_deref())
 }
 
-/// The mount options of a PV.
 pub fn mount_options(volume: &PersistentVolume) -> &[String] {
     let options = volume.spec.as_ref().and_then(|spec| spec.mount_options.as_deref());
     options.unwrap_or_default()
 }
 
-/// The name of a PV's class.
 pub fn class_name(volume: &PersistentVolume) -> Option<&str> {
     volume.spec.as_ref()?.storage_class_name.as_deref()
 }

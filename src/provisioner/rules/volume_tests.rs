@@ -412,12 +412,11 @@ fn a_directory_is_taken_only_when_it_is_deleted_or_archived() {
 }
 
 #[test]
-fn a_pattern_names_the_directory_and_then_a_marker_is_needed() {
+fn a_pattern_names_the_directory() {
     let mut settings = settings("Delete");
     settings.path_pattern = Some("${.PVC.namespace}/${.PVC.name}".into());
     let named = plan_volume(&claim("data"), &settings, OURS).unwrap();
     assert_eq!(named.directory.to_string(), "default/data");
-    assert!(named.needs_marker);
     assert_eq!(named.volume.spec.unwrap().nfs.unwrap().path, "/nfsdata/default/data");
     settings.path_pattern = Some("${.PVC.labels.missing}".into());
     assert!(plan_volume(&claim("data"), &settings, OURS).is_err());
@@ -429,10 +428,6 @@ fn archives_lie_in_the_root_and_never_meet() {
         (
             "default-c-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51",
             "archived-default-c-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51",
-        ),
-        (
-            "team/data",
-            "archived-team-data-pvc-0b510b51-0b51-0b51-0b51-0b510b510b51",
         ),
         (
             "team/data",
