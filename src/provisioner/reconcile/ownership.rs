@@ -36,6 +36,8 @@ impl Reconciler {
     ) -> Result<(), ReconcileError> {
         let mut removed = 0;
         loop {
+            // The cleanup of an earlier attempt or of an abandoned marker may have taken long.
+            self.require_leadership()?;
             match served.export.write_owner_marker(directory, owner).await {
                 Err(ExportError::Conflict(conflict))
                     if removed < MAX_ABANDONED_MARKERS && self.remove_abandoned_marker(&conflict, served).await =>

@@ -1,10 +1,14 @@
 //! Directories of claims that are gone, and of attempts without a PV; the API server is a mock.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::*;
+use crate::provisioner::lease::Leadership;
 use crate::provisioner::mock::{Server, answer, class, mock, next, reconciler, refusal, waiting_claim};
 use crate::provisioner::outcome::ProvisionOutcome;
 
@@ -204,6 +208,34 @@ async fn the_directory_of_an_attempt_goes_when_another_is_chosen() {
         assert!(export.path().join("other/c").exists(), "{about}");
         assert!(reconciler.lock_attempts().is_empty(), "{about}");
     }
+}
+
+/// The lease is lost while the directory of an earlier attempt is cleaned up.
+#[tokio::test]
+async fn no_marker_is_written_after_the_lease_was_lost() {
+    let export = tempfile::tempdir().unwrap();
+    let (client, mut server) = mock();
+    let until = watch::Sender::new(Some(Instant::now() + Duration::from_secs(3600)));
+    let leading = Leadership::held_until(until.subscribe());
+    let reconciler = Arc::new(reconciler(client, export.path()).with_leadership(leading));
+    let earlier = Attempt {
+        served: reconciler.exports.iter().next().unwrap().clone(),
+        directory: VolumePath::parse("team/earlier").unwrap(),
+    };
+    reconciler.begin_attempt("u", earlier).await;
+    let provisioning = tokio::spawn({
+        let (reconciler, class) = (reconciler.clone(), class(json!({"pathPattern": PATTERN})));
+        async move { reconciler.provision_claim(&waiting_claim(), Some(&class), None).await }
+    });
+    let (_, _, to) = next(&mut server).await;
+    answer(to, 200, &serde_json::to_value(waiting_claim()).unwrap());
+    let (what, _, to) = next(&mut server).await;
+    assert_eq!(what, "GET pvc-u");
+    until.send_replace(Some(Instant::now()));
+    answer(to, 404, &refusal(404, "NotFound"));
+    let result = provisioning.await.unwrap();
+    assert!(matches!(result, Err(ReconcileError::NotLeading)), "{result:?}");
+    assert_eq!(marker(export.path(), "team/c"), None);
 }
 
 #[tokio::test]

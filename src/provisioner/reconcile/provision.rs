@@ -109,7 +109,6 @@ impl Reconciler {
         if !self.has_failed_before(&live, Some(class)) {
             self.publish_start_events(&live, settings, class);
         }
-        self.require_leadership()?;
         let uid = live.uid().unwrap_or_default();
         let attempt = Attempt {
             served: served.clone(),
