@@ -6,6 +6,7 @@ use super::View;
 use super::commands::{lost_volume_command, placeholder_note};
 use crate::cluster::snapshot::{Claim, ClaimRef, Volume};
 use crate::doctor::entry::entries;
+use crate::doctor::matching;
 use crate::doctor::{Confidence, Finding};
 
 entries! {
@@ -13,7 +14,6 @@ entries! {
         "The PV that the claim was bound to was deleted, or is reserved for another claim. The data is still on the export. A PV of the same name for the same directory, without a claimRef, is bound to the claim again.";
 }
 
-/// NFS117 for each claim whose phase is Lost, whatever was read.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let claims = &view.cluster.claims;
     let lost = claims.iter().filter(|claim| claim.phase == "Lost");
@@ -36,15 +36,17 @@ fn describe_lost_claim(view: &View<'_>, claim: &Claim) -> Finding {
             .with_advice("run the doctor as a user who may list PVs: it then says what became of this one");
     }
     if let Some(found) = view.find_volume(volume) {
-        let is_same_name = |owner: &&ClaimRef| (&owner.namespace, &owner.name) == (&claim.namespace, &claim.name);
-        let note = match found.claim.as_ref().filter(is_same_name) {
-            Some(_) => {
+        let owner = found.claim.as_ref();
+        let note = match owner.is_some_and(|owner| (owner.namespace.as_str(), owner.name.as_str()) == claim.key()) {
+            true => {
                 "the PV is reserved for an earlier claim of this name: see the PV's own finding; the claim is bound once the PV has no claimRef, and gets the data of that claim"
             }
-            None => "create the claim again without volumeName, or with the PV that was meant for it",
+            false => "create the claim again without volumeName, or with the PV that was meant for it",
         };
+        let describe = |of: &ClaimRef| format!("pvc/{} -n {} (uid {})", of.name, of.namespace, of.uid);
+        let owner = owner.map_or_else(|| "none".to_owned(), describe);
         return finding(format!("the claim's PV {volume} is reserved for another claim"))
-            .with_field_of(&found.object(), "spec.claimRef", describe_owner(found))
+            .with_field_of(&found.object(), "spec.claimRef", owner)
             .with_advice(note);
     }
     let export = derive_lost_export(view, claim);
@@ -62,12 +64,6 @@ fn describe_lost_claim(view: &View<'_>, claim: &Claim) -> Finding {
     .with_command(&command, format!("{}{note}", placeholder_note(&command)))
 }
 
-/// The claim that a PV is reserved for, with its uid; `none` without one.
-fn describe_owner(volume: &Volume) -> String {
-    let describe = |owner: &ClaimRef| format!("pvc/{} -n {} (uid {})", owner.name, owner.namespace, owner.uid);
-    volume.claim.as_ref().map_or_else(|| "none".to_owned(), describe)
-}
-
 /// The server and path where a provisioner put the claim's volume, if another PV of its class and provisioner has a
 /// default directory, and no PV is at, above or below that path. `None` unless the claim was handed to a provisioner
 /// and its volume's name holds its uid.
@@ -78,16 +74,13 @@ fn derive_lost_export(view: &View<'_>, claim: &Claim) -> Option<(String, String)
     if claim.uid.is_empty() || claim.volume != format!("pvc-{}", claim.uid) {
         return None;
     }
-    let is_named_after_claim = |volume: &Volume| {
-        volume
-            .nfs
-            .as_ref()
-            .zip(volume.claim.as_ref())
-            .is_some_and(|((_, path), of)| path.ends_with(&format!("/{}-{}-{}", of.namespace, of.name, volume.name)))
-    };
     let is_sibling = |volume: &&Volume| {
-        let is_of_class = volume.class == claim.class.as_deref().unwrap_or_default();
-        volume.is_provisioned_by(handover) && is_of_class && is_named_after_claim(volume)
+        let is_of_class = volume.class == matching::class_of(claim);
+        let named = volume.nfs.as_ref().zip(volume.claim.as_ref());
+        let is_named_after_claim = |((_, path), of): (&(String, String), &ClaimRef)| {
+            path.ends_with(&format!("/{}-{}-{}", of.namespace, of.name, volume.name))
+        };
+        volume.is_provisioned_by(handover) && is_of_class && named.is_some_and(is_named_after_claim)
     };
     let (server, path) = view.cluster.volumes.iter().find(is_sibling)?.nfs.clone()?;
     let directory = format!("{}-{}-{}", claim.namespace, claim.name, claim.volume);

@@ -6,13 +6,13 @@ use super::commands::{
     CLASS, DEFAULT_ANNOTATION, choose_class_command, mark_default_command, recreate_claim_command,
     recreate_class_command, unmark_default_command,
 };
-use super::{Evidence, View, matches};
+use super::{View, matches};
 use crate::cluster::provisioners;
 use crate::cluster::snapshot::{Claim, Class};
 use crate::doctor::entry::entries;
 use crate::doctor::messages::{self, MessageKind};
 use crate::doctor::names::{find_closest, list_names, shell_word};
-use crate::doctor::{Finding, Severity, matching};
+use crate::doctor::{Finding, Severity};
 use crate::provisioner::DEFAULT_NAME;
 
 /// The first version that gives waiting claims a default class that came later.
@@ -72,10 +72,7 @@ fn find_claim_without_class(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     {
         return Some(finding);
     }
-    let near_misses = ranked
-        .iter()
-        .take(3)
-        .map(|candidate| Evidence::new("PVs without a class", matching::describe_near_miss(candidate, claim)));
+    let near_misses = matches::near_miss_evidence("PVs without a class", claim, &ranked);
     let finding = |cause: String| {
         Finding::new("NFS101", claim.object(), cause)
             .with_same_cause("")
@@ -92,11 +89,8 @@ fn find_claim_without_class(view: &View<'_>, claim: &Claim) -> Option<Finding> {
         return Some(finding(cause).with_command(recreation, "the claim is Pending and has no data"));
     }
     let cause = "the claim names no class, and the cluster has no default class";
-    let able = view
-        .cluster
-        .classes
-        .iter()
-        .filter(|class| provisioners::creates_volumes(class));
+    let classes = view.cluster.classes.iter();
+    let able = classes.filter(|class| provisioners::creates_volumes(class));
     let names: Vec<&str> = able.map(|class| class.name.as_str()).collect();
     let (marking, note) = match names.as_slice() {
         [] => (

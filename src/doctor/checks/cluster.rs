@@ -24,7 +24,6 @@ entries! {
         "The kube-controller-manager binds claims to volumes and hands claims to provisioners. It checks each Pending claim every 15 seconds and writes an event. A claim that has been Pending for ten minutes without an event, or an expired Lease kube-system/kube-controller-manager, means that it does not run. On kubeadm it is a static pod of the control plane nodes; on K3s and RKE2 it is part of the server process.";
 }
 
-/// NFS003, and NFS004 if the controller manager's Lease is expired.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let expired = find_expired_controller_lease(view);
     [describe_version(view.cluster)].into_iter().chain(expired).collect()
@@ -48,7 +47,6 @@ pub fn distribution(cluster: &ClusterSnapshot) -> &'static str {
     }
 }
 
-/// NFS003: the distribution and its version.
 fn describe_version(cluster: &ClusterSnapshot) -> Finding {
     let name = distribution(cluster);
     let cause = format!("{name} {}", cluster.version);
@@ -60,7 +58,7 @@ fn describe_version(cluster: &ClusterSnapshot) -> Finding {
 fn find_expired_controller_lease(view: &View<'_>) -> Option<Finding> {
     let is_managers = |lock: &&Lock| lock.namespace == "kube-system" && lock.name == "kube-controller-manager";
     let lock = view.cluster.locks.iter().find(is_managers)?;
-    let renewed = lock.renewed.filter(|renewed| view.has_elapsed(Some(*renewed), STALE))?;
+    let renewed = lock.renewed.filter(|_| view.has_elapsed(lock.renewed, STALE))?;
     let source = "renewTime of Lease kube-system/kube-controller-manager";
     Some(
         build_controller_manager_finding("its Lease is not renewed any more")
@@ -92,13 +90,9 @@ pub fn find_idle_controller_manager(view: &View<'_>, found: &[Finding]) -> Optio
     )
 }
 
-/// NFS004, with this reason.
 fn build_controller_manager_finding(why: &str) -> Finding {
-    Finding::new(
-        "NFS004",
-        Object::cluster_scoped("Cluster", "kube-controller-manager"),
-        format!("the kube-controller-manager does not work: {why}"),
-    )
+    let object = Object::cluster_scoped("Cluster", "kube-controller-manager");
+    Finding::new("NFS004", object, format!("the kube-controller-manager does not work: {why}"))
     .with_same_cause("kube-controller-manager")
     .with_advice("read its log: kubectl -n kube-system logs -l component=kube-controller-manager, or the log of k3s or rke2-server")
 }

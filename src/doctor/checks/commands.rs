@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::cluster::provisioners;
 use crate::cluster::quantity;
 use crate::cluster::snapshot::{Claim, Class, ClusterSnapshot, Workload};
+use crate::doctor::Fix;
 use crate::doctor::names::shell_word;
 use crate::manifest::validate::{self, SERVER_PLACEHOLDER};
 use crate::provisioner::{DEFAULT_NAME, election};
@@ -118,15 +119,8 @@ pub fn create_provisioner_command(cluster: &ClusterSnapshot, class: &Class) -> S
 
 /// A provisioner's name in lower case, with dashes for all but letters and digits, and none at the ends.
 fn object_name(name: &str) -> String {
-    let letter = |c: char| match c.is_ascii_alphanumeric() {
-        true => c.to_ascii_lowercase(),
-        false => '-',
-    };
-    name.chars()
-        .map(letter)
-        .collect::<String>()
-        .trim_matches('-')
-        .to_owned()
+    let dashed = name.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    dashed.trim_matches('-').to_ascii_lowercase()
 }
 
 /// A `kubectl patch --local` command, which merges `change` into the object on its standard input.
@@ -137,14 +131,14 @@ fn local_patch_command(change: &Value) -> String {
     )
 }
 
-/// The command that creates a PV `name` for a claim, and the note of this fix. Server and directory are placeholders,
-/// because every directory known from the cluster already holds data.
-pub fn new_volume_command_and_note(claim: &Claim, name: &str) -> (String, String) {
+/// The fix that creates a PV `name` for a claim. Server and directory are placeholders, because every directory known
+/// from the cluster already holds data.
+pub fn create_volume_fix(claim: &Claim, name: &str) -> Fix {
     let note = format!(
         "put your NFS server and a directory in place of {SERVER} and {NEW_DIRECTORY}; the directory must exist on the \
          server and belong to the new PV alone: pods that use the PV can read and change everything in it"
     );
-    (create_volume_command(claim, name, SERVER, NEW_DIRECTORY), note)
+    Fix::of_command(create_volume_command(claim, name, SERVER, NEW_DIRECTORY), note)
 }
 
 /// The command that creates a PV `name` for a claim, at `place`: server and path of the claim's own lost PV. Without

@@ -15,7 +15,6 @@ entries! {
         "The driver's controller (Deployment csi-nfs-controller, by default in kube-system) provisions the volumes of nfs.csi.k8s.io. While it does not run, claims stay Pending; the driver on the nodes still mounts existing volumes.";
 }
 
-/// Empty if classes or CSIDrivers were not read.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     if !view.cluster.was_read("storageclasses") || !view.cluster.was_read("csidrivers") {
         return Vec::new();
@@ -78,7 +77,7 @@ fn find_node_without_driver(view: &View<'_>) -> Option<Finding> {
     let is_stuck = |pod: &&Pod| pod.phase == "Pending" && !pod.node.is_empty() && !has_driver(&pod.node);
     let stuck: Vec<&Pod> = view.cluster.pods.iter().filter(is_stuck).filter(uses_driver).collect();
     let node = &stuck.first().filter(|_| view.cluster.was_read("csinodes"))?.node;
-    let (cause, fix) = describe_unregistered_driver(view, node, view.cluster.find_node(node));
+    let (cause, fix) = describe_unregistered_driver(view, node);
     let on_node = stuck.iter().filter(|pod| pod.node == *node);
     Some(
         Finding::new("NFS211", Object::cluster_scoped("Node", node), cause)

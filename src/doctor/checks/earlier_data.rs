@@ -36,25 +36,17 @@ pub fn claims_on_export<'a>(cluster: &'a ClusterSnapshot, (server, path): (&str,
         let below = its_path.strip_prefix(path.trim_end_matches('/'))?.strip_prefix('/')?;
         (its_server == server && !below.is_empty()).then_some(below)
     };
-    let volumes = cluster
-        .volumes
-        .iter()
-        .filter_map(|volume| Some((volume, inside(volume)?)));
-    let claims = cluster
-        .claims
-        .iter()
-        .filter(|claim| claim.deleting.is_none() && claim.phase == "Bound");
-    let claims: HashMap<&str, &Claim> = claims.map(|claim| (claim.volume.as_str(), claim)).collect();
-    volumes
-        .filter_map(|(volume, directory)| {
-            let claim = *claims.get(volume.name.as_str())?;
-            Some(Served {
-                claim,
-                volume,
-                directory,
-            })
+    let is_bound = |claim: &&Claim| claim.deleting.is_none() && claim.phase == "Bound";
+    let bound = cluster.claims.iter().filter(is_bound);
+    let claims: HashMap<&str, &Claim> = bound.map(|claim| (claim.volume.as_str(), claim)).collect();
+    let serve = |volume: &'a Volume| {
+        Some(Served {
+            claim: claims.get(volume.name.as_str()).copied()?,
+            volume,
+            directory: inside(volume)?,
         })
-        .collect()
+    };
+    cluster.volumes.iter().filter_map(serve).collect()
 }
 
 /// The volumes among `listed` that have no PV in the cluster and belonged to a claim of this name: those without an
@@ -65,11 +57,8 @@ pub fn earlier_volumes_of<'a>(
     listed: &'a [EarlierVolume],
 ) -> Vec<&'a EarlierVolume> {
     let is_gone = |volume: &&EarlierVolume| cluster.volumes.iter().all(|other| other.name != volume.name);
-    let mut found: Vec<&EarlierVolume> = listed
-        .iter()
-        .filter(|volume| belonged_to(volume, claim))
-        .filter(is_gone)
-        .collect();
+    let theirs = listed.iter().filter(|volume| belonged_to(volume, claim));
+    let mut found: Vec<&EarlierVolume> = theirs.filter(is_gone).collect();
     // Data that was not archived was not meant to be deleted.
     found.sort_by_key(|volume| (volume.archive.is_some(), !volume.is_recorded, Reverse(volume.changed)));
     found
@@ -138,11 +127,8 @@ fn describe_volume(volume: &EarlierVolume) -> String {
 /// `adopt`. `rebuild` is not limited to the claim, but to its namespace: with `--claim` it would trust a record that
 /// names the directory of another claim.
 fn restore_command(claim: &Claim, volume: &EarlierVolume, listing: &ExportListing) -> String {
-    let export = format!(
-        "--server {} --path {}",
-        shell_word(&listing.server),
-        shell_word(&listing.path)
-    );
+    let (server, path) = (shell_word(&listing.server), shell_word(&listing.path));
+    let export = format!("--server {server} --path {path}");
     let key = shell_word(&format!("{}/{}", claim.namespace, claim.name));
     let mut new_claim = format!("--claim {key} --create-claim");
     if !volume.is_recorded {

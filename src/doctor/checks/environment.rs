@@ -51,7 +51,8 @@ fn find_wrong_image(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Fi
     let cause = format!("the workload has the variables of a provisioner, and its image {image} is none");
     let env = format!("env of container {}", provisioner.container.name);
     Some(
-        Finding::new("NFS213", provisioner.workload.object(), cause)
+        provisioner
+            .finding("NFS213", cause)
             .with_confidence(Confidence::Likely)
             .with_field("image", image)
             .with_field(&env, "PROVISIONER_NAME is set")
@@ -86,7 +87,8 @@ fn find_wrong_mount(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Fi
     };
     let field = format!("volumeMounts of container {}", provisioner.container.name);
     Some(
-        Finding::new("NFS214", provisioner.workload.object(), cause)
+        provisioner
+            .finding("NFS214", cause)
             .with_field(&field, paths.join(", "))
             .with_affected(provisioner.waiting_claims(view.cluster))
             .with_advice(format!(

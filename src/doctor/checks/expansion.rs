@@ -13,7 +13,6 @@ entries! {
         "Only the provisioner of an NFS volume can expand it. nfsprov provision --watch does so if the class has allowVolumeExpansion: true and the provisioner may patch persistentvolumeclaims/status, which nfsprov create provisioner --allow-expansion grants; an event on the claim gives any other reason. Other NFS provisioners don't expand claims: pods can use all the space of the export anyway, and the claim keeps the condition FileSystemResizePending or ExternalExpanding. Set allowVolumeExpansion: false in their classes.";
 }
 
-/// Only Bound claims whose capacity is less than they request.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let is_enlarged =
         |claim: &&Claim| claim.phase == "Bound" && claim.capacity.is_some_and(|has| has < claim.requirements.bytes);
@@ -26,11 +25,7 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
 fn find_missing_expansion(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     let volume = view.find_volume(&claim.volume).filter(|volume| volume.is_nfs())?;
     // The volume may be larger than its claim knows yet.
-    if volume
-        .capacity
-        .is_some_and(|capacity| capacity >= claim.requirements.bytes)
-        && volume.csi_driver.is_some()
-    {
+    if volume.csi_driver.is_some() && volume.capacity.is_some_and(|has| has >= claim.requirements.bytes) {
         return None;
     }
     Some(match volume.provisioned_by.as_deref() {
@@ -41,7 +36,6 @@ fn find_missing_expansion(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     })
 }
 
-/// The workload of nfsprov that serves this name.
 fn find_nfsprov<'v, 'a>(view: &'v View<'a>, name: &str) -> Option<&'v Provisioner<'a>> {
     let mut all = view.provisioners.iter();
     all.find(|one| one.kind == ProvisionerKind::Nfsprov && one.name == Some(name))
@@ -61,7 +55,6 @@ fn expansion_finding(view: &View<'_>, claim: &Claim, volume: &Volume, why: &str)
         .with_same_cause(&format!("{} {why}", volume.class))
 }
 
-/// The command that allows or forbids the expansion of a class' claims.
 fn allow_expansion_command(class: &Class, is_allowed: bool) -> String {
     let patch = class.object().kubectl_command("patch");
     format!("{patch} -p '{{\"allowVolumeExpansion\":{is_allowed}}}'")
@@ -87,13 +80,11 @@ fn describe_obstacle(view: &View<'_>, claim: &Claim, volume: &Volume) -> Finding
         && view.cluster.rights.contains(&rights::right_to_expand(provisioner))
     {
         let account = provisioner.service_account();
-        return finding(&format!(
+        let command = rights::grant_expansion_command(provisioner);
+        let finding = finding(&format!(
             "service account {account} may not patch persistentvolumeclaims/status"
-        ))
-        .with_command(
-            rights::grant_expansion_command(provisioner),
-            rights::grant_note(provisioner),
-        );
+        ));
+        return finding.with_command(command, rights::grant_note(provisioner));
     }
     let failure = view.find_event(&claim.object(), |event| {
         event.reason == "VolumeResizeFailed" && provisioners::is_written_by(event, name)
@@ -117,11 +108,8 @@ fn describe_unexpandable(view: &View<'_>, claim: &Claim, volume: &Volume) -> Fin
     let why = "its NFS volume has no provisioner that expands volumes";
     let finding = expansion_finding(view, claim, volume, why).with_confidence(confidence);
     let room = "its pods can already use all the space of the export, unless the server has a quota for the directory";
-    match view
-        .cluster
-        .find_class(&volume.class)
-        .filter(|class| class.is_expandable)
-    {
+    let class = view.cluster.find_class(&volume.class);
+    match class.filter(|class| class.is_expandable) {
         Some(class) => finding.with_command(
             allow_expansion_command(class, false),
             format!("so that the API server refuses such a change; {room}"),

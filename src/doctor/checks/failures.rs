@@ -1,7 +1,7 @@
 //! Failures to provision, by the provisioners' events: NFS209, NFS216, NFS217, and causes that mounts have, too (PURE).
 
 use super::View;
-use super::mounts::{classify_mount, find_provisioner_failure};
+use super::mounts::find_provisioner_failure;
 use crate::cluster::provisioners;
 use crate::cluster::snapshot::{Claim, Event};
 use crate::doctor::entry::entries;
@@ -17,7 +17,6 @@ entries! {
         "The server exports the directory read-only (ro), or its file system is mounted read-only, perhaps after a disk error. Export it rw, or read the server's kernel log.";
 }
 
-/// Only Pending claims that may be for NFS.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let claims = view
         .pending_claims()
@@ -65,11 +64,10 @@ fn find_failure(view: &View<'_>, claim: &Claim) -> Option<Finding> {
             "the provisioner can't write to the export: it is read-only",
             "export it rw on the server; if it is rw already, the server's own file system became read-only",
         ),
-        Some((code, Some(_))) if classify_mount(view, text, "", None).is_none() && !text.contains("Output: ") => {
-            let what = if why.contains("mkdir ") {
-                "the directory"
-            } else {
-                "the volume"
+        Some((code, Some(_))) if find_provisioner_failure(view, text, None).is_none() && !text.contains("Output: ") => {
+            let what = match why.contains("mkdir ") {
+                true => "the directory",
+                false => "the volume",
             };
             let cause = format!("the provisioner can't create {what}: {}", strip_call_names(why));
             finding(code, &cause, advise_on_error(why))

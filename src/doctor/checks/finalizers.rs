@@ -36,14 +36,6 @@ enum Owner {
     Unknown,
 }
 
-/// A finalizer that holds an object, its owner, and a clause about it.
-struct Holder<'a> {
-    index: usize,
-    finalizer: &'a str,
-    owner: Owner,
-    words: String,
-}
-
 /// NFS505 about the finalizers that hold an object which has been terminating since `deleting`; `provisioner` is the
 /// one that provisioned it. `None` for finalizers that Kubernetes or an existing owner removes, and in the first minute
 /// for those whose owner is not known to be gone. An info if all owners are only copying the object.
@@ -55,27 +47,21 @@ pub fn find_blocking(
     provisioner: Option<&str>,
 ) -> Option<Finding> {
     let holders = finalizers.iter().enumerate().filter_map(|(index, finalizer)| {
-        let (owner, words) = find_owner(view, object, finalizer, provisioner)?;
-        (owner == Owner::Gone || view.has_elapsed(deleting, FINALIZING)).then_some(Holder {
-            index,
-            finalizer,
-            owner,
-            words,
-        })
+        let (owner, clause) = find_owner(view, object, finalizer, provisioner)?;
+        let is_late = owner == Owner::Gone || view.has_elapsed(deleting, FINALIZING);
+        is_late.then(|| (index, owner, format!("{finalizer}, {clause}")))
     });
-    let holders: Vec<Holder<'_>> = holders.collect();
+    let holders: Vec<(usize, Owner, String)> = holders.collect();
     if holders.is_empty() {
         return None;
     }
-    let each = holders
-        .iter()
-        .map(|holder| format!("{}, {}", holder.finalizer, holder.words));
-    let each: Vec<_> = each.collect();
-    let ownerless: Vec<&Holder<'_>> = holders.iter().filter(|holder| holder.owner == Owner::Gone).collect();
+    let each: Vec<&str> = holders.iter().map(|(.., text)| text.as_str()).collect();
     let cause = format!(
         "it is being deleted, but still has finalizer {}",
         each.join("; and finalizer ")
     );
+    let gone = holders.iter().filter(|(_, owner, _)| *owner == Owner::Gone);
+    let ownerless: Vec<usize> = gone.map(|(index, ..)| *index).collect();
     let confidence = match ownerless.len() == holders.len() {
         true => Confidence::Certain,
         false => Confidence::Possible,
@@ -83,7 +69,7 @@ pub fn find_blocking(
     let finding = Finding::new("NFS505", object.clone(), cause)
         .with_confidence(confidence)
         .with_field("metadata.finalizers", finalizers.join(", "));
-    if holders.iter().all(|holder| holder.owner == Owner::Copying) {
+    if holders.iter().all(|(_, owner, _)| *owner == Owner::Copying) {
         return Some(
             finding
                 .with_severity(Severity::Info)
@@ -96,7 +82,7 @@ pub fn find_blocking(
              removing its finalizer can lose data that it has not copied yet, or leave storage behind that is never deleted",
         ),
         false => finding.with_command(
-            remove_finalizers_command(object, &ownerless),
+            remove_finalizers_command(object, finalizers, &ownerless),
             "removes only the finalizer whose owner no longer exists; whatever that owner would have cleaned up stays",
         ),
     })
@@ -104,21 +90,18 @@ pub fn find_blocking(
 
 /// The command that removes finalizers by their index. It fails and removes none if one of them is not at its index any
 /// more; others, also newer ones, stay.
-fn remove_finalizers_command(object: &Object, holders: &[&Holder<'_>]) -> String {
+fn remove_finalizers_command(object: &Object, finalizers: &[String], places: &[usize]) -> String {
     // From behind, so that the places before stay the same.
-    let steps = holders.iter().rev().flat_map(|holder| {
-        let path = format!("/metadata/finalizers/{}", holder.index);
+    let steps = places.iter().rev().flat_map(|index| {
+        let path = format!("/metadata/finalizers/{index}");
         [
-            json!({"op": "test", "path": path, "value": holder.finalizer}),
+            json!({"op": "test", "path": path, "value": finalizers[*index]}),
             json!({"op": "remove", "path": path}),
         ]
     });
     let patch = serde_json::Value::from_iter(steps);
-    format!(
-        "{} --type json -p {}",
-        object.kubectl_command("patch"),
-        shell_word(&patch.to_string())
-    )
+    let (command, patch) = (object.kubectl_command("patch"), shell_word(&patch.to_string()));
+    format!("{command} --type json -p {patch}")
 }
 
 /// The owner of a finalizer, and a clause about it for messages. `None` for Kubernetes' own finalizers, and for a CSI

@@ -19,7 +19,6 @@ entries! {
 /// How long a pod may be without a node.
 const SCHEDULING: SignedDuration = SignedDuration::from_mins(1);
 
-/// Only Pending claims that name no PV, and for which the scheduler has selected no node.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let is_unserved = |claim: &&Claim| claim.volume.is_empty() && !claim.node_selected;
     let claims = view.pending_claims().filter(is_unserved);
@@ -47,7 +46,6 @@ fn find_wait_for_pod(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     Some(finding.with_field_of(&class.object(), "volumeBindingMode", "WaitForFirstConsumer"))
 }
 
-/// NFS124: no scheduler selects a node for a pod with `spec.nodeName`.
 fn describe_pod_with_node(claim: &Claim, pod: &Pod) -> Finding {
     let cause = format!(
         "pod {} has spec.nodeName, so that the scheduler never selects a node for it, and the claim waits for that",

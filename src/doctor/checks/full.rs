@@ -23,7 +23,7 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
 fn find_full_volume(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     let volume = view.find_volume(&claim.volume).filter(|volume| volume.is_nfs())?;
     let object = claim.object();
-    let event = view.repeated_events(&object, "VolumeFull").next()?;
+    let event = view.find_event(&object, |event| event.reason == "VolumeFull" && view.is_repeated(event))?;
     let words = view.pods_using(claim).iter().flat_map(|pod| {
         let stopped = pod.stopped.iter().filter(|stopped| is_out_of_space(&stopped.message));
         stopped.map(|stopped| pod.container_evidence(stopped))
@@ -33,23 +33,17 @@ fn find_full_volume(view: &View<'_>, claim: &Claim) -> Option<Finding> {
         true => "remove files, or expand the claim: raise spec.resources.requests.storage; pods need not be restarted",
         false => "remove files, or expand the claim, for which its class needs allowVolumeExpansion: true",
     };
+    let cause = "the volume uses all of the size that the server limits it to";
     Some(
-        Finding::new(
-            "NFS128",
-            object,
-            "the volume uses all of the size that the server limits it to",
-        )
-        .with_all_evidence([event.evidence()])
-        .with_all_evidence(words)
-        .with_affected(view.users_of(claim))
-        .with_advice(advice),
+        Finding::new("NFS128", object, cause)
+            .with_all_evidence([event.evidence()])
+            .with_all_evidence(words)
+            .with_affected(view.users_of(claim))
+            .with_advice(advice),
     )
 }
 
-/// Whether a message is the one of a full file system or quota, as programs print it on XFS and on ext4.
 fn is_out_of_space(message: &str) -> bool {
     let message = message.to_lowercase();
-    ["no space left on device", "disk quota exceeded"]
-        .iter()
-        .any(|words| message.contains(words))
+    message.contains("no space left on device") || message.contains("disk quota exceeded")
 }

@@ -12,7 +12,7 @@ use crate::doctor::names::{list_names, list_titles};
 use crate::doctor::{Finding, Object};
 use crate::host::Directory;
 use crate::host::distro::{self, Installer, OsRelease};
-use crate::host::exports_file::{DesiredExport, parse_listing};
+use crate::host::exports_file::{ActiveExport, DesiredExport, parse_listing};
 
 /// What has to be readable to be listed, and passable to be entered.
 const READ: u32 = 0o444;
@@ -64,27 +64,23 @@ fn find_client_problems(view: &View<'_>, host: &HostSeen) -> Vec<Finding> {
             .with_evidence(format!("getent ahosts {server} on {target}"), "nothing")
             .with_advice("use the server's address, or a name that the node itself resolves")
     });
-    let unreachable = host
-        .reach
-        .iter()
-        .filter(|(_, is_reached)| !is_reached)
-        .map(|(server, _)| {
-            let cause = format!("{target} does not reach the NFS server {server}");
-            Finding::new("NFS404", object.clone(), cause)
-                .with_evidence(format!("TCP port 2049 of {server}, from {target}"), "no connection")
-                .with_advice(format!(
-                    "is the NFS server on {server} up, and does its firewall let TCP 2049 in from {target}?"
-                ))
-        });
-    find_missing_client(host, &object)
+    let not_reached = host.reach.iter().filter(|(_, is_reached)| !is_reached);
+    let unreachable = not_reached.map(|(server, _)| {
+        let cause = format!("{target} does not reach the NFS server {server}");
+        let note = format!("is the NFS server on {server} up, and does its firewall let TCP 2049 in from {target}?");
+        Finding::new("NFS404", object.clone(), cause)
+            .with_evidence(format!("TCP port 2049 of {server}, from {target}"), "no connection")
+            .with_advice(note)
+    });
+    let of_host = [find_missing_client(host, &object), find_hung_processes(host, &object)];
+    of_host
         .into_iter()
-        .chain(find_hung_processes(host, &object))
+        .flatten()
         .chain(unresolved)
         .chain(unreachable)
         .collect()
 }
 
-/// NFS421: processes wait in NFS calls that don't return.
 fn find_hung_processes(host: &HostSeen, object: &Object) -> Option<Finding> {
     if host.hung.is_empty() {
         return None;
@@ -238,26 +234,22 @@ fn find_denied_nodes(
     let nodes = view.cluster.nodes.iter();
     let denied: Vec<&Node> = nodes.filter(|node| !is_exported || is_denied(node)).collect();
     let (target, by) = (&host.target, list_titles(&export.named_by));
-    let cause = match (is_exported, denied.is_empty()) {
-        (true, true) => return None,
-        (true, false) => {
-            let names = denied
-                .iter()
-                .map(|node| format!("{} ({})", node.name, node.addresses.join(", ")));
-            let names: Vec<_> = names.collect();
-            format!(
-                "{target} exports {path}, named by {by}, but not to node {}",
-                names.join(", ")
+    let (cause, text) = match is_exported {
+        true if denied.is_empty() => return None,
+        true => {
+            let describe_node = |node: &&Node| format!("{} ({})", node.name, node.addresses.join(", "));
+            let names = denied.iter().map(describe_node).collect::<Vec<_>>().join(", ");
+            let describe_line = |line: &ActiveExport| format!("{} {}({})", line.path, line.client, line.options);
+            let lines: Vec<_> = lines.iter().map(describe_line).collect();
+            (
+                format!("{target} exports {path}, named by {by}, but not to node {names}"),
+                lines.join("; "),
             )
         }
-        (false, _) => format!("{target} does not export {path}, named by {by}"),
-    };
-    let lines = lines
-        .iter()
-        .map(|line| format!("{} {}({})", line.path, line.client, line.options));
-    let text = match is_exported {
-        true => lines.collect::<Vec<_>>().join("; "),
-        false => "no line for it".to_owned(),
+        false => (
+            format!("{target} does not export {path}, named by {by}"),
+            "no line for it".to_owned(),
+        ),
     };
     let finding = Finding::new("NFS402", object.clone(), cause).with_evidence(format!("exportfs -s on {target}"), text);
     let change = HostChange::Export {

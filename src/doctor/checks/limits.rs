@@ -2,7 +2,7 @@
 
 use super::View;
 use crate::cluster::provisioners;
-use crate::cluster::snapshot::Volume;
+use crate::cluster::snapshot::{Event, Volume};
 use crate::doctor::Finding;
 use crate::doctor::entry::entries;
 
@@ -47,8 +47,9 @@ fn find_reported_problems(view: &View<'_>, volume: &Volume) -> Vec<Finding> {
     };
     let object = volume.object();
     let report = |(code, reason, cause, advice): &(&'static str, &str, &str, &str)| {
-        let mut events = view.repeated_events(&object, reason);
-        let event = events.find(|event| name.is_none_or(|name| provisioners::is_written_by(event, name)))?;
+        let is_theirs = |event: &Event| name.is_none_or(|name| provisioners::is_written_by(event, name));
+        let is_report = |event: &Event| event.reason == *reason && view.is_repeated(event) && is_theirs(event);
+        let event = view.find_event(&object, is_report)?;
         Some(
             Finding::new(code, object.clone(), cause.replace("SERVER", server))
                 .with_all_evidence([event.evidence()])

@@ -3,16 +3,16 @@
 use kube::core::Expression;
 use serde_json::json;
 
-use super::commands::{new_volume_command_and_note, recreate_claim_command};
+use super::commands::{create_volume_fix, recreate_claim_command};
 use super::{Evidence, View};
 use crate::cluster::provisioners;
 use crate::cluster::quantity;
 use crate::cluster::snapshot::{Claim, Volume};
-use crate::doctor::Finding;
 use crate::doctor::entry::entries;
 use crate::doctor::fix::Change;
 use crate::doctor::matching::{self, Candidate, Mismatch};
 use crate::doctor::names::{find_closest, shell_word};
+use crate::doctor::{Finding, Fix};
 
 /// How many near misses are shown.
 const SHOWN: usize = 3;
@@ -43,7 +43,6 @@ entries! {
         "A PV whose claim was deleted stays Released until an administrator decides about its data. nfsprov release makes it Available again.";
 }
 
-/// Only Pending claims. Empty if PVs or classes were not read.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     if !view.cluster.was_read("persistentvolumes") || !view.cluster.was_read("storageclasses") {
         return Vec::new();
@@ -77,14 +76,7 @@ fn find_mismatch(view: &View<'_>, claim: &Claim) -> Option<Finding> {
 /// The finding for the first mismatch between a claim and the PV that is meant for it; `None` if the PV fits.
 fn find_first_mismatch(view: &View<'_>, claim: &Claim, volume: &Volume) -> Option<Finding> {
     let mismatches = matching::find_mismatches(claim, volume);
-    let first = mismatches.first()?.clone();
-    Some(describe_mismatch(
-        view,
-        claim,
-        &Candidate { volume, mismatches },
-        &first,
-        &[],
-    ))
+    (!mismatches.is_empty()).then(|| describe_mismatch(view, claim, &Candidate { volume, mismatches }, &[]))
 }
 
 /// NFS112: the claim names a PV that doesn't exist; the fix names a free NFS PV of a similar name, or creates the PV.
@@ -103,8 +95,7 @@ fn describe_missing_volume(view: &View<'_>, claim: &Claim) -> Finding {
             "did you mean {meant}? Then create the claim again with that volumeName: it is Pending and has no data"
         ));
     }
-    let (command, note) = new_volume_command_and_note(claim, &claim.volume);
-    finding.with_command(command, note)
+    finding.with_fix(create_volume_fix(claim, &claim.volume))
 }
 
 /// Why no static PV fits a claim that can only have one: the near miss, or NFS102. `None` if one fits, which is then
@@ -123,8 +114,7 @@ fn find_static_mismatch(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     if !view.may_be_nfs(matching::class_of(claim)) {
         return Some(describe_no_fit(view, claim, &others).with_advice(OTHER_STORAGE));
     }
-    let (command, note) = new_volume_command_and_note(claim, &format!("{}-{}", claim.namespace, claim.name));
-    Some(describe_no_fit(view, claim, &nfs).with_command(command, note))
+    Some(describe_no_fit(view, claim, &nfs).with_fix(create_another_volume_fix(claim)))
 }
 
 /// The finding for the first of the PVs, which are ranked, nearest first: `None` unless it is an NFS PV with a single
@@ -132,7 +122,7 @@ fn find_static_mismatch(view: &View<'_>, claim: &Claim) -> Option<Finding> {
 pub fn find_near_miss(view: &View<'_>, claim: &Claim, ranked: &[Candidate<'_>]) -> Option<Finding> {
     let candidate = ranked.first()?;
     let is_near = candidate.volume.is_nfs() && candidate.mismatches.len() == 1 && is_meant(candidate, claim);
-    is_near.then(|| describe_mismatch(view, claim, candidate, &candidate.mismatches[0], &ranked[1..]))
+    is_near.then(|| describe_mismatch(view, claim, candidate, &ranked[1..]))
 }
 
 /// Whether a PV with a single mismatch was probably meant for the claim. Another class counts only if the PV is
@@ -157,15 +147,19 @@ fn describe_no_fit(view: &View<'_>, claim: &Claim, ranked: &[Candidate<'_>]) -> 
     let bound = view.cluster.volumes.len() - unbound;
     let cause = format!("the claim needs a static PV {class}, and none fits");
     Finding::new("NFS102", claim.object(), cause)
-        .with_all_evidence(near_miss_evidence(claim, ranked))
+        .with_all_evidence(near_miss_evidence("near miss", claim, ranked))
         .with_evidence("PersistentVolumes", format!("{unbound} not bound, {bound} bound"))
         .with_all_evidence(view.last_event(&claim.object()))
 }
 
-/// The first three of the ranked PVs.
-fn near_miss_evidence<'a>(claim: &'a Claim, ranked: &'a [Candidate<'_>]) -> impl Iterator<Item = Evidence> + 'a {
+/// The first three of the ranked PVs as evidence from `source`.
+pub fn near_miss_evidence<'a>(
+    source: &'a str,
+    claim: &'a Claim,
+    ranked: &'a [Candidate<'_>],
+) -> impl Iterator<Item = Evidence> + 'a {
     let nearest = ranked.iter().take(SHOWN);
-    nearest.map(|candidate| Evidence::new("near miss", matching::describe_near_miss(candidate, claim)))
+    nearest.map(move |candidate| Evidence::new(source, matching::describe_near_miss(candidate, claim)))
 }
 
 /// Why a claim whose class provisions volumes does not get the static PV that may have been meant for it; NFS109 if its
@@ -196,9 +190,9 @@ fn find_dynamic_mismatch(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     }
     ranked.retain(|candidate| candidate.volume.is_nfs());
     if let Some(candidate) = ranked.first()
-        && let [mismatch @ Mismatch::Selector(_)] = candidate.mismatches.as_slice()
+        && let [Mismatch::Selector(_)] = candidate.mismatches.as_slice()
     {
-        return Some(describe_mismatch(view, claim, candidate, mismatch, &ranked[1..]));
+        return Some(describe_mismatch(view, claim, candidate, &ranked[1..]));
     }
     let class = matching::class_of(claim);
     let cause = format!("the claim has a selector, which class {class} can't honour");
@@ -229,16 +223,10 @@ fn got_default_instead(view: &View<'_>, claim: &Claim, volume: &Volume) -> bool 
         && matching::find_mismatches(claim, volume) == [Mismatch::Class]
 }
 
-/// The finding for a PV that would fit without this mismatch, whose kind decides its code: NFS102, NFS106 to NFS111,
-/// NFS113 or NFS114. `others` are ranked PVs that become evidence.
-fn describe_mismatch(
-    view: &View<'_>,
-    claim: &Claim,
-    candidate: &Candidate<'_>,
-    mismatch: &Mismatch,
-    others: &[Candidate<'_>],
-) -> Finding {
-    let volume = candidate.volume;
+/// The finding for a PV that doesn't fit. The kind of its first mismatch, of which there must be one, decides its code:
+/// NFS102, NFS106 to NFS111, NFS113 or NFS114. `others` are ranked PVs that become evidence.
+fn describe_mismatch(view: &View<'_>, claim: &Claim, candidate: &Candidate<'_>, others: &[Candidate<'_>]) -> Finding {
+    let (volume, mismatch) = (candidate.volume, &candidate.mismatches[0]);
     let code = match mismatch {
         Mismatch::Class => "NFS106",
         Mismatch::Size => "NFS107",
@@ -259,7 +247,7 @@ fn describe_mismatch(
             format!("{} against {}", claim.object().title(), volume.object().title()),
             matching::describe_mismatch(mismatch, claim, volume),
         )
-        .with_all_evidence(near_miss_evidence(claim, others))
+        .with_all_evidence(near_miss_evidence("near miss", claim, others))
         .with_all_evidence(event.map(|event| event.evidence()));
     add_fix_for_mismatch(claim, volume, mismatch, finding)
 }
@@ -267,10 +255,6 @@ fn describe_mismatch(
 /// Adds the fix for a mismatch: a change of the PV, or a command; only advice if the PV is no NFS volume.
 fn add_fix_for_mismatch(claim: &Claim, volume: &Volume, mismatch: &Mismatch, finding: Finding) -> Finding {
     const HAS_NO_DATA: &str = "the claim is Pending and has no data";
-    let suggest_another_volume = |finding: Finding| {
-        let (command, note) = new_volume_command_and_note(claim, &format!("{}-{}", claim.namespace, claim.name));
-        finding.with_command(command, note)
-    };
     // The fixes below are for NFS only, which enforces no size, has all access modes and `nfsprov release`.
     if !volume.is_nfs() {
         return finding.with_advice(OTHER_STORAGE);
@@ -315,8 +299,15 @@ fn add_fix_for_mismatch(claim: &Claim, volume: &Volume, mismatch: &Mismatch, fin
             format!("nfsprov release {} --keep-data", shell_word(&volume.name)),
             "the next claim that fits sees the data that is in the volume; --scrub empties it first",
         ),
-        Mismatch::Terminating | Mismatch::Claimed | Mismatch::Phase => suggest_another_volume(finding),
+        Mismatch::Terminating | Mismatch::Claimed | Mismatch::Phase => {
+            finding.with_fix(create_another_volume_fix(claim))
+        }
     }
+}
+
+/// The fix that creates a new PV for a claim, with a name that is made from the claim's.
+fn create_another_volume_fix(claim: &Claim) -> Fix {
+    create_volume_fix(claim, &format!("{}-{}", claim.namespace, claim.name))
 }
 
 /// The label that meets a selector's requirement: the key, and its value or `None` if it must be absent. Of several

@@ -34,6 +34,7 @@ mod workloads;
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
@@ -119,63 +120,57 @@ pub(crate) struct View<'a> {
     abandoned: RefCell<HashMap<String, bool>>,
 }
 
+/// The values of each key, in their order.
+fn group_by_key<K: Eq + Hash, V>(pairs: impl Iterator<Item = (K, V)>) -> HashMap<K, Vec<V>> {
+    let mut groups: HashMap<K, Vec<V>> = HashMap::new();
+    for (key, value) in pairs {
+        groups.entry(key).or_default().push(value);
+    }
+    groups
+}
+
+impl Provisioner<'_> {
+    /// A finding about its workload.
+    fn finding(&self, code: &'static str, cause: impl Into<String>) -> Finding {
+        Finding::new(code, self.workload.object(), cause)
+    }
+}
+
 impl<'a> View<'a> {
     /// Indexes `facts`, whose lists have to be complete and their events sorted (`Facts::complete_snapshot`).
     pub fn new(facts: &'a Facts, now: Timestamp) -> Self {
-        let mut events: HashMap<&Object, Vec<&Event>> = HashMap::new();
-        // Newest first.
-        for event in facts.cluster.events.iter().rev() {
-            if let Some(object) = &event.object {
-                events.entry(object).or_default().push(event);
-            }
-        }
-        let mut pods: HashMap<(&str, &str), Vec<&Pod>> = HashMap::new();
-        for pod in facts.cluster.pods.iter().filter(|pod| !pod.has_ended()) {
-            for claim in &pod.claims {
-                pods.entry((&pod.namespace, claim)).or_default().push(pod);
-            }
-        }
-        let unbound: Vec<&Volume> = facts
-            .cluster
-            .volumes
+        let cluster = &facts.cluster;
+        let newest_first = cluster.events.iter().rev();
+        let alive = cluster.pods.iter().filter(|pod| !pod.has_ended());
+        let uses = alive.flat_map(|pod| {
+            pod.claims
+                .iter()
+                .map(move |claim| (pod.namespace.as_str(), claim.as_str(), pod))
+        });
+        let unbound: Vec<&Volume> = cluster.volumes.iter().filter(|one| one.phase != "Bound").collect();
+        let reserved = unbound
             .iter()
-            .filter(|volume| volume.phase != "Bound")
-            .collect();
-        let mut reserved: HashMap<(&str, &str), Vec<&Volume>> = HashMap::new();
-        for volume in &unbound {
-            if let Some(claim) = &volume.claim {
-                reserved
-                    .entry((&claim.namespace, &claim.name))
-                    .or_default()
-                    .push(volume);
-            }
-        }
+            .filter_map(|volume| Some((volume.claim.as_ref()?, *volume)));
         let mut volume_classes: HashMap<&str, bool> = HashMap::new();
-        for volume in &facts.cluster.volumes {
+        for volume in &cluster.volumes {
             *volume_classes.entry(&volume.class).or_default() |= volume.is_nfs();
         }
-        let provisioners = provisioners::find_provisioners(&facts.cluster);
-        let mut candidates = provisioners::find_candidates(&facts.cluster).into_iter();
-        let has_only_static_volumes =
-            facts.cluster.classes.is_empty() && provisioners.is_empty() && !candidates.any(|one| one.has_known_image());
+        let provisioners = provisioners::find_provisioners(cluster);
+        let mut candidates = provisioners::find_candidates(cluster).into_iter();
         Self {
             facts,
-            cluster: &facts.cluster,
+            cluster,
             now,
+            has_only_static_volumes: cluster.classes.is_empty()
+                && provisioners.is_empty()
+                && !candidates.any(|one| one.has_known_image()),
             provisioners,
-            has_only_static_volumes,
+            claims: cluster.claims.iter().map(|claim| (claim.key(), claim)).collect(),
+            volumes: cluster.volumes.iter().map(|one| (one.name.as_str(), one)).collect(),
+            events: group_by_key(newest_first.filter_map(|event| Some((event.object.as_ref()?, event)))),
+            pods: group_by_key(uses.map(|(namespace, claim, pod)| ((namespace, claim), pod))),
             representatives: matching::pick_representatives(&unbound),
-            reserved,
-            claims: HashMap::from_iter(facts.cluster.claims.iter().map(|claim| (claim.key(), claim))),
-            volumes: HashMap::from_iter(
-                facts
-                    .cluster
-                    .volumes
-                    .iter()
-                    .map(|volume| (volume.name.as_str(), volume)),
-            ),
-            events,
-            pods,
+            reserved: group_by_key(reserved.map(|(of, volume)| ((of.namespace.as_str(), of.name.as_str()), volume))),
             unbound,
             volume_classes,
             abandoned: RefCell::default(),
@@ -317,15 +312,10 @@ impl<'a> View<'a> {
         self.events_about(object).first().map(|event| event.evidence())
     }
 
-    /// The events about an object with this reason, newest first, that are at most 12 minutes old: for reasons that the
-    /// provisioner's checks repeat as long as the problem exists.
-    pub fn repeated_events<'b>(
-        &'b self,
-        object: &Object,
-        reason: &'b str,
-    ) -> impl Iterator<Item = &'b Event> + use<'a, 'b> {
-        let events = self.events_about(object).iter().copied();
-        events.filter(move |event| event.reason == reason && !self.has_elapsed(event.last, REPEATED_WITHIN))
+    /// Whether an event is at most 12 minutes old: for reasons that the provisioner's checks repeat as long as the
+    /// problem exists.
+    pub fn is_repeated(&self, event: &Event) -> bool {
+        !self.has_elapsed(event.last, REPEATED_WITHIN)
     }
 
     /// Whether more than `age` has passed since a time; true without a time.

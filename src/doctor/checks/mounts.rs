@@ -69,11 +69,9 @@ impl Failure<'_> {
 
     /// Whether the server only gave no answer in time, which has other explanations.
     fn is_timeout(&self) -> bool {
+        const SLOW: [&str; 3] = ["eadline", "already exists", "imed out"];
         let named = self.named.as_deref().unwrap_or_default();
-        let is_slow = ["eadline", "already exists", "imed out"]
-            .iter()
-            .any(|words| named.contains(words));
-        self.code == "NFS404" && is_slow
+        self.code == "NFS404" && SLOW.iter().any(|words| named.contains(words))
     }
 
     /// The finding about `object`, with the cause and its fix; `None` for a code that no failed mount has.
@@ -89,24 +87,6 @@ impl Failure<'_> {
                 .with_all_evidence([evidence])
                 .with_fix(fix),
         )
-    }
-}
-
-/// The code of the cause that a failed mount's message shows, and the first thing that it names. `server`, and `node`,
-/// which is empty if unknown, tell causes apart that have the same message. `None` if it shows none, or names a CSI
-/// driver that is not for NFS.
-pub fn classify_mount(
-    view: &View<'_>,
-    text: &str,
-    node: &str,
-    server: Option<&str>,
-) -> Option<(&'static str, Option<String>)> {
-    let (code, named) = messages::classify(MessageKind::Mount, text)?;
-    let is_ipv6 = server.is_some_and(|server| server.parse::<std::net::Ipv6Addr>().is_ok());
-    match code {
-        "NFS408" if is_ipv6 && node::has_old_kubelet(view, node) => Some(("NFS417", named)),
-        "NFS211" if named.as_deref().is_some_and(|name| !name.contains("nfs")) => None,
-        code => Some((code, named)),
     }
 }
 
@@ -196,15 +176,22 @@ pub fn find_provisioner_failure(
     classify_failure(view, text, "", (command.or(fallback), options))
 }
 
-/// The failure that a message shows, of a mount of this export with these options; `None` as for [`classify_mount`].
+/// The failure that a message shows, of a mount of this export with these options on a node, which is empty if unknown.
+/// Server and node tell causes apart that have the same message. `None` if it shows none, or names a CSI driver that is
+/// not for NFS.
 fn classify_failure<'a>(
     view: &View<'_>,
     text: &str,
     node: &'a str,
     (export, options): (Option<(String, String)>, String),
 ) -> Option<Failure<'a>> {
-    let server = export.as_ref().map(|(server, _)| server.as_str());
-    let (code, named) = classify_mount(view, text, node, server)?;
+    let (code, named) = messages::classify(MessageKind::Mount, text)?;
+    let is_ipv6 = matches!(&export, Some((server, _)) if server.parse::<std::net::Ipv6Addr>().is_ok());
+    let code = match code {
+        "NFS408" if is_ipv6 && node::has_old_kubelet(view, node) => "NFS417",
+        "NFS211" if named.as_deref().is_some_and(|name| !name.contains("nfs")) => return None,
+        code => code,
+    };
     Some(Failure {
         code,
         named,

@@ -36,7 +36,6 @@ entries! {
         "The pod can't end while its node is not Ready, or while its NFS server does not answer. Start the node, its kubelet or the server; the pod then ends by itself. A forced deletion (kubectl delete pod --grace-period=0 --force) only removes the pod from the cluster. Its processes may continue and write to the volume, and a StatefulSet starts a second pod at the same time. So use it only after no process of the pod runs on the node.";
 }
 
-/// Pods that have ended are left out.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let alive = view.cluster.pods.iter().filter(|pod| !pod.has_ended());
     alive.flat_map(|pod| find_pod_problems(view, pod)).collect()
@@ -45,11 +44,10 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
 /// Only NFS412 for a pod that is being deleted; else NFS116 and NFS118 to NFS120 before it has a node, NFS410 while it
 /// is Pending on one, and NFS411.
 fn find_pod_problems(view: &View<'_>, pod: &Pod) -> Vec<Finding> {
-    let mut found = Vec::new();
     if pod.deleting.is_some() {
-        found.extend(find_stuck_termination(view, pod));
-        return found;
+        return find_stuck_termination(view, pod).into_iter().collect();
     }
+    let mut found = Vec::new();
     if pod.node.is_empty() {
         found.extend(pod.claims.iter().filter_map(|name| find_missing_claim(view, pod, name)));
         found.extend(find_scheduling_problem(view, pod));
@@ -94,11 +92,8 @@ fn find_missing_claim(view: &View<'_>, pod: &Pod, name: &str) -> Option<Finding>
         Some(meant) => format!("or was {meant} meant? then create the pod again with that name"),
         None => "with the size and class that the pod needs".to_owned(),
     };
-    let command = format!(
-        "nfsprov -n {} create pvc {} --size 1Gi --apply",
-        shell_word(&pod.namespace),
-        object_argument(name)
-    );
+    let (namespace, name) = (shell_word(&pod.namespace), object_argument(name));
+    let command = format!("nfsprov -n {namespace} create pvc {name} --size 1Gi --apply");
     Some(finding.with_all_evidence(event).with_command(command, note))
 }
 
@@ -135,10 +130,8 @@ fn find_scheduling_problem(view: &View<'_>, pod: &Pod) -> Option<Finding> {
 /// NFS116: no node that the pod may run on matches the node affinity of its volume. `finding` creates the finding from
 /// its cause. It is only likely if no PV of the pod is known to have an affinity.
 fn describe_affinity(view: &View<'_>, pod: &Pod, finding: impl FnOnce(String) -> Finding) -> Finding {
-    let bound = view
-        .volumes_of_pod(pod)
-        .find_map(|volume| Some((volume, volume.affinity.as_deref()?)));
-    let Some((volume, affinity)) = bound else {
+    let mut bound = view.volumes_of_pod(pod);
+    let Some((volume, affinity)) = bound.find_map(|volume| Some((volume, volume.affinity.as_deref()?))) else {
         return finding("the pod's volume can't be used on any node that the pod may run on".to_owned())
             .with_confidence(Confidence::Likely)
             .with_advice("compare the nodeAffinity of the pod's PVs with the nodes' labels");
@@ -146,17 +139,13 @@ fn describe_affinity(view: &View<'_>, pod: &Pod, finding: impl FnOnce(String) ->
     let nodes = &view.cluster.nodes;
     let fitting = nodes.iter().filter(|node| is_allowed_node(affinity, node));
     let fitting: Vec<_> = fitting.map(|node| node.name.as_str()).collect();
-    let cause = match fitting.is_empty() {
-        true => format!(
-            "PV {} can be used on no node: its nodeAffinity matches none of {}",
-            volume.name,
+    let (name, fitting) = (&volume.name, fitting.join(", "));
+    let cause = match fitting.as_str() {
+        "" => format!(
+            "PV {name} can be used on no node: its nodeAffinity matches none of {}",
             nodes.len()
         ),
-        false => format!(
-            "PV {} can be used on {} only, where the pod can't run",
-            volume.name,
-            fitting.join(", ")
-        ),
+        _ => format!("PV {name} can be used on {fitting} only, where the pod can't run"),
     };
     finding(cause)
         .with_field_of(&volume.object(), "spec.nodeAffinity", list_requirements(affinity))
@@ -172,13 +161,15 @@ fn list_requirements(affinity: &NodeSelector) -> String {
         let values = requirement.values.as_deref().unwrap_or_default();
         format!("{} {} {}", requirement.key, requirement.operator, values.join(","))
     };
-    let all: Vec<_> = terms
-        .map(|term| {
-            let each: Vec<_> = term.match_expressions.iter().flatten().map(describe).collect();
-            each.join(" and ")
-        })
-        .collect();
-    all.join(", or ")
+    let each = terms.map(|term| {
+        term.match_expressions
+            .iter()
+            .flatten()
+            .map(describe)
+            .collect::<Vec<_>>()
+            .join(" and ")
+    });
+    each.collect::<Vec<_>>().join(", or ")
 }
 
 /// Whether a node's labels match a volume's node affinity. Requirements on fields (`matchFields`), and the operators
@@ -212,10 +203,8 @@ fn find_ignored_group(view: &View<'_>, pod: &Pod) -> Option<Finding> {
     let mut stopped = pod.stopped.iter();
     let failing = stopped.find(|stopped| matches!(stopped.reason.as_str(), "CrashLoopBackOff" | "Error"))?;
     let volume = view.nfs_volumes_of_pod(pod).find(|volume| volume.nfs.is_some())?;
-    let cause = format!(
-        "the pod fails, and its fsGroup has no effect on the NFS volume {}",
-        volume.name
-    );
+    let name = &volume.name;
+    let cause = format!("the pod fails, and its fsGroup has no effect on the NFS volume {name}");
     pod.fs_group.then(|| {
         Finding::new("NFS411", pod.object(), cause)
             .with_confidence(Confidence::Possible)

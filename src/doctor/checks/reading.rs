@@ -40,10 +40,8 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let evidence = refused
         .iter()
         .map(|unread| Evidence::new(format!("reading {}", unread.what), &unread.why));
-    let cause = format!(
-        "no permission to read {}; the checks that need them were skipped",
-        names.join(", ")
-    );
+    let list = names.join(", ");
+    let cause = format!("no permission to read {list}; the checks that need them were skipped");
     let finding = Finding::new("NFS002", Object::cluster_scoped("Cluster", "RBAC"), cause).with_all_evidence(evidence);
     let grants: BTreeSet<Grant> = names.iter().flat_map(|what| needed_grants(cluster, what)).collect();
     let user = refused.iter().find_map(|unread| find_user(&unread.why));

@@ -37,42 +37,42 @@ pub fn find_refused_pod(view: &View<'_>, provisioner: &Provisioner<'_>) -> Optio
     )
 }
 
-/// Policies that refuse pods: a part of the message, the texts before and after the policy's name in it, a description,
-/// and advice.
-const REFUSALS: [(&str, (&str, char), &str, &str); 6] = [
+/// Policies that refuse pods: a part of the message, the end of the policy's name if that follows it, a description, and
+/// advice.
+const REFUSALS: [(&str, Option<char>, &str, &str); 6] = [
     (
-        "violates PodSecurity",
-        ("violates PodSecurity \"", '"'),
+        "violates PodSecurity \"",
+        Some('"'),
         "the Pod Security Standard of its namespace",
         "run it in a namespace whose label pod-security.kubernetes.io/enforce is baseline, which allows NFS volumes, or privileged",
     ),
     (
         "security context constraint",
-        ("", ' '),
+        None,
         "OpenShift's security context constraints",
         "let its service account use an SCC that allows NFS volumes, such as hostmount-anyuid",
     ),
     (
         "PodSecurityPolicy",
-        ("", ' '),
+        None,
         "PodSecurityPolicy",
         "let its service account use a PodSecurityPolicy that allows NFS volumes",
     ),
     (
-        "admission webhook",
-        ("admission webhook \"", '"'),
+        "admission webhook \"",
+        Some('"'),
         "an admission webhook",
         "make an exception for it in the webhook's policies, or run it in a namespace to which they don't apply",
     ),
     (
-        "exceeded quota",
-        ("exceeded quota: ", ','),
+        "exceeded quota: ",
+        Some(','),
         "the ResourceQuota of its namespace",
         "raise the quota, or delete objects of the namespace",
     ),
     (
-        "error looking up service account",
-        ("error looking up service account ", ':'),
+        "error looking up service account ",
+        Some(':'),
         "the API server, which does not find its service account",
         "create the service account, with the permissions that the provisioner needs (see NFS206)",
     ),
@@ -83,15 +83,13 @@ const REFUSALS: [(&str, (&str, char), &str, &str); 6] = [
 fn describe_refusal(text: &str) -> (String, &'static str) {
     // The oldest wording of the same policy.
     let text = text.replace("pod security policy", "PodSecurityPolicy");
-    let Some((_, (before, end), who, advice)) = REFUSALS.iter().find(|(phrase, ..)| text.contains(phrase)) else {
-        let advice = "run it in a namespace that allows it";
-        return (
-            "the provisioner's pod is refused by the cluster's rules".to_owned(),
-            advice,
-        );
+    let mut rows = REFUSALS.iter();
+    let found = rows.find_map(|(phrase, end, who, advice)| Some((*end, who, advice, text.split_once(phrase)?.1)));
+    let Some((end, who, advice, rest)) = found else {
+        let cause = "the provisioner's pod is refused by the cluster's rules";
+        return (cause.to_owned(), "run it in a namespace that allows it");
     };
-    let name = text.split_once(before).filter(|_| !before.is_empty());
-    let name = name.and_then(|(_, rest)| rest.split(*end).next());
+    let name = end.and_then(|end| rest.split(end).next());
     let name = name.map(|name| format!(" ({name})")).unwrap_or_default();
     (format!("the provisioner's pod is refused by {who}{name}"), advice)
 }

@@ -9,7 +9,7 @@ use super::View;
 use super::rbac;
 use crate::cluster::images;
 use crate::cluster::provisioners::{self, Provisioner, ProvisionerKind};
-use crate::cluster::snapshot::{ClusterSnapshot, Lock, Right};
+use crate::cluster::snapshot::{Class, ClusterSnapshot, Lock, Right};
 use crate::doctor::entry::entries;
 use crate::doctor::fix::Change;
 use crate::doctor::messages;
@@ -27,12 +27,7 @@ entries! {
 }
 
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
-    let faults = |provisioner: &Provisioner<'_>| {
-        [
-            find_missing_rights(view, provisioner),
-            find_stale_lock(view, provisioner),
-        ]
-    };
+    let faults = |one| [find_missing_rights(view, one), find_stale_lock(view, one)];
     view.provisioners.iter().flat_map(faults).flatten().collect()
 }
 
@@ -58,11 +53,9 @@ const NEEDS_OF_OTHERS: [&str; 4] = [
 fn needed_rights(provisioner: &Provisioner<'_>) -> Vec<Right> {
     let container = provisioner.container;
     let election = container.env.get("ENABLE_LEADER_ELECTION").and_then(Option::as_deref);
+    let has_option = container.args.iter().any(|arg| arg == "--leader-elect");
     let (needs, lock, elects_leader) = match images::is_nfsprov(&container.image) {
-        true => {
-            let elects_leader = container.args.iter().any(|arg| arg == "--leader-elect");
-            (NEEDS_OF_NFSPROV, "leases.coordination.k8s.io create", elects_leader)
-        }
+        true => (NEEDS_OF_NFSPROV, "leases.coordination.k8s.io create", has_option),
         false => (
             NEEDS_OF_OTHERS,
             "endpoints get create update",
@@ -70,15 +63,13 @@ fn needed_rights(provisioner: &Provisioner<'_>) -> Vec<Right> {
         ),
     };
     let everywhere = needs.into_iter().map(|need| (need, false));
-    let rights = everywhere
-        .chain(elects_leader.then_some((lock, true)))
-        .flat_map(|(need, in_namespace)| {
-            let (resource, verbs) = need.split_once(' ').unwrap_or((need, ""));
-            let (resource, group) = resource.split_once('.').unwrap_or((resource, ""));
-            verbs
-                .split(' ')
-                .map(move |verb| right_to(provisioner, group, resource, in_namespace, verb))
-        });
+    let needs = everywhere.chain(elects_leader.then_some((lock, true)));
+    let rights = needs.flat_map(|(need, in_namespace)| {
+        let (resource, verbs) = need.split_once(' ').unwrap_or((need, ""));
+        let (resource, group) = resource.split_once('.').unwrap_or((resource, ""));
+        let verbs = verbs.split(' ');
+        verbs.map(move |verb| right_to(provisioner, group, resource, in_namespace, verb))
+    });
     rights.collect()
 }
 
@@ -122,15 +113,10 @@ pub(super) fn grant_note(provisioner: &Provisioner<'_>) -> String {
 /// for nfsprov with a class that allows it.
 pub fn questions(cluster: &ClusterSnapshot) -> Vec<Right> {
     let mut all: Vec<Right> = Vec::new();
-    for provisioner in provisioners::find_provisioners(cluster)
-        .iter()
-        .filter(|provisioner| has_known_needs(provisioner))
-    {
-        let mut classes = cluster
-            .classes
-            .iter()
-            .filter(|class| provisioner.name == Some(&class.provisioner));
-        let expands = provisioner.kind == ProvisionerKind::Nfsprov && classes.any(|class| class.is_expandable);
+    let provisioners = provisioners::find_provisioners(cluster);
+    for provisioner in provisioners.iter().filter(|one| has_known_needs(one)) {
+        let is_expandable = |class: &Class| class.is_expandable && provisioner.name == Some(&class.provisioner);
+        let expands = provisioner.kind == ProvisionerKind::Nfsprov && cluster.classes.iter().any(is_expandable);
         let rights = needed_rights(provisioner).into_iter();
         for right in rights.chain(expands.then(|| right_to_expand(provisioner))) {
             if !all.contains(&right) {
@@ -163,10 +149,9 @@ fn find_missing_rights(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option
     if works || provisioner.is_scaled_to_zero() || view.provisioners.iter().any(serves_instead) {
         return None;
     }
-    let needed = if has_known_needs(provisioner) {
-        needed_rights(provisioner)
-    } else {
-        Vec::new()
+    let needed = match has_known_needs(provisioner) {
+        true => needed_rights(provisioner),
+        false => Vec::new(),
     };
     let missing: Vec<&Right> = needed.iter().filter(is_denied).collect();
     let mut logs = provisioner.logs(view.cluster);
@@ -174,7 +159,9 @@ fn find_missing_rights(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option
     let evidence = line.map(|(log, line)| log.line_evidence(line));
     let finding = |what: &str| {
         let cause = format!("service account {} may not {what}", provisioner.service_account());
-        Finding::new("NFS206", object.clone(), cause).with_affected(provisioner.waiting_claims(view.cluster))
+        provisioner
+            .finding("NFS206", cause)
+            .with_affected(provisioner.waiting_claims(view.cluster))
     };
     if missing.is_empty() {
         // A line may be older than permissions granted since; the answers of the API server count then.
@@ -187,11 +174,8 @@ fn find_missing_rights(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option
                 .with_advice("grant the permission that the line names to its service account"),
         );
     }
-    let counts = format!(
-        "{} of {} that the provisioner needs are denied",
-        missing.len(),
-        needed.len()
-    );
+    let (denied, all) = (missing.len(), needed.len());
+    let counts = format!("{denied} of {all} that the provisioner needs are denied");
     Some(
         finding(&list_by_resource(&missing))
             .with_evidence("SubjectAccessReview", counts)
@@ -237,10 +221,7 @@ fn grant_rights_command(provisioner: &Provisioner<'_>, needed: &[Right]) -> Stri
 /// may have one of any name in another.
 fn find_stale_lock(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let name = provisioner.name?.replace('/', "-");
-    let is_stale = |lock: &&Lock| {
-        lock.renewed
-            .is_some_and(|renewed| view.has_elapsed(Some(renewed), STALE))
-    };
+    let is_stale = |lock: &&Lock| lock.renewed.is_some() && view.has_elapsed(lock.renewed, STALE);
     let waiting = provisioner.waiting_claims(view.cluster);
     // A provisioner that does not run renews no lock; that has a finding of its own.
     if provisioner.workload.ready == 0 || waiting.is_empty() {
@@ -255,7 +236,8 @@ fn find_stale_lock(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Fin
     let cause = format!("{} is held by {}, which does not renew it", object.title(), lock.holder);
     let renewed = lock.renewed.map(|renewed| renewed.to_string());
     Some(
-        Finding::new("NFS210", provisioner.workload.object(), cause)
+        provisioner
+            .finding("NFS210", cause)
             .with_field_of(&object, "renewTime", renewed.unwrap_or_default())
             .with_change(Change::Delete(object), "triggers a new leader election")
             .with_affected(waiting),

@@ -17,6 +17,9 @@ const LOCKED: u32 = 24;
 /// The codes of findings about provisioners that need selfLink, which setting the gate fixes.
 pub const NEED_SELF_LINK: [&str; 2] = ["NFS301", "NFS302"];
 
+/// What shows whether the API server sends selfLink.
+const SELF_LINK: &str = "metadata.selfLink of a live object";
+
 /// How the gate is written wherever arguments are.
 const GATE: &str = "RemoveSelfLink=false";
 
@@ -92,39 +95,36 @@ fn find_self_link_gate(view: &View<'_>) -> Option<Finding> {
         return None;
     }
     let version = &view.cluster.version;
-    let (code, cause) = match minor < LOCKED {
+    let (code, effect) = match minor < LOCKED {
         true => (
             "NFS303",
-            "RemoveSelfLink=false is set: an API server of 1.24 or later refuses to start with it".to_owned(),
+            ": an API server of 1.24 or later refuses to start with it".to_owned(),
         ),
         false => (
             "NFS304",
-            format!("RemoveSelfLink=false is set, and an API server of {version} does not start with it"),
+            format!(", and an API server of {version} does not start with it"),
         ),
     };
     let remove = "nfsprov doctor --gate --undo --ssh HOST removes it, with --ssh for each server node; by hand, \
                   remove it from kube-apiserver's --feature-gates on each of them";
-    let needing = view.provisioners.iter();
-    let needing = needing.filter(|provisioner| images::needs_self_link(&provisioner.container.image));
-    let needing: Vec<String> = needing
-        .map(|provisioner| provisioner.workload.object().title())
-        .collect();
-    let note = match needing.is_empty() {
-        true => remove.to_owned(),
-        false => format!(
-            "first change the image of {} (it needs selfLink), then {remove}",
-            needing.join(", ")
-        ),
+    let all = view.provisioners.iter();
+    let needing = all.filter(|one| images::needs_self_link(&one.container.image));
+    let needing: Vec<String> = needing.map(|one| one.workload.object().title()).collect();
+    let needing = needing.join(", ");
+    let note = match needing.as_str() {
+        "" => remove.to_owned(),
+        _ => format!("first change the image of {needing} (it needs selfLink), then {remove}"),
     };
     Some(
-        Finding::new(code, Object::cluster_scoped("Cluster", "kube-apiserver"), cause)
-            .with_evidence(
-                "metadata.selfLink of a live object",
-                if is_sent { "sent" } else { "not sent" },
-            )
-            .with_evidence("/version", version)
-            .with_all_evidence(gates)
-            .with_advice(note),
+        Finding::new(
+            code,
+            Object::cluster_scoped("Cluster", "kube-apiserver"),
+            format!("{GATE} is set{effect}"),
+        )
+        .with_evidence(SELF_LINK, if is_sent { "sent" } else { "not sent" })
+        .with_evidence("/version", version)
+        .with_all_evidence(gates)
+        .with_advice(note),
     )
 }
 
@@ -149,9 +149,8 @@ fn find_image_that_needs_self_link(view: &View<'_>, provisioner: &Provisioner<'_
         return None;
     }
     let finding = |code, cause: &str| {
-        Finding::new(code, provisioner.workload.object(), cause)
-            .with_field("image", image)
-            .with_evidence("/version", &view.cluster.version)
+        let finding = provisioner.finding(code, cause).with_field("image", image);
+        finding.with_evidence("/version", &view.cluster.version)
     };
     let new_image = provisioner.set_image(images::CURRENT);
     if minor < REMOVED {
@@ -165,20 +164,16 @@ fn find_image_that_needs_self_link(view: &View<'_>, provisioner: &Provisioner<'_
     if view.cluster.self_link == Some(true) || writes_events {
         return None;
     }
-    let sent = match view.cluster.self_link {
-        Some(_) => "not sent",
-        None => "could not be read",
+    let (sent, confidence) = match view.cluster.self_link {
+        Some(_) => ("not sent", Confidence::Certain),
+        None if minor >= LOCKED => ("could not be read", Confidence::Certain),
+        None => ("could not be read", Confidence::Likely),
     };
-    let is_certain = view.cluster.self_link == Some(false) || minor >= LOCKED;
     let cause = "the provisioner's image needs selfLink, and this API server sends none";
     Some(
         finding("NFS301", cause)
-            .with_confidence(if is_certain {
-                Confidence::Certain
-            } else {
-                Confidence::Likely
-            })
-            .with_evidence("metadata.selfLink of a live object", sent)
+            .with_confidence(confidence)
+            .with_evidence(SELF_LINK, sent)
             .with_all_evidence(log_evidence(view, provisioner))
             .with_change(new_image, image_note(minor))
             .with_affected(provisioner.waiting_claims(view.cluster)),
@@ -202,7 +197,8 @@ fn find_self_link_in_log(view: &View<'_>, provisioner: &Provisioner<'_>) -> Opti
     let minor = view.cluster.minor_version().unwrap_or(LOCKED);
     let image = &provisioner.container.image;
     let cause = "the provisioner can't refer to claims without selfLink";
-    let finding = Finding::new("NFS302", provisioner.workload.object(), cause)
+    let finding = provisioner
+        .finding("NFS302", cause)
         .with_all_evidence([line])
         .with_field("image", image)
         .with_affected(provisioner.waiting_claims(view.cluster));
@@ -218,7 +214,7 @@ fn find_frozen_registry(provisioner: &Provisioner<'_>) -> Option<Finding> {
     let image = &provisioner.container.image;
     let registry = images::frozen_registry(image)?.trim_end_matches(['/', '-']);
     let cause = format!("the provisioner's image comes from {registry}, which is deprecated");
-    let finding = Finding::new("NFS306", provisioner.workload.object(), cause).with_field("image", image);
+    let finding = provisioner.finding("NFS306", cause).with_field("image", image);
     Some(match images::replacement_image(image) {
         Some(location) => finding.with_change(
             provisioner.set_image(location),

@@ -73,11 +73,7 @@ fn find_unserved_class(view: &View<'_>, class: &Class) -> Option<Finding> {
                 .with_affected(affected),
         );
     }
-    let names: Vec<&str> = view
-        .provisioners
-        .iter()
-        .filter_map(|provisioner| provisioner.name)
-        .collect();
+    let names: Vec<&str> = view.provisioners.iter().filter_map(|one| one.name).collect();
     let cause = format!("no running provisioner for {name}, which the class names");
     let finding = Finding::new("NFS201", class.object(), cause)
         .with_confidence(Confidence::Likely)
@@ -125,15 +121,9 @@ fn find_misnamed_provisioner<'a>(
             && provisioner.workload.kind != "Pod"
     };
     let idle = candidates.iter().filter(is_idle);
-    let idle: Vec<_> = idle
-        .filter_map(|provisioner| Some((provisioner, provisioner.name?)))
-        .collect();
+    let idle: Vec<_> = idle.filter_map(|one| Some((one, one.name?))).collect();
     let slip = find_closest(name, idle.iter().map(|(_, other)| *other));
-    let is_beside = |provisioner: &Provisioner<'_>| {
-        claims
-            .iter()
-            .all(|claim| claim.namespace == provisioner.workload.namespace)
-    };
+    let is_beside = |one: &Provisioner<'_>| claims.iter().all(|claim| claim.namespace == one.workload.namespace);
     let mut meant = idle.into_iter().filter(|(provisioner, other)| match slip {
         Some(slip) => *other == slip,
         None => has_nfs_in_name(name) && is_beside(provisioner),
@@ -153,13 +143,10 @@ fn find_rival_provisioners(view: &View<'_>) -> Vec<Finding> {
         let name = provisioner.name?;
         let other = all[..index].iter().find(|other| other.name == Some(name))?;
         let (workload, other) = (provisioner.workload.object(), other.workload.object());
-        let finding = Finding::new(
-            "NFS212",
-            workload.clone(),
-            format!("{} serves {name} too", other.title()),
-        )
-        .with_field("PROVISIONER_NAME", name)
-        .with_field_of(&other, "PROVISIONER_NAME", name);
+        let finding = provisioner
+            .finding("NFS212", format!("{} serves {name} too", other.title()))
+            .with_field("PROVISIONER_NAME", name)
+            .with_field_of(&other, "PROVISIONER_NAME", name);
         Some(match workload.kind.as_str() {
             "Deployment" | "StatefulSet" => finding.with_change(
                 Change::Scale { workload, replicas: 0 },

@@ -1,10 +1,11 @@
 //! Claims of StatefulSets that are refused or outdated: NFS121, NFS122 (PURE).
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::View;
 use crate::cluster::quantity;
-use crate::cluster::snapshot::{Claim, ClaimTemplate, Event, Workload};
+use crate::cluster::snapshot::{Claim, ClaimTemplate, Event, Limit, Workload};
 use crate::doctor::entry::entries;
 use crate::doctor::fix::Change;
 use crate::doctor::messages::{self, MessageKind, QuotaItem};
@@ -18,18 +19,17 @@ entries! {
         "Claims of a StatefulSet stay when it is deleted. When it is created again with another class, the existing claims of the same names keep the old class. The fix deletes the claim, which is Pending and has no data, and the pod, so that the StatefulSet creates both again.";
 }
 
-/// Empty if claims were not read.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     if !view.cluster.was_read("persistentvolumeclaims") {
         return Vec::new();
     }
     let sets = view.cluster.workloads.iter().filter(|set| !set.templates.is_empty());
-    sets.flat_map(|set| {
+    let faults = |set| {
         find_stale_claims(view, set)
             .into_iter()
             .chain(find_refused_claim(view, set))
-    })
-    .collect()
+    };
+    sets.flat_map(faults).collect()
 }
 
 /// The numbers of a set's pods. A tenant may set 2147483647 replicas, so no check goes through all of them.
@@ -127,7 +127,6 @@ fn find_refused_claim(view: &View<'_>, set: &Workload) -> Option<Finding> {
     })
 }
 
-/// The number of a set's claims that don't exist.
 fn count_missing_claims(view: &View<'_>, set: &Workload) -> u64 {
     let is_of_set = |claim: &&Claim| claim.namespace == set.namespace && template_of_claim(set, &claim.name).is_some();
     let existing = view.cluster.claims.iter().filter(is_of_set).count() as u64;
@@ -142,10 +141,7 @@ fn raise_quota(set: &Workload, quota: &str, items: &[QuotaItem], claims: u64) ->
         let each = quantity::parse_bytes(&item.requested).unwrap_or_default();
         quantity::format_bytes(used.saturating_add(each.saturating_mul(claims)))
     };
-    let hard: serde_json::Map<_, _> = items
-        .iter()
-        .map(|item| (item.key.clone(), enough(item).into()))
-        .collect();
+    let hard: BTreeMap<&str, String> = items.iter().map(|item| (item.key.as_str(), enough(item))).collect();
     Change::Merge {
         object: Object::namespaced("ResourceQuota", &set.namespace, quota),
         patch: serde_json::json!({"spec": {"hard": hard}}),
@@ -156,17 +152,15 @@ fn raise_quota(set: &Workload, quota: &str, items: &[QuotaItem], claims: u64) ->
 /// one, else the maximum. `None` if no bound is violated, or `size` can't be parsed.
 fn widen_limit_command(view: &View<'_>, set: &Workload, event: &Event, size: &str) -> Option<String> {
     let wanted = quantity::parse_bytes(size)?;
-    let bound = if event.message.contains("minimum ") {
-        "min"
-    } else {
-        "max"
-    };
-    let limit = view.cluster.limits.iter().find(|limit| {
-        let value = if bound == "min" { &limit.min } else { &limit.max };
+    let is_minimum = event.message.contains("minimum ");
+    let bound = if is_minimum { "min" } else { "max" };
+    let is_violated = |limit: &&Limit| {
+        let value = if is_minimum { &limit.min } else { &limit.max };
         let value = value.as_deref().and_then(quantity::parse_bytes);
-        let broken = value.is_some_and(|value| if bound == "min" { wanted < value } else { wanted > value });
-        limit.namespace == set.namespace && broken
-    })?;
+        limit.namespace == set.namespace
+            && value.is_some_and(|value| if is_minimum { wanted < value } else { wanted > value })
+    };
+    let limit = view.cluster.limits.iter().find(is_violated)?;
     let change = serde_json::json!([{
         "op": "replace", "path": format!("/spec/limits/{}/{bound}/storage", limit.index), "value": size,
     }]);

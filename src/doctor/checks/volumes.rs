@@ -53,10 +53,10 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     }
     for claim in view.cluster.claims.iter().filter(|claim| claim.deleting.is_some()) {
         found.extend(find_claim_in_use(view, claim));
-        let finalizers = &claim.finalizers;
+        let (object, finalizers) = (claim.object(), &claim.finalizers);
         found.extend(finalizers::find_blocking(
             view,
-            &claim.object(),
+            &object,
             finalizers,
             claim.deleting,
             None,
@@ -109,17 +109,13 @@ fn find_reclaim_policy(view: &View<'_>, volume: &Volume) -> Option<Finding> {
                     "the PV is static and becomes Failed when its claim is deleted: Kubernetes can't delete NFS volumes"
                 }
             };
+            let failure = view.find_event_of(&object, "NFS503", MessageKind::Volume);
+            let note = "Kubernetes then keeps the PV and its data when the claim is deleted";
             Some(
                 finding("NFS503", cause)
                     .with_evidence("annotation pv.kubernetes.io/provisioned-by", "not set")
-                    .with_all_evidence(
-                        view.find_event_of(&object, "NFS503", MessageKind::Volume)
-                            .map(Event::evidence),
-                    )
-                    .with_change(
-                        retain,
-                        "Kubernetes then keeps the PV and its data when the claim is deleted",
-                    ),
+                    .with_all_evidence(failure.map(Event::evidence))
+                    .with_change(retain, note),
             )
         }
         "Recycle" => {
@@ -129,14 +125,9 @@ fn find_reclaim_policy(view: &View<'_>, volume: &Volume) -> Option<Finding> {
                 Some(_) => "the recycler pod can't empty the PV",
                 None => "the reclaim policy Recycle, which empties the volume with a pod, is deprecated",
             };
-            Some(
-                finding("NFS502", cause)
-                    .with_all_evidence(failure.map(|event| event.evidence()))
-                    .with_change(
-                        retain,
-                        "nfsprov release --scrub empties the volume on request, as Recycle did",
-                    ),
-            )
+            let note = "nfsprov release --scrub empties the volume on request, as Recycle did";
+            let finding = finding("NFS502", cause).with_all_evidence(failure.map(Event::evidence));
+            Some(finding.with_change(retain, note))
         }
         _ => None,
     }
@@ -151,10 +142,8 @@ fn find_released_volume(view: &View<'_>, volume: &Volume) -> Option<Finding> {
     }
     let name = deleter_of(volume)?;
     let has_no_class = view.cluster.was_read("storageclasses") && view.cluster.find_class(&volume.class).is_none();
-    if let Some(failure) = view
-        .find_event_of(&object, "NFS507", MessageKind::Volume)
-        .filter(|_| has_no_class)
-    {
+    let failure = view.find_event_of(&object, "NFS507", MessageKind::Volume);
+    if let Some(failure) = failure.filter(|_| has_no_class) {
         let class = &volume.class;
         let cause =
             format!("the PV's class {class} was deleted, and its provisioner needs the class to delete the volume");
@@ -250,14 +239,13 @@ fn find_blocked_volume(view: &View<'_>, volume: &Volume) -> Option<Finding> {
     let claim = view.find_claim(&of.namespace, &of.name);
     let users = claim.map(|claim| view.users_of(claim)).unwrap_or_default();
     let pods: Vec<_> = users.iter().map(Object::title).collect();
-    let used_by = match pods.is_empty() {
-        true => String::new(),
-        false => format!(", used by {}", pods.join(", ")),
-    };
-    let cause = format!(
-        "the PV is being deleted, but claim {}/{} is still bound to it{used_by}",
+    let mut cause = format!(
+        "the PV is being deleted, but claim {}/{} is still bound to it",
         of.namespace, of.name
     );
+    if !pods.is_empty() {
+        cause += &format!(", used by {}", pods.join(", "));
+    }
     let bound = Object::namespaced("PersistentVolumeClaim", &of.namespace, &of.name);
     Some(
         Finding::new("NFS504", object, cause)

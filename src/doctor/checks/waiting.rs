@@ -11,7 +11,7 @@ use k8s_openapi::jiff::SignedDuration;
 use super::View;
 use super::mounts::mentioned_volume;
 use crate::cluster::provisioners::Provisioner;
-use crate::cluster::snapshot::{Claim, Event, Pod, Stopped};
+use crate::cluster::snapshot::{Claim, Event, Pod};
 use crate::doctor::Severity;
 use crate::doctor::entry::entries;
 use crate::doctor::messages::{self, MessageKind};
@@ -28,39 +28,24 @@ entries! {
 /// How long a claim or a pod may take before it counts as waiting.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(1);
 
-/// The findings that name each object.
-struct ExplainedObjects {
-    /// By object: the first finding that is a cause for it.
-    causes: HashMap<Object, usize>,
-    /// Objects that wait for a good reason.
-    accepted: HashSet<Object>,
-}
-
-impl ExplainedObjects {
-    /// Collects the objects that findings explain. The object of an info counts as accepted, unless the info is a
-    /// symptom; warnings that are only possible explain nothing.
-    fn collect_from(found: &[Finding]) -> Self {
-        let mut named = Self {
-            causes: HashMap::new(),
-            accepted: HashSet::new(),
-        };
-        for (index, finding) in found.iter().enumerate() {
-            if finding.severity == Severity::Info {
-                if !finding.is_symptom() {
-                    named.accepted.insert(finding.object.clone());
-                }
-                continue;
-            }
+/// The objects that findings explain: each with the first finding that is a cause for it, and those that wait for a
+/// good reason, which are the objects of infos that are no symptoms.
+fn collect_explained(found: &[Finding]) -> (HashMap<Object, usize>, HashSet<Object>) {
+    let (mut causes, mut accepted) = (HashMap::new(), HashSet::new());
+    for (index, finding) in found.iter().enumerate() {
+        match (finding.severity, finding.confidence) {
+            (Severity::Info, _) if finding.is_symptom() => {}
+            (Severity::Info, _) => _ = accepted.insert(finding.object.clone()),
             // A guess that is only a warning explains nothing.
-            if finding.severity == Severity::Warning && finding.confidence == Confidence::Possible {
-                continue;
-            }
-            for object in finding.affected.iter().chain([&finding.object]) {
-                named.causes.entry(object.clone()).or_insert(index);
+            (Severity::Warning, Confidence::Possible) => {}
+            _ => {
+                for object in finding.affected.iter().chain([&finding.object]) {
+                    causes.entry(object.clone()).or_insert(index);
+                }
             }
         }
-        named
     }
+    (causes, accepted)
 }
 
 /// Adds a finding for each claim, and each pod that waits for a volume, which is Pending, was created more than a
@@ -68,26 +53,26 @@ impl ExplainedObjects {
 /// one, and left out if an info explains a claim. `found` must hold the findings of all checks. Claims of other storage
 /// than NFS are left out.
 pub fn add_unexplained(view: &View<'_>, found: &mut Vec<Finding>) {
-    let named = ExplainedObjects::collect_from(found);
+    let (causes, accepted) = collect_explained(found);
     let unknown = view.pending_claims().filter(|claim| {
         let object = claim.object();
-        let is_explained = named.causes.contains_key(&object) || named.accepted.contains(&object);
+        let is_explained = causes.contains_key(&object) || accepted.contains(&object);
         !is_explained && view.has_elapsed(view.waiting_since(claim), PATIENCE) && !view.is_known_other_storage(claim)
     });
     found.extend(unknown.map(|claim| describe_unexplained_claim(view, claim)));
-    let named = ExplainedObjects::collect_from(found);
+    let (causes, accepted) = collect_explained(found);
     for pod in view.cluster.pods.iter().filter(|pod| waits_for_volume(view, pod)) {
         let object = pod.object();
-        if named.causes.contains_key(&object) {
+        if causes.contains_key(&object) {
             continue;
         }
         let claim = |name| Object::namespaced("PersistentVolumeClaim", &pod.namespace, name);
         let claims: Vec<Object> = pod.claims.iter().map(|name| claim(name)).collect();
         let volumes = view.nfs_volumes_of_pod(pod).map(|volume| volume.object());
         let mut behind = claims.iter().cloned().chain(volumes);
-        match behind.find_map(|object| named.causes.get(&object)) {
+        match behind.find_map(|object| causes.get(&object)) {
             Some(index) => found[*index].affected.push(object),
-            None if claims.iter().any(|claim| named.accepted.contains(claim)) => {}
+            None if claims.iter().any(|claim| accepted.contains(claim)) => {}
             None => found.push(describe_unexplained_pod(view, pod)),
         }
     }
@@ -106,16 +91,11 @@ fn waits_for_volume(view: &View<'_>, pod: &Pod) -> bool {
         return bound.count() < pod.claims.len() || text.contains("volume") || text.contains("pvc");
     }
     // An image that is pulled, or a container that was started, shows that the volumes are mounted.
-    let is_being_created = |reason: &str| {
-        matches!(
-            reason,
-            "ContainerCreating" | "PodInitializing" | "CreateContainerConfigError" | ""
-        )
-    };
-    // A container that fails at the directory of a volume waits, too.
-    let fails_at_volume = |message: &str| message.contains("/volumes/kubernetes.io~nfs/");
-    let waits = |stopped: &Stopped| is_being_created(&stopped.reason) || fails_at_volume(&stopped.message);
-    pod.stopped.iter().all(waits)
+    const BEING_CREATED: [&str; 4] = ["ContainerCreating", "PodInitializing", "CreateContainerConfigError", ""];
+    pod.stopped.iter().all(|stopped| {
+        // A container that fails at the directory of a volume waits, too.
+        BEING_CREATED.contains(&stopped.reason.as_str()) || stopped.message.contains("/volumes/kubernetes.io~nfs/")
+    })
 }
 
 /// NFS123 about a claim whose cause is unknown, with the last event and the last line of its provisioner's log.
@@ -126,27 +106,21 @@ fn describe_unexplained_claim(view: &View<'_>, claim: &Claim) -> Finding {
     let provisioner = by_class.or(claim.handover.as_deref());
     let mut all = view.provisioners.iter();
     let serving = all.find(|one| one.name.is_some() && one.name == provisioner);
-    let (cause, note) = match (serving, provisioner) {
-        (Some(found), _) => (
-            format!(
-                "the claim waits for {}, which runs and logs no reason for creating no volume",
-                found.workload.object().title()
-            ),
-            format!(
-                "see the provisioner's log: kubectl -n {} logs {}/{}",
-                shell_word(&found.workload.namespace),
-                found.workload.object().short_kind(),
-                shell_word(&found.workload.name)
-            ),
-        ),
-        (None, Some(name)) => (
-            format!("the claim waits for provisioner {name}; why it gets no volume is not known"),
-            format!("see {}", object.kubectl_command("describe")),
-        ),
-        (None, None) => (
-            "the claim waits; the reason is not known".to_owned(),
-            format!("see {}", object.kubectl_command("describe")),
-        ),
+    let cause = match (serving, provisioner) {
+        (Some(found), _) => {
+            let title = found.workload.object().title();
+            format!("the claim waits for {title}, which runs and logs no reason for creating no volume")
+        }
+        (None, Some(name)) => format!("the claim waits for provisioner {name}; why it gets no volume is not known"),
+        (None, None) => "the claim waits; the reason is not known".to_owned(),
+    };
+    let note = match serving.map(|found| found.workload) {
+        Some(workload) => {
+            let (namespace, kind) = (shell_word(&workload.namespace), workload.object().short_kind());
+            let name = shell_word(&workload.name);
+            format!("see the provisioner's log: kubectl -n {namespace} logs {kind}/{name}")
+        }
+        None => format!("see {}", object.kubectl_command("describe")),
     };
     Finding::new("NFS123", object.clone(), cause)
         .with_all_evidence(last_event_or_none(view, &object))
@@ -196,18 +170,13 @@ fn list_unread(view: &View<'_>) -> Option<Evidence> {
 /// nodes were not read.
 fn find_unready_node(view: &View<'_>, pod: &Pod) -> Option<Finding> {
     let name = &pod.node;
-    let (cause, shown) = match view.cluster.find_node(name) {
+    let (fault, shown) = match view.cluster.find_node(name) {
         Some(node) if node.ready => return None,
-        Some(_) => (
-            format!("node {name} is not Ready, so its kubelet mounts no volumes"),
-            "not True",
-        ),
+        Some(_) => ("is not Ready, so its kubelet mounts no volumes", "not True"),
         None if name.is_empty() || !view.cluster.was_read("nodes") || view.cluster.nodes.is_empty() => return None,
-        None => (
-            format!("node {name} does not exist, and pods wait for their volumes on it"),
-            "no such node",
-        ),
+        None => ("does not exist, and pods wait for their volumes on it", "no such node"),
     };
+    let cause = format!("node {name} {fault}");
     Some(
         Finding::new("NFS420", Object::cluster_scoped("Node", name), cause)
             .with_evidence(format!("condition Ready of node {name}"), shown)

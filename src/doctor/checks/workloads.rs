@@ -41,16 +41,10 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
         provisioner.name.is_some() && provisioner.is_scaled_to_zero() && all.iter().any(is_other)
     };
     let judged = all.iter().filter(|provisioner| !is_replaced(provisioner));
-    let mut found: Vec<Finding> = judged
-        .filter_map(|provisioner| find_reason_not_running(view, provisioner))
-        .collect();
     let candidates = provisioners::find_candidates(view.cluster);
-    found.extend(
-        candidates
-            .iter()
-            .filter_map(|provisioner| find_nameless(view, provisioner)),
-    );
-    found
+    let nameless = candidates.iter().filter_map(|one| find_nameless(view, one));
+    let stopped = judged.filter_map(|one| find_reason_not_running(view, one));
+    stopped.chain(nameless).collect()
 }
 
 /// Why a provisioner does not run: NFS203 to NFS205, NFS207 or NFS208; NFS215 for the CSI driver's controller. A
@@ -104,12 +98,9 @@ fn find_unset_variables(view: &View<'_>, provisioner: &Provisioner<'_>) -> Optio
     }
     let all = missing.join(", ");
     let env = format!("env of container {}", provisioner.container.name);
-    let finding = Finding::new(
-        "NFS203",
-        provisioner.workload.object(),
-        format!("the provisioner lacks {all}"),
-    )
-    .with_field(&env, format!("{all} not set"));
+    let finding = provisioner
+        .finding("NFS203", format!("the provisioner lacks {all}"))
+        .with_field(&env, format!("{all} not set"));
     // The environment of a pod can't be edited.
     if provisioner.workload.kind == "Pod" {
         return Some(finding.with_advice("create the pod again with these variables"));
@@ -118,15 +109,18 @@ fn find_unset_variables(view: &View<'_>, provisioner: &Provisioner<'_>) -> Optio
     let is_mounted = matches!(provisioner.workload.nfs.as_slice(), [only] if export.as_ref() == Some(only));
     let name = provisioner.name.or_else(|| find_unserved_name(view)).unwrap_or("NAME");
     let (server, path) = export.unwrap_or_else(|| ("SERVER".to_owned(), "/EXPORT".to_owned()));
-    let value = |key: &str| match key {
-        "NFS_SERVER" => server.clone(),
-        "NFS_PATH" => path.clone(),
-        _ => name.to_owned(),
-    };
+    let values = [
+        ("PROVISIONER_NAME", name),
+        ("NFS_SERVER", server.as_str()),
+        ("NFS_PATH", path.as_str()),
+    ];
+    let values = values.iter().filter(|(key, _)| missing.contains(key));
     let set_env = Change::SetEnv {
         workload: provisioner.workload.object(),
         container: provisioner.container.name.clone(),
-        variables: missing.iter().map(|key| ((*key).to_owned(), value(key))).collect(),
+        variables: values
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect(),
     };
     let note = "restarts the provisioner; check that the values are yours";
     // No value is guessed where it has a name and mounts one export.
@@ -151,7 +145,8 @@ fn find_unserved_name<'a>(view: &View<'a>) -> Option<&'a str> {
 fn find_scaled_to_zero(provisioner: &Provisioner<'_>) -> Option<Finding> {
     let workload = provisioner.workload.object();
     provisioner.is_scaled_to_zero().then(|| {
-        Finding::new("NFS203", workload.clone(), "the provisioner is scaled to 0 replicas")
+        let finding = provisioner.finding("NFS203", "the provisioner is scaled to 0 replicas");
+        finding
             .with_field("spec.replicas", "0")
             .with_change(Change::Scale { workload, replicas: 1 }, "")
     })
@@ -171,32 +166,19 @@ fn find_unready(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Findin
             .or_else(|| find_failed_mount(view, provisioner, pod))
             .or_else(|| find_unscheduled_pod(provisioner, pod))
     };
-    if let Some(finding) = pods.iter().find_map(of_pod) {
+    let refused = || refusals::find_refused_pod(view, provisioner).filter(|_| pods.is_empty());
+    if let Some(finding) = pods.iter().find_map(of_pod).or_else(refused) {
         return Some(finding);
     }
-    if pods.is_empty()
-        && let Some(refused) = refusals::find_refused_pod(view, provisioner)
-    {
-        return Some(refused);
-    }
-    let since = pods
-        .iter()
-        .filter_map(|pod| pod.created)
-        .min()
-        .or(provisioner.workload.created);
-    view.has_elapsed(since, START).then(|| {
-        Finding::new(
-            "NFS203",
-            provisioner.workload.object(),
-            "the provisioner has no ready pod",
-        )
-        .with_confidence(Confidence::Likely)
-        .with_field(
-            "status.readyReplicas",
-            format!("0 of {}", provisioner.workload.replicas),
-        )
-        .with_all_evidence(pods.first().and_then(|pod| view.last_event(&pod.object())))
-        .with_advice("see kubectl describe for the pod, and its log")
+    let created = pods.iter().filter_map(|pod| pod.created).min();
+    let workload = provisioner.workload;
+    view.has_elapsed(created.or(workload.created), START).then(|| {
+        provisioner
+            .finding("NFS203", "the provisioner has no ready pod")
+            .with_confidence(Confidence::Likely)
+            .with_field("status.readyReplicas", format!("0 of {}", workload.replicas))
+            .with_all_evidence(pods.first().and_then(|pod| view.last_event(&pod.object())))
+            .with_advice("see kubectl describe for the pod, and its log")
     })
 }
 
@@ -235,7 +217,7 @@ fn describe_unpulled_image(view: &View<'_>, provisioner: &Provisioner<'_>, pod: 
         return describe_wrong_architecture(provisioner).with_all_evidence(evidence);
     }
     let cause = format!("the provisioner's image {image} can't be pulled");
-    let finding = Finding::new("NFS204", provisioner.workload.object(), cause).with_all_evidence([evidence]);
+    let finding = provisioner.finding("NFS204", cause).with_all_evidence([evidence]);
     if images::is_chart_version(image) {
         let note = "the tag is a version of the Helm chart; the images are v4.0.0 to v4.0.2";
         return finding.with_change(provisioner.set_image(images::with_last_release_tag(image)), note);
@@ -262,8 +244,7 @@ fn describe_crash(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod, sto
         let evidence = container.into_iter().chain(line_evidence(line));
         return describe_wrong_architecture(provisioner).with_all_evidence(evidence);
     }
-    let finding =
-        |cause: &str| Finding::new("NFS203", provisioner.workload.object(), cause).with_all_evidence(container);
+    let finding = |cause: &str| provisioner.finding("NFS203", cause).with_all_evidence(container);
     if stopped.reason.starts_with("RunContainer") || stopped.reason.starts_with("CreateContainer") {
         return finding("the provisioner's container can't be started")
             .with_advice("the evidence has the node's reason: the container's image, command or settings are wrong");
@@ -289,8 +270,7 @@ fn describe_crash(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod, sto
 /// NFS205: the image is for another processor than the node's. The fix is another image for
 /// nfs-subdir-external-provisioner, else advice.
 fn describe_wrong_architecture(provisioner: &Provisioner<'_>) -> Finding {
-    let cause = "the image's architecture does not match the node's";
-    let finding = Finding::new("NFS205", provisioner.workload.object(), cause);
+    let finding = provisioner.finding("NFS205", "the image's architecture does not match the node's");
     match images::creates_directories(&provisioner.container.image) {
         true => finding.with_change(
             provisioner.set_image(images::CURRENT),
@@ -306,9 +286,9 @@ fn find_failed_mount(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod) 
     if pod.phase != "Pending" {
         return None;
     }
-    let (object, workload) = (pod.object(), provisioner.workload.object());
+    let object = pod.object();
     if let Some((failure, evidence, _)) = mounts::find_failed_mount(view, pod)
-        && let Some(mut finding) = failure.describe(view, workload.clone(), evidence)
+        && let Some(mut finding) = failure.describe(view, provisioner.workload.object(), evidence)
     {
         finding.code = "NFS208";
         finding.cause = format!("the provisioner's pod can't mount the export: {}", finding.cause);
@@ -325,19 +305,20 @@ fn find_failed_mount(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod) 
         pod.node
     );
     Some(
-        Finding::new("NFS208", workload, cause)
+        provisioner
+            .finding("NFS208", cause)
             .with_all_evidence([event.evidence()])
             .with_advice(advice)
             .with_affected([object]),
     )
 }
 
-/// NFS203: the scheduler finds no node for the provisioner's pod.
 fn find_unscheduled_pod(provisioner: &Provisioner<'_>, pod: &Pod) -> Option<Finding> {
     let condition = pod.scheduling_evidence().filter(|_| pod.node.is_empty())?;
     let cause = "the provisioner's pod can't be scheduled";
     Some(
-        Finding::new("NFS203", provisioner.workload.object(), cause)
+        provisioner
+            .finding("NFS203", cause)
             .with_all_evidence([condition])
             .with_advice("add a node that it may run on, or change its nodeSelector or tolerations"),
     )

@@ -3,7 +3,7 @@
 use super::{CauseAndFix, Failure, cause_and_advice};
 use crate::cluster::images::is_nfs_csi_driver;
 use crate::cluster::provisioners::NFS_CSI;
-use crate::cluster::snapshot::{Container, Node};
+use crate::cluster::snapshot::{Container, Pod, Workload};
 use crate::doctor::Fix;
 use crate::doctor::checks::View;
 use crate::doctor::checks::commands::object_argument;
@@ -50,14 +50,13 @@ pub fn has_old_kubelet(view: &View<'_>, node: &str) -> bool {
 /// The cause and fix of a failure on a node; `None` for codes of other failures.
 pub fn describe_fault(view: &View<'_>, failure: &Failure<'_>) -> Option<CauseAndFix> {
     let (node, on, export) = (failure.node, failure.node_text(), failure.export_text());
-    let known = view.cluster.find_node(node);
     let named = failure.named.clone().unwrap_or_default();
     Some(match failure.code {
-        "NFS401" => describe_missing_client(view, node, known),
+        "NFS401" => describe_missing_client(view, failure),
         "NFS407" => {
             let cause = format!("rpc.statd does not run on {on}, and NFSv3 locks need it");
             let v4 = "mount NFSv4, which needs no rpc.statd: nfsvers=4.1 in the mountOptions of the PV and its class; not nolock, with which two nodes may write to a file at the same time";
-            match is_immutable(node, known) {
+            match is_immutable(view, node) {
                 true => cause_and_advice(cause, v4),
                 false => {
                     let change = change_on_node(view, node, HostChange::EnableStatd);
@@ -89,14 +88,14 @@ pub fn describe_fault(view: &View<'_>, failure: &Failure<'_>) -> Option<CauseAnd
             "give the PV a host name of the server (with an AAAA record, which the node resolves), or a newer kubelet to the node",
         ),
         "NFS211" if waits_for_attachment(failure, view) => describe_attachment(view),
-        "NFS211" => describe_unregistered_driver(view, node, known),
+        "NFS211" => describe_unregistered_driver(view, node),
         _ => return None,
     })
 }
 
 /// Whether packages can't be installed on a node: its operating system is replaced as a whole, or its name is empty. A
-/// node that was not read (`known` is `None`) counts as one where they can.
-fn is_immutable(node: &str, known: Option<&Node>) -> bool {
+/// node that was not read counts as one where they can.
+fn is_immutable(view: &View<'_>, node: &str) -> bool {
     const IMMUTABLE: [&str; 6] = [
         "talos",
         "bottlerocket",
@@ -105,23 +104,20 @@ fn is_immutable(node: &str, known: Option<&Node>) -> bool {
         "kairos",
         "rancheros",
     ];
-    let os = known.map(|node| node.os.to_lowercase()).unwrap_or_default();
-    node.is_empty() || IMMUTABLE.iter().any(|name| os.contains(name))
+    let os = view.cluster.find_node(node).map(|node| node.os.to_lowercase());
+    node.is_empty() || os.is_some_and(|os| IMMUTABLE.iter().any(|name| os.contains(name)))
 }
 
 /// NFS401: the fix is what `setup-client` does, which knows the packages of distributions; only advice where packages
 /// can't be installed.
-fn describe_missing_client(view: &View<'_>, node: &str, known: Option<&Node>) -> CauseAndFix {
-    let cause = match node {
-        "" => "the provisioner's node has no NFS client".to_owned(),
-        node => format!("node {node} has no NFS client"),
-    };
-    if is_immutable(node, known) {
+fn describe_missing_client(view: &View<'_>, failure: &Failure<'_>) -> CauseAndFix {
+    let cause = format!("{} has no NFS client", failure.node_text());
+    if is_immutable(view, failure.node) {
         let note = "the operating system is changed by its image or configuration: use an image or extension with an NFS client (nfs-utils)";
         return cause_and_advice(cause, note);
     }
     let note = "on every node; installs mount.nfs, which is in nfs-common (Debian, Ubuntu), nfs-client (SUSE) or nfs-utils (others)";
-    let change = change_on_node(view, node, HostChange::InstallClient);
+    let change = change_on_node(view, failure.node, HostChange::InstallClient);
     (cause, Fix::of_changes([change], note))
 }
 
@@ -156,22 +152,13 @@ fn describe_attachment(view: &View<'_>) -> CauseAndFix {
 }
 
 /// NFS211: the NFS CSI driver is not registered with a node's kubelet, because its pod is missing, not ready, or
-/// registers in another directory. `known` is the node as it was read, if it was.
-pub fn describe_unregistered_driver(view: &View<'_>, node: &str, known: Option<&Node>) -> CauseAndFix {
-    let is_driver = |container: &Container| is_nfs_csi_driver(&container.image);
-    let there = view
-        .cluster
-        .pods
-        .iter()
-        .filter(|pod| pod.node == node && !pod.has_ended());
-    let mut there = there.filter(|pod| pod.containers.iter().any(is_driver));
-    let Some(pod) = there.next() else {
-        let mut sets = view
-            .cluster
-            .workloads
-            .iter()
-            .filter(|workload| workload.kind == "DaemonSet");
-        let set = sets.find(|workload| workload.containers.iter().any(is_driver));
+/// registers in another directory.
+pub fn describe_unregistered_driver(view: &View<'_>, node: &str) -> CauseAndFix {
+    let has_driver = |containers: &[Container]| containers.iter().any(|one| is_nfs_csi_driver(&one.image));
+    let is_there = |pod: &&Pod| pod.node == node && !pod.has_ended() && has_driver(&pod.containers);
+    let Some(pod) = view.cluster.pods.iter().find(is_there) else {
+        let is_set = |workload: &&Workload| workload.kind == "DaemonSet" && has_driver(&workload.containers);
+        let set = view.cluster.workloads.iter().find(is_set);
         let set = set.map_or("the driver's DaemonSet".to_owned(), |set| set.object().title());
         return cause_and_advice(
             format!("the CSI driver for NFS is not on node {node}"),
@@ -182,10 +169,8 @@ pub fn describe_unregistered_driver(view: &View<'_>, node: &str, known: Option<&
     };
     if !pod.ready {
         let title = pod.object().title();
-        let state = pod
-            .stopped
-            .first()
-            .map(|stopped| format!(": {} {}", stopped.reason, stopped.message));
+        let stopped = pod.stopped.first();
+        let state = stopped.map(|stopped| format!(": {} {}", stopped.reason, stopped.message));
         return cause_and_advice(
             format!(
                 "the CSI driver's {title}, which serves node {node}, is not ready{}",
@@ -194,6 +179,7 @@ pub fn describe_unregistered_driver(view: &View<'_>, node: &str, known: Option<&
             format!("see {}, and its log", pod.object().kubectl_command("describe")),
         );
     }
+    let known = view.cluster.find_node(node);
     let has_label = |key: &str| known.is_some_and(|node| node.labels.keys().any(|label| label.starts_with(key)));
     let kubelet = known.map(|node| node.kubelet.as_str()).unwrap_or_default();
     let directory = match () {

@@ -74,6 +74,7 @@ fn class_problems_of_claims() {
     }
 }
 
+/// A new volume is never proposed in a directory that is known, since that may hold data.
 #[test]
 fn each_mismatch_of_a_static_volume_has_its_code() {
     let miss = |change: Value| vec![of_class("a", "nfs"), volume("v", change)];
@@ -97,9 +98,11 @@ fn each_mismatch_of_a_static_volume_has_its_code() {
                 "(the selector wants tier in (gold,iron), !old, new)" "kubectl label pv v tier=gold old- new= --overwrite"];
             "mode": vec![with(of_class("a", "nfs"), json!({"spec": {"volumeMode": "Block"}})), volume("v", json!({}))]
                 => ["NFS110 pvc default/a"];
-            "going": miss(json!({"metadata": {"deletionTimestamp": NOW}})) => ["NFS111 pvc default/a"];
+            "going": miss(json!({"metadata": {"deletionTimestamp": NOW}})) => ["NFS111 pvc default/a" says " --server SERVER --path /EXPORT/NEW-DIRECTORY "];
             "two fields at once": miss(json!({"spec": {"capacity": {"storage": "500Mi"}, "accessModes":
-                ["ReadWriteOnce"]}})) => ["NFS102 pvc default/a"];
+                ["ReadWriteOnce"]}})) => ["NFS102 pvc default/a" says " --server SERVER --path /EXPORT/NEW-DIRECTORY "];
+            "reserved for another claim": miss(json!({"spec": {"claimRef": {"namespace": "default", "name": "b"}}})) =>
+                ["NFS113 pvc default/a" says " --server SERVER --path /EXPORT/NEW-DIRECTORY "];
             "all bound": miss(json!({"spec": {"claimRef": {"namespace": "default", "name": "b", "uid": "x"}},
                 "status": {"phase": "Bound"}})) => ["NFS102 pvc default/a"];
         }
@@ -124,7 +127,7 @@ fn mismatches_of_a_claim_that_names_its_volume() {
             "a slip": vec![wants("myvolum", "nfs"), volume("myvolume", json!({}))] =>
                 ["NFS112 pvc default/a" says "did you mean myvolume?" "!nfsprov create"];
             "a sibling": vec![wants("mypv2", "nfs"), volume("mypv1", json!({}))] =>
-                ["NFS112 pvc default/a" says "nfsprov create pv mypv2 " "!mypv1"];
+                ["NFS112 pvc default/a" says "create pv mypv2 --server SERVER --path /EXPORT/NEW-DIRECTORY " "!mypv1"];
         }
     }
 }

@@ -84,45 +84,24 @@ fn an_empty_volume_beside_earlier_data_gets_the_command_that_restores_it() {
         changed: 1,
         ..archived("default-a")
     };
-    for (what, volumes, wanted) in [
+    for (what, volumes, wanted) in rows! {
         ("nothing", vec![], None),
         ("an orphan", vec![named("default-a")], Some(adopt(&orphan))),
         ("an archive", vec![archived("default-a")], Some(restore(&archive))),
-        (
-            "an archive with its record",
-            vec![recorded(archived("default-a"), "a")],
-            Some(format!("nfsprov volumes restore {archive} {NEW_CLAIM} {EXPORT}")),
-        ),
-        (
-            "a record",
-            vec![recorded(named("default-a"), "a")],
-            Some(rebuild.clone()),
-        ),
-        (
-            "a record of a pattern directory",
-            vec![pattern("a")],
-            Some(rebuild.clone()),
-        ),
+        ("an archive with its record", vec![recorded(archived("default-a"), "a")],
+            Some(format!("nfsprov volumes restore {archive} {NEW_CLAIM} {EXPORT}"))),
+        ("a record", vec![recorded(named("default-a"), "a")], Some(rebuild.clone())),
+        ("a record of a pattern directory", vec![pattern("a")], Some(rebuild.clone())),
         ("another claim's directory", vec![named("default-b")], None),
         ("another claim's archive", vec![archived("default-b")], None),
         ("another claim's record", vec![pattern("b")], None),
         // Whoever wrote it may want another tenant's data.
-        (
-            "a record of a directory that is named after another claim",
-            vec![recorded(named("default-b"), "a"), recorded(archived("default-b"), "a")],
-            None,
-        ),
-        (
-            "data that was not archived comes first",
-            vec![archived("default-a"), named("default-a")],
-            Some(adopt(&orphan)),
-        ),
-        (
-            "the newest archive comes first",
-            vec![archived("default-a"), newer],
-            Some(restore("archived-newer")),
-        ),
-    ] {
+        ("a record of a directory that is named after another claim",
+            vec![recorded(named("default-b"), "a"), recorded(archived("default-b"), "a")], None),
+        ("data that was not archived comes first", vec![archived("default-a"), named("default-a")],
+            Some(adopt(&orphan))),
+        ("the newest archive comes first", vec![archived("default-a"), newer], Some(restore("archived-newer"))),
+    } {
         let found = commands(bound_in("/nfsdata/new"), volumes.clone(), true);
         assert_eq!(found, Vec::from_iter(wanted), "{what}");
         assert!(

@@ -146,13 +146,6 @@ pub fn hold(version: &str, rows: Vec<Row<'_>>) {
     }
 }
 
-/// The only finding about some objects.
-pub fn only(version: &str, objects: Vec<Value>) -> Finding {
-    let mut found = found(&facts(version, objects));
-    assert_eq!(found.len(), 1, "{found:#?}");
-    found.remove(0)
-}
-
 /// Lays `change` over `object`, field by field; null takes a field away.
 pub fn with(mut object: Value, change: Value) -> Value {
     merge(&mut object, change);

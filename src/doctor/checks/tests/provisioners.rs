@@ -120,7 +120,8 @@ fn a_provisioner_that_does_not_run() {
         "its name is known, the rest may come from the ConfigMap": scene(stopped("p", 1,
             from_map(json!([{"name": "PROVISIONER_NAME", "value": NAME}])))) =>
             ["NFS203 deployment default/p" says "!lacks"];
-        "its own pod is refused": refused("nfs-86dc4") => ["NFS207 deployment default/nfs"];
+        "its own pod is refused": refused("nfs-86dc4") => ["NFS207 deployment default/nfs"
+            says "the ResourceQuota of its namespace (compute)"];
         "the pods of its DaemonSet are refused": refused_on_nodes() => ["NFS207 daemonset default/nfs"
             says "the Pod Security Standard of its namespace (restricted:latest)"];
         "the pod of another, whose name begins with its": refused("nfs-client-86dc4") =>
