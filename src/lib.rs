@@ -90,7 +90,12 @@ fn parse_arguments() -> Result<Cli, clap::Error> {
 
 /// Runs the subcommand on a runtime of its own. Does not wait for calls of the file system that still run afterwards.
 fn run_subcommand(cli: Cli) -> Result<Exit> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if matches!(cli.command, Command::Provision(_)) {
+        // It waits most of the time, and each thread keeps the memory of a burst for itself.
+        runtime.worker_threads(1);
+    }
+    let runtime = runtime.enable_all().build()?;
     let exit = runtime.block_on(async {
         match cli.command {
             Command::Create { kind } => commands::create::run(kind, &cli.global).await,
