@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use kube::api::ListParams;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
-use kube::core::{ObjectList, Request};
+use kube::core::{NamespaceResourceScope, ObjectList, Request};
 use kube::{Api, Client, Config, Resource};
 use serde::de::DeserializeOwned;
 
@@ -138,6 +138,18 @@ pub fn list_contexts(kubeconfig: Option<&Path>) -> Vec<String> {
     };
     let contexts = read.map(|kubeconfig| kubeconfig.contexts).unwrap_or_default();
     contexts.into_iter().map(|context| context.name).collect()
+}
+
+/// The API of a kind in a namespace, or with `None` in all namespaces.
+pub fn api_in<K>(client: &Client, namespace: Option<&str>) -> Api<K>
+where
+    K: Resource<Scope = NamespaceResourceScope>,
+    K::DynamicType: Default,
+{
+    match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    }
 }
 
 /// The number of objects in one page of a list.

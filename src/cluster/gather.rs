@@ -122,10 +122,7 @@ fn snapshot_of_unread(what: &str, error: &kube::Error) -> ClusterSnapshot {
 impl Reader<'_> {
     /// The API of a kind in a namespace, or in all.
     fn api_in<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>>(&self, namespace: Option<&str>) -> Api<K> {
-        match namespace {
-            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
-            None => self.api_in_cluster(),
-        }
+        cluster::api_in(self.client, namespace)
     }
 
     fn api_in_cluster<K: Resource<DynamicType = ()>>(&self) -> Api<K> {

@@ -1,4 +1,5 @@
-//! The server and path that nodes mount for a PV on NFS, in-tree or of an NFS CSI driver (PURE).
+//! How PVs on NFS are recognized, in-tree or of an NFS CSI driver, and the server and path that nodes mount for them
+//! (PURE).
 
 use k8s_openapi::api::core::v1::{CSIPersistentVolumeSource, PersistentVolume};
 

@@ -1,4 +1,4 @@
-//! Volumes, in the cluster and on an export: what there is, and what can be done with it.
+//! Volumes in the cluster and directories on an export: lists of them, and the operations on them.
 //!
 //! Lists: [`overview`] of a cluster, [`directories`] and [`archives`] of an export. Changes: [`mod@restore`],
 //! [`release`] with [`scrub`], [`limit`], and after the loss of a cluster [`rebuild`] and [`adopt`]. These decide from

@@ -322,11 +322,11 @@ fn provisioner_rows(
         })
     };
     let mut rows: Vec<ProvisionerRow> = running.iter().filter_map(row).collect();
-    let seen: BTreeSet<String> = rows.iter().map(|row| row.name.clone()).collect();
+    let is_running = |name: &&str| running.iter().any(|one| one.name == Some(*name));
     let unseen: BTreeSet<&str> = held
         .provisioners()
         .chain(served)
-        .filter(|name| !seen.contains(*name))
+        .filter(|name| !is_running(name))
         .collect();
     rows.extend(unseen.into_iter().map(|name| ProvisionerRow {
         name: name.to_owned(),

@@ -250,10 +250,7 @@ impl Reconciler {
 
     /// The claims of the only namespace that is served, or of the cluster.
     pub(super) fn served_claims(&self) -> Api<PersistentVolumeClaim> {
-        match &self.settings.namespace {
-            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
-            None => Api::all(self.client.clone()),
-        }
+        crate::cluster::api_in(&self.client, self.settings.namespace.as_deref())
     }
 
     /// The PV of this name; `None` if there is none.
