@@ -8,6 +8,7 @@ macro_rules! rows {
     ($($row:tt)*) => { [$($row)*] };
 }
 
+pub mod change;
 pub mod cli;
 pub mod cluster;
 mod commands;
@@ -22,6 +23,7 @@ pub mod image;
 pub mod manifest;
 pub mod output;
 pub mod provisioner;
+mod shell;
 mod systemd;
 mod versioned;
 pub mod volumes;

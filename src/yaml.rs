@@ -16,6 +16,18 @@ pub fn to_yaml(value: &Value) -> String {
     text
 }
 
+/// Escapes characters that JSON allows in a string and YAML takes for a line end or refuses; JSON and YAML both know
+/// the escape `\uXXXX`.
+pub fn escape_for_yaml(text: &str) -> String {
+    let escape = |character| match character {
+        '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => {
+            format!("\\u{:04x}", u32::from(character))
+        }
+        plain => plain.to_string(),
+    };
+    text.chars().map(escape).collect()
+}
+
 /// Appends a value to `text`, indented by two spaces for each level of `depth`.
 fn write_block(value: &Value, depth: usize, text: &mut String) {
     let indent = "  ".repeat(depth);

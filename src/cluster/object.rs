@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::shell::shell_word;
+
 /// An object of the cluster, which need not exist.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Object {
@@ -44,6 +46,16 @@ impl Object {
         match &self.namespace {
             Some(namespace) => format!("{object} -n {namespace}"),
             None => object,
+        }
+    }
+
+    /// A kubectl command about the object, without its options: `kubectl -n web delete pvc data`. The names are quoted
+    /// for a shell, `verb` is not.
+    pub(crate) fn kubectl_command(&self, verb: &str) -> String {
+        let name = format!("{verb} {} {}", self.short_kind(), shell_word(&self.name));
+        match &self.namespace {
+            Some(namespace) => format!("kubectl -n {} {name}", shell_word(namespace)),
+            None => format!("kubectl {name}"),
         }
     }
 }

@@ -15,6 +15,8 @@ use kube::core::DynamicObject;
 use kube::{Api, ResourceExt};
 
 use super::{cluster_options, write_files};
+use crate::change::server_side::{self, Applied};
+use crate::change::wait::{Effect, wait};
 use crate::cli::{DryRun, Global, Kind};
 use crate::cluster::gather::gather;
 use crate::cluster::provisioners::find_candidates;
@@ -24,10 +26,8 @@ use crate::doctor::facts::Facts;
 use crate::doctor::report::Report;
 use crate::doctor::{Object, Severity, checks};
 use crate::exit::{Exit, UsageError};
-use crate::manifest::apply::Applied;
 use crate::manifest::templates::Template;
-use crate::manifest::wait::Waited;
-use crate::manifest::{self, Document, Manifest, Values, apply, render_manifest};
+use crate::manifest::{Document, Manifest, Values, render_manifest};
 use crate::output;
 use request::CreateRequest;
 
@@ -81,7 +81,7 @@ pub async fn run(kind: Kind, global: &Global) -> Result<Exit> {
 /// overwrites files that differ, unless `overwrite` is given.
 fn write_manifest_files(manifest: &Manifest, directory: &Path, overwrite: bool) -> Result<()> {
     let name = |document: &Document| {
-        let title = apply::object_title(&document.object);
+        let title = server_side::object_title(&document.object);
         let (kind, name) = title.split_once('/').unwrap_or_default();
         format!("{}-{kind}.yaml", name.replace(['/', ':'], "-"))
     };
@@ -110,7 +110,7 @@ async fn apply_manifest(
     if let Some(text) = rival_provisioner_warning(cluster, &request.values).await {
         note(&text);
     }
-    let how = apply::ApplyOptions {
+    let how = server_side::ApplyOptions {
         dry_run: on_server,
         force: request.delivery.force_conflicts,
         on_conflict: "--force-conflicts changes them",
@@ -121,32 +121,46 @@ async fn apply_manifest(
             let unchanged = Applied::Unchanged;
             output::print(&format!(
                 "{} {unchanged}{suffix}\n",
-                apply::object_title(&document.object)
+                server_side::object_title(&document.object)
             ))?;
             continue;
         }
-        let applied = apply::apply_object(cluster, &document.object, how).await?;
+        let applied = server_side::apply_object(cluster, &document.object, how).await?;
         output::print(&format!(
             "{} {applied}{suffix}\n",
-            apply::object_title(&document.object)
+            server_side::object_title(&document.object)
         ))?;
     }
     if let Some(waiting) = waiting {
         for document in &manifest.documents {
-            let (object, limit) = (&document.object, waiting.timeout);
-            match manifest::wait::wait_until_ready(cluster, object, limit).await? {
-                Waited::NotAwaited => {}
-                Waited::Ready(phase) => output::print(&format!("{} is {phase}\n", apply::object_title(object)))?,
-                Waited::TimedOut(phase) => bail!(
-                    "{} is {phase} after {} s: {}",
-                    apply::object_title(object),
+            let (Some(effect), limit) = (effect_of_applying(cluster, &document.object), waiting.timeout) else {
+                continue;
+            };
+            let title = server_side::object_title(&document.object);
+            match wait(cluster, &effect, limit).await? {
+                Ok(state) => output::print(&format!("{title} is {state}\n"))?,
+                Err(state) => bail!(
+                    "{title} is {state} after {} s: {}",
                     limit.as_secs(),
-                    explain_not_ready(cluster, object).await
+                    explain_not_ready(cluster, effect.object()).await
                 ),
             }
         }
     }
     Ok(())
+}
+
+/// What to wait for after an object was applied: that a claim is Bound, or a volume Available; `None` for other kinds.
+fn effect_of_applying(cluster: &Cluster, object: &DynamicObject) -> Option<Effect> {
+    let (kind, name) = (server_side::kind_of(object), object.name_any());
+    match kind {
+        "PersistentVolume" => Some(Effect::Available(Object::cluster_scoped(kind, &name))),
+        "PersistentVolumeClaim" => {
+            let namespace = object.namespace().unwrap_or_else(|| cluster.namespace.clone());
+            Some(Effect::Bound(Object::namespaced(kind, &namespace, &name)))
+        }
+        _ => None,
+    }
 }
 
 /// Whether the document is the class of a new provisioner, and a class of that name and provisioner exists. Its owner
@@ -170,30 +184,31 @@ async fn is_existing_class(cluster: &Cluster, values: &Values, document: &Docume
 }
 
 /// Why a volume is not Available or a claim not Bound: the doctor's first error or warning about it, else the newest
-/// event; says so if there is neither.
-async fn explain_not_ready(cluster: &Cluster, object: &DynamicObject) -> String {
-    let namespace = manifest::wait::namespace_of(cluster, object);
-    let facts = Facts::from(gather(cluster, Some(&namespace), checks::questions, None).await);
-    let name = object.name_any();
-    let (subject, short) = match object.types.as_ref().map(|types| types.kind.as_str()) {
-        Some("PersistentVolume") => (Object::cluster_scoped("PersistentVolume", &name), "pv"),
-        _ => (Object::namespaced("PersistentVolumeClaim", &namespace, &name), "pvc"),
-    };
-    let findings = Report::new(
-        &facts,
-        checks::find_all_problems(&facts, Timestamp::now()),
-        (&[], &[]),
-        &[subject],
-    )
-    .findings;
-    if let Some(first) = findings.iter().find(|finding| finding.severity <= Severity::Warning) {
-        let cause = first.cause.trim_end_matches('.');
-        return format!("{cause} ({}; `nfsprov doctor {short}/{name}` explains it)", first.code);
+/// event; says so if there is neither, or why events could not be read.
+async fn explain_not_ready(cluster: &Cluster, object: &Object) -> String {
+    let namespace = object.namespace.as_deref().unwrap_or(&cluster.namespace);
+    let facts = Facts::from(gather(cluster, Some(namespace), checks::questions, None).await);
+    let problems = checks::find_all_problems(&facts, Timestamp::now());
+    let report = Report::new(&facts, problems, (&[], &[]), std::slice::from_ref(object));
+    let mut findings = report.findings.iter();
+    if let Some(first) = findings.find(|finding| finding.severity <= Severity::Warning) {
+        let (cause, code) = (first.cause.trim_end_matches('.'), first.code);
+        let target = format!("{}/{}", object.short_kind(), object.name);
+        return format!("{cause} ({code}; `nfsprov doctor {target}` explains it)");
     }
-    match manifest::wait::newest_event(cluster, object).await {
-        Ok(Some(said)) => said,
-        Ok(None) => "no event says why".to_owned(),
-        Err(error) => error.to_string(),
+    let snapshot = facts.cluster;
+    let newest = snapshot
+        .events
+        .into_iter()
+        .rfind(|event| event.object.as_ref() == Some(object));
+    let mut unread = snapshot
+        .unread
+        .iter()
+        .filter(|unread| unread.what.starts_with("events"));
+    match (newest, unread.next()) {
+        (Some(event), _) => event.message,
+        (None, Some(unread)) => format!("its events can't be read: {}", unread.why),
+        (None, None) => "no event says why".to_owned(),
     }
 }
 

@@ -22,7 +22,7 @@ use crate::cluster::gather::{gather, server_time};
 use crate::cluster::{ClientUse, Cluster, ClusterError, connect};
 use crate::control_plane::{Gate, check_version};
 use crate::doctor::facts::Facts;
-use crate::doctor::fix::plan::plan_cluster_fixes;
+use crate::doctor::fix::plan_cluster_fixes;
 use crate::doctor::report::Report;
 use crate::doctor::{Finding, Object, Severity, checks, entry, explain, formats};
 use crate::exit::{Exit, UsageError};
@@ -172,16 +172,11 @@ async fn fix_findings(
     if args.output == ReportFormat::Table || args.dry_run {
         print_report(args, global, &report)?;
     }
-    let watched = connect(&cluster_options(global), ClientUse::LongRunning).await?;
-    let clusters = fix::Clusters {
-        cluster,
-        watched: &watched,
-    };
     let (mut stop, mut done) = (fix::StopSignals::listen()?, fix::FixCounts::default());
     let options = fix_options(args, global);
     // Hosts come first: claims may wait for a node that can't mount.
     hosts::fix_hosts(&hosts.reached, &findings, options, &mut stop, &mut done).await?;
-    fix::fix_objects(clusters, &steps, options, &mut stop, &mut done).await?;
+    fix::fix_objects(cluster, &steps, options, &mut stop, &mut done).await?;
     if sets_gate {
         let connection = cluster_options(global);
         let job = gate::GateChange {
@@ -195,7 +190,7 @@ async fn fix_findings(
         gate::change_gate(&job, &mut stop, &mut done).await?;
         let restarts = checks::restart_after_gate(&facts, &report.findings, &Timestamp::now().to_string());
         let steps = plan_cluster_fixes(&restarts, &facts.cluster);
-        fix::fix_objects(clusters, &steps, options, &mut stop, &mut done).await?;
+        fix::fix_objects(cluster, &steps, options, &mut stop, &mut done).await?;
         let printed = restarts.iter().filter_map(|finding| finding.fix.as_ref());
         for fix in printed.filter(|fix| !fix.automatic) {
             let command = fix.command.as_deref().unwrap_or_default();
@@ -205,6 +200,7 @@ async fn fix_findings(
             ));
         }
     }
+    done.fail_if_unanswered()?;
     if args.dry_run {
         output::say("dry run: no change was made");
         return Ok(match exit_of_report(args, &facts, &report) {
@@ -281,6 +277,7 @@ async fn undo_gate(args: &Doctor, global: &Global) -> Result<Exit> {
         options: fix_options(args, global),
     };
     gate::change_gate(&job, &mut stop, &mut done).await?;
+    done.fail_if_unanswered()?;
     Ok(Exit::Done)
 }
 

@@ -18,15 +18,16 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::{Stop, cluster_options, confirm_or_fail, or_stop, stop_signal};
+use crate::change::server_side;
+use crate::change::wait::{Effect, wait};
 use crate::cli::{self, Global, Migrate};
+use crate::cluster::object::Object;
 use crate::cluster::{self, ClientUse, Cluster, connect, list_filtered};
-use crate::doctor::Object;
-use crate::doctor::fix::{self, plan::Effect};
 use crate::exit::{Exit, UsageError};
 use crate::image::IMAGE;
 use crate::manifest::handover::{self, Direction, Handover, REPLICAS_BEFORE};
 use crate::manifest::templates::Template;
-use crate::manifest::{Document, Flavor, Provisioner, Values, apply, render_manifest, validate};
+use crate::manifest::{Document, Flavor, Provisioner, Values, render_manifest, validate};
 use crate::output;
 use crate::provisioner::election;
 
@@ -129,7 +130,7 @@ impl Migration {
             flavor: Flavor::Nfsprov,
         });
         let mut documents = render_manifest(&values, &Template::built_in(&values))?.documents;
-        documents.retain(|document| apply::kind_of(&document.object) != "StorageClass");
+        documents.retain(|document| server_side::kind_of(&document.object) != "StorageClass");
         Ok(Self {
             cluster,
             handover,
@@ -196,18 +197,18 @@ impl Migration {
         let theirs = &self.handover.deployment;
         let mut before = Vec::new();
         for document in &self.documents {
-            before.push(apply::read_object(&self.cluster, &document.object).await?);
+            before.push(server_side::read_object(&self.cluster, &document.object).await?);
         }
-        let how = apply::ApplyOptions {
+        let how = server_side::ApplyOptions {
             on_conflict: "pass --name for objects of another name, or let these managers set the same",
-            ..apply::ApplyOptions::default()
+            ..server_side::ApplyOptions::default()
         };
         let done = async {
             self.scale_deployment(theirs, 0, Some(self.handover.replicas)).await?;
             self.wait_for_no_pods(theirs, stop).await?;
             for document in &self.documents {
-                let applied = apply::apply_object(&self.cluster, &document.object, how).await?;
-                output::print(&format!("{} {applied}\n", apply::object_title(&document.object)))?;
+                let applied = server_side::apply_object(&self.cluster, &document.object, how).await?;
+                output::print(&format!("{} {applied}\n", server_side::object_title(&document.object)))?;
             }
             self.wait_for_rollout(&self.args.name, stop).await
         };
@@ -220,7 +221,7 @@ impl Migration {
                 let ran_before = before
                     .iter()
                     .flatten()
-                    .any(|object| apply::kind_of(object) == "Deployment");
+                    .any(|object| server_side::kind_of(object) == "Deployment");
                 Err(error.context(self.handover.describe_undone(&self.args.name, ran_before)))
             }
             Err(undo) => Err(error.context(format!(
@@ -249,19 +250,19 @@ impl Migration {
         for (document, before) in self.documents.iter().zip(before).rev() {
             let object = &document.object;
             if let Some(before) = before {
-                let restored = apply::restore_object(&self.cluster, object, before).await?;
-                output::print(&format!("{} {restored}\n", apply::object_title(object)))?;
-                if apply::kind_of(object) == "Deployment" && before.data["spec"]["replicas"] == 0 {
+                let restored = server_side::restore_object(&self.cluster, object, before).await?;
+                output::print(&format!("{} {restored}\n", server_side::object_title(object)))?;
+                if server_side::kind_of(object) == "Deployment" && before.data["spec"]["replicas"] == 0 {
                     self.wait_for_no_pods(ours, stop).await?;
                 }
                 continue;
             }
-            if apply::kind_of(object) == "Deployment" && self.read_deployment(ours).await?.is_some() {
+            if server_side::kind_of(object) == "Deployment" && self.read_deployment(ours).await?.is_some() {
                 self.scale_deployment(ours, 0, None).await?;
                 self.wait_for_no_pods(ours, stop).await?;
             }
-            if apply::delete_object(&self.cluster, object).await? {
-                output::print(&format!("{} deleted\n", apply::object_title(object)))?;
+            if server_side::delete_object(&self.cluster, object).await? {
+                output::print(&format!("{} deleted\n", server_side::object_title(object)))?;
             }
         }
         if replicas == 0 {
@@ -331,8 +332,8 @@ impl Migration {
         let deployment = Object::namespaced("Deployment", &self.handover.namespace, name);
         let title = deployment.title();
         let effect = Effect::RolledOut(deployment);
-        let waiting = fix::apply::wait(&self.cluster, &effect, self.args.timeout);
-        if let Some(state) = or_stop(stop, waiting).await.context(INTERRUPTED)?? {
+        let waiting = wait(&self.cluster, &effect, self.args.timeout);
+        if let Err(state) = or_stop(stop, waiting).await.context(INTERRUPTED)?? {
             bail!(
                 "{title} is {state} after {:?}; `nfsprov doctor -n {}` names the cause",
                 self.args.timeout,
@@ -359,25 +360,25 @@ impl Migration {
         }))?;
         let refused = |error: kube::Error| anyhow!("pvc/{TEST_CLAIM}: {}", cluster::describe_error(&error));
         claims.create(&PostParams::default(), &claim).await.map_err(refused)?;
-        let is_bound = |claim: Option<&PersistentVolumeClaim>| {
-            let status = claim.and_then(|claim| claim.status.as_ref());
-            status.and_then(|status| status.phase.as_deref()) == Some("Bound")
-        };
-        let waiting = timeout(self.args.timeout, await_condition(claims.clone(), TEST_CLAIM, is_bound));
+        let bound = Effect::Bound(Object::namespaced(
+            "PersistentVolumeClaim",
+            &self.handover.namespace,
+            TEST_CLAIM,
+        ));
+        let waiting = wait(&self.cluster, &bound, self.args.timeout);
         let bound = or_stop(stop, waiting).await.context(INTERRUPTED);
         claims
             .delete(TEST_CLAIM, &DeleteParams::default())
             .await
             .map_err(refused)?;
         let stopped = || format!("pvc/{TEST_CLAIM} was not Bound yet, and is deleted; the migration stays as it is");
-        match bound.with_context(stopped)? {
-            Ok(bound) => bound.map(drop)?,
-            Err(_) => bail!(
+        if bound.with_context(stopped)??.is_err() {
+            bail!(
                 "pvc/{TEST_CLAIM} was not Bound after {:?}; `nfsprov doctor -n {}` names the cause, and --back undoes \
                  the migration",
                 self.args.timeout,
                 self.handover.namespace
-            ),
+            );
         }
         Ok(output::print(&format!("pvc/{TEST_CLAIM} was Bound, and is deleted\n"))?)
     }

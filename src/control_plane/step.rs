@@ -4,7 +4,7 @@
 
 use super::Gate;
 use super::files::{FileEdit, Installed, Server, copy_of};
-use crate::host::quote;
+use crate::shell::quote;
 
 /// The script's exit status if a file was changed since it was read; nothing is changed then.
 pub(crate) const FILE_CHANGED_MEANWHILE: u8 = 9;

@@ -1,186 +1,130 @@
-//! Fixes as changes to objects of the cluster and to hosts.
-//!
-//! [`Change`] is the one representation of a fix: [`Change::command`] renders the command line that people paste,
-//! [`edit`] computes what an object becomes, [`plan`] what to wait for, and [`apply`] sends it. Whether a program may
-//! make a change is decided in [`super::policy`] alone.
+//! The order of fixes, each a [`Step`], and the effects to wait for (PURE).
 
-pub mod apply;
-pub mod edit;
-mod host_change;
-pub mod plan;
+use super::{Finding, Object};
+use crate::change::Change;
+use crate::change::wait::Effect;
+use crate::cluster::snapshot::{Claim, ClusterSnapshot};
 
-use serde_json::{Value, json};
-
-use super::Object;
-use super::names::shell_word;
-use crate::cluster::provisioners::Provisioner;
-
-pub use host_change::HostChange;
-
-/// A change to one object of the cluster, or to one host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// Merge `patch` into an object; null removes a field.
-    Merge { object: Object, patch: Value },
-    /// Set labels of an object; a label without a value is removed.
-    Label {
-        object: Object,
-        labels: Vec<(String, Option<String>)>,
-    },
-    /// Set the image of a workload's container.
-    SetImage {
-        workload: Object,
-        container: String,
-        image: String,
-    },
-    /// Set environment variables of a workload's container.
-    SetEnv {
-        workload: Object,
-        container: String,
-        variables: Vec<(String, String)>,
-    },
-    /// Set the number of a workload's replicas.
-    Scale { workload: Object, replicas: u32 },
-    /// Restart a workload's pods; `at` is written into its template, so that it differs from the running pods'.
-    Restart { workload: Object, at: String },
-    /// Delete an object that its controller creates again.
-    Delete(Object),
-    /// Change a host over SSH.
-    OnHost { host: String, change: HostChange },
+/// The fix of one finding.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step<'a> {
+    pub finding: &'a Finding,
+    /// In this order.
+    pub changes: &'a [Change],
+    /// What to wait for once all steps are made.
+    pub effects: Vec<Effect>,
 }
 
-impl Provisioner<'_> {
-    /// The change of its image.
-    pub(crate) fn set_image(&self, image: impl Into<String>) -> Change {
-        Change::SetImage {
-            workload: self.workload.object(),
-            container: self.container.name.clone(),
-            image: image.into(),
-        }
-    }
-}
-
-impl Change {
-    /// The object that changes; a host is one of the kind `Host`.
-    pub fn object(&self) -> Object {
-        match self {
-            Self::Merge { object, .. } | Self::Label { object, .. } | Self::Delete(object) => object.clone(),
-            Self::SetImage { workload, .. }
-            | Self::SetEnv { workload, .. }
-            | Self::Scale { workload, .. }
-            | Self::Restart { workload, .. } => workload.clone(),
-            Self::OnHost { host, .. } => Object::cluster_scoped("Host", host),
-        }
-    }
-
-    /// The patch for [`edit::merge_change`], which finds containers and variables by their names; the API server would
-    /// replace whole lists by it. `None` for a deletion or a change of a host.
-    pub fn patch(&self) -> Option<Value> {
-        let in_container = |container: &str, key: &str, value: Value| {
-            let container = json!({"name": container, key: value});
-            json!({"spec": {"template": {"spec": {"containers": [container]}}}})
-        };
-        Some(match self {
-            Self::Merge { patch, .. } => patch.clone(),
-            Self::Label { labels, .. } => {
-                let labels: serde_json::Map<_, _> =
-                    labels.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
-                json!({"metadata": {"labels": labels}})
-            }
-            Self::SetImage { container, image, .. } => in_container(container, "image", json!(image)),
-            Self::SetEnv {
-                container, variables, ..
-            } => {
-                let variable = |(name, value): &(String, String)| json!({"name": name, "value": value});
-                in_container(container, "env", variables.iter().map(variable).collect())
-            }
-            Self::Scale { replicas, .. } => json!({"spec": {"replicas": replicas}}),
-            Self::Restart { at, .. } => {
-                let annotations = json!({"kubectl.kubernetes.io/restartedAt": at});
-                json!({"spec": {"template": {"metadata": {"annotations": annotations}}}})
-            }
-            Self::Delete(_) | Self::OnHost { .. } => return None,
+/// The fixes in the cluster that `policy` has marked as automatic, without those on hosts, in the order of `findings`,
+/// which `Report` sorts: causes first. Each comes with the effects to wait for once all fixes are made.
+pub fn plan_cluster_fixes<'a>(findings: &'a [Finding], cluster: &ClusterSnapshot) -> Vec<Step<'a>> {
+    let step = |finding: &'a Finding| {
+        let fix = finding.fix.as_ref().filter(|fix| fix.automatic)?;
+        Some(Step {
+            finding,
+            changes: &fix.changes,
+            effects: effects_of(finding, &fix.changes, cluster),
         })
-    }
+    };
+    let steps = findings.iter().filter_map(step);
+    let here = |step: &Step<'_>| {
+        !step
+            .changes
+            .iter()
+            .any(|change| matches!(change, Change::OnHost { .. }))
+    };
+    steps.filter(|step| !step.changes.is_empty() && here(step)).collect()
+}
 
-    /// The command line that makes this change, for pasting into a shell. That of a host's export sets up the whole
-    /// server, for all nodes of the cluster.
-    pub fn command(&self) -> String {
-        let object = self.object();
-        let kubectl = match &object.namespace {
-            Some(namespace) => format!("kubectl -n {}", shell_word(namespace)),
-            None => "kubectl".to_owned(),
-        };
-        let (kind, name) = (object.short_kind(), shell_word(&object.name));
-        match self {
-            Self::Merge { patch, .. } => {
-                let patch = shell_word(&patch.to_string());
-                format!("{} --type merge -p {patch}", object.kubectl_command("patch"))
-            }
-            Self::Label { labels, .. } => {
-                let label = |(key, value): &(String, Option<String>)| match value {
-                    Some(value) => shell_word(&format!("{key}={value}")),
-                    None => format!("{}-", shell_word(key)),
-                };
-                let labels: Vec<String> = labels.iter().map(label).collect();
-                format!("{} {} --overwrite", object.kubectl_command("label"), labels.join(" "))
-            }
-            Self::SetImage { container, image, .. } => {
-                format!(
-                    "{kubectl} set image {kind}/{name} {}={}",
-                    shell_word(container),
-                    shell_word(image)
-                )
-            }
-            Self::SetEnv {
-                container, variables, ..
-            } => {
-                let variable = |(name, value): &(String, String)| shell_word(&format!("{name}={value}"));
-                let variables: Vec<String> = variables.iter().map(variable).collect();
-                let container = shell_word(container);
-                format!("{kubectl} set env {kind}/{name} -c {container} {}", variables.join(" "))
-            }
-            Self::Scale { replicas, .. } => format!("{kubectl} scale {kind}/{name} --replicas={replicas}"),
-            Self::Restart { .. } => format!("{kubectl} rollout restart {kind}/{name}"),
-            Self::Delete(_) => object.kubectl_command("delete"),
-            Self::OnHost { host, change } => change.command(host),
-        }
-    }
+/// The effects of a fix to wait for: the rollout of Deployments and StatefulSets, not DaemonSets, that change, and the
+/// binding of the finding's claims, but not of those that wait for their first pod.
+fn effects_of(finding: &Finding, changes: &[Change], cluster: &ClusterSnapshot) -> Vec<Effect> {
+    let workload = |change: &Change| {
+        let object = change.object();
+        let runs = matches!(object.kind.as_str(), "Deployment" | "StatefulSet");
+        (runs && !matches!(change, Change::Delete(_))).then_some(Effect::RolledOut(object))
+    };
+    let claims = [&finding.object]
+        .into_iter()
+        .chain(&finding.affected)
+        .filter(|object| object.kind == "PersistentVolumeClaim")
+        .filter(|object| is_bound_at_once(object, cluster));
+    let mut effects: Vec<Effect> = changes.iter().filter_map(workload).collect();
+    effects.extend(claims.cloned().map(Effect::Bound));
+    effects.dedup();
+    effects
+}
+
+/// Whether a claim waits for no pod: its class binds at once, or a node was already selected for it. Also true if the
+/// claim or its class is unknown.
+fn is_bound_at_once(object: &Object, cluster: &ClusterSnapshot) -> bool {
+    let namespace = object.namespace.as_deref().unwrap_or_default();
+    let named = |claim: &&Claim| claim.namespace == namespace && claim.name == object.name;
+    let Some(claim) = cluster.claims.iter().find(named) else {
+        return true;
+    };
+    let class = claim.class.as_deref().and_then(|class| cluster.find_class(class));
+    !class.is_some_and(|class| class.waits_for_first_consumer && !claim.node_selected)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::cluster::snapshot::Class;
+    use crate::doctor::Fix;
+
+    fn cluster() -> ClusterSnapshot {
+        let claim = |name: &str, class: &str| Claim {
+            namespace: "default".to_owned(),
+            name: name.to_owned(),
+            class: Some(class.to_owned()),
+            ..Claim::default()
+        };
+        let class = |name: &str, waits_for_first_consumer| Class {
+            name: name.to_owned(),
+            waits_for_first_consumer,
+            ..Class::default()
+        };
+        ClusterSnapshot {
+            claims: vec![claim("now", "now"), claim("late", "late")],
+            classes: vec![class("now", false), class("late", true)],
+            ..ClusterSnapshot::default()
+        }
+    }
+
+    fn pvc(name: &str) -> Object {
+        Object::namespaced("PersistentVolumeClaim", "default", name)
+    }
+
+    fn fixed(code: &'static str, object: Object, change: Change) -> Finding {
+        let mut fix = Fix::of_changes([change], "");
+        fix.automatic = true;
+        Finding::new(code, object, "").with_fix(fix)
+    }
+
+    fn delete(name: &str) -> Finding {
+        fixed("NFS122", pvc(name), Change::Delete(pvc(name)))
+    }
 
     #[test]
-    fn a_change_is_rendered_as_the_command_that_makes_it() {
-        let pv = || Object::cluster_scoped("PersistentVolume", "v 1");
-        let deployment = || Object::namespaced("Deployment", "nfs", "p");
-        let container = || "main".to_owned();
-        let containers = |container: Value| json!({"spec": {"template": {"spec": {"containers": [container]}}}});
-        let label = |value: Option<&str>| ("team".to_owned(), value.map(str::to_owned));
-        for (change, command, patch) in rows! {
-            (Change::Merge { object: pv(), patch: json!({"spec": {"a": "it's"}})},
-                r#"kubectl patch pv 'v 1' --type merge -p '{"spec":{"a":"it'\''s"}}'"#, Some(json!({"spec": {"a":
-                "it's"}}))),
-            (Change::Label { object: pv(), labels: vec![label(Some("a"))]},
-                "kubectl label pv 'v 1' team=a --overwrite", Some(json!({"metadata": {"labels": {"team": "a"}}}))),
-            (Change::Label { object: pv(), labels: vec![label(None)]}, "kubectl label pv 'v 1' team- --overwrite",
-                Some(json!({"metadata": {"labels": {"team": null}}}))),
-            (Change::SetImage { workload: deployment(), container: container(), image: "i:1".to_owned()},
-                "kubectl -n nfs set image deployment/p main=i:1", Some(containers(json!({"name": "main", "image":
-                "i:1"})))),
-            (Change::SetEnv { workload: deployment(), container: container(), variables: vec![("A".to_owned(),
-                "b c".to_owned())]}, "kubectl -n nfs set env deployment/p -c main 'A=b c'",
-                Some(containers(json!({"name": "main", "env": [{"name": "A", "value": "b c"}]})))),
-            (Change::Scale { workload: deployment(), replicas: 1}, "kubectl -n nfs scale deployment/p --replicas=1",
-                Some(json!({"spec": {"replicas": 1}}))),
-            (Change::Restart { workload: deployment(), at: "t".to_owned()},
-                "kubectl -n nfs rollout restart deployment/p", Some(json!({"spec": {"template": {"metadata":
-                {"annotations": {"kubectl.kubernetes.io/restartedAt": "t"}}}}}))),
-            (Change::Delete(Object::namespaced("PersistentVolumeClaim", "nfs", "a")), "kubectl -n nfs delete pvc a", None),
+    fn rollouts_and_bindings_of_claims_without_a_first_pod_are_awaited() {
+        let deployment = Object::namespaced("Deployment", "default", "p");
+        let image = Change::Merge {
+            object: deployment.clone(),
+            patch: json!({}),
+        };
+        for (finding, wanted) in rows! {
+            (delete("now"), vec![Effect::Bound(pvc("now"))]),
+            // It waits for its first pod, then and now.
+            (delete("late"), vec![]),
+            (fixed("NFS301", deployment.clone(), image).with_affected([pvc("now"), pvc("late"), Object::namespaced("Pod",
+                "default", "p")]), vec![Effect::RolledOut(deployment.clone()), Effect::Bound(pvc("now"))]),
         } {
-            assert_eq!((change.command().as_str(), change.patch()), (command, patch));
+            let findings = [finding];
+            let steps = plan_cluster_fixes(&findings, &cluster());
+            assert_eq!(steps[0].effects, wanted);
         }
     }
 }

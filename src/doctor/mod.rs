@@ -20,8 +20,8 @@ pub(crate) mod servers;
 use serde::Serialize;
 
 pub use evidence::Evidence;
-use fix::Change;
 
+use crate::change::Change;
 pub use crate::cluster::object::Object;
 
 /// How bad a finding is, worst first.

@@ -1,9 +1,8 @@
-//! Names (PURE): finds the existing name that a misspelt one means, and quotes and lists names.
+//! Names (PURE): finds the existing name that a misspelt one means, and lists names.
 
 use std::borrow::Borrow;
 
 use super::Object;
-use crate::host::quote;
 
 /// The one name among `known` that `name` may be a typing mistake of; `None` if there are several or none. `name`
 /// itself is no such name, and one that is known twice counts once. It is a guess, which the user has to judge.
@@ -53,27 +52,6 @@ fn is_misspelt(word: &str, other: &str) -> bool {
     let length = word.chars().count().max(other.chars().count());
     let swapped = length >= SWAPPABLE && sorted(word) == sorted(other);
     digits(word) == digits(other) && (swapped || length >= LONG) && strsim::damerau_levenshtein(word, other) == 1
-}
-
-/// A word of a shell's command line, quoted where it has to be.
-pub fn shell_word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-    match !text.is_empty() && text.chars().all(plain) {
-        true => text.to_owned(),
-        false => quote(text),
-    }
-}
-
-impl Object {
-    /// A kubectl command about the object, without its options: `kubectl -n web delete pvc data`. The names are quoted
-    /// for a shell, `verb` is not.
-    pub(crate) fn kubectl_command(&self, verb: &str) -> String {
-        let name = format!("{verb} {} {}", self.short_kind(), shell_word(&self.name));
-        match &self.namespace {
-            Some(namespace) => format!("kubectl -n {} {name}", shell_word(namespace)),
-            None => format!("kubectl {name}"),
-        }
-    }
 }
 
 /// The first five names, and how many more there are; the word `none` without names.
@@ -145,19 +123,6 @@ mod tests {
         } {
             assert_eq!(find_closest(one, [other]), None, "{one} {other}");
             assert_eq!(find_closest(other, [one]), None, "{other} {one}");
-        }
-    }
-
-    #[test]
-    fn words_are_quoted_where_a_shell_would_change_them() {
-        for (text, quoted) in [
-            ("a-b/c", "a-b/c"),
-            ("", "''"),
-            ("a b", "'a b'"),
-            ("$(x)", "'$(x)'"),
-            ("it's", r"'it'\''s'"),
-        ] {
-            assert_eq!(shell_word(text), quoted);
         }
     }
 }

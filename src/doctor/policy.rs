@@ -6,8 +6,9 @@
 use serde_json::json;
 
 use super::facts::{ExportSeen, Facts};
-use super::fix::{Change, HostChange};
+
 use super::{Confidence, Finding, Fix, Object};
+use crate::change::{Change, HostChange};
 use crate::cluster::provisioners::{self, ProvisionerKind};
 use crate::cluster::snapshot::{ClusterSnapshot, Workload};
 

@@ -7,8 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::plan::ONLY_ROOT;
-use super::script::{arguments, quote};
 use crate::image::architecture_of;
+use crate::shell::{arguments, quote};
 
 /// How many bytes of an archive a line of a script carries; a multiple of three, so that only the last line is padded.
 const BYTES_PER_LINE: usize = 3072;

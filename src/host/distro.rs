@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::script::quote;
+use crate::shell::quote;
 
 /// A family of distributions that name things alike.
 #[derive(Debug, PartialEq, Eq)]

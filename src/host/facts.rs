@@ -9,8 +9,8 @@ use std::net::IpAddr;
 
 use super::firewall::Firewall;
 use super::quota::QuotaFacts;
-use super::script::{arguments, quote};
 use super::{exports_file, nfs_conf};
+use crate::shell::{arguments, quote};
 
 /// What reads the facts and changes nothing.
 const GATHER: &str = include_str!("facts/gather.sh");

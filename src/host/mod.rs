@@ -35,6 +35,6 @@ pub use plan::{
     DesiredServer, FileChange, Plan, Quota, State, Step, Versions, plan_client, plan_server, plan_share, plan_teardown,
 };
 pub use proof::{Proof, ProofResult};
-pub use script::{arguments, quote};
+
 pub use ssh::{Access, ConnectError, Host, HostKeys, JumpSessions, Output, RunError, Sudo, server_names};
 pub use target::{Target, TargetError};

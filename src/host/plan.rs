@@ -26,7 +26,7 @@ use std::time::Duration;
 use super::distro::{self, Choice, Installer, OsRelease};
 use super::exports_file::{ActiveExport, DesiredExport};
 use super::facts::{Facts, Support};
-use super::script::quote;
+use crate::shell::quote;
 
 pub use client::plan_client;
 pub use desired::{DesiredServer, Quota, Versions};

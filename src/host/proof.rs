@@ -1,7 +1,7 @@
 //! The proof that a client can use an export: a script mounts it, writes to it, locks a file and reads it again (PURE).
 //! The main type is [`Proof`]; nothing here runs the script.
 
-use super::script::{arguments, quote};
+use crate::shell::{arguments, quote};
 
 /// What a client is to prove.
 #[derive(Clone, Debug, PartialEq, Eq)]

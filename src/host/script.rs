@@ -5,18 +5,6 @@
 //! both. So a script is framed by lines with a random word, the last of which
 //! carries its status: without that line it has not ended by itself.
 
-/// A word in single quotes, which no POSIX shell expands or splits; it may hold any text but a zero byte.
-pub fn quote(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-/// A line that makes these words a script's positional parameters, each as it is: `for word do` takes one after the
-/// other.
-pub fn arguments(words: &[String]) -> String {
-    let quoted: Vec<String> = words.iter().map(|word| quote(word)).collect();
-    format!("set -- {}\n", quoted.join(" "))
-}
-
 /// The frame of one run.
 #[derive(Clone, Debug)]
 pub struct Frame {
@@ -119,6 +107,7 @@ mod tests {
     use std::process::{Command, Stdio};
 
     use super::*;
+    use crate::shell::quote;
 
     /// Has a shell read `text`.
     fn sh(text: &str) -> Vec<u8> {

@@ -1,7 +1,6 @@
-//! Kubernetes objects from a few values: validated, rendered from templates as YAML, applied. The main types are
+//! Kubernetes objects from a few values: validated and rendered from templates as YAML. The main types are
 //! [`Values`] and [`Manifest`]. Nothing here prompts or prints.
 
-pub mod apply;
 pub mod files;
 pub mod handover;
 mod render;
@@ -9,7 +8,6 @@ pub mod strict;
 pub mod templates;
 pub mod validate;
 mod values;
-pub mod wait;
 
 pub(crate) use render::read_yaml;
 pub use render::{Document, Manifest, render_manifest};

@@ -66,19 +66,7 @@ fn render_template(template: &Template, values: impl Serialize) -> Result<String
     let rendered = environment
         .render_named_str("template.yaml", &template.text, Serde(values))
         .map_err(|error| anyhow!("template {}{}", template.file, describe_fault(&error, &known)))?;
-    Ok(escape_for_yaml(&rendered))
-}
-
-/// Escapes characters that JSON allows in a string and YAML takes for a line end or refuses; JSON and YAML both know
-/// the escape `\uXXXX`.
-pub(super) fn escape_for_yaml(text: &str) -> String {
-    let escape = |character| match character {
-        '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => {
-            format!("\\u{:04x}", u32::from(character))
-        }
-        plain => plain.to_string(),
-    };
-    text.chars().map(escape).collect()
+    Ok(yaml::escape_for_yaml(&rendered))
 }
 
 /// Text to append to a template's name: `, line LINE: CAUSE`, without the line if it is unknown; for an unknown variable,

@@ -374,7 +374,7 @@ async fn a_misspelled_field_of_a_users_template_is_rejected(stage: Arc<Stage>) -
         request_timeout: EVENT_TIMEOUT,
     };
     let cluster = nfsprov::cluster::connect(&options, nfsprov::cluster::ClientUse::OneShot).await?;
-    let refused = nfsprov::manifest::apply::apply_object(&cluster, &claim, Default::default()).await;
+    let refused = nfsprov::change::server_side::apply_object(&cluster, &claim, Default::default()).await;
     let refused = refused.err().context("the misspelled field was accepted")?.to_string();
     ensure!(
         refused.contains("persistentvolumeclaim/c") && refused.contains("volumNmae"),

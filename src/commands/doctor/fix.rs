@@ -9,12 +9,13 @@ use futures::FutureExt;
 use futures::future::join_all;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::change::apply;
+use crate::change::edit::{Edit, NoChange};
+use crate::change::wait::{Effect, wait};
 use crate::cluster::Cluster;
 use crate::diff;
 use crate::doctor::Finding;
-use crate::doctor::fix::apply;
-use crate::doctor::fix::edit::{Edit, NoChange};
-use crate::doctor::fix::plan::{Effect, Step};
+use crate::doctor::fix::Step;
 use crate::doctor::names::count_of;
 use crate::exit::UsageError;
 use crate::output::{self, Colour, say};
@@ -33,18 +34,35 @@ pub struct FixOptions {
     pub colour: Colour,
 }
 
-/// Two clients of the cluster: watches need longer time-outs than requests.
-#[derive(Clone, Copy)]
-pub struct Clusters<'a> {
-    pub cluster: &'a Cluster,
-    pub watched: &'a Cluster,
-}
-
-/// The numbers of applied and failed fixes.
+/// The numbers of applied and failed fixes, and of those that nobody could be asked about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FixCounts {
     pub applied: usize,
     pub failed: usize,
+    unanswered: usize,
+}
+
+impl FixCounts {
+    /// Fails with a [`UsageError`] if a question could not be asked: stdin is no terminal, and `--yes` was not given.
+    pub fn fail_if_unanswered(self) -> Result<()> {
+        if self.unanswered == 0 {
+            return Ok(());
+        }
+        let why = format!(
+            "confirmation of {} required but stdin is not a terminal; pass --yes",
+            count_of(self.unanswered, "fix")
+        );
+        Err(UsageError(why.into()).into())
+    }
+}
+
+/// Whether a change is to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Yes,
+    No,
+    /// In a dry run, and without a terminal.
+    NotAsked,
 }
 
 /// SIGINT and SIGTERM, which stop the run between two steps, never within a step.
@@ -84,28 +102,22 @@ impl StopSignals {
 /// run only shows the changes.
 ///
 /// # Errors
-/// [`UsageError`] when confirmation is required and stdin is no terminal: all fixes are shown then, and none is
-/// applied. When a signal stops it; fixes that were applied stay.
+/// When a signal stops it; fixes that were applied stay.
 pub async fn fix_objects(
-    clusters: Clusters<'_>,
+    cluster: &Cluster,
     steps: &[Step<'_>],
     options: FixOptions,
     stop: &mut StopSignals,
     counts: &mut FixCounts,
 ) -> Result<()> {
     let limit = options.limit.unwrap_or(PATIENCE);
-    let (mut refused, mut effects) = (0, Vec::new());
+    let mut effects = Vec::new();
     for step in steps {
         stop.fail_if_signalled(*counts)?;
-        if let Some(edits) = prepare_edits(clusters.cluster, step, counts).await {
+        if let Some(edits) = prepare_edits(cluster, step, counts).await {
             show_step(step, &edits, options.colour);
-            if options.dry_run {
-                continue;
-            }
-            if !options.yes && !output::can_ask() {
-                refused += 1;
-            } else if confirm_change(options, "Make this change?", *counts)?
-                && apply_edits(clusters, &edits, limit, counts).await
+            if confirm_change(options, "Make this change?", counts)? == Answer::Yes
+                && apply_edits(cluster, &edits, limit, counts).await
             {
                 let new = step.effects.iter().filter(|effect| !effects.contains(effect));
                 effects.extend(new.collect::<Vec<_>>());
@@ -113,33 +125,31 @@ pub async fn fix_objects(
         }
     }
     tokio::select! {
-        () = wait_for_effects(clusters.watched, &effects, limit) => {}
+        () = wait_for_effects(cluster, &effects, limit) => Ok(()),
         () = stop.wait_for_signal() => bail!("{}", interrupted_message(*counts)),
     }
-    if refused > 0 {
-        let why = format!(
-            "confirmation of {} required but stdin is not a terminal; pass --yes",
-            count_of(refused, "fix")
-        );
-        return Err(UsageError(why.into()).into());
-    }
-    Ok(())
 }
 
-/// Asks the question, unless `--yes` answers it; false if the user declines.
+/// Asks whether to make a change that was shown; `--yes` answers the question. Counts a change that nobody can be asked
+/// about.
 ///
 /// # Errors
-/// [`UsageError`] without `--yes` and a terminal; when Ctrl-C interrupts the question.
-pub fn confirm_change(options: FixOptions, question: &str, counts: FixCounts) -> Result<bool> {
+/// When Ctrl-C interrupts the question.
+pub fn confirm_change(options: FixOptions, question: &str, counts: &mut FixCounts) -> Result<Answer> {
+    if options.dry_run {
+        return Ok(Answer::NotAsked);
+    }
     if options.yes {
-        return Ok(true);
+        return Ok(Answer::Yes);
     }
     if !output::can_ask() {
-        return Err(UsageError("confirmation required but stdin is not a terminal; pass --yes".into()).into());
+        counts.unanswered += 1;
+        return Ok(Answer::NotAsked);
     }
     match output::confirm(question) {
-        Ok(answer) => Ok(answer),
-        Err(error) if error.kind() == ErrorKind::Interrupted => bail!("{}", interrupted_message(counts)),
+        Ok(true) => Ok(Answer::Yes),
+        Ok(false) => Ok(Answer::No),
+        Err(error) if error.kind() == ErrorKind::Interrupted => bail!("{}", interrupted_message(*counts)),
         Err(error) => Err(error.into()),
     }
 }
@@ -231,9 +241,9 @@ pub fn show_diff(name: &str, before: Option<&str>, after: Option<&str>, colour: 
 
 /// Applies the edits of a step, prints a line for each and counts the step. False if one failed, which is printed and
 /// counted; the edits before it stay, those after it are not made. Waits up to `limit` for a deleted object to be gone.
-async fn apply_edits(clusters: Clusters<'_>, edits: &[Edit], limit: Duration, counts: &mut FixCounts) -> bool {
+async fn apply_edits(cluster: &Cluster, edits: &[Edit], limit: Duration, counts: &mut FixCounts) -> bool {
     for edit in edits {
-        if let Err(error) = apply::apply(clusters.cluster, clusters.watched, edit, limit).await {
+        if let Err(error) = apply::apply(cluster, edit, limit).await {
             say(&format!("error: {error:#}"));
             counts.failed += 1;
             return false;
@@ -244,16 +254,13 @@ async fn apply_edits(clusters: Clusters<'_>, edits: &[Edit], limit: Duration, co
     true
 }
 
-/// Waits up to `limit` for the effects in parallel, and prints the result of each. `cluster` is the one for watches.
+/// Waits up to `limit` for the effects in parallel, and prints the result of each.
 async fn wait_for_effects(cluster: &Cluster, effects: &[&Effect], limit: Duration) {
     let each = effects.iter().map(|effect| async move {
-        let (title, good) = match effect {
-            Effect::Bound(claim) => (claim.title(), "is Bound"),
-            Effect::RolledOut(workload) => (workload.title(), "is rolled out"),
-        };
-        match apply::wait(cluster, effect, limit).await {
-            Ok(None) => say(&format!("{title} {good}")),
-            Ok(Some(state)) => say(&format!("{title} is {state} after {} s", limit.as_secs())),
+        let title = effect.object().title();
+        match wait(cluster, effect, limit).await {
+            Ok(Ok(state)) => say(&format!("{title} is {state}")),
+            Ok(Err(state)) => say(&format!("{title} is {state} after {} s", limit.as_secs())),
             Err(error) => say(&format!("{error:#}")),
         }
     });

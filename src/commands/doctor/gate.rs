@@ -8,7 +8,9 @@ use kube::core::Request;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use super::fix::{self, FixCounts, FixOptions, StopSignals, confirm_change, show_diff};
+use super::fix::{self, Answer, FixCounts, FixOptions, StopSignals, confirm_change, show_diff};
+use crate::change::edit::Edit;
+use crate::change::{Change, apply};
 use crate::cluster::snapshot::ClusterSnapshot;
 use crate::cluster::{self, ClientUse, Cluster, ClusterOptions, connect};
 use crate::control_plane::Gate;
@@ -16,11 +18,8 @@ use crate::control_plane::edit::{Format, edit_gate};
 use crate::control_plane::files::{FileEdit, Installed};
 use crate::control_plane::node::Node;
 use crate::doctor::Object;
-use crate::doctor::fix::edit::Edit;
-use crate::doctor::fix::{Change, apply};
-use crate::exit::UsageError;
 use crate::host::{Access, Target};
-use crate::output::{self, say};
+use crate::output::say;
 
 /// How long an API server may take to be ready again, unless --timeout says otherwise.
 const READY_WITHIN: Duration = Duration::from_secs(180);
@@ -48,7 +47,7 @@ pub struct GateChange<'a> {
 /// When a host can't be reached or its files can't be edited: nothing is changed then. When the change of a host fails,
 /// which the host undoes if its API server is not ready in time, the user declines a host, or a signal stops it: hosts
 /// before that one stay changed, those after it are not changed. When the cluster does not answer afterwards: all hosts
-/// stay changed. [`UsageError`] without a terminal and `--yes`: nothing is changed.
+/// stay changed. [`FixCounts::fail_if_unanswered`] without a terminal and `--yes`: nothing is changed.
 pub async fn change_gate(job: &GateChange<'_>, stop: &mut StopSignals, counts: &mut FixCounts) -> Result<()> {
     let limit = job.options.limit.unwrap_or(READY_WITHIN);
     let nodes = connect_all(job).await?;
@@ -68,7 +67,6 @@ pub async fn change_gate(job: &GateChange<'_>, stop: &mut StopSignals, counts: &
         say("RemoveSelfLink is already in the requested state on all hosts of --ssh");
         return Ok(());
     }
-    let mut refused = false;
     for (node, edits) in nodes.iter().zip(&plans) {
         stop.fail_if_signalled(*counts)?;
         if edits.is_empty() {
@@ -80,24 +78,16 @@ pub async fn change_gate(job: &GateChange<'_>, stop: &mut StopSignals, counts: &
             let name = format!("{}:{}", node.name(), edit.path);
             show_diff(&name, edit.before.as_deref(), edit.after.as_deref(), job.options.colour);
         }
-        if job.options.dry_run {
-            continue;
-        }
-        if !job.options.yes && !output::can_ask() {
-            refused = true;
-            continue;
-        }
-        if !confirm_change(job.options, "Make this change and restart the API server?", *counts)? {
-            bail!("{} was not changed, nor were the hosts after it", node.name());
+        match confirm_change(job.options, "Make this change and restart the API server?", counts)? {
+            Answer::Yes => {}
+            Answer::No => bail!("{} was not changed, nor were the hosts after it", node.name()),
+            Answer::NotAsked => continue,
         }
         node.apply_edits(edits, job.wanted, limit).await?;
         say(&format!("{}: changed, and its API server is ready", node.name()));
         counts.applied += 1;
     }
-    if refused {
-        let why = "confirmation required but stdin is not a terminal; pass --yes";
-        return Err(UsageError(why.into()).into());
-    }
+    counts.fail_if_unanswered()?;
     let Some((cluster, _)) = job.cluster else {
         return Ok(());
     };
@@ -108,15 +98,9 @@ pub async fn change_gate(job: &GateChange<'_>, stop: &mut StopSignals, counts: &
         stop.fail_if_signalled(*counts)?;
         say("");
         fix::show_edit(&edit, job.options.colour);
-        if job.options.dry_run {
-            return Ok(());
-        }
-        if confirm_change(
-            job.options,
-            "Make this change, so that kubeadm's next upgrade keeps it?",
-            *counts,
-        )? {
-            apply::apply(cluster, cluster, &edit, limit).await?;
+        let question = "Make this change, so that kubeadm's next upgrade keeps it?";
+        if confirm_change(job.options, question, counts)? == Answer::Yes {
+            apply::apply(cluster, &edit, limit).await?;
             say(&format!("{} {}", edit.object.title(), edit.result_word()));
             counts.applied += 1;
         }

@@ -9,15 +9,15 @@ use anyhow::{Error, Result, bail};
 use futures::future::{join_all, try_join_all};
 use k8s_openapi::jiff::Timestamp;
 
-use super::fix::{FixCounts, FixOptions, StopSignals, confirm_change, print_finding, show_diff};
+use super::fix::{Answer, FixCounts, FixOptions, StopSignals, confirm_change, print_finding, show_diff};
+use crate::change::{Change, HostChange};
 use crate::doctor::entry::HOSTS;
 use crate::doctor::facts::{ExportSeen, Facts, HostSeen};
-use crate::doctor::fix::{Change, HostChange};
 use crate::doctor::servers::{NamedExport, named_exports};
 use crate::doctor::{Finding, Object};
-use crate::exit::UsageError;
 use crate::host::{self, Access, Host, Subject, Target, apply, gather, plan_client, plan_share, run_change};
-use crate::output::{self, Colour, say};
+use crate::output::{Colour, say};
+use crate::shell::arguments;
 
 /// How long a short script may print nothing.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -130,7 +130,7 @@ async fn probe_nfs_ports(host: &Host, servers: &[String]) -> Vec<(String, bool)>
          getent ahosts \"$server\" >/dev/null 2>&1 || continue\n  \
          if timeout 5 bash -c 'exec 3<>\"/dev/tcp/$1/2049\"' - \"$server\" 2>/dev/null; then echo \"yes $server\"; \
          else echo \"no $server\"; fi\ndone",
-        host::arguments(servers)
+        arguments(servers)
     );
     let output = if servers.is_empty() {
         None
@@ -193,7 +193,6 @@ pub fn host_changes(findings: &[Finding]) -> Vec<(&Finding, &str, &HostChange)> 
 /// counted, and one of a host that is not connected is left out. A dry run only shows the changes.
 ///
 /// # Errors
-/// [`UsageError`] when confirmation is required and stdin is no terminal: all changes are shown then, and none is made.
 /// When a signal stops it, between two changes.
 pub async fn fix_hosts(
     hosts: &[ConnectedHost],
@@ -202,7 +201,6 @@ pub async fn fix_hosts(
     stop: &mut StopSignals,
     counts: &mut FixCounts,
 ) -> Result<()> {
-    let mut refused = 0;
     for (finding, name, change) in host_changes(findings) {
         stop.fail_if_signalled(*counts)?;
         let Some((_, host)) = hosts.iter().find(|(other, _)| other == name) else {
@@ -223,14 +221,7 @@ pub async fn fix_hosts(
             continue;
         };
         work.show_diffs(name, options.colour);
-        if options.dry_run {
-            continue;
-        }
-        if !options.yes && !output::can_ask() {
-            refused += 1;
-            continue;
-        }
-        if !confirm_change(options, "Make this change?", *counts)? {
+        if confirm_change(options, "Make this change?", counts)? != Answer::Yes {
             continue;
         }
         match work.apply_to_host(host).await {
@@ -247,10 +238,7 @@ pub async fn fix_hosts(
             }
         }
     }
-    match refused {
-        0 => Ok(()),
-        _ => Err(UsageError("confirmation required but stdin is not a terminal; pass --yes".into()).into()),
-    }
+    Ok(())
 }
 
 /// A change of a host, ready to be shown and applied.

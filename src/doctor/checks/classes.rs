@@ -11,9 +11,10 @@ use crate::cluster::provisioners;
 use crate::cluster::snapshot::{Claim, Class};
 use crate::doctor::entry::entries;
 use crate::doctor::messages::{self, MessageKind};
-use crate::doctor::names::{find_closest, list_names, shell_word};
+use crate::doctor::names::{find_closest, list_names};
 use crate::doctor::{Finding, Severity};
 use crate::provisioner::DEFAULT_NAME;
+use crate::shell::shell_word;
 
 /// The first version that gives waiting claims a default class that came later.
 const RETROACTIVE: u32 = 26;

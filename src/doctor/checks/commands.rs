@@ -10,9 +10,9 @@ use crate::cluster::provisioners;
 use crate::cluster::quantity;
 use crate::cluster::snapshot::{Claim, Class, ClusterSnapshot, Workload};
 use crate::doctor::Fix;
-use crate::doctor::names::shell_word;
 use crate::manifest::validate::{self, SERVER_PLACEHOLDER};
 use crate::provisioner::{DEFAULT_NAME, election};
+use crate::shell::shell_word;
 
 /// What stands where only the administrator knows.
 const SERVER: &str = SERVER_PLACEHOLDER;

@@ -9,8 +9,8 @@ use super::{Evidence, View};
 use crate::cluster::snapshot::{Claim, ClusterSnapshot, Volume};
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{EarlierVolume, ExportListing};
-use crate::doctor::names::shell_word;
 use crate::doctor::{Confidence, Finding};
+use crate::shell::shell_word;
 
 /// How many earlier volumes of one claim are printed.
 const SHOWN: usize = 3;

@@ -7,8 +7,8 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::View;
-use crate::doctor::names::shell_word;
 use crate::doctor::{Confidence, Finding, Object, Severity};
+use crate::shell::shell_word;
 
 /// How long the owner of a finalizer may take.
 const FINALIZING: SignedDuration = SignedDuration::from_mins(1);

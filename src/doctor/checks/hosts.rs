@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use super::View;
+use crate::change::{Change, HostChange};
 use crate::cluster::snapshot::Node;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::{ExportSeen, HostSeen};
-use crate::doctor::fix::{Change, HostChange};
 use crate::doctor::names::{list_names, list_titles};
 use crate::doctor::{Finding, Object};
 use crate::host::Directory;

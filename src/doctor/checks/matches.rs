@@ -5,14 +5,15 @@ use serde_json::json;
 
 use super::commands::{create_volume_fix, recreate_claim_command};
 use super::{Evidence, View};
+use crate::change::Change;
 use crate::cluster::provisioners;
 use crate::cluster::quantity;
 use crate::cluster::snapshot::{Claim, Volume};
 use crate::doctor::entry::entries;
-use crate::doctor::fix::Change;
 use crate::doctor::matching::{self, Candidate, Mismatch};
-use crate::doctor::names::{find_closest, shell_word};
+use crate::doctor::names::find_closest;
 use crate::doctor::{Finding, Fix};
+use crate::shell::shell_word;
 
 /// How many near misses are shown.
 const SHOWN: usize = 3;

@@ -10,8 +10,9 @@ use super::commands::object_argument;
 use crate::cluster::snapshot::{Event, Node, Pod, Volume};
 use crate::doctor::entry::entries;
 use crate::doctor::messages::{self, MessageKind};
-use crate::doctor::names::{find_closest, shell_word};
+use crate::doctor::names::find_closest;
 use crate::doctor::{Confidence, Finding};
+use crate::shell::shell_word;
 
 /// The time after its deletion timestamp from which a pod counts as stuck.
 const STUCK: SignedDuration = SignedDuration::from_mins(5);

@@ -8,8 +8,8 @@ use super::{Evidence, View, rbac};
 use crate::cluster::provisioners;
 use crate::cluster::snapshot::ClusterSnapshot;
 use crate::doctor::entry::entries;
-use crate::doctor::names::shell_word;
 use crate::doctor::{Finding, Object};
+use crate::shell::shell_word;
 
 /// A right that is missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

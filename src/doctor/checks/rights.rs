@@ -7,14 +7,14 @@ use serde_json::json;
 
 use super::View;
 use super::rbac;
+use crate::change::Change;
 use crate::cluster::images;
 use crate::cluster::provisioners::{self, Provisioner, ProvisionerKind};
 use crate::cluster::snapshot::{Class, ClusterSnapshot, Lock, Right};
 use crate::doctor::entry::entries;
-use crate::doctor::fix::Change;
 use crate::doctor::messages;
-use crate::doctor::names::shell_word;
 use crate::doctor::{Finding, Object};
+use crate::shell::shell_word;
 
 /// The age of the last renewal at which a lock counts as expired.
 const STALE: SignedDuration = SignedDuration::from_secs(60);

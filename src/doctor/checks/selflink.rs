@@ -1,12 +1,12 @@
 //! The gate RemoveSelfLink, and images that need selfLink or come from a frozen registry: NFS301 to NFS306 (PURE).
 
 use super::View;
+use crate::change::Change;
 use crate::cluster::images;
 use crate::cluster::provisioners::{self, Provisioner};
 use crate::cluster::snapshot::Pod;
 use crate::doctor::entry::entries;
 use crate::doctor::facts::Facts;
-use crate::doctor::fix::Change;
 use crate::doctor::{Confidence, Evidence, Finding, Object, messages, policy};
 
 /// The first minor version that sends no selfLink without the gate.

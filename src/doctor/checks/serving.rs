@@ -4,11 +4,11 @@ use k8s_openapi::jiff::SignedDuration;
 
 use super::View;
 use super::commands::{create_provisioner_command, placeholder_note, run_provisioner_command};
+use crate::change::Change;
 use crate::cluster::nfs_volumes::has_nfs_in_name;
 use crate::cluster::provisioners::{self, NFS_CSI, Provisioner};
 use crate::cluster::snapshot::{Claim, Class};
 use crate::doctor::entry::entries;
-use crate::doctor::fix::Change;
 use crate::doctor::names::{find_closest, list_names};
 use crate::doctor::{Confidence, Finding};
 

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::View;
+use crate::change::Change;
 use crate::cluster::quantity;
 use crate::cluster::snapshot::{Claim, ClaimTemplate, Event, Limit, Workload};
 use crate::doctor::entry::entries;
-use crate::doctor::fix::Change;
 use crate::doctor::messages::{self, MessageKind, QuotaItem};
-use crate::doctor::names::shell_word;
 use crate::doctor::{Finding, Fix, Object};
+use crate::shell::shell_word;
 
 entries! {
     "NFS121" Error [SETS, CLAIMS, EVENTS] "quota or limit",

@@ -5,13 +5,13 @@ use serde_json::json;
 
 use super::commands::{create_class_command, run_provisioner_command};
 use super::{View, finalizers, mounts};
+use crate::change::Change;
 use crate::cluster::provisioners;
 use crate::cluster::snapshot::{Claim, Event, Volume};
 use crate::doctor::entry::entries;
-use crate::doctor::fix::Change;
 use crate::doctor::messages::{self, MessageKind};
-use crate::doctor::names::shell_word;
 use crate::doctor::{Confidence, Finding, Object};
+use crate::shell::shell_word;
 
 /// How long a deleter may take for a volume that was just released.
 const DELETING: SignedDuration = SignedDuration::from_secs(15);

@@ -15,8 +15,8 @@ use crate::cluster::snapshot::{Claim, Event, Pod};
 use crate::doctor::Severity;
 use crate::doctor::entry::entries;
 use crate::doctor::messages::{self, MessageKind};
-use crate::doctor::names::shell_word;
 use crate::doctor::{Confidence, Evidence, Finding, Object};
+use crate::shell::shell_word;
 
 entries! {
     "NFS123" Error [CLAIMS, PODS] "waiting, cause unknown",

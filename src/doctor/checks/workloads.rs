@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use k8s_openapi::jiff::SignedDuration;
 
 use super::{View, mounts, refusals};
+use crate::change::Change;
 use crate::cluster::images;
 use crate::cluster::nfs_volumes::has_nfs_in_name;
 use crate::cluster::provisioners::{self, Provisioner, ProvisionerKind};
 use crate::cluster::snapshot::{Log, Pod, Stopped};
 use crate::doctor::entry::entries;
-use crate::doctor::fix::Change;
 use crate::doctor::messages::{self, MessageKind};
 use crate::doctor::{Confidence, Finding, Fix, Severity};
 

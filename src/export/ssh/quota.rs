@@ -10,7 +10,8 @@ use super::script::{MISSING, OBSTACLE, at_root, enter_directories};
 use super::{last_error_line, lossy_text, missing_error, obstacle_error};
 use crate::export::quota::{FileSystem, LimitPlan};
 use crate::export::{ExportError, VolumePath};
-use crate::host::{Output, arguments, quote};
+use crate::host::Output;
+use crate::shell::{arguments, quote};
 
 /// Prints what `quota::facts` reads about the directories `names` in `parents` (components below `root`), all on one
 /// file system, and about their server: a line for each fact, and for each of `project_ids` with files or a limit.

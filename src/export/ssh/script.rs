@@ -8,7 +8,7 @@
 
 use crate::export::record::NewFile;
 use crate::export::{Attributes, PARENT_MODE, VolumePath};
-use crate::host::{arguments, quote};
+use crate::shell::{arguments, quote};
 
 /// Exit statuses with a meaning of their own. All others are failures that standard error explains.
 pub(super) const OBSTACLE: u8 = 3;

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::host::exports_file::{self, ActiveExport, ConflictSeverity, DesiredExport};
 use crate::host::facts::Facts;
-use crate::host::script::quote;
+use crate::shell::quote;
 
 const NAME: &str = "exports";
 

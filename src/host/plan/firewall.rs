@@ -14,7 +14,7 @@ use crate::host::exports_file::{self, Client, Network};
 use crate::host::facts::Facts;
 use crate::host::firewall::{Firewall, Firewalld};
 use crate::host::nfs_conf::{self, LOCKD_PORT, MOUNTD_PORT, STATD_PORT};
-use crate::host::script::quote;
+use crate::shell::quote;
 
 const NAME: &str = "firewall";
 

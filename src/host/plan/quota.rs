@@ -11,7 +11,7 @@ use crate::host::exports_file::options_squash_root;
 use crate::host::facts::{Facts, Init};
 use crate::host::fstab;
 use crate::host::quota::QuotaFacts;
-use crate::host::script::quote;
+use crate::shell::quote;
 
 const NAME: &str = "quota";
 

@@ -9,7 +9,7 @@ use super::services::{Service, plan_service};
 use super::{Plan, Step, plan_kernel, plan_packages, plan_selinux, plan_system, with_undo};
 use crate::host::exports_file::{self, DesiredExport};
 use crate::host::facts::{Directory, Facts, Support};
-use crate::host::script::quote;
+use crate::shell::quote;
 
 /// The mode of a new directory by default: pods run as any user.
 const OPEN: u32 = 0o777;

@@ -4,7 +4,7 @@
 use super::exports::IN_NAMESPACE;
 use super::{FAILED_AND_UNDONE, FAILED_NOT_UNDONE, PATIENCE, Step, with_undo};
 use crate::host::facts::{Facts, Init, Unit};
-use crate::host::script::quote;
+use crate::shell::quote;
 
 /// A service that should run, now and after a restart.
 pub(super) struct Service<'a> {

@@ -1,6 +1,7 @@
 //! Mounts that fail for a reason on the node: NFS401, NFS407, NFS408, NFS414 to NFS417 (PURE).
 
 use super::{CauseAndFix, Failure, cause_and_advice};
+use crate::change::{Change, HostChange};
 use crate::cluster::images::is_nfs_csi_driver;
 use crate::cluster::provisioners::NFS_CSI;
 use crate::cluster::snapshot::{Container, Pod, Workload};
@@ -9,7 +10,6 @@ use crate::doctor::checks::View;
 use crate::doctor::checks::commands::object_argument;
 use crate::doctor::checks::hosts::find_host_of_node;
 use crate::doctor::entry::entries;
-use crate::doctor::fix::{Change, HostChange};
 
 entries! {
     "NFS401" Error [PODS, EVENTS, HOSTS] "no NFS client on the node" automatic,

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::*;
+use crate::change::{Change, HostChange};
 use crate::doctor::facts::{ExportSeen, HostSeen};
-use crate::doctor::fix::{Change, HostChange};
 use crate::host::{self, Directory};
 
 const DEBIAN: &str = "ID=debian\nVERSION_ID=12\n";

@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::provisioners::{GOOD, NAME, good, scene};
 use super::*;
+use crate::change::{Change, HostChange};
 use crate::cluster::snapshot::{Log, Pod};
-use crate::doctor::fix::{Change, HostChange};
 use crate::doctor::{checks, policy};
 
 const BAD: &str = "quay.io/external_storage/nfs-client-provisioner:latest";

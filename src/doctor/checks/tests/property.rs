@@ -11,7 +11,7 @@ use crate::cluster::dump;
 use crate::doctor::checks::{self, View};
 use crate::doctor::facts::Facts;
 use crate::doctor::report::Report;
-use crate::doctor::{Confidence, formats, names};
+use crate::doctor::{Confidence, formats};
 
 /// A little generator, so that one number says what becomes of a whole cluster.
 struct Random(u64);
@@ -151,7 +151,7 @@ fn overdone(facts: &Facts, report: &Report) -> Option<String> {
     ];
     report.findings.iter().find_map(|finding| {
         let fix = finding.fix.as_ref().filter(|fix| fix.automatic)?;
-        let objects = || fix.changes.iter().map(crate::doctor::fix::Change::object);
+        let objects = || fix.changes.iter().map(crate::change::Change::object);
         let outside = objects().any(|object| match (&facts.cluster.namespace, &object.namespace) {
             (Some(asked), Some(namespace)) => asked != namespace,
             _ => false,
@@ -190,5 +190,5 @@ fn random_clusters_give_no_panic_no_omission_and_no_forbidden_fix() {
         }
     });
     // What the generator changes is what a shell or a terminal would act on.
-    assert!(TEXTS.iter().any(|text| names::shell_word(text) != *text));
+    assert!(TEXTS.iter().any(|text| crate::shell::shell_word(text) != *text));
 }

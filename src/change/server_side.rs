@@ -9,9 +9,9 @@ use kube::core::{ApiResource, DynamicObject, Request};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
-use super::render::escape_for_yaml;
-use super::strict;
 use crate::cluster::{self, Cluster};
+use crate::manifest::strict;
+use crate::yaml::escape_for_yaml;
 
 pub const FIELD_MANAGER: &str = "nfsprov";
 

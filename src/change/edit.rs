@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Change;
-use crate::doctor::Object;
+use crate::cluster::object::Object;
 
 /// What the controller manager writes on a claim that it has bound.
 const BOUND_BEFORE: &str = "pv.kubernetes.io/bind-completed";

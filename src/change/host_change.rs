@@ -1,7 +1,8 @@
 //! Changes to hosts over SSH, each a [`HostChange`], as commands and scripts (PURE). It runs none of them.
 
-use crate::doctor::names::shell_word;
-use crate::host::{Facts, Target, quote};
+use crate::host::{Facts, Target};
+use crate::shell::quote;
+use crate::shell::shell_word;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HostChange {
