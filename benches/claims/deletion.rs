@@ -6,11 +6,17 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
+use kube::api::Patch;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use nfsprov::export::{Attributes, Export, Location, VolumePath, Wire, never_interrupt};
+use nfsprov::provisioner::volume::FINALIZER;
+use serde_json::json;
 
 use super::rounds::{CLIENTS, LIMIT, round, settle};
+
+/// The classes of ideal PVs: with the policy Retain, with Delete, and with Delete and nfsprov's finalizer.
+pub const IDEALS: [&str; 3] = ["ideal-retain", "ideal-delete", "ideal-finalizer"];
 
 /// Creates `count` claims of `class`, deletes them at once when the process `pid` is idle, and returns the time until
 /// their last PV is deleted.
@@ -60,30 +66,42 @@ pub async fn deletion(client: &Client, class: &str, count: usize, pid: u32) -> R
     Ok(begun.elapsed())
 }
 
-/// The upper limit: deletes the PVs of `classes` when they are Released, and does nothing else.
-pub async fn ideal(client: Client, classes: [&'static str; 2]) -> Result<()> {
+/// The upper limit: deletes the PVs of [`IDEALS`] when they are Released, removes the finalizer of those that have
+/// nfsprov's, and does nothing else.
+pub async fn ideal(client: Client) -> Result<()> {
     let volumes: Api<PersistentVolume> = Api::all(client);
     let released = |volume: &PersistentVolume| {
         let phase = volume.status.as_ref().and_then(|status| status.phase.as_deref());
         let class = volume.spec.as_ref().and_then(|spec| spec.storage_class_name.as_deref());
-        let ours = class.is_some_and(|class| classes.contains(&class));
+        let ours = class.is_some_and(|class| IDEALS.contains(&class));
         ours && phase == Some("Released") && volume.metadata.deletion_timestamp.is_none()
     };
+    let finalizer = json!({"metadata": {"$deleteFromPrimitiveList/finalizers": [FINALIZER]}});
     watcher(volumes.clone(), watcher::Config::default())
         .applied_objects()
         .map_err(anyhow::Error::from)
         .try_filter(|volume| std::future::ready(released(volume)))
         .try_for_each_concurrent(CLIENTS, |volume| {
-            let volumes = volumes.clone();
+            let (volumes, finalizer) = (volumes.clone(), Patch::Strategic(&finalizer));
             async move {
-                match volumes.delete(&volume.name_any(), &Default::default()).await {
-                    // Another change of the PV came before its deletion.
-                    Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
-                    deleted => Ok(deleted.map(drop)?),
+                let name = volume.name_any();
+                // Another change of the PV came before its deletion.
+                unless_gone(volumes.delete(&name, &Default::default()).await)?;
+                if volume.finalizers().iter().any(|one| one == FINALIZER) {
+                    unless_gone(volumes.patch(&name, &Default::default(), &finalizer).await)?;
                 }
+                Ok(())
             }
         })
         .await
+}
+
+/// The error of a request, unless the PV did not exist any more.
+fn unless_gone<T>(result: Result<T, kube::Error>) -> Result<()> {
+    match result {
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        result => Ok(result.map(drop)?),
+    }
 }
 
 /// How many directories a second the NFS server creates for one client with nfsprov's number of concurrent calls.

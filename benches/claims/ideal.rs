@@ -13,6 +13,7 @@ use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use nfsprov::provisioner::claim::is_waiting_for;
+use nfsprov::provisioner::volume::FINALIZER;
 use serde_json::json;
 
 use super::rounds::{CLIENTS, claim};
@@ -47,12 +48,13 @@ pub async fn run(client: Client, provisioner: String) -> Result<()> {
 pub fn volume(claim: &PersistentVolumeClaim) -> Result<PersistentVolume> {
     let uid = claim.uid().unwrap_or_default();
     let spec = claim.spec.clone().unwrap_or_default();
-    let policy = match spec.storage_class_name.as_deref() {
-        Some("ideal-delete") => "Delete",
-        _ => "Retain",
+    let (policy, finalizers) = match spec.storage_class_name.as_deref() {
+        Some("ideal-finalizer") => ("Delete", vec![FINALIZER]),
+        Some("ideal-delete") => ("Delete", vec![]),
+        _ => ("Retain", vec![]),
     };
     Ok(serde_json::from_value(json!({
-        "metadata": {"name": format!("pvc-{uid}"),
+        "metadata": {"name": format!("pvc-{uid}"), "finalizers": finalizers,
                      "annotations": {"pv.kubernetes.io/provisioned-by": "ideal"}},
         "spec": {
             "accessModes": spec.access_modes, "capacity": {"storage": "1Gi"},

@@ -52,9 +52,10 @@ async fn compare(lab: &Lab) -> Result<()> {
         class(&client, name, name, "Retain", json!({})).await?;
     }
     // The ideal PV is deleted as soon as it is Released. With the policy Delete, the controller manager reads it
-    // several times before that, whoever deletes it.
+    // several times before that, whoever deletes it; with the finalizer, its deletion takes one more write.
     class(&client, "ideal-retain", "ideal", "Retain", json!({})).await?;
     class(&client, "ideal-delete", "ideal", "Delete", json!({})).await?;
+    class(&client, "ideal-finalizer", "ideal", "Delete", json!({})).await?;
     for on_delete in ["delete", "archive"] {
         let name = format!("nfsprov-{on_delete}");
         class(&client, &name, "nfsprov", "Delete", json!({"onDelete": on_delete})).await?;
@@ -64,7 +65,7 @@ async fn compare(lab: &Lab) -> Result<()> {
         Api::all(client.clone()).create(&Default::default(), &namespace).await?;
     }
     let ideal = tokio::spawn(ideal::run(client.clone(), "ideal".to_owned()));
-    let ideal_end = tokio::spawn(deletion::ideal(client.clone(), ["ideal-retain", "ideal-delete"]));
+    let ideal_end = tokio::spawn(deletion::ideal(client.clone()));
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_nfsprov"));
     command.args(["provision", "--watch", "--name", "nfsprov", "--path", "/nfsdata"]);
     command.arg("--server").arg(nfs.address().to_string());
@@ -160,8 +161,8 @@ async fn compare(lab: &Lab) -> Result<()> {
 /// Deletes volumes in rounds with equally many of each kind, and prints the rates.
 async fn deletions(client: &Client, pid: u32) -> Result<()> {
     let (count, rounds) = DELETIONS;
-    let kinds = ["ideal-retain", "ideal-delete", "nfsprov-delete", "nfsprov-archive"];
-    let mut took = [const { Vec::new() }; 4];
+    let kinds = [&deletion::IDEALS[..], &["nfsprov-delete", "nfsprov-archive"]].concat();
+    let mut took = vec![Vec::new(); kinds.len()];
     for number in 0..rounds {
         for turn in 0..kinds.len() {
             let kind = (number + turn) % kinds.len();
@@ -171,19 +172,25 @@ async fn deletions(client: &Client, pid: u32) -> Result<()> {
         }
     }
     println!(
-        "{:>7} {:>16} {:>10} {:>8}   to {}, to {}",
-        "gone", "", "volumes/s", "rounds", kinds[0], kinds[1]
+        "{:>7} {:>16} {:>10} {:>8}   rate to {}",
+        "gone",
+        "",
+        "volumes/s",
+        "rounds",
+        deletion::IDEALS.join(", ")
     );
     for (kind, times_taken) in kinds.iter().zip(&took) {
-        let [to_retain, to_delete] = [&took[0], &took[1]].map(|ideals| {
-            Ratios::new(times_taken, ideals, |our, ideal| {
+        let to_ideals = took[..deletion::IDEALS.len()].iter().map(|ideals| {
+            let ratios = Ratios::new(times_taken, ideals, |our, ideal| {
                 ideal.as_secs_f64() / our.as_secs_f64()
-            })
+            });
+            ratios.to_string()
         });
+        let to_ideals = to_ideals.collect::<Vec<_>>().join(", ");
         let mut sorted = times_taken.clone();
         sorted.sort();
         let rate = count as f64 / sorted[rounds / 2].as_secs_f64();
-        println!("{count:>7} {kind:>16} {rate:>10.1} {rounds:>8}   rate {to_retain}, {to_delete}");
+        println!("{count:>7} {kind:>16} {rate:>10.1} {rounds:>8}   {to_ideals}");
     }
     Ok(())
 }
