@@ -193,7 +193,6 @@ impl Wire {
         candidates.collect()
     }
 
-    /// Fails unless the server answers a request for the root's attributes; connects first if needed.
     pub(super) async fn probe_root(&self) -> Result<(), ExportError> {
         self.run_with_retry("read", "its root", |connection| {
             async move {
@@ -205,7 +204,6 @@ impl Wire {
         .await
     }
 
-    /// The bytes that are free for users without privileges; `Failed` if the server refuses to tell.
     pub(super) async fn free_bytes(&self) -> Result<u64, ExportError> {
         self.run_with_retry("ask for the free space of", "the root", |connection| {
             async move { Ok(with_timeout(connection.mount.fsstat()).await?.abytes) }.boxed()
@@ -213,7 +211,6 @@ impl Wire {
         .await
     }
 
-    /// Creates missing parents with 0755, too. An existing directory gets the attributes, existing parents don't.
     pub(super) async fn create_directory(&self, path: &VolumePath, wanted: Attributes) -> Result<(), ExportError> {
         self.run_with_retry("make directory", &path.to_string(), |connection| {
             connection.create_directory(path, wanted).boxed()
@@ -230,7 +227,6 @@ impl Wire {
         .await
     }
 
-    /// Whether an entry of any kind exists; false if a parent is missing.
     pub(super) async fn path_exists(&self, path: &VolumePath) -> Result<bool, ExportError> {
         self.run_with_retry("look for", &path.to_string(), |connection| {
             async move { Ok(connection.find_entry(path).await?.is_some()) }.boxed()
@@ -238,7 +234,6 @@ impl Wire {
         .await
     }
 
-    /// `None` if the directory doesn't exist.
     pub(super) async fn list_directory(
         &self,
         directory: Option<&VolumePath>,
@@ -249,7 +244,6 @@ impl Wire {
         .await
     }
 
-    /// A missing directory is an error.
     pub(super) async fn empty_directory(&self, directory: Option<&VolumePath>) -> Result<(), ExportError> {
         self.run_with_retry("empty", &name_or_root(directory), |connection| {
             connection.empty_directory(directory).boxed()
@@ -257,7 +251,6 @@ impl Wire {
         .await
     }
 
-    /// False if the name is taken, also by an attempt whose answer was lost; a missing parent is an error.
     pub(super) async fn create_link(&self, path: &VolumePath, target: &str) -> Result<bool, ExportError> {
         let target = target.to_owned();
         self.run_with_retry("create", &path.to_string(), |connection| {
@@ -267,7 +260,6 @@ impl Wire {
         .await
     }
 
-    /// `None` if nothing is there; an error if it is no link.
     pub(super) async fn read_link(&self, path: &VolumePath) -> Result<Option<String>, ExportError> {
         self.run_with_retry("read", &path.to_string(), |connection| {
             connection.read_link(path).boxed()
@@ -275,7 +267,6 @@ impl Wire {
         .await
     }
 
-    /// A missing entry is no error. Over NFSv4, an empty directory is removed, too.
     pub(super) async fn remove_link_or_file(&self, path: &VolumePath) -> Result<(), ExportError> {
         self.run_with_retry("remove", &path.to_string(), |connection| {
             connection.remove_link_or_file(path).boxed()
@@ -283,7 +274,6 @@ impl Wire {
         .await
     }
 
-    /// True also if it is missing; false if something is in it.
     pub(super) async fn remove_empty_directory(&self, path: &VolumePath) -> Result<bool, ExportError> {
         self.run_with_retry("remove", &path.to_string(), |connection| {
             connection.remove_empty_directory(path).boxed()

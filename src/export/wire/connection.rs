@@ -159,7 +159,6 @@ impl Connection {
         Ok(found.map(|found| (parent, found)))
     }
 
-    /// `None` if the directory doesn't exist.
     pub(super) async fn list_directory(
         self: Arc<Self>,
         directory: Option<&VolumePath>,
@@ -199,7 +198,6 @@ impl Connection {
         }))
     }
 
-    /// A missing directory is an error.
     pub(super) async fn empty_directory(self: Arc<Self>, directory: Option<&VolumePath>) -> Result<(), CallError> {
         let Some(handle) = self.find_handle(directory).await? else {
             return Err(NfsError::Nfs3(Nfs3ErrorCode::NFS3ERR_NOENT).into());
@@ -216,7 +214,6 @@ impl Connection {
         }
     }
 
-    /// False if the name is taken; a missing parent is an error.
     pub(super) async fn create_link(&self, path: &VolumePath, target: &str) -> Result<bool, CallError> {
         let (parents, name) = path.split();
         let Some(parent) = self.walk_directories(parents, path).await? else {
@@ -229,7 +226,6 @@ impl Connection {
         }
     }
 
-    /// `None` if nothing is there; an error if it is no link.
     pub(super) async fn read_link(self: Arc<Self>, path: &VolumePath) -> Result<Option<String>, CallError> {
         match self.find_entry(path).await? {
             Some((_, found)) => Ok(Some(with_timeout(self.mount.readlink(found.fh)).await?)),
@@ -237,7 +233,6 @@ impl Connection {
         }
     }
 
-    /// A missing entry is no error. Over NFSv4, an empty directory is removed, too.
     pub(super) async fn remove_link_or_file(self: Arc<Self>, path: &VolumePath) -> Result<(), CallError> {
         let (parents, name) = path.split();
         if let Some(parent) = self.walk_directories(parents, path).await? {
@@ -249,7 +244,6 @@ impl Connection {
         Ok(())
     }
 
-    /// True also if it is missing; false if something is in it.
     pub(super) async fn remove_empty_directory(self: Arc<Self>, path: &VolumePath) -> Result<bool, CallError> {
         // NFS 4 has one call for all kinds: it would remove a link or a file as well.
         let Some(found) = self.clone().find_directory(path).await? else {
