@@ -152,13 +152,17 @@ pub fn find_denied_right(text: &str) -> Option<String> {
 }
 
 /// The innermost error of a message, on one line, without the names of the calls around it; of a failed mount only the
-/// first line that mount printed.
+/// first line that mount printed, or the exit status if it printed none.
 pub fn extract_root_error(text: &str) -> String {
-    let text = match text.split_once("ailed to provision volume with StorageClass \"") {
-        Some((_, rest)) => rest.split_once("\": ").map_or(text, |(_, why)| why),
+    const CALLS: [&str; 2] = ["ailed to provision volume with StorageClass \"", "ailed for volume \""];
+    let call = CALLS.iter().find_map(|call| text.split_once(call));
+    let text = match call.and_then(|(_, rest)| rest.split_once('"')) {
+        Some((_, why)) => why.trim_start_matches([' ', ':']),
         None => text,
     };
-    let output = text.split_once("\nOutput: ").map(|(_, output)| output);
+    let (command, output) = text.split_once("\nOutput: ").unwrap_or((text, ""));
+    let output = Some(output).filter(|output| !output.trim().is_empty());
+    let text = command.split("\nMounting command: ").next().unwrap_or_default();
     let (text, is_output) = (output.unwrap_or(text), output.is_some());
     let mut text = text.trim();
     while let Some((_, rest)) = text

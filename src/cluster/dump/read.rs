@@ -12,8 +12,10 @@ use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::authorization::v1::SubjectAccessReview;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::api::events::v1 as events;
 use k8s_openapi::api::storage::v1::{CSIDriver, CSINode, StorageClass};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
@@ -50,7 +52,10 @@ const RESOURCES: &[Resource] = &[
     resource::<StatefulSet>("sts"),
     resource::<DaemonSet>("ds"),
     resource::<core::Node>("no"),
-    resource::<core::Event>("ev"),
+    Resource {
+        add: add_event,
+        ..resource::<core::Event>("ev")
+    },
     resource::<CSIDriver>("csidriver"),
     resource::<CSINode>("csinode"),
     resource::<Lease>("lease"),
@@ -59,6 +64,15 @@ const RESOURCES: &[Resource] = &[
     resource::<SubjectAccessReview>("subjectaccessreview"),
     resource::<core::Namespace>("ns"),
 ];
+
+/// Adds an event of the core group, or of events.k8s.io, which has the same kind and other fields.
+fn add_event(snapshot: &mut ClusterSnapshot, object: &Value) -> serde_json::Result<()> {
+    match object.get("regarding") {
+        Some(_) => events::Event::deserialize(object)?.add_to(snapshot),
+        None => core::Event::deserialize(object)?.add_to(snapshot),
+    }
+    Ok(())
+}
 
 fn find_resource(is_wanted: impl Fn(&Resource) -> bool) -> Option<&'static Resource> {
     RESOURCES.iter().find(|resource| is_wanted(resource))

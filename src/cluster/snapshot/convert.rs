@@ -8,6 +8,7 @@ use k8s_openapi::api::apps::v1 as apps;
 use k8s_openapi::api::authorization::v1::SubjectAccessReview;
 use k8s_openapi::api::coordination::v1 as coordination;
 use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::api::events::v1 as events;
 use k8s_openapi::api::storage::v1 as storage;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
@@ -49,6 +50,7 @@ snapshot_objects! {
     apps::DaemonSet => |snapshot, set| snapshot.add_workload(set.into());
     core::Node => |snapshot, node| snapshot.nodes.push(node.into());
     core::Event => |snapshot, event| snapshot.events.push(event.into());
+    events::Event => |snapshot, event| snapshot.events.push(event.into());
     storage::CSIDriver => |snapshot, driver| snapshot.csi_drivers.extend(driver.metadata.name);
     storage::CSINode => |snapshot, node| snapshot.csi_nodes.push(drivers_of_node(node));
     coordination::Lease => |snapshot, lease| snapshot.locks.push(lease.into());
@@ -266,6 +268,27 @@ impl From<core::Event> for Event {
                 .or(event.event_time.map(|time| time.0))
                 .or_else(|| creation_time(&event.metadata)),
         }
+    }
+}
+
+impl From<events::Event> for Event {
+    /// As the same event of the core group.
+    fn from(event: events::Event) -> Self {
+        Self::from(core::Event {
+            involved_object: event.regarding.unwrap_or_default(),
+            reason: event.reason,
+            message: event.note,
+            source: event.deprecated_source,
+            reporting_component: event.reporting_controller,
+            event_time: event.event_time,
+            last_timestamp: event.deprecated_last_timestamp,
+            series: event.series.map(|series| core::EventSeries {
+                count: Some(series.count),
+                last_observed_time: Some(series.last_observed_time),
+            }),
+            metadata: event.metadata,
+            ..core::Event::default()
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::View;
 use super::mounts::find_provisioner_failure;
+use super::rights::find_missing_rights;
 use crate::cluster::provisioners;
 use crate::cluster::snapshot::{Claim, Event};
 use crate::doctor::entry::entries;
@@ -24,24 +25,15 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     claims.filter_map(|claim| find_failure(view, claim)).collect()
 }
 
-/// The newest event of a provisioner, which is every named component but those of the controller manager, that a claim
-/// failed; `None` without one, or if it succeeded later. A newer `Provisioning` does not count: each attempt begins
-/// with one, and after some attempts the API keeps only the first event of each.
-fn find_newest_failure<'a>(view: &'a View<'_>, claim: &Claim) -> Option<&'a Event> {
-    const OTHERS: [&str; 3] = ["", "persistentvolume-controller", "volume_expand"];
-    let object = claim.object();
-    let events = view.events_about(&object).iter();
-    let mut by_provisioner = events.filter(|event| !OTHERS.contains(&event.component.as_str()));
-    let is_outcome = |event: &&&Event| matches!(event.reason.as_str(), "ProvisioningFailed" | "ProvisioningSucceeded");
-    let outcome = by_provisioner.find(is_outcome)?;
-    (outcome.reason == "ProvisioningFailed").then_some(outcome)
-}
-
 /// The finding for a provisioner's event that it failed: NFS216, NFS217, the cause of a failed mount, or else NFS209.
-/// `None` without such an event, or if the claim asks for what its provisioner refuses (a selector, a block device, a
-/// data source, attributes), which other checks report. Findings about claims of one class are merged.
+/// `None` without such an event, or where another check reports the cause: the claim asks for what its provisioner
+/// refuses (a selector, a block device, a data source, attributes), or the provisioner lacks permissions. Findings about
+/// claims of one class are merged.
 fn find_failure(view: &View<'_>, claim: &Claim) -> Option<Finding> {
-    let event = find_newest_failure(view, claim)?;
+    let event = view.newest_failure(claim)?;
+    if is_explained_by_rights(view, claim, event) {
+        return None;
+    }
     let text = &event.message;
     let why = &messages::extract_root_error(text);
     let matched = messages::classify(MessageKind::Provisioning, text);
@@ -84,6 +76,16 @@ fn find_failure(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     )
 }
 
+/// Whether a claim's provisioner failed for lack of a permission, and NFS206 says so.
+fn is_explained_by_rights(view: &View<'_>, claim: &Claim, event: &Event) -> bool {
+    let mut serving = view
+        .provisioners
+        .iter()
+        .filter(|one| one.name == claim.handover.as_deref());
+    messages::find_log_line("NFS206", &event.message).is_some()
+        && serving.any(|provisioner| find_missing_rights(view, provisioner).is_some())
+}
+
 /// An error's text without the names of the provisioner's calls before it.
 fn strip_call_names(why: &str) -> &str {
     let calls = [
@@ -95,7 +97,7 @@ fn strip_call_names(why: &str) -> &str {
 }
 
 /// What to do about a provisioner's error, by the words that the first matching row has.
-const ADVICE: [(&[&str], &str); 6] = [
+const ADVICE: [(&[&str], &str); 9] = [
     (
         &["permission denied", "operation not permitted"],
         "the export must be writable for the provisioner (rw, no_root_squash); it retries by itself",
@@ -109,7 +111,11 @@ const ADVICE: [(&[&str], &str); 6] = [
         "a file on the server has that name: move it away; the provisioner retries by itself",
     ),
     (
-        &["input/output error"],
+        &["file name too long"],
+        "the server's file system takes no name of that length: shorten what the class' pathPattern or subDir makes of the claim",
+    ),
+    (
+        &["input/output error", "remote I/O error"],
         "the NFS server itself failed, or a soft mount timed out: see its log and its disks, and its quota; the provisioner retries by itself",
     ),
     (
@@ -117,7 +123,15 @@ const ADVICE: [(&[&str], &str); 6] = [
         "the provisioner's Service needs every port that the message lists, and the provisioner's one pod as its only endpoint: replicas: 1, and no other pod with its labels",
     ),
     (
-        &["required parameter", "parameter"],
+        &["csi.sock"],
+        "the driver's own container in the controller's pod does not answer: see its log (kubectl logs -c nfs), and why it restarts",
+    ),
+    (
+        &["secrets \""],
+        "create the secret that the class names, in the namespace that it names; the provisioner retries by itself",
+    ),
+    (
+        &["parameter", "in storage class"],
         "create the class again with the parameters that its provisioner needs; a class' parameters can't be edited",
     ),
 ];

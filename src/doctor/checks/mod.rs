@@ -307,6 +307,20 @@ impl<'a> View<'a> {
         self.pods_using(claim).iter().map(|pod| pod.object()).collect()
     }
 
+    /// The newest event of a provisioner, which is every named component but those of the controller manager, that a
+    /// claim failed; `None` without one, or if it succeeded later. A newer `Provisioning` does not count: each attempt
+    /// begins with one, and after some attempts the API keeps only the first event of each.
+    pub fn newest_failure(&self, claim: &Claim) -> Option<&'a Event> {
+        const OTHERS: [&str; 3] = ["", "persistentvolume-controller", "volume_expand"];
+        let object = claim.object();
+        let events = self.events_about(&object).iter();
+        let mut by_provisioner = events.filter(|event| !OTHERS.contains(&event.component.as_str()));
+        let is_outcome =
+            |event: &&&Event| matches!(event.reason.as_str(), "ProvisioningFailed" | "ProvisioningSucceeded");
+        let outcome = by_provisioner.find(is_outcome)?;
+        (outcome.reason == "ProvisioningFailed").then_some(outcome)
+    }
+
     /// The newest event about an object, normal or a warning, as evidence; `None` if there is none.
     pub fn last_event(&self, object: &Object) -> Option<Evidence> {
         self.events_about(object).first().map(|event| event.evidence())

@@ -10,7 +10,7 @@ use super::rbac;
 use crate::change::Change;
 use crate::cluster::images;
 use crate::cluster::provisioners::{self, Provisioner, ProvisionerKind};
-use crate::cluster::snapshot::{Class, ClusterSnapshot, Lock, Right};
+use crate::cluster::snapshot::{Class, ClusterSnapshot, Event, Lock, Right};
 use crate::doctor::entry::entries;
 use crate::doctor::messages;
 use crate::doctor::{Finding, Object};
@@ -134,9 +134,22 @@ fn has_known_needs(provisioner: &Provisioner<'_>) -> bool {
         || provisioner.container.env.contains_key("PROVISIONER_NAME")
 }
 
-/// NFS206: by the API server's answers; without any, or if its needs are unknown, by a line of the log. `None` if the
-/// provisioner works, is scaled to zero, or another one, which is ready and lacks nothing, serves its name.
-fn find_missing_rights(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
+/// The newest event by which a provisioner tells that it could not serve a claim for lack of a permission.
+fn find_denial<'a>(view: &View<'a>, provisioner: &Provisioner<'_>) -> Option<&'a Event> {
+    let name = provisioner.name?;
+    let claims = view
+        .pending_claims()
+        .filter(|claim| claim.handover.as_deref() == Some(name));
+    let mut failures = claims.filter_map(|claim| view.newest_failure(claim));
+    failures.find(|event| {
+        provisioners::is_written_by(event, name) && messages::find_log_line("NFS206", &event.message).is_some()
+    })
+}
+
+/// NFS206: by the API server's answers; without any, by an event that names a permission that it is known to need, or,
+/// if its needs are unknown, by a line of the log. `None` if the provisioner works, is scaled to zero, or another one,
+/// which is ready and lacks nothing, serves its name.
+pub fn find_missing_rights(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let object = provisioner.workload.object();
     let is_denied = |right: &&Right| view.cluster.rights.contains(right);
     // A workload that only takes the name of the serving one gets no permissions.
@@ -144,8 +157,9 @@ fn find_missing_rights(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option
         let is_rival = other.name == provisioner.name && other.workload.object() != object;
         is_rival && other.workload.ready > 0 && !needed_rights(other).iter().any(|right| is_denied(&right))
     };
+    let denial = find_denial(view, provisioner);
     // A provisioner that works has its permissions, perhaps only for objects of some names.
-    let works = provisioner.workload.ready > 0 && provisioner.has_worked(view.cluster);
+    let works = denial.is_none() && provisioner.workload.ready > 0 && provisioner.has_worked(view.cluster);
     if works || provisioner.is_scaled_to_zero() || view.provisioners.iter().any(serves_instead) {
         return None;
     }
@@ -157,30 +171,49 @@ fn find_missing_rights(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option
     let mut logs = provisioner.logs(view.cluster);
     let line = logs.find_map(|log| Some((log, messages::find_log_line("NFS206", &log.text)?)));
     let evidence = line.map(|(log, line)| log.line_evidence(line));
+    let evidence = denial.map(|event| event.evidence()).into_iter().chain(evidence);
     let finding = |what: &str| {
         let cause = format!("service account {} may not {what}", provisioner.service_account());
         provisioner
             .finding("NFS206", cause)
             .with_affected(provisioner.waiting_claims(view.cluster))
     };
-    if missing.is_empty() {
-        // A line may be older than permissions granted since; the answers of the API server count then.
-        let (_, line) = line.filter(|_| view.cluster.rights.is_empty() || needed.is_empty())?;
-        let what =
-            messages::find_denied_right(line).unwrap_or_else(|| "do a part of the provisioner's work".to_owned());
+    if !missing.is_empty() {
+        let (denied, all) = (missing.len(), needed.len());
+        let counts = format!("{denied} of {all} that the provisioner needs are denied");
         return Some(
-            finding(&what)
+            finding(&list_by_resource(&missing))
+                .with_evidence("SubjectAccessReview", counts)
                 .with_all_evidence(evidence)
-                .with_advice("grant the permission that the line names to its service account"),
+                .with_command(grant_rights_command(provisioner, &needed), grant_note(provisioner)),
         );
     }
-    let (denied, all) = (missing.len(), needed.len());
-    let counts = format!("{denied} of {all} that the provisioner needs are denied");
+    // An event or a line may be older than permissions granted since; the answers of the API server count then.
+    if !view.cluster.rights.is_empty() && !needed.is_empty() {
+        return None;
+    }
+    // Anybody may write an event: only what the provisioner is known to need counts.
+    let is_needed = |denied: &String| {
+        needed
+            .iter()
+            .any(|right| *denied == format!("{} {}", right.verb, right.resource))
+    };
+    let denied = denial
+        .and_then(|event| messages::find_denied_right(&event.message))
+        .filter(is_needed);
+    if let Some(denied) = denied {
+        return Some(
+            finding(&denied)
+                .with_all_evidence(evidence)
+                .with_command(grant_rights_command(provisioner, &needed), grant_note(provisioner)),
+        );
+    }
+    let (_, line) = line?;
+    let what = messages::find_denied_right(line).unwrap_or_else(|| "do a part of the provisioner's work".to_owned());
     Some(
-        finding(&list_by_resource(&missing))
-            .with_evidence("SubjectAccessReview", counts)
+        finding(&what)
             .with_all_evidence(evidence)
-            .with_command(grant_rights_command(provisioner, &needed), grant_note(provisioner)),
+            .with_advice("grant the permission that the line names to its service account"),
     )
 }
 

@@ -9,6 +9,7 @@ use crate::cluster::quantity;
 use crate::cluster::snapshot::{Claim, ClaimTemplate, Event, Limit, Workload};
 use crate::doctor::entry::entries;
 use crate::doctor::messages::{self, MessageKind, QuotaItem};
+use crate::doctor::names::count_of;
 use crate::doctor::{Finding, Fix, Object};
 use crate::shell::shell_word;
 
@@ -117,7 +118,10 @@ fn find_refused_claim(view: &View<'_>, set: &Workload) -> Option<Finding> {
         let cause = format!("ResourceQuota {quota} does not allow the claim {name}");
         let missing = count_missing_claims(view, set);
         let change = raise_quota(set, &quota, &items, missing);
-        let note = format!("raises the quota by the need of {missing} claims");
+        let note = format!(
+            "raises the quota by the need of {}",
+            count_of(usize::try_from(missing).unwrap_or(usize::MAX), "claim")
+        );
         return Some(finding(cause).with_change(change, note));
     }
     let finding = finding(format!("a LimitRange does not allow the claim {name}"));

@@ -1,5 +1,7 @@
 //! PVs that are Released, Failed or terminating: NFS501 to NFS504, NFS506, NFS507 (PURE).
 
+use std::collections::HashMap;
+
 use k8s_openapi::jiff::SignedDuration;
 use serde_json::json;
 
@@ -7,10 +9,10 @@ use super::commands::{create_class_command, run_provisioner_command};
 use super::{View, finalizers, mounts};
 use crate::change::Change;
 use crate::cluster::provisioners;
-use crate::cluster::snapshot::{Claim, Event, Volume};
+use crate::cluster::snapshot::{Claim, Event, Pod, Volume};
 use crate::doctor::entry::entries;
 use crate::doctor::messages::{self, MessageKind};
-use crate::doctor::{Confidence, Finding, Object};
+use crate::doctor::{Confidence, Finding, Object, Severity};
 use crate::shell::shell_word;
 
 /// How long a deleter may take for a volume that was just released.
@@ -46,13 +48,25 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
         found.extend(find_reclaim_policy(view, volume));
         found.extend(match volume.phase.as_str() {
             _ if volume.deleting.is_some() => find_blocked_volume(view, volume),
-            "Released" => find_released_volume(view, volume).or_else(|| find_failed_deletion(view, volume)),
-            "Failed" => find_failed_deletion(view, volume),
+            "Released" => find_released_volume(view, volume)
+                .or_else(|| find_failed_deletion(view, volume))
+                .or_else(|| find_undeleted_volume(view, volume)),
+            "Failed" => find_failed_deletion(view, volume).or_else(|| find_undeleted_volume(view, volume)),
             _ => None,
         });
     }
-    for claim in view.cluster.claims.iter().filter(|claim| claim.deleting.is_some()) {
-        found.extend(find_claim_in_use(view, claim));
+    let deleting = || view.cluster.claims.iter().filter(|claim| claim.deleting.is_some());
+    let mut users: HashMap<_, Vec<&Pod>> = deleting().map(|claim| (claim.key(), Vec::new())).collect();
+    // Also those that have ended: Kubernetes protects a claim from its deletion as long as a pod names it.
+    for pod in view.cluster.pods.iter().filter(|pod| !pod.node.is_empty()) {
+        for name in &pod.claims {
+            if let Some(users) = users.get_mut(&(pod.namespace.as_str(), name.as_str())) {
+                users.push(pod);
+            }
+        }
+    }
+    for claim in deleting() {
+        found.extend(find_claim_in_use(claim, &users[&claim.key()]));
         let (object, finalizers) = (claim.object(), &claim.finalizers);
         found.extend(finalizers::find_blocking(
             view,
@@ -65,11 +79,10 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     found
 }
 
-/// NFS504: a claim, which the caller knows to be terminating, is protected because scheduled pods still use it.
-fn find_claim_in_use(view: &View<'_>, claim: &Claim) -> Option<Finding> {
+/// NFS504: a claim, which the caller knows to be terminating, is protected because scheduled pods name it.
+fn find_claim_in_use(claim: &Claim, users: &[&Pod]) -> Option<Finding> {
     const PROTECTION: &str = "kubernetes.io/pvc-protection";
-    let running = view.pods_using(claim).iter().filter(|pod| !pod.node.is_empty());
-    let names: Vec<_> = running.map(|pod| shell_word(&pod.name)).collect();
+    let names: Vec<_> = users.iter().map(|pod| shell_word(&pod.name)).collect();
     if names.is_empty() || !claim.finalizers.iter().any(|name| name == PROTECTION) {
         return None;
     }
@@ -225,6 +238,39 @@ fn find_failed_deletion(view: &View<'_>, volume: &Volume) -> Option<Finding> {
             .with_all_evidence([event.evidence()])
             .with_advice(format!(
                 "see the log of provisioner {name}; it retries by itself, and after a restart"
+            )),
+    )
+}
+
+/// NFS123: a PV's provisioner runs and tells no reason, but has not deleted the PV for ten minutes. An info if it is not
+/// known for how long, as before Kubernetes 1.28. `None` for a static PV, and for one that is not to be deleted.
+fn find_undeleted_volume(view: &View<'_>, volume: &Volume) -> Option<Finding> {
+    const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+    let name = deleter_of(volume)?;
+    if !view.has_elapsed(volume.phase_since, PATIENCE) {
+        return None;
+    }
+    let severity = match volume.phase_since {
+        None if volume.phase == "Released" => Severity::Info,
+        _ => Severity::Warning,
+    };
+    let why = match volume.message.as_str() {
+        "" => "why is not known",
+        words => words,
+    };
+    let object = volume.object();
+    let cause = format!(
+        "the PV is {}, and provisioner {name} has not deleted it: {why}",
+        volume.phase
+    );
+    Some(
+        Finding::new("NFS123", object.clone(), cause)
+            .with_severity(severity)
+            .with_confidence(Confidence::Likely)
+            .with_same_cause(name)
+            .with_all_evidence(view.last_event(&object))
+            .with_advice(format!(
+                "see the log of provisioner {name}: the removal of a large directory takes its time"
             )),
     )
 }

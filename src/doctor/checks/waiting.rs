@@ -220,8 +220,12 @@ fn describe_unexplained_pod(view: &View<'_>, pod: &Pod) -> Finding {
                 "mount it by hand on the node: mount -v -t nfs SERVER:PATH /mnt; {note}"
             ));
     }
-    // The pod waits for a volume that is no claim, or for the scheduler.
-    let cause = "the pod waits for its volumes; the reason is not known";
+    // The pod waits for a volume that is no claim, or for the scheduler, or a container does not start.
+    let refused = pod.stopped.iter().find(|stopped| !stopped.message.is_empty());
+    let cause = match refused {
+        Some(stopped) => format!("container {} does not start: {}", stopped.container, stopped.message),
+        None => "the pod waits for its volumes; the reason is not known".to_owned(),
+    };
     let mut pending = view.claims_of_pod(pod).filter(|claim| claim.is_pending()).peekable();
     let waits_for_other_storage = pending.peek().is_some() && pending.all(|claim| view.is_known_other_storage(claim));
     let severity = match waits_for_other_storage {
@@ -232,6 +236,7 @@ fn describe_unexplained_pod(view: &View<'_>, pod: &Pod) -> Finding {
         .with_severity(severity)
         .with_confidence(Confidence::Likely)
         .with_all_evidence(pod.scheduling_evidence())
+        .with_all_evidence(refused.map(|stopped| pod.container_evidence(stopped)))
         .with_all_evidence(last_event_or_none(view, &object))
         .with_all_evidence(export)
         .with_all_evidence(list_unread(view))
@@ -244,8 +249,9 @@ fn describe_unexplained_mount(about: Object, node: &str, events: &[&Event]) -> F
     let is_specific = |event: &&&Event| !messages::is_message_of("NFS410", MessageKind::Mount, &event.message);
     let specific = events.iter().find(is_specific);
     let cause = match specific {
-        Some(_) => {
-            format!("node {node} can't mount the pod's volume, and the kubelet's message matches no known cause")
+        Some(event) => {
+            let words = messages::extract_root_error(&event.message);
+            format!("node {node} can't mount the pod's volume, for a reason that nfsprov does not know: {words}")
         }
         None => format!("node {node} does not finish mounting the pod's volumes, and reports no reason"),
     };

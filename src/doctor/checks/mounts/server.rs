@@ -64,7 +64,10 @@ pub fn describe_fault(failure: &Failure<'_>) -> Option<CauseAndFix> {
         ),
         "NFS406" => cause_and_advice(
             format!("{export} was removed or replaced on the server while it was mounted"),
-            "delete the pod, so that the volume is mounted again",
+            match failure.node {
+                "" => "delete the provisioner's pod, so that the export is mounted again",
+                _ => "delete the pod, so that the volume is mounted again",
+            },
         ),
         "NFS409" if failure.named.is_some() => cause_and_advice(
             format!("{on} can't mount {export}: mount.nfs wants SERVER:PATH, with a path that begins with /"),

@@ -82,7 +82,8 @@ fn deletions_that_are_blocked() {
         ]
     };
     hold! { OLD,
-        "a claim whose pod is over": vec![going(claim(), &[PROTECTION]), bound(), ended] => [];
+        "a claim whose pod is over": vec![going(claim(), &[PROTECTION]), bound(), ended] => ["NFS504 pvc default/a" says
+            "kubectl -n default delete pod p"];
         "a claim that no pod uses": vec![going(claim(), &[PROTECTION]), bound()] => [];
         "a volume in use": vec![claim(), going(bound(), &["kubernetes.io/pv-protection"])] => ["NFS504 pv v"];
         "only Kubernetes' own": waiting(&[PROTECTION]) => [];
