@@ -7,7 +7,8 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use comfy_table::{Cell, Color, ContentArrangement, Row, Table, presets};
-use dialoguer::{Confirm, Input, Password};
+use dialoguer::console::{Key, Term};
+use dialoguer::{Input, Password};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::Value;
 
@@ -236,13 +237,33 @@ pub fn ask(question: &str, check: fn(&str) -> Result<String, String>) -> std::io
 /// Asks for a yes or a no on the terminal; no is the default. Fails as [`ask`], and as after Ctrl-C if the user
 /// cancels the question by Esc.
 pub fn confirm(question: &str) -> std::io::Result<bool> {
-    let answer = run_prompt(|| {
-        Confirm::new()
-            .with_prompt(escape_line(question))
-            .default(false)
-            .interact_opt()
-    })?;
+    let question = escape_line(question);
+    let answer = run_prompt(|| Ok(read_yes_or_no(&Term::stderr(), &question)?))?;
     answer.ok_or_else(cancelled)
+}
+
+/// Asks until a key answers; `None` if the key is Esc or q. Unlike dialoguer's `Confirm`, leaves the cursor visible: a
+/// signal, such as that of Ctrl-C, may end the process at any moment, and nothing would show it again.
+fn read_yes_or_no(terminal: &Term, question: &str) -> std::io::Result<Option<bool>> {
+    if !terminal.is_term() {
+        return Err(ErrorKind::NotConnected.into());
+    }
+    terminal.write_str(&format!("{question} [y/N] "))?;
+    let answer = loop {
+        match terminal.read_key()? {
+            Key::Char('y' | 'Y') => break Some(true),
+            Key::Char('n' | 'N') | Key::Enter => break Some(false),
+            Key::Escape | Key::Char('q') => break None,
+            _ => {}
+        }
+    };
+    terminal.clear_line()?;
+    terminal.write_line(&match answer {
+        Some(true) => format!("{question} yes"),
+        Some(false) => format!("{question} no"),
+        None => question.to_owned(),
+    })?;
+    Ok(answer)
 }
 
 /// Asks for a secret without echoing it, which may be empty. Fails as [`ask`].

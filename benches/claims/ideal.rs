@@ -18,8 +18,8 @@ use serde_json::json;
 
 use super::rounds::{CLIENTS, claim};
 
-/// How many POSTs may be in progress, as many as nfsprov's default.
-const CONCURRENCY: usize = 16;
+/// How many POSTs may be in progress: as many as claims by the default of nfsprov's `--concurrency`.
+const CONCURRENCY: usize = 64;
 
 /// Serves the claims of `provisioner` until dropped.
 pub async fn run(client: Client, provisioner: String) -> Result<()> {

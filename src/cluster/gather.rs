@@ -308,7 +308,7 @@ impl Reader<'_> {
     async fn read_provisioners(&self, snapshot: &mut ClusterSnapshot, questions: Questions) {
         let found: Vec<_> = provisioners::find_provisioners(snapshot)
             .iter()
-            .map(|one| (one.workload.clone(), one.name.map(|name| name.replace('/', "-"))))
+            .map(|one| (one.workload.clone(), one.name.and_then(provisioners::lease_name)))
             .collect();
         let is_elsewhere = |namespace: &str| self.namespace.is_some_and(|here| here != namespace);
         let namespaces = found.iter().map(|(workload, _)| workload.namespace.as_str());

@@ -339,6 +339,14 @@ pub fn claims_waiting_for<'a>(snapshot: &'a ClusterSnapshot, name: &str) -> Vec<
     snapshot.claims.iter().filter(is_waiting).collect()
 }
 
+/// The name of a provisioner's Lease, and of the lock of nfs-subdir-external-provisioner: its own, with dashes for
+/// slashes. `None` with an upper-case letter or `_`, which no object's name can have.
+pub fn lease_name(provisioner: &str) -> Option<String> {
+    let name = provisioner.replace('/', "-");
+    // Not replaced by other characters: two provisioners could then share a Lease, and one would never serve.
+    (!name.contains(|c: char| c.is_ascii_uppercase() || c == '_')).then_some(name)
+}
+
 /// Whether an event was written by the provisioner of this name: its component is the name, or begins with it and `_`.
 pub fn is_written_by(event: &Event, name: &str) -> bool {
     let rest = event.component.strip_prefix(name);
@@ -355,9 +363,9 @@ pub fn is_written_by(event: &Event, name: &str) -> bool {
 pub fn is_unserved(snapshot: &ClusterSnapshot, name: &str, since: Option<Timestamp>, now: Timestamp) -> bool {
     let is_later = |time: Option<Timestamp>| time.zip(since).is_some_and(|(time, since)| time >= since);
     let candidates = find_candidates(snapshot);
-    let lock_name = name.replace('/', "-");
+    let lock_name = lease_name(name);
     let is_renewed = |lock: &Lock| {
-        lock.name == lock_name
+        Some(&lock.name) == lock_name.as_ref()
             && lock.namespace == OUTSIDE_LOCKS
             && !lock.holder.is_empty()
             && lock.renewed.is_some_and(|renewed| now.duration_since(renewed) < FRESH)

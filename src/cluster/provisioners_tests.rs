@@ -39,3 +39,16 @@ fn a_container_serves_a_name_that_it_mentions_as_a_provisioners() {
         );
     }
 }
+
+#[test]
+fn the_lease_is_called_as_the_provisioner() {
+    for (provisioner, name) in [
+        ("nfsprov/nfs", Some("nfsprov-nfs")),
+        ("example.com/nfs", Some("example.com-nfs")),
+        ("word", Some("word")),
+        ("Example/nfs", None),
+        ("example/my_nfs", None),
+    ] {
+        assert_eq!(lease_name(provisioner).as_deref(), name, "{provisioner}");
+    }
+}

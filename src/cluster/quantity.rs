@@ -16,7 +16,8 @@ const SUFFIXES: [(&str, u128); 12] = [
     ("E", 1_000_000_000_000_000_000),
 ];
 
-/// Parses a Kubernetes quantity to bytes, rounded up; `None` if it is no quantity, is negative, or exceeds 64 bits.
+/// Parses a Kubernetes quantity to bytes, rounded up; `u64::MAX` if there are more. `None` if it is no quantity or is
+/// negative.
 pub fn parse_bytes(quantity: &str) -> Option<u64> {
     // The API server stores a size with its sign, as in `+10Gi`.
     let quantity = quantity.strip_prefix('+').unwrap_or(quantity);
@@ -24,28 +25,36 @@ pub fn parse_bytes(quantity: &str) -> Option<u64> {
         .find(|c: char| !c.is_ascii_digit() && c != '.')
         .unwrap_or(quantity.len());
     let (number, suffix) = quantity.split_at(end);
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    if whole.is_empty() && fraction.is_empty() {
-        return None;
-    }
-    // `numerator / denominator` bytes, before the suffix.
-    let numerator: u128 = format!("0{whole}{fraction}").parse().ok()?;
-    let denominator = 10_u128.checked_pow(u32::try_from(fraction.len()).ok()?)?;
-    let (times, over) = match SUFFIXES.iter().find(|(known, _)| *known == suffix) {
-        Some((_, times)) => (*times, 1),
+    // Refuses a number without digits, or with two points.
+    let rounded: f64 = number.parse().ok()?;
+    let (times, power) = match SUFFIXES.iter().find(|(known, _)| *known == suffix) {
+        Some((_, times)) => (*times, 0),
         None => match suffix {
-            "" => (1, 1),
-            "m" => (1, 1_000),
-            "u" => (1, 1_000_000),
-            "n" => (1, 1_000_000_000),
-            _ => {
-                let power: i32 = suffix.strip_prefix(['e', 'E'])?.parse().ok()?;
-                let ten = 10_u128.checked_pow(power.unsigned_abs())?;
-                if power < 0 { (1, ten) } else { (ten, 1) }
-            }
+            "" => (1, 0),
+            "m" => (1, -3),
+            "u" => (1, -6),
+            "n" => (1, -9),
+            _ => (1, suffix.strip_prefix(['e', 'E'])?.parse().ok()?),
         },
     };
-    let bytes = numerator.checked_mul(times)?.div_ceil(denominator.checked_mul(over)?);
+    let exact = exact_bytes(number, times, power);
+    // Too large, or more digits than count. The conversion ends at the largest number of its type.
+    Some(exact.unwrap_or_else(|| (rounded * times as f64 * 10_f64.powi(power)).ceil() as u64))
+}
+
+/// `number`, digits with a point or none, times `times` and ten to the `power`, rounded up; `None` if that exceeds 64
+/// bits, or a step on the way 128.
+fn exact_bytes(number: &str, times: u128, power: i32) -> Option<u64> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let digits: u128 = format!("0{whole}{fraction}").parse().ok()?;
+    let ten = 10_u128.checked_pow(power.unsigned_abs())?;
+    let (times, over) = if power < 0 {
+        (times, ten)
+    } else {
+        (times.checked_mul(ten)?, 1)
+    };
+    let denominator = 10_u128.checked_pow(u32::try_from(fraction.len()).ok()?)?;
+    let bytes = digits.checked_mul(times)?.div_ceil(denominator.checked_mul(over)?);
     u64::try_from(bytes).ok()
 }
 
@@ -84,8 +93,17 @@ mod tests {
             (".", None),
             ("Gi", None),
             ("1G1", None),
-            ("1e99", None),
-            ("16Ei", None),
+            ("8Ei", Some(1 << 63)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("16Ei", Some(u64::MAX)),
+            ("1e99", Some(u64::MAX)),
+            ("1e999", Some(u64::MAX)),
+            ("0e999", Some(0)),
+            ("1e-99", Some(1)),
+            ("99999999999999999999999999999999999999999Ki", Some(u64::MAX)),
+            ("1.0000000000000000000000000000000000000000Gi", Some(1 << 30)),
+            ("1.2.3", None),
+            ("1e99999999999", None),
             ("-1Gi", None),
             ("+", None),
             ("++1Gi", None),

@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 
 use super::*;
 use crate::host::Output;
@@ -287,9 +288,25 @@ async fn a_file_in_the_way_is_named() {
     }
 }
 
+/// How long the race below may take; it takes seconds on an idle machine.
+const RACE_WITHIN: Duration = Duration::from_secs(120);
+
 /// Another process replaces a directory by a link, repeatedly.
 #[test]
 fn a_link_that_comes_and_goes_leads_nowhere() {
+    let (sender, ended) = mpsc::channel();
+    let race = std::thread::spawn(move || {
+        race_against_a_link();
+        sender.send(())
+    });
+    match ended.recv_timeout(RACE_WITHIN) {
+        // What hangs may be a system call, so the thread is not ended.
+        Err(RecvTimeoutError::Timeout) => panic!("no end after {RACE_WITHIN:?}"),
+        _ => race.join().unwrap().unwrap(),
+    }
+}
+
+fn race_against_a_link() {
     /// Ends the swapping whatever happens.
     struct Over<'a>(&'a AtomicBool);
     impl Drop for Over<'_> {

@@ -256,6 +256,11 @@ fn a_claim_gets_it_that_has_none_and_asks_for_no_more() {
         ),
         (json!({"resources": request}), Some("9Gi"), Err("is less than that")),
         (
+            json!({"resources": {"requests": {"storage": "20E"}}}),
+            Some("9Gi"),
+            Err("is less than that"),
+        ),
+        (
             json!({"resources": request, "volumeMode": "Block"}),
             None,
             Err("block device"),

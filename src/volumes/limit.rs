@@ -18,8 +18,8 @@ pub struct LimitPlan {
 }
 
 /// Plans the limit of a PV, its capacity, on the export `location`, whose server has the names `servers` in the PVs
-/// `all` of the cluster. `pods` are all pods in the namespace of its claim; those that use the claim and have not ended
-/// prevent the limit.
+/// `all` of the cluster. `pods` are those of its claim's namespace, and of any others; those that use the claim and have not
+/// ended prevent the limit.
 ///
 /// # Errors
 /// Why it can't be limited, as the end of a sentence that begins with the PV.
@@ -43,9 +43,10 @@ pub fn plan_limit(
         ));
     }
     let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
+    let claim_name = claim.and_then(|claim| claim.name.as_deref()).unwrap_or_default();
     let users: Vec<&str> = pods
         .iter()
-        .filter(|pod| pod_uses_claim(pod, claim.and_then(|claim| claim.name.as_deref()).unwrap_or_default()))
+        .filter(|pod| pod.metadata.namespace.as_deref() == claim_namespace(volume) && pod_uses_claim(pod, claim_name))
         .map(|pod| pod.metadata.name.as_deref().unwrap_or_default())
         .collect();
     if !users.is_empty() {
@@ -64,6 +65,11 @@ pub fn plan_limit(
         limit: volume::size_limit(&size, uid)?,
         size,
     })
+}
+
+/// The namespace of the PV's claim; `None` if it has no claim.
+pub fn claim_namespace(volume: &PersistentVolume) -> Option<&str> {
+    volume.spec.as_ref()?.claim_ref.as_ref()?.namespace.as_deref()
 }
 
 /// Whether a pod that has not ended uses a claim of its namespace, by a volume or an ephemeral volume.
@@ -121,7 +127,8 @@ mod tests {
 
     fn pod(phase: &str, volume: Value) -> Pod {
         serde_json::from_value(json!({
-            "metadata": {"name": "pod"}, "spec": {"containers": [], "volumes": [volume]}, "status": {"phase": phase},
+            "metadata": {"name": "pod", "namespace": "team"}, "spec": {"containers": [], "volumes": [volume]},
+            "status": {"phase": phase},
         }))
         .unwrap()
     }
@@ -199,6 +206,12 @@ mod tests {
                 Some("pods use it: pod"),
             ),
             (plain.clone(), vec![], vec![pod("Succeeded", claimed.clone())], None),
+            (
+                volume("/spec/claimRef/namespace", json!("other")),
+                vec![],
+                vec![pod("Running", claimed.clone())],
+                None,
+            ),
             (
                 volume("/spec/claimRef/name", json!("pod-scratch")),
                 vec![],

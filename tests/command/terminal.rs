@@ -51,6 +51,25 @@ fn nothing_is_asked_that_was_given() {
 fn an_interrupted_question_ends_the_command() {
     let mut terminal = on_a_terminal(&["create", "pvc"]);
     terminal.exp_string("Name of the claim").unwrap();
+    let (rest, status) = interrupt(terminal);
+    assert!(!matches!(status, WaitStatus::Exited(_, 0)), "{status:?}");
+    assert!(!rest.contains("apiVersion"), "{rest}");
+}
+
+#[test]
+fn an_interrupted_question_leaves_the_cursor_visible() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("pv.yaml"), "mine\n").unwrap();
+    let mut terminal = on_a_terminal(&["templates", "export", directory.path().to_str().unwrap()]);
+    terminal.exp_string("overwrite?").unwrap();
+    let (rest, status) = interrupt(terminal);
+    assert!(!matches!(status, WaitStatus::Exited(_, 0)), "{status:?}");
+    let (hidden, shown) = (rest.rfind("\u{1b}[?25l"), rest.rfind("\u{1b}[?25h"));
+    assert!(hidden <= shown, "{rest:?}");
+}
+
+/// Sends Ctrl-C until the process ends; returns the output since the last expected text, and the status.
+fn interrupt(mut terminal: PtySession) -> (String, WaitStatus) {
     // The first Ctrl-C may arrive before the prompt reads keys; then it is a signal, which background jobs of a shell
     // ignore.
     let mut status = Some(WaitStatus::StillAlive);
@@ -62,10 +81,7 @@ fn an_interrupted_question_ends_the_command() {
         std::thread::sleep(Duration::from_millis(100));
         status = terminal.process().status();
     }
-    let rest = terminal.exp_eof().unwrap();
-    let status = status.unwrap();
-    assert!(!matches!(status, WaitStatus::Exited(_, 0)), "{status:?}");
-    assert!(!rest.contains("apiVersion"), "{rest}");
+    (terminal.exp_eof().unwrap(), status.unwrap())
 }
 
 #[test]

@@ -1,28 +1,27 @@
 //! `nfsprov volumes limit`: limits existing volumes to their size.
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 
 use anyhow::{Result, anyhow};
 use k8s_openapi::api::core::v1::{PersistentVolume, Pod};
 use kube::api::{Patch, PatchParams};
-use kube::{Api, ResourceExt};
+use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 
 use super::ConnectedExport;
 use crate::cli::{Global, Limit};
-use crate::cluster::{describe_error, list_filtered};
+use crate::cluster::{api_in, describe_error, list_filtered};
 use crate::escape::escape_line;
 use crate::exit::{Exit, UsageError};
 use crate::export::{ExistingFiles, ServerNames};
 use crate::output;
 use crate::provisioner::volume::{ENFORCE, QUOTA};
-use crate::volumes::limit::plan_limit;
+use crate::volumes::limit::{claim_namespace, plan_limit};
 use crate::volumes::servers::find_server_names;
 use crate::volumes::{amount, place, read};
 
 /// Limits each volume of the command line and prints a line for it. Continues after one that can't be limited; `Failed`
-/// then. Pods that can't be listed end it with an error; the volumes before stay limited. A `--via` that can't set limits is a usage error. Asks
-/// nothing.
+/// then. Fails before the first if pods can't be listed. A `--via` that can't set limits is a usage error. Asks nothing.
 pub async fn limit_volumes(args: &Limit, global: &Global) -> Result<Exit> {
     let connected = ConnectedExport::connect(&args.export, global).await?;
     if let Err(why) = connected.export.check_can_limit() {
@@ -30,28 +29,12 @@ pub async fn limit_volumes(args: &Limit, global: &Global) -> Result<Exit> {
     }
     let volumes = read::list_nfs_volumes(connected.client()).await?;
     let servers = find_server_names(&connected.location, None, &volumes).await;
-    let mut pods: HashMap<String, Vec<Pod>> = HashMap::new();
+    let named = |name: &String| volumes.iter().find(|volume| place::volume_name(volume) == name);
+    let pods = list_pods(connected.client(), args.volumes.iter().filter_map(named)).await?;
     let mut exit = Exit::Done;
     for name in &args.volumes {
-        let limited = match volumes.iter().find(|volume| place::volume_name(volume) == name) {
-            Some(volume) => {
-                let namespace = claim_namespace(volume);
-                if !pods.contains_key(&namespace) {
-                    let api = Api::<Pod>::namespaced(connected.client().clone(), &namespace);
-                    let found = list_filtered(&api, |_| true).await;
-                    let found = found
-                        .map_err(|error| anyhow!("cannot list pods -n {namespace}: {}", describe_error(&error)))?;
-                    pods.insert(namespace.clone(), found);
-                }
-                limit_volume(
-                    (&connected, &servers),
-                    volume,
-                    &volumes,
-                    &pods[&namespace],
-                    args.dry_run,
-                )
-                .await
-            }
+        let limited = match named(name) {
+            Some(volume) => limit_volume((&connected, &servers), volume, &volumes, &pods, args.dry_run).await,
             None => Err(anyhow!("not found, or not an NFS volume")),
         };
         match limited {
@@ -65,18 +48,29 @@ pub async fn limit_volumes(args: &Limit, global: &Global) -> Result<Exit> {
     Ok(exit)
 }
 
-/// The namespace of the PV's claim; `default` if it has none.
-fn claim_namespace(volume: &PersistentVolume) -> String {
-    let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
-    // A PV without a claim is refused, whatever pods there are.
-    let namespace = claim.and_then(|claim| claim.namespace.clone());
-    namespace.unwrap_or_else(|| "default".to_owned())
+/// The pods in the namespaces of the claims of `volumes`. Lists once: one namespace, or all if there are several.
+async fn list_pods(client: &Client, volumes: impl Iterator<Item = &PersistentVolume>) -> Result<Vec<Pod>> {
+    let namespaces: BTreeSet<&str> = volumes.filter_map(claim_namespace).collect();
+    let namespace = match namespaces.len() {
+        0 => return Ok(Vec::new()),
+        1 => namespaces.first().copied(),
+        _ => None,
+    };
+    let is_wanted = |pod: &Pod| {
+        pod.metadata
+            .namespace
+            .as_deref()
+            .is_some_and(|its| namespaces.contains(its))
+    };
+    let pods = list_filtered(&api_in(client, namespace), is_wanted).await;
+    let whose = namespace.map_or_else(|| "in all namespaces".to_owned(), |namespace| format!("-n {namespace}"));
+    pods.map_err(|error| anyhow!("cannot list pods {whose}: {}", describe_error(&error)))
 }
 
 /// Limits one volume and annotates its PV, or with `is_dry_run` only measures it. `servers` are the names of the
-/// export's server, `all` the NFS volumes, `pods` those of its claim's namespace. Returns what was done, for its line;
-/// the error says why it is refused or failed. After an error, the files may have the project id, and the directory may
-/// be limited.
+/// export's server, `all` the NFS volumes, `pods` those of its claim's namespace and others. Returns what was done, for
+/// its line; the error says why it is refused or failed. After an error, the files may have the project id, and the
+/// directory may be limited.
 async fn limit_volume(
     (connected, servers): (&ConnectedExport, &ServerNames),
     volume: &PersistentVolume,

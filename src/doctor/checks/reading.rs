@@ -95,7 +95,9 @@ fn needed_grants(cluster: &ClusterSnapshot, what: &str) -> Vec<Grant> {
             return vec![grant(None, "", GET, vec![name])];
         }
         "endpoints" => {
-            let names = provisioners.iter().map(|one| Some(vec![one.name?.replace('/', "-")]));
+            let names = provisioners
+                .iter()
+                .map(|one| Some(vec![provisioners::lease_name(one.name?)?]));
             let locks = names.zip(theirs);
             let grants = locks.filter_map(|(names, namespace)| Some(grant(namespace, "", GET, names?)));
             return grants.collect();

@@ -101,7 +101,7 @@ impl QuotaReport {
         if limit_kib == 0 {
             return Err(format!("project {id} has no limit"));
         }
-        match sample.size_bytes == limit_kib * 1024 {
+        match sample.size_bytes == limit_kib.saturating_mul(1024) {
             true => Ok(()),
             false => Err(format!(
                 "statfs reports {} KiB instead of the limit, {limit_kib} KiB",

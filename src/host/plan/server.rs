@@ -69,7 +69,10 @@ fn explain_defaults(facts: &Facts, server: &DesiredServer) -> Vec<String> {
     let DesiredExport { path, options, .. } = &server.wanted;
     let ours = exports_file::own_exports(facts.exports.as_deref().unwrap_or_default(), path);
     let mut lines = Vec::new();
-    let trusts_root = |options: &str| options.split(',').any(|option| option == "no_root_squash");
+    // Other options, such as all_squash, may squash root all the same.
+    let trusts_root = |options: &str| {
+        options.split(',').any(|option| option == "no_root_squash") && !exports_file::options_squash_root(options)
+    };
     match ours {
         Ok(None) if trusts_root(options) => lines.push(format!(
             "no_root_squash lets root of each client act as root in {path}, which a provisioner over NFS needs; \

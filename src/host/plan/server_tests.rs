@@ -34,31 +34,38 @@ fn services_are_those_that_the_host_has() {
 
 #[test]
 fn options_that_trust_root_are_explained_where_they_are_new() {
-    for (exports, part) in [
-        ("", Some("lets root of each client act as root")),
-        (
-            "# BEGIN nfsprov\n/nfsdata 10.0.0.5(rw,no_root_squash)\n# END nfsprov\n",
-            None,
-        ),
-        (
-            "# BEGIN nfsprov\n/nfsdata 10.0.0.5(rw,root_squash)\n# END nfsprov\n",
-            Some("squashes root of its clients now"),
-        ),
-        (
-            "# BEGIN nfsprov\n/nfsdata 10.0.0.5(rw)\n# END nfsprov\n",
-            Some("squashes root of its clients now"),
-        ),
+    let block = |options: &str| format!("# BEGIN nfsprov\n/nfsdata 10.0.0.5({options})\n# END nfsprov\n");
+    let (trusts, squashes) = (
+        "lets root of each client act as root",
+        "squashes root of its clients now",
+    );
+    for (exports, options, part) in [
+        (String::new(), "no_root_squash", Some(trusts)),
+        (block("rw,no_root_squash"), "no_root_squash", None),
+        (block("rw,root_squash"), "no_root_squash", Some(squashes)),
+        (block("rw"), "no_root_squash", Some(squashes)),
+        // exports(5): all_squash maps all uids, that of root too.
+        (String::new(), "all_squash,no_root_squash", None),
+        (block("rw,root_squash"), "no_root_squash,all_squash", None),
+        (block("rw,no_root_squash,all_squash"), "no_root_squash", Some(squashes)),
+        (block("rw"), "no_root_squash,all_squash,anonuid=0", Some(squashes)),
+        (String::new(), "no_root_squash,all_squash,no_all_squash", Some(trusts)),
     ] {
         let facts = Facts {
             exports: Some(exports.as_bytes().to_vec()),
             ..served()
         };
-        let plan = plan_server(&facts, &desired(), NOW);
+        let mut server = desired();
+        server.wanted.options = format!("rw,sync,no_subtree_check,{options}");
+        let plan = plan_server(&facts, &server, NOW);
         let lines = &step(&plan, "system").warnings;
         let line = lines.iter().find(|line| line.contains("root"));
         match part {
-            None => assert_eq!(line, None, "{exports}"),
-            Some(part) => assert!(line.is_some_and(|line| line.contains(part)), "{exports}: {lines:?}"),
+            None => assert_eq!(line, None, "{exports} {options}"),
+            Some(part) => assert!(
+                line.is_some_and(|line| line.contains(part)),
+                "{exports} {options}: {lines:?}"
+            ),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Sizes, modes and ids (PURE). Each check returns the text unchanged, or one sentence that says what is wrong with it.
 
-/// A storage size as a Kubernetes quantity above zero: `1Gi`, `500M`, `1.5Ti`, `1e9`. A `+` before it passes.
+use crate::cluster::quantity::parse_bytes;
+
+/// A storage size as a Kubernetes quantity above zero and below 8Ei: `1Gi`, `500M`, `1.5Ti`, `1e9`. A `+` before it passes.
 pub fn check_size(text: &str) -> Result<String, String> {
     const SUFFIXES: [&str; 16] = [
         "", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei",
@@ -23,6 +25,10 @@ pub fn check_size(text: &str) -> Result<String, String> {
     }
     if number.chars().all(|c| c == '0' || c == '.') {
         return Err("a size is more than zero".to_owned());
+    }
+    // Kubernetes counts bytes as i64. Of larger sizes, it stores some as the largest, and others wrap around.
+    if parse_bytes(text).is_none_or(|bytes| i64::try_from(bytes).is_err()) {
+        return Err("a size is less than 8Ei".to_owned());
     }
     Ok(text.to_owned())
 }
@@ -55,14 +61,15 @@ mod tests {
         assert_check(
             check_size,
             &[
-                "1", "1Gi", "500M", "1.5Ti", ".5Gi", "1e9", "1E3", "12E", "1k", "100m", "1e+3", "5.Gi", "+1Gi", "1n",
-                "1u", "1G", "1T", "1P", "1Ki", "1Mi", "1Pi", "1Ei", "1e-3",
+                "1", "1Gi", "500M", "1.5Ti", ".5Gi", "1e9", "1E3", "9E", "1k", "100m", "1e+3", "5.Gi", "+1Gi", "1n",
+                "1u", "1G", "1T", "1P", "1Ki", "1Mi", "1Pi", "1Ei", "1e-3", "1e-99",
             ],
             &[
                 "", "1G1", "Gi", "1gi", "1 Gi", "-1Gi", "1.2.3", "0", "0.0Gi", "1KB", "1K", "1e", "1e999", "٣Gi", ".",
-                "++1", "+", "1Zi", "1,5Gi", "1_000", "0x10",
+                "++1", "+", "1Zi", "1,5Gi", "1_000", "0x10", "8Ei", "16Ei", "12E", "1e99",
             ],
         );
+        assert_check(check_size, &["9223372036854775807"], &["9223372036854775808"]);
     }
 
     #[test]

@@ -10,6 +10,8 @@ use k8s_openapi::api::coordination::v1::LeaseSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use serde::Deserialize;
 
+pub use crate::cluster::provisioners::lease_name;
+
 /// How long a Lease that isn't renewed is respected by others.
 pub const DURATION: Duration = Duration::from_secs(15);
 
@@ -90,14 +92,6 @@ pub fn released_record(old: &LeaseSpec, at: &MicroTime) -> LeaseSpec {
 /// The holder of a Lease; empty if it is not held.
 pub fn holder_of(record: &LeaseSpec) -> &str {
     record.holder_identity.as_deref().unwrap_or_default()
-}
-
-/// The name of a provisioner's Lease, and of the lock of nfs-subdir-external-provisioner: its own, with dashes for
-/// slashes. `None` with an upper-case letter or `_`, which no object's name can have.
-pub fn lease_name(provisioner: &str) -> Option<String> {
-    let name = provisioner.replace('/', "-");
-    // Not replaced by other characters: two provisioners could then share a Lease, and one would never serve.
-    (!name.contains(|c: char| c.is_ascii_uppercase() || c == '_')).then_some(name)
 }
 
 /// The holder of the lock of nfs-subdir-external-provisioner (an annotation on an Endpoints object), if it is alive:
@@ -230,19 +224,6 @@ mod tests {
     fn a_leader_gives_up_before_others_take_over() {
         assert!(RENEW_DEADLINE + RETRY < DURATION);
         assert!(RETRY * 3 < RENEW_DEADLINE, "one lost renewal must not end a term");
-    }
-
-    #[test]
-    fn the_lease_is_called_as_the_provisioner() {
-        for (provisioner, name) in [
-            ("nfsprov/nfs", Some("nfsprov-nfs")),
-            ("example.com/nfs", Some("example.com-nfs")),
-            ("word", Some("word")),
-            ("Example/nfs", None),
-            ("example/my_nfs", None),
-        ] {
-            assert_eq!(lease_name(provisioner).as_deref(), name, "{provisioner}");
-        }
     }
 
     #[test]

@@ -26,7 +26,12 @@ fn a_controller_manager_without_events_is_reported_after_ten_minutes() {
 
 /// What NFS002 prints for what is forbidden to a user, as the objects that it grants permissions by.
 fn granted(namespace: Option<&str>, user: &str, forbidden: &[&str]) -> Option<Vec<Value>> {
-    let mut facts = facts(OLD, provisioner_elsewhere());
+    granted_for(NAME, namespace, user, forbidden)
+}
+
+/// As [`granted`], with a provisioner called `name`.
+fn granted_for(name: &str, namespace: Option<&str>, user: &str, forbidden: &[&str]) -> Option<Vec<Value>> {
+    let mut facts = facts(OLD, provisioner_elsewhere(name));
     facts.cluster.namespace = namespace.map(str::to_owned);
     facts.cluster.unread = forbidden
         .iter()
@@ -46,10 +51,10 @@ fn granted(namespace: Option<&str>, user: &str, forbidden: &[&str]) -> Option<Ve
 }
 
 /// One that runs in another namespace than the one that is looked at.
-fn provisioner_elsewhere() -> Vec<Value> {
-    let objects = provisioner("p", "nfsprov:1", NAME).into_iter();
+fn provisioner_elsewhere(name: &str) -> Vec<Value> {
+    let objects = provisioner("p", "nfsprov:1", name).into_iter();
     let elsewhere = objects.map(|object| with(object, json!({"metadata": {"namespace": "storage"}})));
-    elsewhere.chain([class("nfs", NAME)]).collect()
+    elsewhere.chain([class("nfs", name)]).collect()
 }
 
 #[test]
@@ -97,6 +102,22 @@ fn missing_read_permissions_are_granted_by_resource_and_namespace() {
             of("events,pods"))]),
     } {
         assert_eq!(rules(namespace, forbidden), wanted, "{what}");
+    }
+}
+
+#[test]
+fn a_lock_whose_name_no_object_can_have_is_not_read() {
+    for (name, lock) in [
+        ("team/nfs", Some("team-nfs")),
+        ("Team/nfs", None),
+        ("team/my_nfs", None),
+    ] {
+        let objects = granted_for(name, Some("default"), r#"User "ann""#, &["endpoints", "pods/log"]).unwrap();
+        let rules = objects
+            .iter()
+            .flat_map(|object| object["rules"].as_array().into_iter().flatten());
+        let names: Vec<_> = rules.filter_map(|rule| rule["resourceNames"][0].as_str()).collect();
+        assert_eq!(names, Vec::from_iter(lock), "{name}");
     }
 }
 
