@@ -9,7 +9,7 @@ use crate::change::Change;
 use crate::cluster::images;
 use crate::cluster::nfs_volumes::has_nfs_in_name;
 use crate::cluster::provisioners::{self, Provisioner, ProvisionerKind};
-use crate::cluster::snapshot::{Log, Pod, Stopped};
+use crate::cluster::snapshot::{Event, Log, Pod, Stopped};
 use crate::doctor::entry::entries;
 use crate::doctor::messages::{self, MessageKind};
 use crate::doctor::{Confidence, Finding, Fix, Severity};
@@ -229,7 +229,8 @@ fn describe_unpulled_image(view: &View<'_>, provisioner: &Provisioner<'_>, pod: 
     ))
 }
 
-/// NFS203 with the line of the log that says why, else its last line; NFS205 if the image is for another processor.
+/// NFS203 with the line of the log that says why, else its last line, else how the container ended; NFS205 if the image
+/// is for another processor.
 fn describe_crash(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod, stopped: &Stopped) -> Finding {
     let is_of_container = |log: &&Log| {
         let is_of_pod = log.namespace == pod.namespace && log.pod == pod.name;
@@ -249,6 +250,12 @@ fn describe_crash(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod, sto
         return finding("the provisioner's container can't be started")
             .with_advice("the evidence has the node's reason: the container's image, command or settings are wrong");
     }
+    if stopped.reason == "OOMKilled" || stopped.message.contains("OOMKilled") {
+        return finding("the provisioner crashes: it uses more memory than its limit (OOMKilled)").with_advice(
+            format!("raise resources.limits.memory of container {}", stopped.container),
+        );
+    }
+    let text = if text.is_empty() { &stopped.message } else { text };
     let last_line = || text.lines().rev().find(|line| !line.trim().is_empty());
     let Some(line) = messages::find_log_line("NFS203", text).or_else(last_line) else {
         return finding("the provisioner crashes")
@@ -294,14 +301,23 @@ fn find_failed_mount(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod) 
         finding.cause = format!("the provisioner's pod can't mount the export: {}", finding.cause);
         return Some(finding.with_affected([object]));
     }
-    let event = view.find_event_of(&object, "NFS410", MessageKind::Mount)?;
     let export = match pod.nfs.first() {
         Some((server, path)) => format!("{server}:{path}"),
         None => "SERVER:PATH".to_owned(),
     };
-    let cause = format!("the provisioner's pod can't mount the export {export}: the mount does not end");
+    // The words of a failure that no check knows say more than a timeout.
+    let is_failure = |event: &Event| event.reason == "FailedMount" && event.message.contains("/kubernetes.io~nfs/");
+    let (event, why, guess) = match view.find_event(&object, is_failure) {
+        Some(event) => (event, messages::extract_root_error(&event.message), ""),
+        None => (
+            view.find_event_of(&object, "NFS410", MessageKind::Mount)?,
+            "the mount does not end".to_owned(),
+            "; most often the server does not answer",
+        ),
+    };
+    let cause = format!("the provisioner's pod can't mount the export {export}: {why}");
     let advice = format!(
-        "mount it by hand on node {}, which often says more: mount -v -t nfs {export} /mnt; most often the server does not answer",
+        "mount it by hand on node {}, which often says more: mount -v -t nfs {export} /mnt{guess}",
         pod.node
     );
     Some(

@@ -135,8 +135,12 @@ fn stopped_container(status: &core::ContainerStatus) -> Option<Stopped> {
     };
     let (reason, message) = match &state.waiting {
         Some(waiting) => {
-            let before = status.last_state.as_ref().and_then(ended).map(|(_, message)| message);
-            let said = waiting.message.clone().or(before).unwrap_or_default();
+            // Of a crash, the kubelet's message says only how long it waits before the next start.
+            let is_crash = waiting.reason.as_deref() == Some("CrashLoopBackOff");
+            let said = waiting.message.clone().filter(|_| !is_crash);
+            let before = status.last_state.as_ref().and_then(ended);
+            let before = before.map(|(reason, message)| format!("after {reason}, {message}"));
+            let said = said.or(before).or(waiting.message.clone()).unwrap_or_default();
             (waiting.reason.clone().unwrap_or_default(), said)
         }
         None => ended(state).filter(|(reason, _)| reason != "Completed")?,
