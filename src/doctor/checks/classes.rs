@@ -84,8 +84,8 @@ fn find_claim_without_class(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     let recreation = recreate_claim_command(claim, &Value::Null);
     if let Some(default) = default {
         let cause = format!(
-            "the claim names no class, and was created before {} became the default; Kubernetes {} does not change such claims",
-            default.name, view.cluster.version
+            "the claim names no class, and was created before {} became the default; Kubernetes before 1.26 does not change such claims",
+            default.name
         );
         return Some(finding(cause).with_command(recreation, "the claim is Pending and has no data"));
     }

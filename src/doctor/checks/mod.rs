@@ -44,7 +44,7 @@ use super::matching::{self, Candidate};
 use super::messages::{self, MessageKind};
 use super::{Evidence, Finding, Object, policy};
 use crate::cluster::provisioners::{self, Provisioner};
-use crate::cluster::snapshot::{Claim, ClusterSnapshot, Event, Pod, Volume};
+use crate::cluster::snapshot::{Claim, ClaimRef, ClusterSnapshot, Event, Pod, Volume};
 
 /// How long an event of the provisioner's checks counts. It publishes one every 5 minutes, as long as the fault lasts.
 const REPEATED_WITHIN: SignedDuration = SignedDuration::from_mins(12);
@@ -147,7 +147,16 @@ impl<'a> View<'a> {
                 .iter()
                 .map(move |claim| (pod.namespace.as_str(), claim.as_str(), pod))
         });
-        let unbound: Vec<&Volume> = cluster.volumes.iter().filter(|one| one.phase != "Bound").collect();
+        let claims: HashMap<_, _> = cluster.claims.iter().map(|claim| (claim.key(), claim)).collect();
+        // The controller manager marks the PV first: one that is Bound to a Pending claim is that claim's.
+        let is_half_bound = |of: &ClaimRef| {
+            let claim = claims.get(&(of.namespace.as_str(), of.name.as_str()));
+            claim.is_some_and(|claim| claim.is_pending() && claim.uid == of.uid)
+        };
+        let volumes = cluster.volumes.iter();
+        let unbound: Vec<&Volume> = volumes
+            .filter(|one| one.phase != "Bound" || one.claim.as_ref().is_some_and(is_half_bound))
+            .collect();
         let reserved = unbound
             .iter()
             .filter_map(|volume| Some((volume.claim.as_ref()?, *volume)));
@@ -165,7 +174,7 @@ impl<'a> View<'a> {
                 && provisioners.is_empty()
                 && !candidates.any(|one| one.has_known_image()),
             provisioners,
-            claims: cluster.claims.iter().map(|claim| (claim.key(), claim)).collect(),
+            claims,
             volumes: cluster.volumes.iter().map(|one| (one.name.as_str(), one)).collect(),
             events: group_by_key(newest_first.filter_map(|event| Some((event.object.as_ref()?, event)))),
             pods: group_by_key(uses.map(|(namespace, claim, pod)| ((namespace, claim), pod))),
