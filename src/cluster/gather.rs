@@ -24,7 +24,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::dump::Dump;
-use super::snapshot::{ClusterSnapshot, Log, Pod, Questions, Right, SnapshotObject, Unread};
+use super::snapshot::{AFTER_MOUNTING, ClusterSnapshot, Log, Pod, Questions, Right, SnapshotObject, Unread};
 use super::{Cluster, provisioners};
 use crate::cluster;
 
@@ -428,8 +428,8 @@ fn is_election_lock(lease: &Lease) -> bool {
     lease.metadata.namespace.as_deref() != Some("kube-node-lease")
 }
 
-/// Whether an event is about a claim or PV, or a failure of a pod, StatefulSet, DaemonSet, ReplicaSet or Deployment;
-/// false for other kinds.
+/// Whether an event is about a claim or PV, or a failure of a pod, StatefulSet, DaemonSet, ReplicaSet or Deployment, or
+/// says that a pod has its volumes; false for other kinds.
 fn is_relevant_event(event: &core::Event) -> bool {
     const KINDS: [&str; 5] = ["Pod", "StatefulSet", "DaemonSet", "ReplicaSet", "Deployment"];
     const OF_PODS: [&str; 5] = [
@@ -441,9 +441,10 @@ fn is_relevant_event(event: &core::Event) -> bool {
     ];
     let kind = event.involved_object.kind.as_deref().unwrap_or_default();
     let reason = event.reason.as_deref().unwrap_or_default();
+    let is_of_interest = OF_PODS.contains(&reason) || AFTER_MOUNTING.contains(&reason);
     match kind {
         "PersistentVolumeClaim" | "PersistentVolume" => true,
-        kind => KINDS.contains(&kind) && OF_PODS.contains(&reason),
+        kind => KINDS.contains(&kind) && is_of_interest,
     }
 }
 

@@ -347,10 +347,11 @@ pub fn lease_name(provisioner: &str) -> Option<String> {
     (!name.contains(|c: char| c.is_ascii_uppercase() || c == '_')).then_some(name)
 }
 
-/// Whether an event was written by the provisioner of this name: its component is the name, or begins with it and `_`.
+/// Whether an event was written by the provisioner of this name: its component is the name, or begins with it and `_`,
+/// or as of old with it and a space.
 pub fn is_written_by(event: &Event, name: &str) -> bool {
     let rest = event.component.strip_prefix(name);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['_', ' ']))
 }
 
 /// Whether nothing shows that a provisioner serves `name`: no workload, event, lock, volume or CSI driver. A lock

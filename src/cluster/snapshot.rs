@@ -4,16 +4,19 @@
 mod convert;
 mod workloads;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use k8s_openapi::api::core::v1::NodeSelector;
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::core::Expression;
 
 pub use self::convert::SnapshotObject;
 pub use self::workloads::{ClaimTemplate, Container, Node, Pod, Stopped, Workload};
 use super::nfs_volumes::has_nfs_in_name;
 use super::object::Object;
+
+/// The reasons of events about a pod that the kubelet writes after it has mounted the pod's volumes.
+pub const AFTER_MOUNTING: [&str; 5] = ["FailedCreatePodSandBox", "Pulling", "Pulled", "Created", "BackOff"];
 
 /// The objects that were read, and what could not be read.
 #[derive(Clone, Debug, Default)]
@@ -165,6 +168,8 @@ pub struct Class {
 #[derive(Clone, Debug, Default)]
 pub struct Event {
     pub object: Option<Object>,
+    /// The object's uid; empty if the event has none.
+    pub uid: String,
     pub reason: String,
     pub message: String,
     pub component: String,
@@ -349,7 +354,7 @@ impl ClusterSnapshot {
     /// Completes the snapshot once all lists are read and `namespace` is set: drops claims and pods of other
     /// namespaces, except the pods of provisioners and of the control plane; adds provisioners that run as pods without
     /// a workload. Sorts events by time, the latest last; workloads by kind, Deployments first; and puts Leases before
-    /// other locks.
+    /// other locks. Drops events about earlier objects of the same name.
     pub fn complete_snapshot(&mut self) {
         let namespace = self.namespace.clone();
         let is_here = |found: &str| namespace.as_deref().is_none_or(|namespace| namespace == found);
@@ -363,8 +368,33 @@ impl ClusterSnapshot {
         let is_bare = |pod: &&Pod| !pod.has_ended() && !pod.containers.is_empty() && !is_owned(pod);
         let bare: Vec<Workload> = self.pods.iter().filter(is_bare).map(Pod::as_workload).collect();
         self.workloads.extend(bare.into_iter().filter(Workload::is_of_interest));
+        self.drop_earlier_events();
         self.events.sort_by_key(|event| event.last);
         self.locks.sort_by_key(|lock| lock.kind != "Lease");
+    }
+
+    /// Drops the events about pods and claims of another uid, or from before the object was created: a StatefulSet's pod
+    /// has the name of the one before, and an event lives for an hour.
+    fn drop_earlier_events(&mut self) {
+        /// By how much the clocks of nodes and API server may differ.
+        const SKEW: SignedDuration = SignedDuration::from_mins(1);
+        let pods = self.pods.iter().map(|pod| (pod.object(), (&pod.uid, pod.created)));
+        let claims = self
+            .claims
+            .iter()
+            .map(|claim| (claim.object(), (&claim.uid, claim.created)));
+        let known: HashMap<Object, (&String, Option<Timestamp>)> = pods.chain(claims).collect();
+        self.events.retain(|event| {
+            let Some((uid, created)) = event.object.as_ref().and_then(|object| known.get(object)) else {
+                return true;
+            };
+            let is_of_other = !event.uid.is_empty() && !uid.is_empty() && event.uid != **uid;
+            let is_earlier = event
+                .last
+                .zip(*created)
+                .is_some_and(|(last, created)| last + SKEW < created);
+            !is_of_other && !is_earlier
+        });
     }
 
     /// Records that `what` was not read, and why. If that is an option, which begins with `--`, its checks count as

@@ -161,7 +161,12 @@ pub fn extract_root_error(text: &str) -> String {
         None => text,
     };
     let (command, output) = text.split_once("\nOutput: ").unwrap_or((text, ""));
-    let output = Some(output).filter(|output| !output.trim().is_empty());
+    // systemd-run's own line says nothing of the mount.
+    let lines = output
+        .lines()
+        .filter(|line| !line.trim().is_empty() && !line.starts_with("Running "));
+    let output = lines.collect::<Vec<_>>().join("\n");
+    let output = Some(output.as_str()).filter(|output| !output.is_empty());
     let text = command.split("\nMounting command: ").next().unwrap_or_default();
     let (text, is_output) = (output.unwrap_or(text), output.is_some());
     let mut text = text.trim();

@@ -244,6 +244,7 @@ impl From<core::Event> for Event {
     /// else the creation.
     fn from(event: core::Event) -> Self {
         let about = event.involved_object;
+        let uid = about.uid.unwrap_or_default();
         let source = event.source.unwrap_or_default();
         let object = about.kind.zip(about.name).map(|(kind, name)| Object {
             // Events about objects without one are kept in some namespace all the same.
@@ -255,6 +256,7 @@ impl From<core::Event> for Event {
         let last = event.last_timestamp.map(|time| time.0);
         Self {
             object,
+            uid,
             reason: event.reason.unwrap_or_default(),
             message: event.message.unwrap_or_default(),
             component: source

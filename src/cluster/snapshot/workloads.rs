@@ -36,6 +36,7 @@ pub struct Stopped {
 pub struct Pod {
     pub namespace: String,
     pub name: String,
+    pub uid: String,
     pub created: Option<Timestamp>,
     /// The deletion timestamp.
     pub deleting: Option<Timestamp>,
@@ -46,8 +47,12 @@ pub struct Pod {
     /// Its node; empty before it is scheduled.
     pub node: String,
     pub claims: Vec<String>,
-    /// NFS servers and paths that it mounts without a claim.
+    /// NFS servers and paths that it mounts without a claim, also by a CSI driver.
     pub nfs: Vec<(String, String)>,
+    /// The names, in its spec, of the volumes that are claims or NFS.
+    pub volume_names: Vec<String>,
+    /// Whether a container of it was started, an init container too, which happens after the volumes are mounted.
+    pub has_started: bool,
     /// The message of its condition PodScheduled if that is false.
     pub unschedulable: String,
     pub stopped: Vec<Stopped>,

@@ -32,8 +32,32 @@ fn find_missing_expansion(view: &View<'_>, claim: &Claim) -> Option<Finding> {
         Some(name) if name == DEFAULT_NAME || find_nfsprov(view, name).is_some() => {
             describe_obstacle(view, claim, volume)
         }
+        Some(name) if expands_volumes(view, claim, name) => describe_failed_expansion(view, claim, volume, name),
         _ => describe_unexpandable(view, claim, volume),
     })
+}
+
+/// Whether a CSI driver's resizer has written about the claim.
+fn expands_volumes(view: &View<'_>, claim: &Claim, driver: &str) -> bool {
+    let event = view.find_event(&claim.object(), |event| event.component.starts_with("external-resizer"));
+    event.is_some_and(|event| event.component.contains(driver))
+}
+
+/// NFS127: the resizer of a CSI driver could not expand a volume, or has not done so yet.
+fn describe_failed_expansion(view: &View<'_>, claim: &Claim, volume: &Volume, driver: &str) -> Finding {
+    let failure = view.find_event(&claim.object(), |event| event.reason == "VolumeResizeFailed");
+    match failure {
+        Some(event) => expansion_finding(
+            view,
+            claim,
+            volume,
+            &format!("{driver} could not expand it: {}", event.message),
+        )
+        .with_advice("remove the cause that the event names; the driver retries"),
+        None => expansion_finding(view, claim, volume, &format!("{driver} has not expanded it yet"))
+            .with_confidence(Confidence::Possible)
+            .with_advice("see the log of the driver's csi-resizer"),
+    }
 }
 
 fn find_nfsprov<'v, 'a>(view: &'v View<'a>, name: &str) -> Option<&'v Provisioner<'a>> {

@@ -7,7 +7,7 @@ use crate::cluster::provisioners;
 use crate::cluster::snapshot::{Claim, Event};
 use crate::doctor::entry::entries;
 use crate::doctor::messages::{self, MessageKind};
-use crate::doctor::{Confidence, Finding};
+use crate::doctor::{Confidence, Evidence, Finding};
 
 entries! {
     "NFS209" Error [CLAIMS, EVENTS] "the provisioner fails to create the volume",
@@ -30,16 +30,23 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
 /// refuses (a selector, a block device, a data source, attributes), or the provisioner lacks permissions. Findings about
 /// claims of one class are merged.
 fn find_failure(view: &View<'_>, claim: &Claim) -> Option<Finding> {
-    let event = view.newest_failure(claim)?;
-    if is_explained_by_rights(view, claim, event) {
+    let event = view.newest_failure(claim);
+    if event.is_some_and(|event| is_explained_by_rights(view, claim, event)) {
         return None;
     }
-    let text = &event.message;
+    // Events live for an hour, and not every provisioner may write them.
+    let (text, evidence) = match event {
+        Some(event) => (event.message.as_str(), event.evidence()),
+        None => find_logged_failure(view, claim)?,
+    };
     let why = &messages::extract_root_error(text);
-    let matched = messages::classify(MessageKind::Provisioning, text);
+    // What mount printed, in the controller's container, is not about the export.
+    let is_of_container = text.contains("Mounting command: ") || why.starts_with("mkdir /tmp/");
+    let matched = messages::classify(MessageKind::Provisioning, text)
+        .filter(|(code, _)| !is_of_container || !matches!(*code, "NFS216" | "NFS217"));
     let finding = |code, cause: &str, note| {
         Finding::new(code, claim.object(), cause)
-            .with_all_evidence([event.evidence()])
+            .with_all_evidence([evidence.clone()])
             .with_advice(note)
     };
     let found = match matched {
@@ -64,7 +71,7 @@ fn find_failure(view: &View<'_>, claim: &Claim) -> Option<Finding> {
             let cause = format!("the provisioner can't create {what}: {}", strip_call_names(why));
             finding(code, &cause, advise_on_error(why))
         }
-        _ => find_mount_failure(view, claim, event).unwrap_or_else(|| {
+        _ => find_mount_failure(view, claim, text, evidence.clone()).unwrap_or_else(|| {
             let cause = format!("the provisioner can't create the volume: {}", strip_call_names(why));
             finding("NFS209", &cause, advise_on_error(why)).with_confidence(Confidence::Likely)
         }),
@@ -74,6 +81,22 @@ fn find_failure(view: &View<'_>, claim: &Claim) -> Option<Finding> {
             .with_affected(view.users_of(claim))
             .with_same_cause(claim.class.as_deref().unwrap_or_default()),
     )
+}
+
+/// The last line of its provisioner's log that tells why a claim gets no volume; `None` without one. Lines name the
+/// claim, its uid, or its directory.
+fn find_logged_failure<'a>(view: &'a View<'_>, claim: &Claim) -> Option<(&'a str, Evidence)> {
+    let mut serving = view.provisioners.iter().filter(|one| one.name.is_some());
+    let serving = serving.find(|one| one.name == claim.handover.as_deref())?;
+    let (namespace, name, uid) = (&claim.namespace, &claim.name, claim.uid.as_str());
+    let names = [format!("\"{namespace}/{name}\""), format!("/{namespace}-{name}-pvc-")];
+    let is_of_claim =
+        |line: &str| names.iter().any(|name| line.contains(name)) || !uid.is_empty() && line.contains(uid);
+    serving.logs(view.cluster).find_map(|log| {
+        let mut lines = log.text.lines().rev();
+        let line = lines.find(|line| line.contains("ailed to provision volume") && is_of_claim(line))?;
+        Some((line, log.line_evidence(line)))
+    })
 }
 
 /// Whether a claim's provisioner failed for lack of a permission, and NFS206 says so.
@@ -138,6 +161,9 @@ const ADVICE: [(&[&str], &str); 9] = [
 
 /// The advice for an error's text; to read the log if none is known.
 fn advise_on_error(why: &str) -> &'static str {
+    if why.starts_with("mkdir /tmp/") {
+        return "the container of the driver's controller can't write to its own /tmp: mount an emptyDir there, or make room on its node";
+    }
     let is_met = |(phrases, _): &&(&[&str], &'static str)| phrases.iter().any(|phrase| why.contains(phrase));
     let row = ADVICE.iter().find(is_met);
     row.map_or("see the provisioner's log; it retries by itself", |(_, advice)| advice)
@@ -145,9 +171,9 @@ fn advise_on_error(why: &str) -> &'static str {
 
 /// The finding about a controller that failed to mount the export itself, with the code that a node's failure would
 /// have. `None` if the message is that of no known failure.
-fn find_mount_failure(view: &View<'_>, claim: &Claim, event: &Event) -> Option<Finding> {
+fn find_mount_failure(view: &View<'_>, claim: &Claim, text: &str, evidence: Evidence) -> Option<Finding> {
     let served = || provisioners::served_export(view.cluster, claim.handover.as_deref()?);
     let of_class = || view.cluster.find_class(claim.class.as_deref()?)?.export();
-    let failure = find_provisioner_failure(view, &event.message, served().or_else(of_class))?;
-    failure.describe(view, claim.object(), event.evidence())
+    let failure = find_provisioner_failure(view, text, served().or_else(of_class))?;
+    failure.describe(view, claim.object(), evidence)
 }

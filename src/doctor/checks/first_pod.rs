@@ -62,7 +62,11 @@ fn describe_pod_with_node(claim: &Claim, pod: &Pod) -> Finding {
 /// NFS115: an error with the scheduler's message if the pod, more than a minute old, is unschedulable for other reasons
 /// than its claims; else an info.
 fn describe_unscheduled_pod(view: &View<'_>, claim: &Claim, pod: &Pod) -> Finding {
-    let is_about_claims = messages::classify(MessageKind::Scheduling, &pod.unschedulable).is_some();
+    // Without a PV to bind, the claim itself has the reason.
+    let is_about_claims = messages::classify(MessageKind::Scheduling, &pod.unschedulable).is_some()
+        || pod
+            .unschedulable
+            .contains("didn't find available persistent volumes to bind");
     let condition = pod
         .scheduling_evidence()
         .filter(|_| !is_about_claims && view.has_elapsed(pod.created, SCHEDULING));

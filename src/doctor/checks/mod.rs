@@ -44,7 +44,7 @@ use super::matching::{self, Candidate};
 use super::messages::{self, MessageKind};
 use super::{Evidence, Finding, Object, policy};
 use crate::cluster::provisioners::{self, Provisioner};
-use crate::cluster::snapshot::{Claim, ClaimRef, ClusterSnapshot, Event, Pod, Volume};
+use crate::cluster::snapshot::{AFTER_MOUNTING, Claim, ClaimRef, ClusterSnapshot, Event, Pod, Volume};
 
 /// How long an event of the provisioner's checks counts. It publishes one every 5 minutes, as long as the fault lasts.
 const REPEATED_WITHIN: SignedDuration = SignedDuration::from_mins(12);
@@ -304,6 +304,22 @@ impl<'a> View<'a> {
         let waits_for_pod = class.is_some_and(|class| class.waits_for_first_consumer);
         let pods = self.pods_using(claim).iter().filter(|_| waits_for_pod);
         claim.created.max(pods.filter_map(|pod| pod.created).min())
+    }
+
+    /// The newest event that shows that a pod's volumes are mounted; `None` if one about a mount that failed is newer,
+    /// or there is none.
+    pub fn event_after_mounting(&self, pod: &Pod) -> Option<&'a Event> {
+        let mut events = self.events_about(&pod.object()).iter();
+        let newest = events.find(|event| {
+            AFTER_MOUNTING.contains(&event.reason.as_str())
+                || matches!(event.reason.as_str(), "FailedMount" | "FailedAttachVolume")
+        })?;
+        AFTER_MOUNTING.contains(&newest.reason.as_str()).then_some(*newest)
+    }
+
+    /// Whether a pod's volumes are known to be mounted: a container was started, or an event shows it.
+    pub fn has_its_volumes(&self, pod: &Pod) -> bool {
+        pod.has_started || self.event_after_mounting(pod).is_some()
     }
 
     /// The pods that use a claim and haven't ended.

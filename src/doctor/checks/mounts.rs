@@ -100,7 +100,10 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
         }
         // A pod that runs has mounted its volumes, whatever earlier events say.
         let failed = match pod.phase.as_str() {
-            "Pending" => find_failed_mount(view, pod).or_else(|| find_failed_container(view, pod)),
+            "Pending" if !view.has_its_volumes(pod) => {
+                find_failed_mount(view, pod).or_else(|| find_failed_container(view, pod))
+            }
+            "Pending" => find_failed_container(view, pod),
             _ => find_failed_container(view, pod).filter(|(failure, ..)| failure.code == "NFS406"),
         };
         let Some((failure, evidence, volume)) = failed else {
@@ -120,7 +123,8 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
 type Failed<'a> = (Failure<'a>, Evidence, Option<&'a Volume>);
 
 /// The failure in the newest event that says why a pod's NFS volume is not mounted; a timeout (NFS410) says nothing and
-/// is skipped. The event may be older than a successful mount: the caller checks that the pod is Pending.
+/// is skipped. The event may be older than a successful mount: the caller checks that the pod is Pending and has not its
+/// volumes.
 pub fn find_failed_mount<'a>(view: &'a View<'_>, pod: &'a Pod) -> Option<Failed<'a>> {
     let mut events = view.events_about(&pod.object()).iter();
     events.find_map(|event| {
@@ -139,13 +143,20 @@ fn find_failed_container<'a>(view: &'a View<'_>, pod: &'a Pod) -> Option<Failed<
 }
 
 /// The failure that a message about a pod's mount shows, with the PV that failed, if it is known. `None` if it shows
-/// none, or what failed is not known to be NFS: other storage has some of the same messages.
+/// none, is about another volume than the pod's claims and NFS, or what failed is not known to be NFS: other storage has
+/// some of the same messages.
 fn read_failure<'a>(
     view: &'a View<'_>,
     pod: &'a Pod,
     text: &'a str,
     node: &'a str,
 ) -> Option<(Failure<'a>, Option<&'a Volume>)> {
+    // Another driver may mount NFS as well.
+    const WORDS: [&str; 4] = ["mount.nfs", "-t nfs", "~nfs/", "nfs.csi"];
+    let has_nfs_words = WORDS.iter().any(|word| text.contains(word));
+    if !has_nfs_words && is_about_other_volume(view, pod, text) {
+        return None;
+    }
     let volume = match mentioned_volume(text) {
         // Without a PV of that name, it is a volume that the pod has without a claim.
         Some(name) => view.volumes_of_pod(pod).find(|volume| volume.name == name),
@@ -158,11 +169,36 @@ fn read_failure<'a>(
         Some(volume) => volume.is_nfs(),
         None => export.is_some(),
     };
-    // Another driver may mount NFS as well.
-    if !is_nfs && !text.contains("nfs") {
+    if !is_nfs && !has_nfs_words {
         return None;
     }
     Some((classify_failure(view, text, node, (export, options))?, volume))
+}
+
+/// Whether a message is about a volume of the pod that is neither NFS nor a claim's, such as a ConfigMap, or about a PV
+/// that is not NFS. False if it names no volume, or the PVs, which may have the name, were not read.
+pub fn is_about_other_volume(view: &View<'_>, pod: &Pod, text: &str) -> bool {
+    if let Some(name) = text
+        .split_once("volumeMount \"")
+        .and_then(|(_, rest)| rest.split('"').next())
+    {
+        return !pod.volume_names.iter().any(|own| own == name);
+    }
+    if let Some((_, rest)) = text.split_once("unmounted volumes=[") {
+        let names = rest.split(']').next().unwrap_or_default();
+        return names
+            .split([' ', ','])
+            .all(|name| !pod.volume_names.iter().any(|own| own == name));
+    }
+    let Some(named) = mentioned_volume(text) else {
+        return false;
+    };
+    if let Some(volume) = view.find_volume(named) {
+        return !volume.is_nfs();
+    }
+    let mut claims = pod.claims.iter().map(|name| view.find_claim(&pod.namespace, name));
+    !pod.volume_names.iter().any(|own| own == named)
+        && claims.all(|claim| claim.is_some_and(|claim| claim.volume != named))
 }
 
 /// The failure of a provisioner that mounts the export itself, on an unknown node, by its message `text`; `None` if
@@ -204,7 +240,7 @@ fn classify_failure<'a>(
 /// The name of the volume that a message says could not be mounted, quoted or in its mount directory: a PV's, or that
 /// of a volume in the pod's spec. `None` if it names none.
 pub fn mentioned_volume(text: &str) -> Option<&str> {
-    let leads = ["volume \"", "kubernetes.io~nfs/", "kubernetes.io~csi/"];
+    let leads = ["spec.Name: \"", "volume \"", "kubernetes.io~nfs/", "kubernetes.io~csi/"];
     leads.iter().find_map(|lead| {
         let (_, rest) = text.split_once(lead)?;
         rest.split(['"', '\'', '/', ':', ' ']).next()

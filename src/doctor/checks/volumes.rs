@@ -47,7 +47,9 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     for volume in view.cluster.volumes.iter().filter(is_in_scope) {
         found.extend(find_reclaim_policy(view, volume));
         found.extend(match volume.phase.as_str() {
-            _ if volume.deleting.is_some() => find_blocked_volume(view, volume),
+            _ if volume.deleting.is_some() => find_blocked_volume(view, volume)
+                .or_else(|| find_failed_deletion(view, volume))
+                .or_else(|| find_undeleted_volume(view, volume)),
             "Released" => find_released_volume(view, volume)
                 .or_else(|| find_failed_deletion(view, volume))
                 .or_else(|| find_undeleted_volume(view, volume)),
@@ -66,15 +68,12 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
         }
     }
     for claim in deleting() {
-        found.extend(find_claim_in_use(claim, &users[&claim.key()]));
         let (object, finalizers) = (claim.object(), &claim.finalizers);
-        found.extend(finalizers::find_blocking(
-            view,
-            &object,
-            finalizers,
-            claim.deleting,
-            None,
-        ));
+        let in_use = find_claim_in_use(claim, &users[&claim.key()]);
+        let blocked = finalizers::find_blocking(view, &object, finalizers, claim.deleting, None);
+        let none = in_use.is_none() && blocked.is_none();
+        found.extend(in_use.into_iter().chain(blocked));
+        found.extend(none.then(|| find_unused_claim(view, claim)).flatten());
     }
     found
 }
@@ -101,6 +100,35 @@ fn find_claim_in_use(claim: &Claim, users: &[&Pod]) -> Option<Finding> {
                 command,
                 "deletes the pods; Kubernetes then deletes the claim, and its volume by the reclaim policy",
             ),
+    )
+}
+
+/// NFS123: a claim has been terminating for a minute, and no pod that was read uses it. A warning if pods could not be
+/// read, or not all of them.
+fn find_unused_claim(view: &View<'_>, claim: &Claim) -> Option<Finding> {
+    const PATIENCE: SignedDuration = SignedDuration::from_mins(1);
+    if claim.finalizers.is_empty() || !view.has_elapsed(claim.deleting, PATIENCE) {
+        return None;
+    }
+    let object = claim.object();
+    let (severity, cause, advice) = match view.cluster.was_read("pods") {
+        true => (
+            Severity::Error,
+            "the claim is being deleted and no pod uses it, but kube-controller-manager does not remove its finalizer",
+            "see the log of kube-controller-manager",
+        ),
+        false => (
+            Severity::Warning,
+            "the claim is being deleted; whether pods still use it could not be read",
+            "delete the pods that use it, also those that have ended; Kubernetes then deletes the claim",
+        ),
+    };
+    Some(
+        Finding::new("NFS123", object, cause)
+            .with_severity(severity)
+            .with_confidence(Confidence::Likely)
+            .with_field("metadata.finalizers", claim.finalizers.join(", "))
+            .with_advice(advice),
     )
 }
 
@@ -133,7 +161,11 @@ fn find_reclaim_policy(view: &View<'_>, volume: &Volume) -> Option<Finding> {
         }
         "Recycle" => {
             let has_ended = matches!(volume.phase.as_str(), "Released" | "Failed");
-            let failure = view.find_event(&object, |event| has_ended && event.reason == "VolumeFailedRecycle");
+            let failure = view.find_event(&object, |event| {
+                // The pod's own events are repeated about the PV.
+                let of_pod = event.reason == "RecyclerPod" && event.message.contains("ack-off");
+                has_ended && (event.reason == "VolumeFailedRecycle" || of_pod)
+            });
             let cause = match failure {
                 Some(_) => "the recycler pod can't empty the PV",
                 None => "the reclaim policy Recycle, which empties the volume with a pod, is deprecated",
@@ -247,10 +279,11 @@ fn find_failed_deletion(view: &View<'_>, volume: &Volume) -> Option<Finding> {
 fn find_undeleted_volume(view: &View<'_>, volume: &Volume) -> Option<Finding> {
     const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
     let name = deleter_of(volume)?;
-    if !view.has_elapsed(volume.phase_since, PATIENCE) {
+    let since = volume.deleting.or(volume.phase_since);
+    if !view.has_elapsed(since, PATIENCE) {
         return None;
     }
-    let severity = match volume.phase_since {
+    let severity = match since {
         None if volume.phase == "Released" => Severity::Info,
         _ => Severity::Warning,
     };

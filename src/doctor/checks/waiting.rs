@@ -9,9 +9,9 @@ use std::collections::{HashMap, HashSet};
 use k8s_openapi::jiff::SignedDuration;
 
 use super::View;
-use super::mounts::mentioned_volume;
+use super::mounts::is_about_other_volume;
 use crate::cluster::provisioners::Provisioner;
-use crate::cluster::snapshot::{Claim, Event, Pod};
+use crate::cluster::snapshot::{Claim, Event, Pod, Stopped};
 use crate::doctor::Severity;
 use crate::doctor::entry::entries;
 use crate::doctor::messages::{self, MessageKind};
@@ -66,6 +66,11 @@ pub fn add_unexplained(view: &View<'_>, found: &mut Vec<Finding>) {
         if causes.contains_key(&object) {
             continue;
         }
+        // A finding about its volume may come from a pod of another node.
+        if let Some(finding) = find_unready_node(view, pod).or_else(|| find_failed_sandbox(view, pod)) {
+            found.push(finding);
+            continue;
+        }
         let claim = |name| Object::namespaced("PersistentVolumeClaim", &pod.namespace, name);
         let claims: Vec<Object> = pod.claims.iter().map(|name| claim(name)).collect();
         let volumes = view.nfs_volumes_of_pod(pod).map(|volume| volume.object());
@@ -90,12 +95,17 @@ fn waits_for_volume(view: &View<'_>, pod: &Pod) -> bool {
         let text = pod.unschedulable.to_lowercase();
         return bound.count() < pod.claims.len() || text.contains("volume") || text.contains("pvc");
     }
+    // A container that fails at the directory of a volume waits, too.
+    const DIRECTORIES: [&str; 2] = ["/volumes/kubernetes.io~nfs/", "/volumes/kubernetes.io~csi/"];
+    let fails_at_volume = |stopped: &Stopped| DIRECTORIES.iter().any(|path| stopped.message.contains(path));
+    if pod.stopped.iter().any(fails_at_volume) {
+        return true;
+    }
     // An image that is pulled, or a container that was started, shows that the volumes are mounted.
     const BEING_CREATED: [&str; 4] = ["ContainerCreating", "PodInitializing", "CreateContainerConfigError", ""];
-    pod.stopped.iter().all(|stopped| {
-        // A container that fails at the directory of a volume waits, too.
-        BEING_CREATED.contains(&stopped.reason.as_str()) || stopped.message.contains("/volumes/kubernetes.io~nfs/")
-    })
+    let is_being_created = |stopped: &Stopped| BEING_CREATED.contains(&stopped.reason.as_str());
+    let may_wait = !view.has_its_volumes(pod) || find_failed_sandbox(view, pod).is_some();
+    may_wait && pod.stopped.iter().all(is_being_created)
 }
 
 /// NFS123 about a claim whose cause is unknown, with the last event and the last line of its provisioner's log.
@@ -146,20 +156,6 @@ fn last_log_line(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Evide
     Some(evidence)
 }
 
-/// Whether a message is about a volume of the pod that is no claim's, such as a missing ConfigMap, or about a PV that
-/// is not NFS. False if it names no volume.
-fn is_about_other_volume(view: &View<'_>, pod: &Pod, message: &str) -> bool {
-    let Some(named) = mentioned_volume(message) else {
-        return false;
-    };
-    if let Some(volume) = view.find_volume(named) {
-        return !volume.is_nfs();
-    }
-    let mut claims = pod.claims.iter().map(|name| view.find_claim(&pod.namespace, name));
-    // The names of the volumes that the pod describes itself are not kept.
-    pod.nfs.is_empty() && claims.all(|claim| claim.is_some_and(|claim| claim.volume != named))
-}
-
 /// Evidence of what could not be read, and may be the cause; `None` if all was read.
 fn list_unread(view: &View<'_>) -> Option<Evidence> {
     let names: Vec<&str> = view.cluster.unread.iter().map(|unread| unread.what.as_str()).collect();
@@ -188,12 +184,28 @@ fn find_unready_node(view: &View<'_>, pod: &Pod) -> Option<Finding> {
     )
 }
 
-/// NFS420, NFS413 or NFS123 about a Pending pod whose cause is unknown. NFS123 is a warning if the volume that it waits
+/// NFS123, a warning: a pod has its volumes, and its sandbox, which is no matter of storage, can't be created.
+fn find_failed_sandbox(view: &View<'_>, pod: &Pod) -> Option<Finding> {
+    let event = view.event_after_mounting(pod)?;
+    let words = messages::extract_root_error(&event.message);
+    (event.reason == "FailedCreatePodSandBox").then(|| {
+        Finding::new(
+            "NFS123",
+            pod.object(),
+            format!("the pod's volumes are mounted, but not its sandbox created: {words}"),
+        )
+        .with_severity(Severity::Warning)
+        .with_all_evidence([event.evidence()])
+        .with_advice(format!(
+            "this is no matter of storage: see the network plugin and the container runtime of node {}",
+            pod.node
+        ))
+    })
+}
+
+/// NFS413 or NFS123 about a Pending pod whose cause is unknown. NFS123 is a warning if the volume that it waits
 /// for is not NFS.
 fn describe_unexplained_pod(view: &View<'_>, pod: &Pod) -> Finding {
-    if let Some(finding) = find_unready_node(view, pod) {
-        return finding;
-    }
     let object = pod.object();
     let note = format!("see {}", object.kubectl_command("describe"));
     let mut events = view.events_about(&object).to_vec();
@@ -213,18 +225,25 @@ fn describe_unexplained_pod(view: &View<'_>, pod: &Pod) -> Finding {
     let export = export.map(|(server, path)| Evidence::new("its NFS volume", format!("{server}:{path}")));
     if !pod.node.is_empty() && !events.is_empty() {
         let about = volume.map_or_else(|| object.clone(), |volume| volume.object());
-        return describe_unexplained_mount(about, &pod.node, &events)
+        let finding = describe_unexplained_mount(about, &pod.node, &events);
+        let advice = match finding.cause.contains(" chmod /") {
+            true => "the driver sets the mode of the directory as root, and the export squashes root: leave mountPermissions out of the class, or export with no_root_squash".to_owned(),
+            false => format!("mount it by hand on the node: mount -v -t nfs SERVER:PATH /mnt; {note}"),
+        };
+        return finding
             .with_all_evidence(export)
             .with_affected([object])
-            .with_advice(format!(
-                "mount it by hand on the node: mount -v -t nfs SERVER:PATH /mnt; {note}"
-            ));
+            .with_advice(advice);
     }
     // The pod waits for a volume that is no claim, or for the scheduler, or a container does not start.
     let refused = pod.stopped.iter().find(|stopped| !stopped.message.is_empty());
-    let cause = match refused {
-        Some(stopped) => format!("container {} does not start: {}", stopped.container, stopped.message),
-        None => "the pod waits for its volumes; the reason is not known".to_owned(),
+    let unscheduled = view.find_event(&object, |event| {
+        pod.node.is_empty() && event.reason == "FailedScheduling"
+    });
+    let cause = match (refused, unscheduled) {
+        (Some(stopped), _) => format!("container {} does not start: {}", stopped.container, stopped.message),
+        (None, Some(event)) => format!("the scheduler finds no node for the pod: {}", event.message),
+        (None, None) => "the pod waits for its volumes; the reason is not known".to_owned(),
     };
     let mut pending = view.claims_of_pod(pod).filter(|claim| claim.is_pending()).peekable();
     let waits_for_other_storage = pending.peek().is_some() && pending.all(|claim| view.is_known_other_storage(claim));

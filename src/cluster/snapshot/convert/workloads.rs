@@ -39,10 +39,14 @@ impl Container {
     }
 }
 
-/// The servers and paths of a pod's own NFS volumes.
-fn nfs_volumes(volumes: &[core::Volume]) -> Vec<(String, String)> {
-    let nfs = volumes.iter().filter_map(|volume| volume.nfs.as_ref());
-    nfs.map(|nfs| (nfs.server.clone(), nfs.path.clone())).collect()
+/// The server and path of a pod's own volume, if it is NFS, also by a CSI driver whose name says so.
+fn nfs_of(volume: &core::Volume) -> Option<(String, String)> {
+    if let Some(nfs) = &volume.nfs {
+        return Some((nfs.server.clone(), nfs.path.clone()));
+    }
+    let csi = volume.csi.as_ref().filter(|csi| csi.driver.contains("nfs"))?;
+    let attribute = |key: &str| csi.volume_attributes.as_ref()?.get(key).cloned();
+    attribute("server").zip(attribute("share"))
 }
 
 impl Pod {
@@ -61,7 +65,10 @@ impl Pod {
             None => Some(volume.persistent_volume_claim.as_ref()?.claim_name.clone()),
         };
         let claims: Vec<String> = volumes.iter().filter_map(claim).collect();
-        let nfs = nfs_volumes(&volumes);
+        let nfs: Vec<_> = volumes.iter().filter_map(nfs_of).collect();
+        let is_storage = |volume: &&core::Volume| claim(volume).is_some() || nfs_of(volume).is_some();
+        let volume_names = volumes.iter().filter(is_storage).map(|volume| volume.name.clone());
+        let volume_names = volume_names.collect();
         let read = |container| Container::from_spec(container, &volumes);
         let containers: Vec<Container> = spec.containers.into_iter().map(read).collect();
         let owner = meta
@@ -83,16 +90,20 @@ impl Pod {
         };
         let unscheduled = condition("PodScheduled").filter(|condition| condition.status == "False");
         let all = [&status.init_container_statuses, &status.container_statuses];
-        let stopped = all
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter_map(stopped_container)
-            .collect();
+        let all = || all.into_iter().flatten().flatten();
+        let stopped = all().filter_map(stopped_container).collect();
+        let was_started = |state: &core::ContainerState| state.running.is_some() || state.terminated.is_some();
+        let has_started = all().any(|container| {
+            [&container.state, &container.last_state]
+                .into_iter()
+                .flatten()
+                .any(was_started)
+        });
         Some(Self {
             created: creation_time(&meta),
             deleting: deletion_time(&meta),
             namespace: meta.namespace.unwrap_or_default(),
+            uid: meta.uid.unwrap_or_default(),
             name,
             ready: condition("Ready").is_some_and(|condition| condition.status == "True"),
             unschedulable: unscheduled
@@ -102,6 +113,8 @@ impl Pod {
             node: spec.node_name.unwrap_or_default(),
             claims,
             nfs,
+            volume_names,
+            has_started,
             stopped,
             is_static,
             is_owned: owner.is_some(),
@@ -194,7 +207,7 @@ impl Workload {
             labels: selector.match_labels.unwrap_or_default(),
             service_account: service_account_or_default(spec.service_account_name),
             containers: spec.containers.into_iter().map(read).collect(),
-            nfs: nfs_volumes(&volumes),
+            nfs: volumes.iter().filter_map(nfs_of).collect(),
             ..Self::default()
         }
     }

@@ -25,7 +25,11 @@ entries! {
 /// The cause and fix of a failure on the server or in the volume; `None` for codes of other failures.
 pub fn describe_fault(failure: &Failure<'_>) -> Option<CauseAndFix> {
     let export = failure.export_text();
-    let named = failure.named.as_deref().unwrap_or(&export);
+    let named = failure
+        .named
+        .as_deref()
+        .filter(|named| *named != "(null)")
+        .unwrap_or(&export);
     let (on, server) = (failure.node_text(), failure.server_name());
     let options = describe_options(failure);
     let has_double_slash = failure.export.as_ref().is_some_and(|(_, path)| path.contains("//"));
@@ -76,6 +80,10 @@ pub fn describe_fault(failure: &Failure<'_>) -> Option<CauseAndFix> {
         "NFS409" => cause_and_advice(
             format!("mount.nfs does not know a mount option of the volume{options}"),
             "see mountOptions of the PV and its class",
+        ),
+        "NFS418" if failure.named.is_some() && !named.contains("ermission denied") => cause_and_advice(
+            format!("the kubelet can't prepare the pod's subPath on {export}: {named}"),
+            "remove what the message names on the server (a full disk, an export that is ro, a file in the way), or create the subPath's directory there",
         ),
         "NFS418" => cause_and_advice(
             format!(
