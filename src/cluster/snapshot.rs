@@ -378,14 +378,21 @@ impl ClusterSnapshot {
     fn drop_earlier_events(&mut self) {
         /// By how much the clocks of nodes and API server may differ.
         const SKEW: SignedDuration = SignedDuration::from_mins(1);
-        let pods = self.pods.iter().map(|pod| (pod.object(), (&pod.uid, pod.created)));
-        let claims = self
-            .claims
-            .iter()
-            .map(|claim| (claim.object(), (&claim.uid, claim.created)));
-        let known: HashMap<Object, (&String, Option<Timestamp>)> = pods.chain(claims).collect();
+        let pods = self.pods.iter().map(|pod| {
+            let key = ("Pod", pod.namespace.as_str(), pod.name.as_str());
+            (key, (&pod.uid, pod.created))
+        });
+        let claims = self.claims.iter().map(|claim| {
+            let key = ("PersistentVolumeClaim", claim.namespace.as_str(), claim.name.as_str());
+            (key, (&claim.uid, claim.created))
+        });
+        let known: HashMap<_, _> = pods.chain(claims).collect();
         self.events.retain(|event| {
-            let Some((uid, created)) = event.object.as_ref().and_then(|object| known.get(object)) else {
+            let about = event.object.as_ref().and_then(|object| {
+                let namespace = object.namespace.as_deref().unwrap_or_default();
+                known.get(&(object.kind.as_str(), namespace, object.name.as_str()))
+            });
+            let Some((uid, created)) = about else {
                 return true;
             };
             let is_of_other = !event.uid.is_empty() && !uid.is_empty() && event.uid != **uid;

@@ -51,8 +51,8 @@ pub struct Pod {
     pub nfs: Vec<(String, String)>,
     /// The names, in its spec, of the volumes that are claims or NFS.
     pub volume_names: Vec<String>,
-    /// Whether a container of it was started, an init container too, which happens after the volumes are mounted.
-    pub has_started: bool,
+    /// When the last of its containers, init containers too, was started, which happens after the volumes are mounted.
+    pub started: Option<Timestamp>,
     /// The message of its condition PodScheduled if that is false.
     pub unschedulable: String,
     pub stopped: Vec<Stopped>,

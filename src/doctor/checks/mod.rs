@@ -309,17 +309,21 @@ impl<'a> View<'a> {
     /// The newest event that shows that a pod's volumes are mounted; `None` if one about a mount that failed is newer,
     /// or there is none.
     pub fn event_after_mounting(&self, pod: &Pod) -> Option<&'a Event> {
-        let mut events = self.events_about(&pod.object()).iter();
-        let newest = events.find(|event| {
-            AFTER_MOUNTING.contains(&event.reason.as_str())
-                || matches!(event.reason.as_str(), "FailedMount" | "FailedAttachVolume")
-        })?;
-        AFTER_MOUNTING.contains(&newest.reason.as_str()).then_some(*newest)
+        let is_after = |event: &Event| AFTER_MOUNTING.contains(&event.reason.as_str());
+        let newest = self.find_event(&pod.object(), |event| is_after(event) || is_failed_mount(event))?;
+        is_after(newest).then_some(newest)
     }
 
-    /// Whether a pod's volumes are known to be mounted: a container was started, or an event shows it.
+    /// Whether a pod's volumes are known to be mounted: after the last mount that failed, a container was started, or an
+    /// event shows it.
     pub fn has_its_volumes(&self, pod: &Pod) -> bool {
-        pod.has_started || self.event_after_mounting(pod).is_some()
+        let failed = self.find_event(&pod.object(), is_failed_mount);
+        let is_newer = |started| {
+            failed
+                .and_then(|event| event.last)
+                .is_none_or(|failed| started > failed)
+        };
+        pod.started.is_some_and(is_newer) || self.event_after_mounting(pod).is_some()
     }
 
     /// The pods that use a claim and haven't ended.
@@ -361,6 +365,10 @@ impl<'a> View<'a> {
     pub fn has_elapsed(&self, since: Option<Timestamp>, age: SignedDuration) -> bool {
         since.is_none_or(|since| self.now.duration_since(since) > age)
     }
+}
+
+fn is_failed_mount(event: &Event) -> bool {
+    matches!(event.reason.as_str(), "FailedMount" | "FailedAttachVolume")
 }
 
 /// Runs all checks on complete facts: findings in no order, those with the same cause merged, and each fix marked as

@@ -92,13 +92,12 @@ impl Pod {
         let all = [&status.init_container_statuses, &status.container_statuses];
         let all = || all.into_iter().flatten().flatten();
         let stopped = all().filter_map(stopped_container).collect();
-        let was_started = |state: &core::ContainerState| state.running.is_some() || state.terminated.is_some();
-        let has_started = all().any(|container| {
-            [&container.state, &container.last_state]
-                .into_iter()
-                .flatten()
-                .any(was_started)
-        });
+        let start_of = |state: &core::ContainerState| {
+            let running = state.running.as_ref().and_then(|running| running.started_at.clone());
+            running.or_else(|| state.terminated.as_ref()?.started_at.clone())
+        };
+        let states = all().flat_map(|container| [&container.state, &container.last_state].into_iter().flatten());
+        let started = states.filter_map(start_of).map(|time| time.0).max();
         Some(Self {
             created: creation_time(&meta),
             deleting: deletion_time(&meta),
@@ -114,7 +113,7 @@ impl Pod {
             claims,
             nfs,
             volume_names,
-            has_started,
+            started,
             stopped,
             is_static,
             is_owned: owner.is_some(),
