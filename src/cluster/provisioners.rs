@@ -372,7 +372,15 @@ pub fn is_unserved(snapshot: &ClusterSnapshot, name: &str, since: Option<Timesta
             && lock.renewed.is_some_and(|renewed| now.duration_since(renewed) < FRESH)
     };
     let made = |volume: &Volume| volume.is_provisioned_by(name) && is_later(volume.created);
-    let is_mentioned = |workload: &Workload| workload.containers.iter().any(|container| may_serve(container, name));
+    // A provisioner whose name is known serves no other.
+    let serves_other = |container: &Container| {
+        let mut own = candidates.iter().filter(|one| std::ptr::eq(one.container, container));
+        own.any(|one| one.name.is_some_and(|other| other != name))
+    };
+    let is_mentioned = |workload: &Workload| {
+        let mut containers = workload.containers.iter();
+        containers.any(|container| !serves_other(container) && may_serve(container, name))
+    };
     // An unread ConfigMap may hold this name.
     let may_be_named = |one: &Provisioner<'_>| one.has_unread_name() && one.workload.ready > 0;
     let spoke = |event: &Event| is_later(event.last) && is_written_by(event, name);

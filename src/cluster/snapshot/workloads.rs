@@ -49,8 +49,8 @@ pub struct Pod {
     pub claims: Vec<String>,
     /// NFS servers and paths that it mounts without a claim, also by a CSI driver.
     pub nfs: Vec<(String, String)>,
-    /// The names, in its spec, of the volumes that are claims or NFS.
-    pub volume_names: Vec<String>,
+    /// The names, in its spec, of its volumes that are neither claims nor NFS.
+    pub other_volumes: Vec<String>,
     /// When the last of its containers, init containers too, was started, which happens after the volumes are mounted.
     pub started: Option<Timestamp>,
     /// The message of its condition PodScheduled if that is false.

@@ -77,7 +77,7 @@ fn find_node_without_driver(view: &View<'_>) -> Option<Finding> {
     let is_stuck = |pod: &&Pod| pod.phase == "Pending" && !pod.node.is_empty() && !has_driver(&pod.node);
     let stuck: Vec<&Pod> = view.cluster.pods.iter().filter(is_stuck).filter(uses_driver).collect();
     let node = &stuck.first().filter(|_| view.cluster.was_read("csinodes"))?.node;
-    let (cause, fix) = describe_unregistered_driver(view, node);
+    let (cause, fix) = describe_unregistered_driver(view, NFS_CSI, node);
     let on_node = stuck.iter().filter(|pod| pod.node == *node);
     Some(
         Finding::new("NFS211", Object::cluster_scoped("Node", node), cause)

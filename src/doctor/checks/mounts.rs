@@ -176,19 +176,28 @@ fn read_failure<'a>(
 }
 
 /// Whether a message is about a volume of the pod that is neither NFS nor a claim's, such as a ConfigMap, or about a PV
-/// that is not NFS. False if it names no volume, or the PVs, which may have the name, were not read.
+/// that is not NFS. False if it names no volume, or one that is not known.
 pub fn is_about_other_volume(view: &View<'_>, pod: &Pod, text: &str) -> bool {
-    if let Some(name) = text
-        .split_once("volumeMount \"")
-        .and_then(|(_, rest)| rest.split('"').next())
-    {
-        return !pod.volume_names.iter().any(|own| own == name);
+    // The volumes of tokens, which the API server adds.
+    const TOKENS: [&str; 2] = ["kube-api-access-", "default-token-"];
+    const OF_OTHERS: [&str; 4] = [
+        ": secret \"",
+        ": configmap \"",
+        "failed to sync secret",
+        "failed to sync configmap",
+    ];
+    if OF_OTHERS.iter().any(|words| text.contains(words)) {
+        return true;
+    }
+    let is_other = |name: &str| {
+        pod.other_volumes.iter().any(|other| other == name) || TOKENS.iter().any(|token| name.starts_with(token))
+    };
+    if let Some((_, rest)) = text.split_once("volumeMount \"") {
+        return rest.split('"').next().is_some_and(is_other);
     }
     if let Some((_, rest)) = text.split_once("unmounted volumes=[") {
         let names = rest.split(']').next().unwrap_or_default();
-        return names
-            .split([' ', ','])
-            .all(|name| !pod.volume_names.iter().any(|own| own == name));
+        return names.split([' ', ',']).filter(|name| !name.is_empty()).all(is_other);
     }
     let Some(named) = mentioned_volume(text) else {
         return false;
@@ -197,8 +206,7 @@ pub fn is_about_other_volume(view: &View<'_>, pod: &Pod, text: &str) -> bool {
         return !volume.is_nfs();
     }
     let mut claims = pod.claims.iter().map(|name| view.find_claim(&pod.namespace, name));
-    !pod.volume_names.iter().any(|own| own == named)
-        && claims.all(|claim| claim.is_some_and(|claim| claim.volume != named))
+    is_other(named) || pod.nfs.is_empty() && claims.all(|claim| claim.is_some_and(|claim| claim.volume != named))
 }
 
 /// The failure of a provisioner that mounts the export itself, on an unknown node, by its message `text`; `None` if

@@ -55,7 +55,7 @@ fn find_pod_problems(view: &View<'_>, pod: &Pod) -> Vec<Finding> {
     } else if pod.phase == "Pending" {
         found.extend(find_unmounted_volumes(view, pod));
     }
-    found.extend(find_ignored_group(view, pod));
+    found.extend(find_lacking_permission(view, pod));
     found
 }
 
@@ -199,20 +199,36 @@ fn find_unmounted_volumes(view: &View<'_>, pod: &Pod) -> Option<Finding> {
     )
 }
 
-/// NFS411, possible: a pod fails that has an fsGroup and an in-tree NFS volume, on which it has no effect.
-fn find_ignored_group(view: &View<'_>, pod: &Pod) -> Option<Finding> {
+/// NFS411, possible: a pod fails that has an fsGroup and an in-tree NFS volume, on which it has no effect; or one with
+/// an NFS volume, whose last words are that it may not change the owner of files.
+fn find_lacking_permission(view: &View<'_>, pod: &Pod) -> Option<Finding> {
     let mut stopped = pod.stopped.iter();
     let failing = stopped.find(|stopped| matches!(stopped.reason.as_str(), "CrashLoopBackOff" | "Error"))?;
-    let volume = view.nfs_volumes_of_pod(pod).find(|volume| volume.nfs.is_some())?;
-    let name = &volume.name;
-    let cause = format!("the pod fails, and its fsGroup has no effect on the NFS volume {name}");
-    pod.fs_group.then(|| {
+    let mut volumes = view.nfs_volumes_of_pod(pod);
+    let finding = |cause: String| {
         Finding::new("NFS411", pod.object(), cause)
             .with_confidence(Confidence::Possible)
             .with_all_evidence([pod.container_evidence(failing)])
-            .with_field("spec.securityContext.fsGroup", "set")
-            .with_advice("if the pod lacks permission: give the directory on the server that group and the mode 2770")
-    })
+    };
+    if pod.fs_group {
+        let name = &volumes.find(|volume| volume.nfs.is_some())?.name;
+        let cause = format!("the pod fails, and its fsGroup has no effect on the NFS volume {name}");
+        return Some(
+            finding(cause)
+                .with_field("spec.securityContext.fsGroup", "set")
+                .with_advice(
+                    "if the pod lacks permission: give the directory on the server that group and the mode 2770",
+                ),
+        );
+    }
+    let mut lines = failing.message.lines();
+    let words = lines.find(|line| line.contains("chown") && line.contains("peration not permitted"))?;
+    let name = &volumes.next()?.name;
+    let cause = format!("the pod fails, since it may not change the owner of files: {words}");
+    Some(finding(cause).with_advice(format!(
+        "if they are on the NFS volume {name}: its export squashes root; give the directory on the server the owner that \
+         the image wants, and run the pod as that user, or export with no_root_squash"
+    )))
 }
 
 /// NFS412: a pod with an NFS volume, which the caller knows to be terminating, has been so for more than five minutes.

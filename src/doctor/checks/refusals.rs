@@ -1,24 +1,16 @@
-//! Policies that refuse a provisioner's pod: NFS207, whose row is among those of `workloads` (PURE).
+//! Policies that refuse pods with NFS volumes: NFS207, whose row is among those of `workloads` (PURE).
 
 use super::View;
-use crate::cluster::provisioners::Provisioner;
+use crate::cluster::provisioners::{Provisioner, ProvisionerKind};
 use crate::doctor::messages::{self, MessageKind};
-use crate::doctor::{Finding, Object};
+use crate::doctor::{Confidence, Finding, Object};
 
 /// NFS207: the newest `FailedCreate` event says that a quota or policy refuses the pod of a provisioner's workload. The
 /// caller checks that it has no pod, since the event may be older. Events about the workload count, and those about a
 /// Deployment's ReplicaSets, whose names are the Deployment's and a hash.
 pub fn find_refused_pod(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let workload = provisioner.workload.object();
-    let is_of_workload = |object: &Object| {
-        let name = object.name.rsplit_once('-').filter(|_| object.kind == "ReplicaSet");
-        let owner = name.map(|(deployment, _hash)| Object {
-            kind: "Deployment".to_owned(),
-            namespace: object.namespace.clone(),
-            name: deployment.to_owned(),
-        });
-        *object == workload || owner.as_ref() == Some(&workload)
-    };
+    let is_of_workload = |object: &Object| *object == workload || deployment_of(object).as_ref() == Some(&workload);
     let mut events = view.cluster.events.iter().rev();
     let event = events.find(|event| {
         let code = messages::classify(MessageKind::Creation, &event.message).map(|(code, _)| code);
@@ -27,7 +19,9 @@ pub fn find_refused_pod(view: &View<'_>, provisioner: &Provisioner<'_>) -> Optio
             // A quota for pods refuses as well.
             && matches!(code, Some("NFS207" | "NFS121"))
     })?;
-    let (cause, advice) = describe_refusal(&event.message);
+    let is_driver = provisioner.kind == ProvisionerKind::CsiController;
+    let (who, advice) = describe_refusal(&event.message, is_driver);
+    let cause = format!("the provisioner's pod is refused by {who}");
     Some(
         Finding::new("NFS207", workload.clone(), cause)
             .with_all_evidence([event.evidence()])
@@ -35,6 +29,54 @@ pub fn find_refused_pod(view: &View<'_>, provisioner: &Provisioner<'_>) -> Optio
                 "{advice}; nfsprov's own provisioner mounts nothing and needs no privilege"
             )),
     )
+}
+
+/// NFS207 about the controllers of applications whose pods a policy refuses for an NFS volume of their own, by the newest
+/// event about each; those of provisioners are left out.
+pub fn find_refused_applications(view: &View<'_>) -> Vec<Finding> {
+    let of_provisioners: Vec<Object> = view.provisioners.iter().map(|one| one.workload.object()).collect();
+    let mut found: Vec<Finding> = Vec::new();
+    for event in view
+        .cluster
+        .events
+        .iter()
+        .rev()
+        .filter(|event| event.reason == "FailedCreate")
+    {
+        let asked = view.cluster.namespace.as_ref();
+        let in_scope = |object: &&Object| asked.is_none() || object.namespace.as_ref() == asked;
+        let Some(object) = event.object.as_ref().filter(in_scope) else {
+            continue;
+        };
+        let owner = deployment_of(object);
+        let is_refusal = messages::is_message_of("NFS207", MessageKind::Creation, &event.message);
+        let is_of_nfs = event.message.contains("\"nfs\"") && event.message.contains("volume");
+        let is_known = of_provisioners.contains(object)
+            || owner.is_some_and(|owner| of_provisioners.contains(&owner))
+            || found.iter().any(|finding| finding.object == *object);
+        if !is_refusal || !is_of_nfs || is_known {
+            continue;
+        }
+        let (who, _) = describe_refusal(&event.message, false);
+        let cause = format!("its pods have an NFS volume of their own and are refused by {who}");
+        found.push(
+            Finding::new("NFS207", object.clone(), cause)
+                .with_confidence(Confidence::Likely)
+                .with_all_evidence([event.evidence()])
+                .with_advice("have the pods use a claim, with a PV for the export: such policies forbid the volume type nfs in pods, not claims"),
+        );
+    }
+    found
+}
+
+/// The Deployment of a ReplicaSet, whose name is the Deployment's and a hash; `None` for other objects.
+fn deployment_of(object: &Object) -> Option<Object> {
+    let (deployment, _hash) = object.name.rsplit_once('-').filter(|_| object.kind == "ReplicaSet")?;
+    Some(Object {
+        kind: "Deployment".to_owned(),
+        namespace: object.namespace.clone(),
+        name: deployment.to_owned(),
+    })
 }
 
 /// Policies that refuse pods: a part of the message, the end of the policy's name if that follows it, a description, and
@@ -78,18 +120,22 @@ const REFUSALS: [(&str, Option<char>, &str, &str); 6] = [
     ),
 ];
 
-/// The cause of a refusal, with the policy that refused the pod if it is a known one, and the advice for it. `text`,
-/// which others wrote, is not repeated but for the policy's name.
-fn describe_refusal(text: &str) -> (String, &'static str) {
+/// The policy that refuses a pod, if it is a known one, and the advice for it; `is_privileged` if the pod needs more than
+/// volumes. `text`, which others wrote, is not repeated but for the policy's name.
+fn describe_refusal(text: &str, is_privileged: bool) -> (String, &'static str) {
     // The oldest wording of the same policy.
     let text = text.replace("pod security policy", "PodSecurityPolicy");
     let mut rows = REFUSALS.iter();
-    let found = rows.find_map(|(phrase, end, who, advice)| Some((*end, who, advice, text.split_once(phrase)?.1)));
+    let found = rows.find_map(|(phrase, end, who, advice)| Some((*end, *who, *advice, text.split_once(phrase)?.1)));
     let Some((end, who, advice, rest)) = found else {
-        let cause = "the provisioner's pod is refused by the cluster's rules";
-        return (cause.to_owned(), "run it in a namespace that allows it");
+        return ("the cluster's rules".to_owned(), "run it in a namespace that allows it");
     };
     let name = end.and_then(|end| rest.split(end).next());
     let name = name.map(|name| format!(" ({name})")).unwrap_or_default();
-    (format!("the provisioner's pod is refused by {who}{name}"), advice)
+    let is_standard = who == REFUSALS[0].2;
+    let advice = match is_standard && (is_privileged || rest.starts_with("baseline")) {
+        true => "run it in a namespace whose label pod-security.kubernetes.io/enforce is privileged",
+        false => advice,
+    };
+    (format!("{who}{name}"), advice)
 }

@@ -116,10 +116,15 @@ fn describe_unexplained_claim(view: &View<'_>, claim: &Claim) -> Finding {
     let provisioner = by_class.or(claim.handover.as_deref());
     let mut all = view.provisioners.iter();
     let serving = all.find(|one| one.name.is_some() && one.name == provisioner);
+    let last_line = serving.and_then(|found| last_log_line(view, found));
     let cause = match (serving, provisioner) {
         (Some(found), _) => {
             let title = found.workload.object().title();
-            format!("the claim waits for {title}, which runs and logs no reason for creating no volume")
+            let state = match last_line {
+                Some(_) => "which runs and logs no reason for creating no volume",
+                None => "which runs and creates no volume; its log was not read, or is empty",
+            };
+            format!("the claim waits for {title}, {state}")
         }
         (None, Some(name)) => format!("the claim waits for provisioner {name}; why it gets no volume is not known"),
         (None, None) => "the claim waits; the reason is not known".to_owned(),
@@ -134,7 +139,7 @@ fn describe_unexplained_claim(view: &View<'_>, claim: &Claim) -> Finding {
     };
     Finding::new("NFS123", object.clone(), cause)
         .with_all_evidence(last_event_or_none(view, &object))
-        .with_all_evidence(serving.and_then(|found| last_log_line(view, found)))
+        .with_all_evidence(last_line)
         .with_all_evidence(list_unread(view))
         .with_same_cause(class)
         .with_advice(note)
@@ -237,12 +242,12 @@ fn describe_unexplained_pod(view: &View<'_>, pod: &Pod) -> Finding {
     }
     // The pod waits for a volume that is no claim, or for the scheduler, or a container does not start.
     let refused = pod.stopped.iter().find(|stopped| !stopped.message.is_empty());
-    let unscheduled = view.find_event(&object, |event| {
-        pod.node.is_empty() && event.reason == "FailedScheduling"
-    });
-    let cause = match (refused, unscheduled) {
+    let event = view.find_event(&object, |event| event.reason == "FailedScheduling");
+    let said = pod.scheduling_evidence().or_else(|| event.map(Event::evidence));
+    let unscheduled = said.filter(|_| pod.node.is_empty());
+    let cause = match (refused, &unscheduled) {
         (Some(stopped), _) => format!("container {} does not start: {}", stopped.container, stopped.message),
-        (None, Some(event)) => format!("the scheduler finds no node for the pod: {}", event.message),
+        (None, Some(said)) => format!("the scheduler finds no node for the pod: {}", said.text),
         (None, None) => "the pod waits for its volumes; the reason is not known".to_owned(),
     };
     let mut pending = view.claims_of_pod(pod).filter(|claim| claim.is_pending()).peekable();
@@ -254,7 +259,7 @@ fn describe_unexplained_pod(view: &View<'_>, pod: &Pod) -> Finding {
     Finding::new("NFS123", object.clone(), cause)
         .with_severity(severity)
         .with_confidence(Confidence::Likely)
-        .with_all_evidence(pod.scheduling_evidence())
+        .with_all_evidence(unscheduled)
         .with_all_evidence(refused.map(|stopped| pod.container_evidence(stopped)))
         .with_all_evidence(last_event_or_none(view, &object))
         .with_all_evidence(export)

@@ -27,8 +27,8 @@ entries! {
         "The name or tag does not exist, or the registry can't be reached. A frequent mistake: the version of the Helm chart (v4.0.17) is not a tag of the image; its tags are v4.0.0 to v4.0.2. For other causes see the registry's message in the finding.";
     "NFS205" Error [DEPLOYMENTS, PODS, THEIR_PODS] "image for another processor" automatic,
         "exec format error: the image was built for another processor than the node's. The image of nfs-subdir-external-provisioner v4.0.2 is built for amd64, arm64 and arm.";
-    "NFS207" Error [DEPLOYMENTS, EVENTS, THEIR_EVENTS] "the provisioner's pod is refused",
-        "An admission controller, such as PodSecurity, refuses the pod. The pod of nfs-subdir-external-provisioner mounts NFS, and the restricted profile forbids nfs volumes.";
+    "NFS207" Error [DEPLOYMENTS, EVENTS, THEIR_EVENTS] "a pod with an NFS volume is refused",
+        "An admission controller, such as PodSecurity, refuses the provisioner's pod, or pods that mount NFS without a claim. The pod of nfs-subdir-external-provisioner mounts NFS, and the restricted profile forbids nfs volumes in pods, but not claims.";
     "NFS208" Error [DEPLOYMENTS, PODS, EVENTS, THEIR_PODS, THEIR_EVENTS] "the provisioner can't mount its own export",
         "nfs-subdir-external-provisioner mounts the export and creates directories in it. While its node can't mount the export, its pod does not start. nfsprov does not mount the export.";
 }
@@ -44,7 +44,8 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let candidates = provisioners::find_candidates(view.cluster);
     let nameless = candidates.iter().filter_map(|one| find_nameless(view, one));
     let stopped = judged.filter_map(|one| find_reason_not_running(view, one));
-    stopped.chain(nameless).collect()
+    let applications = refusals::find_refused_applications(view);
+    stopped.chain(nameless).chain(applications).collect()
 }
 
 /// Why a provisioner does not run: NFS203 to NFS205, NFS207 or NFS208; NFS215 for the CSI driver's controller. A
@@ -155,8 +156,16 @@ fn find_scaled_to_zero(provisioner: &Provisioner<'_>) -> Option<Finding> {
 /// Why a provisioner with replicas has no ready pod: the cause of a pod's failure, a policy that refuses the pod, or
 /// NFS203 after a minute without either.
 fn find_unready(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
-    if provisioner.workload.ready > 0 || provisioner.workload.replicas == 0 {
+    if provisioner.workload.ready > 0 {
         return None;
+    }
+    if provisioner.workload.replicas == 0 {
+        let finding = || provisioner.finding("NFS203", "the provisioner is a DaemonSet that no node suits");
+        return (provisioner.workload.kind == "DaemonSet").then(|| {
+            finding()
+                .with_field("status.desiredNumberScheduled", "0")
+                .with_advice("compare its nodeSelector and tolerations with the labels and taints of the nodes")
+        });
     }
     let pods = provisioner.pods(view.cluster);
     let of_pod = |pod: &&Pod| {
@@ -164,12 +173,17 @@ fn find_unready(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Findin
         stopped
             .find_map(|stopped| find_stopped_container(view, provisioner, pod, stopped))
             .or_else(|| find_failed_mount(view, provisioner, pod))
-            .or_else(|| find_unscheduled_pod(provisioner, pod))
+            .or_else(|| find_unscheduled_pod(view, provisioner, pod))
     };
     let refused = || refusals::find_refused_pod(view, provisioner).filter(|_| pods.is_empty());
     if let Some(finding) = pods.iter().find_map(of_pod).or_else(refused) {
         return Some(finding);
     }
+    // What is not mounted, such as a Secret that does not exist, says more than that the kubelet waits.
+    let is_specific = |event: &Event| {
+        event.reason == "FailedMount" && !messages::is_message_of("NFS410", MessageKind::Mount, &event.message)
+    };
+    let failed = pods.first().and_then(|pod| view.find_event(&pod.object(), is_specific));
     let created = pods.iter().filter_map(|pod| pod.created).min();
     let workload = provisioner.workload;
     view.has_elapsed(created.or(workload.created), START).then(|| {
@@ -177,7 +191,11 @@ fn find_unready(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Findin
             .finding("NFS203", "the provisioner has no ready pod")
             .with_confidence(Confidence::Likely)
             .with_field("status.readyReplicas", format!("0 of {}", workload.replicas))
-            .with_all_evidence(pods.first().and_then(|pod| view.last_event(&pod.object())))
+            .with_all_evidence(
+                failed
+                    .map(Event::evidence)
+                    .or_else(|| view.last_event(&pods.first()?.object())),
+            )
             .with_advice("see kubectl describe for the pod, and its log")
     })
 }
@@ -207,18 +225,30 @@ fn find_stopped_container(
 /// NFS204; NFS205 if the registry has no image for the node's processor. The fix changes the image only if its tag is a
 /// version of the Helm chart.
 fn describe_unpulled_image(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod, stopped: &Stopped) -> Finding {
-    let image = &provisioner.container.image;
+    // Other containers of the pod have images of their own.
+    let is_own = stopped.container == provisioner.container.name;
+    let image = if is_own {
+        &provisioner.container.image
+    } else {
+        &stopped.image
+    };
     let evidence = pod.container_evidence(stopped);
     // "Back-off pulling image" gives no reason; the event of the attempt before it does.
     let attempt = view.find_event(&pod.object(), |event| event.message.starts_with("Failed to pull image"));
     let words = attempt.map_or(stopped.message.as_str(), |event| event.message.trim());
-    if messages::find_log_line("NFS205", words).is_some() {
+    if is_own && messages::find_log_line("NFS205", words).is_some() {
         let evidence = [evidence].into_iter().chain(attempt.map(|event| event.evidence()));
         return describe_wrong_architecture(provisioner).with_all_evidence(evidence);
     }
-    let cause = format!("the provisioner's image {image} can't be pulled");
+    let cause = match is_own {
+        true => format!("the provisioner's image {image} can't be pulled"),
+        false => format!(
+            "the provisioner's pod has a container {} whose image {image} can't be pulled",
+            stopped.container
+        ),
+    };
     let finding = provisioner.finding("NFS204", cause).with_all_evidence([evidence]);
-    if images::is_chart_version(image) {
+    if is_own && images::is_chart_version(image) {
         let note = "the tag is a version of the Helm chart; the images are v4.0.0 to v4.0.2";
         return finding.with_change(provisioner.set_image(images::with_last_release_tag(image)), note);
     }
@@ -240,31 +270,40 @@ fn describe_crash(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod, sto
     let text = log.map(|log| log.text.as_str()).unwrap_or_default();
     let line_evidence = |line: Option<&str>| log.zip(line).map(|(log, line)| log.line_evidence(line));
     let container = [pod.container_evidence(stopped)];
-    let line = messages::find_log_line("NFS205", text);
-    if line.is_some() || messages::find_log_line("NFS205", &stopped.message).is_some() {
+    let is_own = stopped.container == provisioner.container.name;
+    let line = messages::find_log_line("NFS205", text).filter(|_| is_own);
+    if line.is_some() || is_own && messages::find_log_line("NFS205", &stopped.message).is_some() {
         let evidence = container.into_iter().chain(line_evidence(line));
         return describe_wrong_architecture(provisioner).with_all_evidence(evidence);
     }
-    let finding = |cause: &str| provisioner.finding("NFS203", cause).with_all_evidence(container);
+    let who = match is_own {
+        true => "the provisioner".to_owned(),
+        false => format!("container {} of the provisioner's pod", stopped.container),
+    };
+    let finding = |what: &str| {
+        let cause = format!("{who} {what}");
+        provisioner.finding("NFS203", cause).with_all_evidence(container)
+    };
     if stopped.reason.starts_with("RunContainer") || stopped.reason.starts_with("CreateContainer") {
-        return finding("the provisioner's container can't be started")
+        return finding("can't be started")
             .with_advice("the evidence has the node's reason: the container's image, command or settings are wrong");
     }
     if stopped.reason == "OOMKilled" || stopped.message.contains("OOMKilled") {
-        return finding("the provisioner crashes: it uses more memory than its limit (OOMKilled)").with_advice(
-            format!("raise resources.limits.memory of container {}", stopped.container),
-        );
+        return finding("crashes: it uses more memory than its limit (OOMKilled)").with_advice(format!(
+            "raise resources.limits.memory of container {}",
+            stopped.container
+        ));
     }
     let text = if text.is_empty() { &stopped.message } else { text };
     let last_line = || text.lines().rev().find(|line| !line.trim().is_empty());
     let Some(line) = messages::find_log_line("NFS203", text).or_else(last_line) else {
-        return finding("the provisioner crashes")
+        return finding("crashes")
             .with_confidence(Confidence::Likely)
             .with_advice("its log has the reason");
     };
-    let cause = format!("the provisioner crashes: {}", messages::strip_log_prefix(line));
+    let what = format!("crashes: {}", messages::strip_log_prefix(line));
     let lost_lead = line.contains("leaderelection lost") || line.contains("stopped leading");
-    finding(&cause)
+    finding(&what)
         .with_all_evidence(line_evidence(Some(line)))
         .with_advice(match lost_lead {
             true => {
@@ -307,10 +346,13 @@ fn find_failed_mount(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod) 
     };
     // The words of a failure that no check knows say more than a timeout.
     let is_failure = |event: &Event| event.reason == "FailedMount" && event.message.contains("/kubernetes.io~nfs/");
+    let is_of_other =
+        |event: &Event| event.reason == "FailedMount" && mounts::is_about_other_volume(view, pod, &event.message);
     let (event, why, guess) = match view.find_event(&object, is_failure) {
         Some(event) => (event, messages::extract_root_error(&event.message), ""),
         None => (
-            view.find_event_of(&object, "NFS410", MessageKind::Mount)?,
+            view.find_event_of(&object, "NFS410", MessageKind::Mount)
+                .filter(|_| view.find_event(&object, is_of_other).is_none())?,
             "the mount does not end".to_owned(),
             "; most often the server does not answer",
         ),
@@ -329,13 +371,28 @@ fn find_failed_mount(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod) 
     )
 }
 
-fn find_unscheduled_pod(provisioner: &Provisioner<'_>, pod: &Pod) -> Option<Finding> {
+/// NFS203: the provisioner's pod can't be scheduled, perhaps since a claim of its own is Pending.
+fn find_unscheduled_pod(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod) -> Option<Finding> {
     let condition = pod.scheduling_evidence().filter(|_| pod.node.is_empty())?;
-    let cause = "the provisioner's pod can't be scheduled";
+    let claim = view.claims_of_pod(pod).find(|claim| claim.is_pending());
+    let (cause, advice) = match claim {
+        Some(claim) => {
+            let title = claim.object().title();
+            let cause = format!("the provisioner's pod waits for a claim of its own, {title}");
+            (
+                cause,
+                format!("see the finding about {title}; the pod is scheduled once it is Bound"),
+            )
+        }
+        None => (
+            "the provisioner's pod can't be scheduled".to_owned(),
+            "add a node that it may run on, or change its nodeSelector or tolerations".to_owned(),
+        ),
+    };
     Some(
         provisioner
             .finding("NFS203", cause)
             .with_all_evidence([condition])
-            .with_advice("add a node that it may run on, or change its nodeSelector or tolerations"),
+            .with_advice(advice),
     )
 }

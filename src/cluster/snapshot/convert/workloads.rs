@@ -66,9 +66,9 @@ impl Pod {
         };
         let claims: Vec<String> = volumes.iter().filter_map(claim).collect();
         let nfs: Vec<_> = volumes.iter().filter_map(nfs_of).collect();
-        let is_storage = |volume: &&core::Volume| claim(volume).is_some() || nfs_of(volume).is_some();
-        let volume_names = volumes.iter().filter(is_storage).map(|volume| volume.name.clone());
-        let volume_names = volume_names.collect();
+        let is_other = |volume: &&core::Volume| claim(volume).is_none() && nfs_of(volume).is_none();
+        let other_volumes = volumes.iter().filter(is_other).map(|volume| volume.name.clone());
+        let other_volumes = other_volumes.collect();
         let read = |container| Container::from_spec(container, &volumes);
         let containers: Vec<Container> = spec.containers.into_iter().map(read).collect();
         let owner = meta
@@ -112,7 +112,7 @@ impl Pod {
             node: spec.node_name.unwrap_or_default(),
             claims,
             nfs,
-            volume_names,
+            other_volumes,
             started,
             stopped,
             is_static,

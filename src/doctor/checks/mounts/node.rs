@@ -10,6 +10,7 @@ use crate::doctor::checks::View;
 use crate::doctor::checks::commands::object_argument;
 use crate::doctor::checks::hosts::find_host_of_node;
 use crate::doctor::entry::entries;
+use crate::doctor::messages;
 
 entries! {
     "NFS401" Error [PODS, EVENTS, HOSTS] "no NFS client on the node" automatic,
@@ -88,7 +89,7 @@ pub fn describe_fault(view: &View<'_>, failure: &Failure<'_>) -> Option<CauseAnd
             "give the PV a host name of the server (with an AAAA record, which the node resolves), or a newer kubelet to the node",
         ),
         "NFS211" if waits_for_attachment(failure, view) => describe_attachment(view),
-        "NFS211" => describe_unregistered_driver(view, node),
+        "NFS211" => describe_unregistered_driver(view, driver_of(failure), node),
         _ => return None,
     })
 }
@@ -151,29 +152,55 @@ fn describe_attachment(view: &View<'_>) -> CauseAndFix {
     )
 }
 
-/// NFS211: the NFS CSI driver is not registered with a node's kubelet, because its pod is missing, not ready, or
+/// The driver that a message about a missing one names, by its socket if it names no more; else that of csi-driver-nfs.
+fn driver_of<'a>(failure: &'a Failure<'_>) -> &'a str {
+    let named = failure.named.as_deref().unwrap_or(NFS_CSI);
+    let directory = named
+        .trim_end_matches("/csi.sock")
+        .rsplit(['/', ' '])
+        .next()
+        .unwrap_or(named);
+    if directory.contains('.') { directory } else { NFS_CSI }
+}
+
+/// Whether a container belongs to this CSI driver, by its image or, for other drivers than csi-driver-nfs, its arguments.
+fn is_part_of(driver: &str, container: &Container) -> bool {
+    match driver {
+        NFS_CSI => is_nfs_csi_driver(&container.image),
+        _ => container.args.iter().any(|arg| arg.contains(driver)),
+    }
+}
+
+/// NFS211: a CSI driver for NFS is not registered with a node's kubelet, because its pod is missing, not ready, or
 /// registers in another directory.
-pub fn describe_unregistered_driver(view: &View<'_>, node: &str) -> CauseAndFix {
-    let has_driver = |containers: &[Container]| containers.iter().any(|one| is_nfs_csi_driver(&one.image));
-    let is_there = |pod: &&Pod| pod.node == node && !pod.has_ended() && has_driver(&pod.containers);
-    let Some(pod) = view.cluster.pods.iter().find(is_there) else {
-        let is_set = |workload: &&Workload| workload.kind == "DaemonSet" && has_driver(&workload.containers);
-        let set = view.cluster.workloads.iter().find(is_set);
-        let set = set.map_or("the driver's DaemonSet".to_owned(), |set| set.object().title());
-        return cause_and_advice(
-            format!("the CSI driver for NFS is not on node {node}"),
-            format!(
-                "see why {set} has no running pod there: compare its nodeSelector and tolerations with the node's labels and taints"
-            ),
-        );
+pub fn describe_unregistered_driver(view: &View<'_>, driver: &str, node: &str) -> CauseAndFix {
+    let name = match driver {
+        NFS_CSI => "the CSI driver for NFS".to_owned(),
+        other => format!("the CSI driver {other}"),
+    };
+    let has_driver = |workload: &&Workload| {
+        workload.kind == "DaemonSet" && workload.containers.iter().any(|one| is_part_of(driver, one))
+    };
+    let sets: Vec<&Workload> = view.cluster.workloads.iter().filter(has_driver).collect();
+    let is_own = |pod: &&Pod| !pod.has_ended() && sets.iter().any(|set| set.owns(pod));
+    let own: Vec<&Pod> = view.cluster.pods.iter().filter(is_own).collect();
+    let Some(pod) = own.iter().find(|pod| pod.node == node) else {
+        let (why, advice) = find_absence(view, &sets, &own);
+        return cause_and_advice(format!("{name} is not on node {node}{why}"), advice);
     };
     if !pod.ready {
         let title = pod.object().title();
         let stopped = pod.stopped.first();
-        let state = stopped.map(|stopped| format!(": {} {}", stopped.reason, stopped.message));
+        let failed = view.find_event(&pod.object(), |event| event.reason == "FailedMount");
+        let words = failed.map(|event| messages::extract_root_error(&event.message));
+        let state = stopped.map(|stopped| {
+            let words = words.filter(|_| stopped.message.is_empty());
+            let words = words.as_deref().unwrap_or(&stopped.message);
+            format!(": container {}: {} {words}", stopped.container, stopped.reason)
+        });
         return cause_and_advice(
             format!(
-                "the CSI driver's {title}, which serves node {node}, is not ready{}",
+                "{name} does not serve node {node}: its {title} is not ready{}",
                 state.unwrap_or_default().trim_end()
             ),
             format!("see {}, and its log", pod.object().kubectl_command("describe")),
@@ -189,8 +216,38 @@ pub fn describe_unregistered_driver(view: &View<'_>, node: &str) -> CauseAndFix 
     };
     cause_and_advice(
         format!(
-            "the CSI driver's pod runs on node {node}, and its kubelet does not know the driver: the kubelet's directory is not the one that the driver registers in"
+            "{name} runs on node {node}, and the node's kubelet does not know it: the kubelet's directory is not the one that the driver registers in"
         ),
-        format!("install the driver with that directory: helm upgrade … --set kubeletDir={directory}"),
+        match driver {
+            NFS_CSI => format!("install the driver with that directory (kubeletDir of its chart): {directory}"),
+            _ => format!("install the driver with that directory: {directory}"),
+        },
+    )
+}
+
+/// Why DaemonSets, to which the pods `own` belong, have no pod on a node: a clause that begins with a colon, or empty if
+/// it is not known, and what to do about it.
+fn find_absence(view: &View<'_>, sets: &[&Workload], own: &[&Pod]) -> (String, String) {
+    let refused = sets
+        .iter()
+        .find_map(|set| view.find_event(&set.object(), |event| event.reason == "FailedCreate"));
+    if let Some(event) = refused {
+        return (
+            format!(": its pods are refused: {}", event.message),
+            "a CSI driver needs privileges: let its namespace have them (for PodSecurity the label pod-security.kubernetes.io/enforce: privileged)".to_owned(),
+        );
+    }
+    if let Some(pod) = own.iter().find(|pod| !pod.unschedulable.is_empty()) {
+        let why = format!(": {} is not scheduled: {}", pod.object().title(), pod.unschedulable);
+        return (why, "free on the node what the scheduler misses there".to_owned());
+    }
+    let set = sets
+        .first()
+        .map_or("the driver's DaemonSet".to_owned(), |set| set.object().title());
+    (
+        String::new(),
+        format!(
+            "see why {set} has no running pod there: compare its nodeSelector and tolerations with the node's labels and taints"
+        ),
     )
 }
