@@ -78,9 +78,11 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     found
 }
 
+/// What keeps a claim as long as pods name it.
+const PROTECTION: &str = "kubernetes.io/pvc-protection";
+
 /// NFS504: a claim, which the caller knows to be terminating, is protected because scheduled pods name it.
 fn find_claim_in_use(claim: &Claim, users: &[&Pod]) -> Option<Finding> {
-    const PROTECTION: &str = "kubernetes.io/pvc-protection";
     let names: Vec<_> = users.iter().map(|pod| shell_word(&pod.name)).collect();
     if names.is_empty() || !claim.finalizers.iter().any(|name| name == PROTECTION) {
         return None;
@@ -103,11 +105,12 @@ fn find_claim_in_use(claim: &Claim, users: &[&Pod]) -> Option<Finding> {
     )
 }
 
-/// NFS123: a claim has been terminating for a minute, and no pod that was read uses it. A warning if pods could not be
-/// read, or not all of them.
+/// NFS123: a claim, not of other storage, has been terminating for a minute, is only protected, and no pod that was read
+/// uses it. A warning if pods could not be read.
 fn find_unused_claim(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     const PATIENCE: SignedDuration = SignedDuration::from_mins(1);
-    if claim.finalizers.is_empty() || !view.has_elapsed(claim.deleting, PATIENCE) {
+    let is_only_protected = claim.finalizers.iter().all(|name| name == PROTECTION) && !claim.finalizers.is_empty();
+    if !is_only_protected || !view.has_elapsed(claim.deleting, PATIENCE) || view.is_known_other_storage(claim) {
         return None;
     }
     let object = claim.object();
@@ -127,7 +130,7 @@ fn find_unused_claim(view: &View<'_>, claim: &Claim) -> Option<Finding> {
         Finding::new("NFS123", object, cause)
             .with_severity(severity)
             .with_confidence(Confidence::Likely)
-            .with_field("metadata.finalizers", claim.finalizers.join(", "))
+            .with_field("metadata.finalizers", PROTECTION)
             .with_advice(advice),
     )
 }

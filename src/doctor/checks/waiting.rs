@@ -197,7 +197,7 @@ fn find_failed_sandbox(view: &View<'_>, pod: &Pod) -> Option<Finding> {
         Finding::new(
             "NFS123",
             pod.object(),
-            format!("the pod's volumes are mounted, but not its sandbox created: {words}"),
+            format!("the pod's volumes are mounted, but its sandbox can't be created: {words}"),
         )
         .with_severity(Severity::Warning)
         .with_all_evidence([event.evidence()])
