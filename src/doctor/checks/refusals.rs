@@ -50,7 +50,7 @@ pub fn find_refused_applications(view: &View<'_>) -> Vec<Finding> {
         };
         let owner = deployment_of(object);
         let is_refusal = messages::is_message_of("NFS207", MessageKind::Creation, &event.message);
-        let is_of_nfs = event.message.contains("\"nfs\"") && event.message.contains("volume");
+        let is_of_nfs = event.message.contains("volume type") && event.message.contains("\"nfs\"");
         let is_known = of_provisioners.contains(object)
             || owner.is_some_and(|owner| of_provisioners.contains(&owner))
             || found.iter().any(|finding| finding.object == *object);
@@ -58,7 +58,7 @@ pub fn find_refused_applications(view: &View<'_>) -> Vec<Finding> {
             continue;
         }
         let (who, _) = describe_refusal(&event.message, false);
-        let cause = format!("its pods have an NFS volume of their own and are refused by {who}");
+        let cause = format!("pods with an NFS volume of their own are refused by {who}");
         found.push(
             Finding::new("NFS207", object.clone(), cause)
                 .with_confidence(Confidence::Likely)
