@@ -1,5 +1,5 @@
 //! Causes found in the controller manager's events about claims, if classes or volumes could not be read: NFS101,
-//! NFS103, NFS104, NFS106 to NFS113 (PURE).
+//! NFS102 to NFS104, NFS106 to NFS113, NFS115 (PURE).
 
 use super::View;
 use crate::cluster::snapshot::Claim;
@@ -23,11 +23,23 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
 fn find_cause_in_events(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     let object = claim.object();
     let mut events = view.events_about(&object).iter();
-    let (event, code, named) = events.find_map(|event| {
+    let (event, mut code, named) = events.find_map(|event| {
         let (code, named) = messages::classify(MessageKind::Binding, &event.message)?;
         Some((event, code, named))
     })?;
     let class = claim.class.as_deref().unwrap_or_default();
+    if code == "NFS115" {
+        let cause = match named {
+            Some(pod) => format!("the claim waits until its pod {pod} is scheduled"),
+            None => "the claim waits for its first pod, since its class has WaitForFirstConsumer".to_owned(),
+        };
+        // With the class, another check tells.
+        return view
+            .cluster
+            .find_class(class)
+            .is_none()
+            .then(|| Finding::new(code, object, cause).with_all_evidence([event.evidence()]));
+    }
     let volume = match claim.volume.as_str() {
         "" => "the PV".to_owned(),
         name => format!("PV {name}"),
@@ -39,6 +51,10 @@ fn find_cause_in_events(view: &View<'_>, claim: &Claim) -> Option<Finding> {
             "the claim's class {} doesn't exist, and no PV of it fits",
             named.as_deref().unwrap_or(class)
         ),
+        "NFS101" if claim.class.as_deref() == Some("") => {
+            code = "NFS102";
+            "the claim needs a PV without a class, and none fits".to_owned()
+        }
         "NFS101" if claim.class.is_some() => return None,
         "NFS101" => "the claim names no class, the cluster has no default class, and no PV fits".to_owned(),
         "NFS104" => format!("the provisioner of class {class} creates no volumes"),
