@@ -189,3 +189,33 @@ fn the_time_of_a_dump_without_one_is_derived_from_its_objects() {
         assert_eq!(read_at.to_string(), at, "{others:?}");
     }
 }
+
+#[test]
+fn events_of_an_earlier_pod_are_dropped_and_no_time_is_too_late() {
+    let event = |reason: &str, uid: &str, last: &str| {
+        json!({"kind": "Event", "metadata": {"name": reason, "namespace": "default"}, "reason": reason, "lastTimestamp": last,
+               "involvedObject": {"kind": "Pod", "namespace": "default", "name": "p", "uid": uid}})
+    };
+    let pod = |owners: Value| {
+        json!({"kind": "Pod", "spec": {"volumes": [{"name": "v", "nfs": {"server": "s", "path": "/p"}}]},
+               "metadata": {"name": "p", "namespace": "default", "uid": "new", "creationTimestamp": "2026-01-01T11:00:00Z",
+                            "ownerReferences": owners}})
+    };
+    let kubelet = json!([{"apiVersion": "v1", "kind": "Node", "name": "n", "uid": "n", "controller": true}]);
+    for (owners, reasons) in [
+        (json!([]), vec!["Skewed", "Own", "Late"]),
+        // The kubelet knows a pod of its own files by another uid.
+        (kubelet, vec!["Skewed", "Own", "Others", "Late"]),
+    ] {
+        let events = [
+            event("Earlier", "", "2026-01-01T10:00:00Z"),
+            event("Skewed", "", "2026-01-01T10:59:30Z"),
+            event("Own", "new", "2026-01-01T11:01:00Z"),
+            event("Others", "old", "2026-01-01T11:02:00Z"),
+            event("Late", "", "9999-12-30T22:00:00Z"),
+        ];
+        let snapshot = assemble([vec![pod(owners)], events.to_vec()].concat(), None);
+        let kept: Vec<&str> = snapshot.events.iter().map(|event| event.reason.as_str()).collect();
+        assert_eq!(kept, reasons);
+    }
+}

@@ -380,11 +380,13 @@ impl ClusterSnapshot {
         const SKEW: SignedDuration = SignedDuration::from_mins(1);
         let pods = self.pods.iter().map(|pod| {
             let key = ("Pod", pod.namespace.as_str(), pod.name.as_str());
-            (key, (&pod.uid, pod.created))
+            // A kubelet knows the pods of its own files by another uid.
+            let uid = Some(pod.uid.as_str()).filter(|_| !pod.is_static).unwrap_or_default();
+            (key, (uid, pod.created))
         });
         let claims = self.claims.iter().map(|claim| {
             let key = ("PersistentVolumeClaim", claim.namespace.as_str(), claim.name.as_str());
-            (key, (&claim.uid, claim.created))
+            (key, (claim.uid.as_str(), claim.created))
         });
         let known: HashMap<_, _> = pods.chain(claims).collect();
         self.events.retain(|event| {
@@ -395,11 +397,11 @@ impl ClusterSnapshot {
             let Some((uid, created)) = about else {
                 return true;
             };
-            let is_of_other = !event.uid.is_empty() && !uid.is_empty() && event.uid != **uid;
+            let is_of_other = !event.uid.is_empty() && !uid.is_empty() && event.uid != *uid;
             let is_earlier = event
                 .last
                 .zip(*created)
-                .is_some_and(|(last, created)| last + SKEW < created);
+                .is_some_and(|(last, created)| created.duration_since(last) > SKEW);
             !is_of_other && !is_earlier
         });
     }

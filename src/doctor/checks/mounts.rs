@@ -197,7 +197,7 @@ pub fn is_about_other_volume(view: &View<'_>, pod: &Pod, text: &str) -> bool {
     }
     if let Some((_, rest)) = text.split_once("unmounted volumes=[") {
         let names = rest.split(']').next().unwrap_or_default();
-        return names.split([' ', ',']).filter(|name| !name.is_empty()).all(is_other);
+        return !names.is_empty() && names.split([' ', ',']).filter(|name| !name.is_empty()).all(is_other);
     }
     let Some(named) = mentioned_volume(text) else {
         return false;

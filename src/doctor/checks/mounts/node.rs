@@ -4,13 +4,13 @@ use super::{CauseAndFix, Failure, cause_and_advice};
 use crate::change::{Change, HostChange};
 use crate::cluster::images::is_nfs_csi_driver;
 use crate::cluster::provisioners::NFS_CSI;
-use crate::cluster::snapshot::{Container, Pod, Workload};
+use crate::cluster::snapshot::{Container, Event, Pod, Workload};
 use crate::doctor::Fix;
 use crate::doctor::checks::View;
 use crate::doctor::checks::commands::object_argument;
 use crate::doctor::checks::hosts::find_host_of_node;
 use crate::doctor::entry::entries;
-use crate::doctor::messages;
+use crate::doctor::messages::{self, MessageKind};
 
 entries! {
     "NFS401" Error [PODS, EVENTS, HOSTS] "no NFS client on the node" automatic,
@@ -155,11 +155,9 @@ fn describe_attachment(view: &View<'_>) -> CauseAndFix {
 /// The driver that a message about a missing one names, by its socket if it names no more; else that of csi-driver-nfs.
 fn driver_of<'a>(failure: &'a Failure<'_>) -> &'a str {
     let named = failure.named.as_deref().unwrap_or(NFS_CSI);
-    let directory = named
-        .trim_end_matches("/csi.sock")
-        .rsplit(['/', ' '])
-        .next()
-        .unwrap_or(named);
+    let socket = named.rsplit_once('/').filter(|(_, file)| file.ends_with(".sock"));
+    let path = socket.map_or(named, |(directory, _)| directory);
+    let directory = path.rsplit(['/', ' ']).next().unwrap_or(path);
     if directory.contains('.') { directory } else { NFS_CSI }
 }
 
@@ -228,9 +226,10 @@ pub fn describe_unregistered_driver(view: &View<'_>, driver: &str, node: &str) -
 /// Why DaemonSets, to which the pods `own` belong, have no pod on a node: a clause that begins with a colon, or empty if
 /// it is not known, and what to do about it.
 fn find_absence(view: &View<'_>, sets: &[&Workload], own: &[&Pod]) -> (String, String) {
-    let refused = sets
-        .iter()
-        .find_map(|set| view.find_event(&set.object(), |event| event.reason == "FailedCreate"));
+    let is_refusal = |event: &Event| {
+        event.reason == "FailedCreate" && messages::is_message_of("NFS207", MessageKind::Creation, &event.message)
+    };
+    let refused = sets.iter().find_map(|set| view.find_event(&set.object(), is_refusal));
     if let Some(event) = refused {
         return (
             format!(": its pods are refused: {}", event.message),
