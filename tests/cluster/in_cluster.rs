@@ -1,7 +1,6 @@
 //! The provisioner as users run it: its pods under the admission of a real API server, and as a systemd service.
 
 use std::collections::BTreeSet;
-use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +12,8 @@ use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::net::UnixDatagram;
+use tokio::time::{Instant, timeout};
 
 use crate::kit::{EVENT_TIMEOUT, Scene, output_parts};
 use crate::stage::Stage;
@@ -86,17 +86,18 @@ async fn systemd_hears_that_the_provisioner_is_ready_and_that_it_stops(stage: Ar
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("notify");
     let socket = UnixDatagram::bind(&path)?;
-    socket.set_read_timeout(Some(EVENT_TIMEOUT))?;
-    let receive_state = || -> Result<String> {
+    // A blocking read with a time limit would end at any SIGCHLD of this process: signal(7).
+    let receive_state = async || -> Result<String> {
         let mut buffer = [0; 64];
-        let length = socket.recv(&mut buffer).context("systemd hears nothing")?;
+        let received = timeout(EVENT_TIMEOUT, socket.recv(&mut buffer)).await;
+        let length = received.context("systemd hears nothing")??;
         Ok(String::from_utf8_lossy(&buffer[..length]).into_owned())
     };
     let path = path.to_str().context("a path that is no text")?;
     let provisioner = scene.start_in(&[("NOTIFY_SOCKET", path)], &scene.kubeconfig, &[])?;
-    ensure!(tokio::task::block_in_place(receive_state)? == "READY=1");
+    ensure!(receive_state().await? == "READY=1");
     ensure!(provisioner.stop().await?.success());
-    ensure!(tokio::task::block_in_place(receive_state)? == "STOPPING=1");
+    ensure!(receive_state().await? == "STOPPING=1");
     Ok(())
 }
 
