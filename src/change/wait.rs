@@ -63,7 +63,7 @@ pub async fn wait(cluster: &Cluster, effect: &Effect, limit: Duration) -> Result
 }
 
 /// `Ok` once all pods of a Deployment or StatefulSet are new and ready, and the old ones gone; else how far its rollout
-/// is: `at 1 of 3 ready pods (1 of them new)`.
+/// is: `at 1 of 3 ready pods, 1 with the change`.
 fn rollout_state(object: &DynamicObject) -> Result<String, String> {
     let (spec, status) = (&object.data["spec"], &object.data["status"]);
     let wanted = spec["replicas"].as_i64().unwrap_or(1);
@@ -73,10 +73,7 @@ fn rollout_state(object: &DynamicObject) -> Result<String, String> {
     let is_done = is_seen && updated >= wanted && ready >= wanted && count("replicas") <= wanted;
     match is_done {
         true => Ok("rolled out".to_owned()),
-        false => Err(format!(
-            "at {ready} of {wanted} ready pods ({} of them new)",
-            updated.min(ready)
-        )),
+        false => Err(format!("at {ready} of {wanted} ready pods, {updated} with the change")),
     }
 }
 

@@ -46,6 +46,8 @@ pub struct Pod {
     pub ready: bool,
     /// Its node; empty before it is scheduled.
     pub node: String,
+    /// The node that its DaemonSet created it for; empty for other pods.
+    pub daemon_node: String,
     pub claims: Vec<String>,
     /// NFS servers and paths that it mounts without a claim, also by a CSI driver.
     pub nfs: Vec<(String, String)>,

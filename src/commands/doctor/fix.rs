@@ -155,10 +155,11 @@ pub fn confirm_change(options: FixOptions, question: &str, counts: &mut FixCount
 }
 
 fn interrupted_message(counts: FixCounts) -> String {
-    format!(
-        "interrupted after {}; no change was left incomplete",
-        count_of(counts.applied, "fix")
-    )
+    let rest = match counts.failed {
+        0 => "no change was left incomplete".to_owned(),
+        failed => format!("{failed} failed before"),
+    };
+    format!("interrupted after {}; {rest}", count_of(counts.applied, "fix"))
 }
 
 /// Reads the objects of a step and computes its edits. `None`, after a line that says why, if no change is needed or

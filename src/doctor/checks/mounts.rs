@@ -28,6 +28,8 @@ pub struct Failure<'a> {
     pub code: &'static str,
     /// The first name in its message.
     pub named: Option<String>,
+    /// Whether the message names no volume, and the pod has several that it may be about.
+    pub is_volume_guessed: bool,
     /// The node; empty where it is not known.
     pub node: &'a str,
     /// The NFS server and path; none where they are not known.
@@ -77,7 +79,7 @@ impl Failure<'_> {
     /// The finding about `object`, with the cause and its fix; `None` for a code that no failed mount has.
     pub fn describe(&self, view: &View<'_>, object: Object, evidence: Evidence) -> Option<Finding> {
         let (cause, fix) = node::describe_fault(view, self).or_else(|| server::describe_fault(self))?;
-        let confidence = match self.is_timeout() {
+        let confidence = match self.is_timeout() || self.is_volume_guessed {
             true => Confidence::Likely,
             false => Confidence::Certain,
         };
@@ -157,11 +159,13 @@ fn read_failure<'a>(
     if !has_nfs_words && is_about_other_volume(view, pod, text) {
         return None;
     }
-    let volume = match mentioned_volume(text) {
+    let mentioned = mentioned_volume(text);
+    let volume = match mentioned {
         // Without a PV of that name, it is a volume that the pod has without a claim.
         Some(name) => view.volumes_of_pod(pod).find(|volume| volume.name == name),
         None => view.nfs_volumes_of_pod(pod).next(),
     };
+    let is_one_of_several = view.nfs_volumes_of_pod(pod).count() + pod.nfs.len() > 1;
     let (command, options) = messages::parse_mount_command(text);
     let export = volume.and_then(|volume| volume.export().cloned()).or(command);
     let export = export.or_else(|| pod.nfs.first().filter(|_| volume.is_none()).cloned());
@@ -172,7 +176,9 @@ fn read_failure<'a>(
     if !is_nfs && !has_nfs_words {
         return None;
     }
-    Some((classify_failure(view, text, node, (export, options))?, volume))
+    let mut failure = classify_failure(view, text, node, (export, options))?;
+    failure.is_volume_guessed = mentioned.is_none() && is_one_of_several;
+    Some((failure, volume))
 }
 
 /// Whether a message is about a volume of the pod that is neither NFS nor a claim's, such as a ConfigMap, or about a PV
@@ -239,6 +245,7 @@ fn classify_failure<'a>(
     Some(Failure {
         code,
         named,
+        is_volume_guessed: false,
         node,
         export,
         options,

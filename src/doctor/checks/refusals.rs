@@ -50,7 +50,8 @@ pub fn find_refused_applications(view: &View<'_>) -> Vec<Finding> {
         };
         let owner = deployment_of(object);
         let is_refusal = messages::is_message_of("NFS207", MessageKind::Creation, &event.message);
-        let is_of_nfs = event.message.contains("volume type") && event.message.contains("\"nfs\"");
+        let has = |words: &str| event.message.contains(words);
+        let is_of_nfs = has("volume type") && has("\"nfs\"") || has("nfs volumes are not allowed to be used");
         let is_known = of_provisioners.contains(object)
             || owner.is_some_and(|owner| of_provisioners.contains(&owner))
             || found.iter().any(|finding| finding.object == *object);

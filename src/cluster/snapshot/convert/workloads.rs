@@ -49,6 +49,19 @@ fn nfs_of(volume: &core::Volume) -> Option<(String, String)> {
     attribute("server").zip(attribute("share"))
 }
 
+/// The node that a pod's affinity requires by its name, as a DaemonSet writes it.
+fn required_node(affinity: core::Affinity) -> Option<String> {
+    let required = affinity
+        .node_affinity?
+        .required_during_scheduling_ignored_during_execution?;
+    let mut fields = required
+        .node_selector_terms
+        .into_iter()
+        .flat_map(|term| term.match_fields.unwrap_or_default());
+    let name = fields.find(|field| field.key == "metadata.name" && field.operator == "In")?;
+    name.values?.into_iter().next()
+}
+
 impl Pod {
     /// A pod with its relevant fields; `None` if it is of no use: it has no claim, NFS volume or provisioner, is not
     /// of the control plane and recycles no PV. Only provisioners and the control plane keep labels, containers and
@@ -110,6 +123,7 @@ impl Pod {
                 .unwrap_or_default(),
             phase: status.phase.unwrap_or_default(),
             node: spec.node_name.unwrap_or_default(),
+            daemon_node: spec.affinity.and_then(required_node).unwrap_or_default(),
             claims,
             nfs,
             other_volumes,

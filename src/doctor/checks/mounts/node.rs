@@ -1,5 +1,7 @@
 //! Mounts that fail for a reason on the node: NFS401, NFS407, NFS408, NFS414 to NFS417 (PURE).
 
+use k8s_openapi::jiff::SignedDuration;
+
 use super::{CauseAndFix, Failure, cause_and_advice};
 use crate::change::{Change, HostChange};
 use crate::cluster::images::is_nfs_csi_driver;
@@ -28,6 +30,9 @@ entries! {
     "NFS417" Error [PODS, EVENTS] "an IPv6 server without brackets",
         "Kubelets before 1.22 write an IPv6 server into the mount command without brackets, and mount.nfs takes the part before the first colon for a host name. Use a host name with an AAAA record, or a newer kubelet.";
 }
+
+/// How long a CSI driver may take to register with the kubelet after its containers have started.
+const REGISTERING: SignedDuration = SignedDuration::from_mins(1);
 
 /// Whether a finding of this code is about the node, rather than the volume or the pod. NFS417 is not: its fix is a
 /// change of the PV.
@@ -161,11 +166,13 @@ fn driver_of<'a>(failure: &'a Failure<'_>) -> &'a str {
     if directory.contains('.') { directory } else { NFS_CSI }
 }
 
-/// Whether a container belongs to this CSI driver, by its image or, for other drivers than csi-driver-nfs, its arguments.
+/// Whether a container belongs to this CSI driver, by its image or, for other drivers than csi-driver-nfs, its arguments
+/// and variables.
 fn is_part_of(driver: &str, container: &Container) -> bool {
+    let mut values = container.args.iter().chain(container.env.values().flatten());
     match driver {
         NFS_CSI => is_nfs_csi_driver(&container.image),
-        _ => container.args.iter().any(|arg| arg.contains(driver)),
+        _ => values.any(|value| value.contains(driver)),
     }
 }
 
@@ -183,7 +190,7 @@ pub fn describe_unregistered_driver(view: &View<'_>, driver: &str, node: &str) -
     let is_own = |pod: &&Pod| !pod.has_ended() && sets.iter().any(|set| set.owns(pod));
     let own: Vec<&Pod> = view.cluster.pods.iter().filter(is_own).collect();
     let Some(pod) = own.iter().find(|pod| pod.node == node) else {
-        let (why, advice) = find_absence(view, &sets, &own);
+        let (why, advice) = find_absence(view, &sets, &own, node);
         return cause_and_advice(format!("{name} is not on node {node}{why}"), advice);
     };
     if !pod.ready {
@@ -202,6 +209,12 @@ pub fn describe_unregistered_driver(view: &View<'_>, driver: &str, node: &str) -
                 state.unwrap_or_default().trim_end()
             ),
             format!("see {}, and its log", pod.object().kubectl_command("describe")),
+        );
+    }
+    if !view.has_elapsed(pod.started, REGISTERING) {
+        return cause_and_advice(
+            format!("{name} started on node {node} within the last minute, and is not registered there yet"),
+            "run the doctor again in a minute",
         );
     }
     let known = view.cluster.find_node(node);
@@ -225,7 +238,7 @@ pub fn describe_unregistered_driver(view: &View<'_>, driver: &str, node: &str) -
 
 /// Why DaemonSets, to which the pods `own` belong, have no pod on a node: a clause that begins with a colon, or empty if
 /// it is not known, and what to do about it.
-fn find_absence(view: &View<'_>, sets: &[&Workload], own: &[&Pod]) -> (String, String) {
+fn find_absence(view: &View<'_>, sets: &[&Workload], own: &[&Pod], node: &str) -> (String, String) {
     let is_refusal = |event: &Event| {
         event.reason == "FailedCreate" && messages::is_message_of("NFS207", MessageKind::Creation, &event.message)
     };
@@ -236,7 +249,8 @@ fn find_absence(view: &View<'_>, sets: &[&Workload], own: &[&Pod]) -> (String, S
             "a CSI driver needs privileges: let its namespace have them (for PodSecurity the label pod-security.kubernetes.io/enforce: privileged)".to_owned(),
         );
     }
-    if let Some(pod) = own.iter().find(|pod| !pod.unschedulable.is_empty()) {
+    let mut for_node = own.iter().filter(|pod| pod.daemon_node == node);
+    if let Some(pod) = for_node.find(|pod| !pod.unschedulable.is_empty()) {
         let why = format!(": {} is not scheduled: {}", pod.object().title(), pod.unschedulable);
         return (why, "free on the node what the scheduler misses there".to_owned());
     }
