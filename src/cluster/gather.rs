@@ -432,16 +432,25 @@ fn is_election_lock(lease: &Lease) -> bool {
 /// says that a pod has its volumes; false for other kinds.
 fn is_relevant_event(event: &core::Event) -> bool {
     const KINDS: [&str; 5] = ["Pod", "StatefulSet", "DaemonSet", "ReplicaSet", "Deployment"];
-    const OF_PODS: [&str; 5] = [
+    const OF_PODS: [&str; 6] = [
         "FailedScheduling",
         "FailedMount",
         "FailedAttachVolume",
+        "VolumePermissionChangeInProgress",
         "FailedCreate",
         "Failed",
     ];
     let kind = event.involved_object.kind.as_deref().unwrap_or_default();
     let reason = event.reason.as_deref().unwrap_or_default();
-    let is_of_interest = OF_PODS.contains(&reason) || AFTER_MOUNTING.contains(&reason);
+    // Of the many probes that fail, only those at a volume.
+    let is_stale = || {
+        event
+            .message
+            .as_deref()
+            .is_some_and(|words| words.contains("tale file handle"))
+    };
+    let is_of_interest =
+        OF_PODS.contains(&reason) || AFTER_MOUNTING.contains(&reason) || reason == "Unhealthy" && is_stale();
     match kind {
         "PersistentVolumeClaim" | "PersistentVolume" => true,
         kind => KINDS.contains(&kind) && is_of_interest,

@@ -137,6 +137,8 @@ pub struct Volume {
     /// Server and path of an in-tree NFS volume.
     pub nfs: Option<(String, String)>,
     pub csi_driver: Option<String>,
+    /// The driver's name for it; empty for other volumes.
+    pub csi_handle: String,
     /// The NFS server and path that its CSI attributes name.
     pub csi_export: Option<(String, String)>,
     /// The nodes that can use it.

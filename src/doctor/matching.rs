@@ -183,7 +183,10 @@ pub fn describe_mismatch(mismatch: &Mismatch, claim: &Claim, volume: &Volume) ->
     };
     let owner = || {
         let claim = volume.claim.clone().unwrap_or_default();
-        format!("{}/{}", claim.namespace, claim.name)
+        match claim.name.as_str() {
+            "" => format!("a claim without a name in namespace {}", claim.namespace),
+            name => format!("{}/{name}", claim.namespace),
+        }
     };
     match mismatch {
         Mismatch::Class => format!(

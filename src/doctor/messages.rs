@@ -160,6 +160,12 @@ pub fn extract_root_error(text: &str) -> String {
         Some((_, why)) => why.trim_start_matches([' ', ':']),
         None => text,
     };
+    // The kubelet's list of volumes, before the reason.
+    let listed = text
+        .rfind(" volumes=[")
+        .filter(|_| text.contains("unmounted volumes=["));
+    let reason = listed.and_then(|at| text[at..].split_once("]: "));
+    let text = reason.map_or(text, |(_, reason)| reason);
     let (command, output) = text.split_once("\nOutput: ").unwrap_or((text, ""));
     // systemd-run's own line says nothing of the mount.
     let lines = output

@@ -181,6 +181,11 @@ impl From<core::PersistentVolume> for Volume {
             claim: spec.claim_ref.map(claim),
             nfs: spec.nfs.map(|nfs| (nfs.server, nfs.path)),
             csi_export: spec.csi.as_ref().and_then(csi_export),
+            csi_handle: spec
+                .csi
+                .as_ref()
+                .map(|csi| csi.volume_handle.clone())
+                .unwrap_or_default(),
             csi_driver: spec.csi.map(|csi| csi.driver),
             affinity: spec.node_affinity.and_then(|affinity| affinity.required).map(Box::new),
         }

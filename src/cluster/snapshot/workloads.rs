@@ -42,6 +42,7 @@ pub struct Pod {
     pub deleting: Option<Timestamp>,
     /// `Pending`, `Running`, `Succeeded` or `Failed`.
     pub phase: String,
+    pub finalizers: Vec<String>,
     /// Whether all its containers are ready.
     pub ready: bool,
     /// Its node; empty before it is scheduled.
@@ -160,6 +161,13 @@ impl Pod {
     /// Whether its phase is `Succeeded` or `Failed`.
     pub fn has_ended(&self) -> bool {
         matches!(self.phase.as_str(), "Succeeded" | "Failed")
+    }
+}
+
+impl Node {
+    pub fn is_windows(&self) -> bool {
+        let is_label = |key: &str| self.labels.get(key).is_some_and(|os| os == "windows");
+        is_label("kubernetes.io/os") || is_label("beta.kubernetes.io/os") || self.os.starts_with("Windows")
     }
 }
 

@@ -37,7 +37,13 @@ fn describe_lost_claim(view: &View<'_>, claim: &Claim) -> Finding {
     }
     if let Some(found) = view.find_volume(volume) {
         let owner = found.claim.as_ref();
-        let note = match owner.is_some_and(|owner| (owner.namespace.as_str(), owner.name.as_str()) == claim.key()) {
+        let is_namesake = owner.is_some_and(|owner| (owner.namespace.as_str(), owner.name.as_str()) == claim.key());
+        let other = owner.filter(|_| !is_namesake);
+        let whose = other.map_or_else(
+            || "another claim".to_owned(),
+            |of| format!("claim {}/{}", of.namespace, of.name),
+        );
+        let note = match is_namesake {
             true => {
                 "the PV is reserved for an earlier claim of this name: see the PV's own finding; the claim is bound once the PV has no claimRef, and gets the data of that claim"
             }
@@ -45,7 +51,7 @@ fn describe_lost_claim(view: &View<'_>, claim: &Claim) -> Finding {
         };
         let describe = |of: &ClaimRef| format!("pvc/{} -n {} (uid {})", of.name, of.namespace, of.uid);
         let owner = owner.map_or_else(|| "none".to_owned(), describe);
-        return finding(format!("the claim's PV {volume} is reserved for another claim"))
+        return finding(format!("the claim's PV {volume} is reserved for {whose}"))
             .with_field_of(&found.object(), "spec.claimRef", owner)
             .with_advice(note);
     }

@@ -120,7 +120,7 @@ fn strip_call_names(why: &str) -> &str {
 }
 
 /// What to do about a provisioner's error, by the words that the first matching row has.
-const ADVICE: [(&[&str], &str); 9] = [
+const ADVICE: [(&[&str], &str); 10] = [
     (
         &["permission denied", "operation not permitted"],
         "the export must be writable for the provisioner (rw, no_root_squash); it retries by itself",
@@ -148,6 +148,10 @@ const ADVICE: [(&[&str], &str); 9] = [
     (
         &["csi.sock"],
         "the driver's own container in the controller's pod does not answer: see its log (kubectl logs -c nfs), and why it restarts",
+    ),
+    (
+        &["failed to get target node"],
+        "the node that the scheduler chose no longer exists: remove the claim's annotation volume.kubernetes.io/selected-node, and the scheduler chooses again (older provisioners never do so by themselves)",
     ),
     (
         &["secrets \""],

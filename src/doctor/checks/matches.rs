@@ -264,6 +264,11 @@ fn add_fix_for_mismatch(claim: &Claim, volume: &Volume, mismatch: &Mismatch, fin
         object: volume.object(),
         patch,
     };
+    // A claimRef without a name reserves the PV for no claim at all.
+    let is_for_nobody = |claim: &Claim| {
+        let mut reference = volume.claim.iter();
+        reference.any(|of| of.name.is_empty() && (of.namespace.is_empty() || of.namespace == claim.namespace))
+    };
     match mismatch {
         Mismatch::Class => finding.with_command(
             recreate_claim_command(claim, &json!({"spec": {"storageClassName": volume.class}})),
@@ -287,6 +292,10 @@ fn add_fix_for_mismatch(claim: &Claim, volume: &Volume, mismatch: &Mismatch, fin
         Mismatch::VolumeMode => finding.with_command(
             recreate_claim_command(claim, &json!({"spec": {"volumeMode": volume.volume_mode}})),
             format!("NFS stores files, not blocks; {HAS_NO_DATA}"),
+        ),
+        Mismatch::Claimed if is_for_nobody(claim) => finding.with_change(
+            merge(json!({"spec": {"claimRef": {"namespace": claim.namespace, "name": claim.name}}})),
+            "the PV's claimRef names no claim; it then names this one",
         ),
         Mismatch::OtherUid => finding.with_change(
             merge(json!({"spec": {"claimRef": {"uid": null, "resourceVersion": null}}})),

@@ -6,13 +6,16 @@
 mod node;
 mod server;
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
-use super::View;
+use super::{View, is_failed_mount};
 use crate::cluster::provisioners::NFS_CSI;
-use crate::cluster::snapshot::{Pod, Volume};
+use crate::cluster::snapshot::{Event, Node, Pod, Volume};
 use crate::doctor::entry::entries;
 use crate::doctor::messages::{self, MessageKind};
+use crate::doctor::names::list_names;
 use crate::doctor::{Confidence, Evidence, Finding, Fix, Object};
 
 entries! {
@@ -32,6 +35,8 @@ pub struct Failure<'a> {
     pub is_volume_guessed: bool,
     /// The node; empty where it is not known.
     pub node: &'a str,
+    /// Other nodes where the same fails.
+    pub other_nodes: Vec<&'a str>,
     /// The NFS server and path; none where they are not known.
     pub export: Option<(String, String)>,
     /// The mount options; empty where they are not known.
@@ -61,12 +66,24 @@ impl Failure<'_> {
         }
     }
 
-    /// `node n1`, or `the provisioner's node` if its name is unknown.
+    /// `node n1`, `nodes n1, n2`, or `the provisioner's node` if its name is unknown.
     fn node_text(&self) -> String {
-        match self.node {
-            "" => "the provisioner's node".to_owned(),
-            node => format!("node {node}"),
+        let all: Vec<&str> = [self.node]
+            .into_iter()
+            .chain(self.other_nodes.iter().copied())
+            .collect();
+        match all.as_slice() {
+            [""] => "the provisioner's node".to_owned(),
+            [node] => format!("node {node}"),
+            nodes => format!("nodes {}", list_names(nodes)),
         }
+    }
+
+    /// The server, if it is a name of the node itself, which it then mounts from.
+    fn own_server(&self) -> Option<&str> {
+        let (server, _) = self.export.as_ref()?;
+        let is_loopback = server.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        (is_loopback || server == "localhost").then_some(server)
     }
 
     /// Whether the server only gave no answer in time, which has other explanations.
@@ -92,10 +109,21 @@ impl Failure<'_> {
     }
 }
 
-/// A finding for each code and object at fault, with the pods that it affects; not for pods without a node or that are
-/// being deleted. Of a pod that is not Pending only a stale file handle counts.
+/// The same failure of one or more pods.
+struct Group<'a> {
+    failure: Failure<'a>,
+    evidence: Evidence,
+    /// Of its first pod.
+    object: Object,
+    /// The pods, and the objects at fault of the others.
+    affected: BTreeSet<Object>,
+}
+
+/// A finding for each code and object at fault, or server that is not reached, with the pods that it affects; not for
+/// pods without a node or that are being deleted. Of a pod that is not Pending only a stale file handle and a subPath
+/// count.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
-    let mut found: BTreeMap<(&str, Object), Finding> = BTreeMap::new();
+    let mut groups: BTreeMap<(&str, String), Group<'_>> = BTreeMap::new();
     for pod in &view.cluster.pods {
         if pod.node.is_empty() || pod.deleting.is_some() {
             continue;
@@ -106,23 +134,54 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
                 find_failed_mount(view, pod).or_else(|| find_failed_container(view, pod))
             }
             "Pending" => find_failed_container(view, pod),
-            _ => find_failed_container(view, pod).filter(|(failure, ..)| failure.code == "NFS406"),
+            _ => find_failed_container(view, pod)
+                .or_else(|| find_failed_probe(view, pod))
+                .filter(|(failure, ..)| matches!(failure.code, "NFS406" | "NFS418")),
         };
         let Some((failure, evidence, volume)) = failed else {
             continue;
         };
         let object = object_at_fault(view, &failure, pod, volume);
-        let key = (failure.code, object.clone());
-        let finding = found.remove(&key).or_else(|| failure.describe(view, object, evidence));
-        if let Some(finding) = finding {
-            found.insert(key, finding.with_affected([pod.object()]));
-        }
+        // A server that is down is one cause, however many volumes it has.
+        let what = match &failure.export {
+            Some((server, _)) if failure.code == "NFS404" => server.clone(),
+            _ => object.title(),
+        };
+        let group = match groups.entry((failure.code, what)) {
+            Entry::Vacant(place) => place.insert(Group {
+                failure,
+                evidence,
+                object,
+                affected: BTreeSet::new(),
+            }),
+            Entry::Occupied(place) => {
+                let group = place.into_mut();
+                let first = &mut group.failure;
+                if first.node != failure.node && !first.other_nodes.contains(&failure.node) {
+                    first.other_nodes.push(failure.node);
+                }
+                group
+                    .affected
+                    .extend(Some(object).filter(|object| *object != group.object));
+                group
+            }
+        };
+        group.affected.insert(pod.object());
     }
-    found.into_values().collect()
+    let describe = |group: Group<'_>| {
+        let finding = group.failure.describe(view, group.object, group.evidence)?;
+        Some(finding.with_affected(group.affected))
+    };
+    groups.into_values().filter_map(describe).collect()
 }
 
 /// A failure, its evidence, and the volume.
 type Failed<'a> = (Failure<'a>, Evidence, Option<&'a Volume>);
+
+/// Whether a failure may also be told by a container that can't be started, after its volumes were mounted.
+fn is_of_container(failure: &Failure<'_>) -> bool {
+    matches!(failure.code, "NFS406" | "NFS418" | "NFS419")
+}
 
 /// The failure in the newest event that says why a pod's NFS volume is not mounted; a timeout (NFS410) says nothing and
 /// is skipped. The event may be older than a successful mount: the caller checks that the pod is Pending and has not its
@@ -131,16 +190,24 @@ pub fn find_failed_mount<'a>(view: &'a View<'_>, pod: &'a Pod) -> Option<Failed<
     let mut events = view.events_about(&pod.object()).iter();
     events.find_map(|event| {
         let (failure, volume) = read_failure(view, pod, &event.message, &pod.node)?;
-        (failure.code != "NFS410").then(|| (failure, event.evidence(), volume))
+        let is_of_mount = is_failed_mount(event) && failure.code != "NFS410" || is_of_container(&failure);
+        is_of_mount.then(|| (failure, event.evidence(), volume))
     })
+}
+
+/// NFS406, by the last words of a probe that failed within the last minutes.
+fn find_failed_probe<'a>(view: &'a View<'_>, pod: &'a Pod) -> Option<Failed<'a>> {
+    let is_recent = |event: &Event| event.reason == "Unhealthy" && view.is_repeated(event);
+    let event = view.find_event(&pod.object(), is_recent)?;
+    let (failure, volume) = read_failure(view, pod, &event.message, &pod.node)?;
+    (failure.code == "NFS406").then(|| (failure, event.evidence(), volume))
 }
 
 /// The failure of a container that can't be started because of its volume: NFS406, NFS418 or NFS419.
 fn find_failed_container<'a>(view: &'a View<'_>, pod: &'a Pod) -> Option<Failed<'a>> {
     pod.stopped.iter().find_map(|stopped| {
         let (failure, volume) = read_failure(view, pod, &stopped.message, &pod.node)?;
-        let is_of_volume = matches!(failure.code, "NFS406" | "NFS418" | "NFS419");
-        is_of_volume.then(|| (failure, pod.container_evidence(stopped), volume))
+        is_of_container(&failure).then(|| (failure, pod.container_evidence(stopped), volume))
     })
 }
 
@@ -240,6 +307,7 @@ fn classify_failure<'a>(
     let code = match code {
         "NFS408" if is_ipv6 && node::has_old_kubelet(view, node) => "NFS417",
         "NFS211" if named.as_deref().is_some_and(|name| !name.contains("nfs")) => return None,
+        code if code != "NFS211" && view.cluster.find_node(node).is_some_and(Node::is_windows) => "NFS416",
         code => code,
     };
     Some(Failure {
@@ -247,6 +315,7 @@ fn classify_failure<'a>(
         named,
         is_volume_guessed: false,
         node,
+        other_nodes: Vec::new(),
         export,
         options,
     })
@@ -255,7 +324,13 @@ fn classify_failure<'a>(
 /// The name of the volume that a message says could not be mounted, quoted or in its mount directory: a PV's, or that
 /// of a volume in the pod's spec. `None` if it names none.
 pub fn mentioned_volume(text: &str) -> Option<&str> {
-    let leads = ["spec.Name: \"", "volume \"", "kubernetes.io~nfs/", "kubernetes.io~csi/"];
+    let leads = [
+        "spec.Name: \"",
+        "volume \"",
+        "kubernetes.io~nfs/",
+        "kubernetes.io~csi/",
+        "/volume-subpaths/",
+    ];
     leads.iter().find_map(|lead| {
         let (_, rest) = text.split_once(lead)?;
         rest.split(['"', '\'', '/', ':', ' ']).next()

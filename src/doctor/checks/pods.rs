@@ -7,11 +7,11 @@ use kube::core::{Expression, SelectorExt};
 
 use super::View;
 use super::commands::object_argument;
-use crate::cluster::snapshot::{Event, Node, Pod, Volume};
+use crate::cluster::snapshot::{Event, Node, Pod, Volume, Workload};
 use crate::doctor::entry::entries;
 use crate::doctor::messages::{self, MessageKind};
-use crate::doctor::names::find_closest;
-use crate::doctor::{Confidence, Finding};
+use crate::doctor::names::{find_closest, list_names};
+use crate::doctor::{Confidence, Evidence, Finding};
 use crate::shell::shell_word;
 
 /// The time after its deletion timestamp from which a pod counts as stuck.
@@ -53,7 +53,12 @@ fn find_pod_problems(view: &View<'_>, pod: &Pod) -> Vec<Finding> {
         found.extend(pod.claims.iter().filter_map(|name| find_missing_claim(view, pod, name)));
         found.extend(find_scheduling_problem(view, pod));
     } else if pod.phase == "Pending" {
+        // A pod that names its node does not wait for the scheduler.
+        let missing = |name: &&String| view.find_claim(&pod.namespace, name).is_none();
+        let missing = pod.claims.iter().filter(missing);
+        found.extend(missing.filter_map(|name| find_missing_claim(view, pod, name)));
         found.extend(find_unmounted_volumes(view, pod));
+        found.extend(find_exclusive_claim(view, pod));
     }
     found.extend(find_lacking_permission(view, pod));
     found
@@ -68,7 +73,9 @@ fn find_missing_claim(view: &View<'_>, pod: &Pod, name: &str) -> Option<Finding>
         return None;
     }
     let object = pod.object();
-    let event = view.find_event_of(&object, "NFS119", MessageKind::Scheduling);
+    let event = view.find_event(&object, |event| {
+        messages::is_message_of("NFS119", MessageKind::Scheduling, &event.message) || event.reason == "FailedMount"
+    });
     let event = event.map(|event| event.evidence());
     let claim = view.find_claim(&pod.namespace, name);
     let cause = match claim {
@@ -85,6 +92,37 @@ fn find_missing_claim(view: &View<'_>, pod: &Pod, name: &str) -> Option<Finding>
                 .with_field_of(&claim.object(), "metadata.deletionTimestamp", "set")
                 .with_all_evidence(event)
                 .with_advice("create the claim again after it is deleted; the pod then continues by itself"),
+        );
+    }
+    let mut sets = view.cluster.workloads.iter().filter(|set| set.kind == "StatefulSet");
+    let is_template_of = |set: &&Workload| {
+        let mut templates = set.templates.iter();
+        set.namespace == pod.namespace && templates.any(|(template, ..)| *name == format!("{template}-{}", pod.name))
+    };
+    if let Some(set) = sets.find(is_template_of) {
+        let note = format!(
+            "{} then creates the claim and the pod again: it creates a claim only along with its pod",
+            set.object().title()
+        );
+        return Some(
+            finding
+                .with_all_evidence(event)
+                .with_command(object.kubectl_command("delete"), note),
+        );
+    }
+    let named = view.cluster.claims.iter().filter(|claim| claim.name == name);
+    let elsewhere: Vec<&str> = named.map(|claim| claim.namespace.as_str()).collect();
+    if !elsewhere.is_empty() {
+        let what = format!("claims called {name}");
+        return Some(
+            finding
+                .with_all_evidence(event)
+                .with_evidence(what, format!("in namespace {}", list_names(&elsewhere)))
+                .with_advice(format!(
+                    "a pod can only use claims of its own namespace: create the pod in namespace {}, or a claim and a PV for the same directory in {}",
+                    list_names(&elsewhere),
+                    pod.namespace
+                )),
         );
     }
     let claims = view.cluster.claims.iter();
@@ -110,7 +148,7 @@ fn find_scheduling_problem(view: &View<'_>, pod: &Pod) -> Option<Finding> {
         event.map(Event::evidence)
     })?;
     let (code, _) = messages::classify(MessageKind::Scheduling, &evidence.text)?;
-    let finding = |cause: String| Finding::new(code, pod.object(), cause).with_all_evidence([evidence]);
+    let finding = |cause: String| Finding::new(code, pod.object(), cause).with_all_evidence([evidence.clone()]);
     match code {
         "NFS116" => Some(describe_affinity(view, pod, finding)),
         "NFS118" => {
@@ -119,13 +157,26 @@ fn find_scheduling_problem(view: &View<'_>, pod: &Pod) -> Option<Finding> {
             let cause = format!("the pod waits until its claims are Bound: {}", names.join(", "));
             (!names.is_empty()).then(|| finding(cause))
         }
-        "NFS120" => Some(
-            finding("another pod has the pod's ReadWriteOncePod claim".to_owned())
-                .with_advice("end the other pod, or use ReadWriteMany, which NFS supports"),
-        ),
+        "NFS120" => Some(describe_exclusive_claim(pod, evidence)),
         // Claims that are lost or missing have findings of their own.
         _ => None,
     }
+}
+
+/// NFS120, as the kubelet says it of a pod that names its node.
+fn find_exclusive_claim(view: &View<'_>, pod: &Pod) -> Option<Finding> {
+    let event = view.find_event_of(&pod.object(), "NFS120", MessageKind::Mount)?;
+    Some(describe_exclusive_claim(pod, event.evidence()))
+}
+
+fn describe_exclusive_claim(pod: &Pod, evidence: Evidence) -> Finding {
+    Finding::new(
+        "NFS120",
+        pod.object(),
+        "another pod has the pod's ReadWriteOncePod claim",
+    )
+    .with_all_evidence([evidence])
+    .with_advice("end the other pod, or use ReadWriteMany, which NFS supports")
 }
 
 /// NFS116: no node that the pod may run on matches the node affinity of its volume. `finding` creates the finding from
@@ -200,7 +251,7 @@ fn find_unmounted_volumes(view: &View<'_>, pod: &Pod) -> Option<Finding> {
 }
 
 /// NFS411, possible: a pod fails that has an fsGroup and an in-tree NFS volume, on which it has no effect; or one with
-/// an NFS volume, whose last words are that it may not change the owner of files.
+/// an NFS volume, whose last words are of a file that it may not change.
 fn find_lacking_permission(view: &View<'_>, pod: &Pod) -> Option<Finding> {
     let mut stopped = pod.stopped.iter();
     let failing = stopped.find(|stopped| matches!(stopped.reason.as_str(), "CrashLoopBackOff" | "Error"))?;
@@ -221,15 +272,55 @@ fn find_lacking_permission(view: &View<'_>, pod: &Pod) -> Option<Finding> {
                 ),
         );
     }
-    let mut lines = failing.message.lines();
-    let words = lines.find(|line| line.contains("chown") && line.contains("peration not permitted"))?;
+    let (row, words) = failing.message.lines().find_map(|line| {
+        let row = LAST_WORDS
+            .iter()
+            .find(|(parts, ..)| parts.iter().all(|part| line.contains(part)))?;
+        // The first line begins with how the container ended.
+        let (_, after_status) = line.split_once("exit status ").unwrap_or_default();
+        Some((
+            row,
+            after_status.split_once(' ').map_or(line, |(_, words)| words).trim(),
+        ))
+    })?;
     let name = &volumes.next()?.name;
-    let cause = format!("the pod fails, since it may not change the owner of files: {words}");
-    Some(finding(cause).with_advice(format!(
-        "if they are on the NFS volume {name}: its export squashes root; give the directory on the server the owner that \
-         the image wants, and run the pod as that user, or export with no_root_squash"
-    )))
+    let (_, why, advice) = row;
+    Some(
+        finding(format!("the pod fails, {why}: {words}"))
+            .with_advice(format!("if it is on the NFS volume {name}: {advice}")),
+    )
 }
+
+/// What programs say of a file on an NFS volume: parts of a line, what it means, and what to do.
+const LAST_WORDS: [(&[&str], &str, &str); 5] = [
+    (
+        &["chown", "peration not permitted"],
+        "since it may not change the owner of files",
+        "its export squashes root; give the directory on the server the owner that the image wants, and run the pod as \
+         that user, or export with no_root_squash",
+    ),
+    (
+        &["chown", "nvalid argument"],
+        "since the server does not know the user whom files are given to",
+        "node and server need the same NFSv4 domain (/etc/idmapd.conf) and know the user; NFSv3 sends numbers instead of names",
+    ),
+    (
+        &["o locks available"],
+        "since it gets no lock on a file",
+        "NFSv3 needs rpc.statd and lockd on node and server, and their ports open; NFSv4 needs neither",
+    ),
+    (
+        &["ead-only file system", "/"],
+        "since it may not write",
+        "look for ro in the export, in the mountOptions of PV and class, and for readOnly in the pod",
+    ),
+    (
+        &["ermission denied", "/"],
+        "since it lacks a permission",
+        "give the directory on the server the owner and group that the pod runs as (securityContext); fsGroup has no \
+         effect on an in-tree NFS volume",
+    ),
+];
 
 /// NFS412: a pod with an NFS volume, which the caller knows to be terminating, has been so for more than five minutes.
 /// `None` without a node or an NFS volume.
@@ -240,7 +331,16 @@ fn find_stuck_termination(view: &View<'_>, pod: &Pod) -> Option<Finding> {
         return None;
     }
     let node = &pod.node;
+    let finalizers = pod.finalizers.join(", ");
     let (ready, cause, confidence, note) = match view.cluster.find_node(node).map(|node| node.ready) {
+        // None of its containers was ever started, so the kubelet has nothing to end.
+        Some(true) if !finalizers.is_empty() && pod.started.is_none() => (
+            "True",
+            format!("the pod stays until its finalizer is removed: {finalizers}"),
+            Confidence::Likely,
+            "see why its owner does not remove it: that of batch.kubernetes.io/job-tracking is the controller manager"
+                .to_owned(),
+        ),
         Some(false) => (
             "not True",
             format!("the pod can't end: its node {node} is not Ready"),
@@ -270,6 +370,7 @@ fn find_stuck_termination(view: &View<'_>, pod: &Pod) -> Option<Finding> {
             .with_field("metadata.deletionTimestamp", "more than five minutes ago")
             .with_evidence(format!("condition Ready of node {node}"), ready)
             .with_evidence("its NFS volume", format!("{server}:{path}"))
+            .with_all_evidence((!finalizers.is_empty()).then(|| Evidence::new("metadata.finalizers", finalizers)))
             .with_all_evidence(view.last_event(&pod.object()))
             .with_advice(note),
     )

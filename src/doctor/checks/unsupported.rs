@@ -5,7 +5,7 @@ use serde_json::json;
 use super::View;
 use super::commands::recreate_claim_command;
 use crate::cluster::nfs_volumes::has_nfs_in_name;
-use crate::cluster::provisioners::NFS_CSI;
+use crate::cluster::provisioners::{self, NFS_CSI};
 use crate::cluster::snapshot::{Claim, Class};
 use crate::doctor::entry::entries;
 use crate::doctor::messages::{self, MessageKind};
@@ -31,7 +31,10 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
 /// NFS110, NFS125 or NFS126: the claim asks for a block device, a data source or attributes that its provisioner, by
 /// its kind or by its own refusal, can't give. `None` if its class is unknown.
 fn find_unsupported_field(view: &View<'_>, claim: &Claim) -> Option<Finding> {
-    let class = view.cluster.find_class(claim.class.as_deref()?)?;
+    let class = view.cluster.find_class(claim.class.as_deref()?);
+    let Some(class) = class.filter(|class| provisioners::creates_volumes(class)) else {
+        return find_attributes_of_static_claim(view, claim);
+    };
     let refusal = |code: &str| {
         let event = view.find_event(&claim.object(), |event| {
             event.reason == "ProvisioningFailed"
@@ -73,6 +76,23 @@ fn find_unsupported_field(view: &View<'_>, claim: &Claim) -> Option<Finding> {
             .with_confidence(confidence_of(refusal.as_ref()))
             .with_field("spec.volumeAttributesClassName", attributes)
             .with_all_evidence(refusal)
+            .with_command(
+                recreate_claim_command(claim, &json!({"spec": {"volumeAttributesClassName": null}})),
+                "the claim is Pending and has no data",
+            )
+    })
+}
+
+/// NFS126, likely: a claim that only a static PV can serve asks for attributes, which no NFS PV has.
+fn find_attributes_of_static_claim(view: &View<'_>, claim: &Claim) -> Option<Finding> {
+    let attributes = claim.attributes_class.as_ref()?;
+    let name = claim.class.as_deref().unwrap_or_default();
+    let is_static = name.is_empty() || view.has_volumes(name);
+    (is_static && view.may_be_nfs(name)).then(|| {
+        let cause = format!("the claim asks for VolumeAttributesClass {attributes}, which no NFS PV has");
+        Finding::new("NFS126", claim.object(), cause)
+            .with_confidence(Confidence::Likely)
+            .with_field("spec.volumeAttributesClassName", attributes)
             .with_command(
                 recreate_claim_command(claim, &json!({"spec": {"volumeAttributesClassName": null}})),
                 "the claim is Pending and has no data",

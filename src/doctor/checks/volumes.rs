@@ -89,20 +89,23 @@ fn find_claim_in_use(claim: &Claim, users: &[&Pod]) -> Option<Finding> {
     }
     let pods = names.join(", ");
     let cause = format!("the claim is being deleted, but {pods} still uses it");
+    let finding = Finding::new("NFS504", claim.object(), cause)
+        .with_evidence("metadata.finalizers", PROTECTION)
+        .with_evidence("spec.volumes of pods", pods);
+    if users.iter().all(|pod| pod.deleting.is_some()) {
+        return Some(finding.with_advice(
+            "the pods are being deleted, too: Kubernetes deletes the claim once they have ended; see what keeps them",
+        ));
+    }
     let command = format!(
         "kubectl -n {} delete pod {}",
         shell_word(&claim.namespace),
         names.join(" ")
     );
-    Some(
-        Finding::new("NFS504", claim.object(), cause)
-            .with_evidence("metadata.finalizers", PROTECTION)
-            .with_evidence("spec.volumes of pods", pods)
-            .with_command(
-                command,
-                "deletes the pods; Kubernetes then deletes the claim, and its volume by the reclaim policy",
-            ),
-    )
+    Some(finding.with_command(
+        command,
+        "deletes the pods; Kubernetes then deletes the claim, and its volume by the reclaim policy",
+    ))
 }
 
 /// NFS123: a claim, not of other storage, has been terminating for a minute, is only protected, and no pod that was read
@@ -166,7 +169,9 @@ fn find_reclaim_policy(view: &View<'_>, volume: &Volume) -> Option<Finding> {
             let has_ended = matches!(volume.phase.as_str(), "Released" | "Failed");
             let failure = view.find_event(&object, |event| {
                 // The pod's own events are repeated about the PV.
-                let of_pod = event.reason == "RecyclerPod" && event.message.contains("ack-off");
+                const FAILURES: [&str; 3] = ["ack-off", "nable to ", "ailed"];
+                let fails = FAILURES.iter().any(|words| event.message.contains(words));
+                let of_pod = event.reason == "RecyclerPod" && fails;
                 has_ended && (event.reason == "VolumeFailedRecycle" || of_pod)
             });
             let cause = match failure {

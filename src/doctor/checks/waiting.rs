@@ -11,7 +11,7 @@ use k8s_openapi::jiff::SignedDuration;
 use super::View;
 use super::mounts::is_about_other_volume;
 use crate::cluster::provisioners::Provisioner;
-use crate::cluster::snapshot::{Claim, Event, Pod, Stopped};
+use crate::cluster::snapshot::{Claim, Event, Pod, Stopped, Volume};
 use crate::doctor::Severity;
 use crate::doctor::entry::entries;
 use crate::doctor::messages::{self, MessageKind};
@@ -67,7 +67,7 @@ pub fn add_unexplained(view: &View<'_>, found: &mut Vec<Finding>) {
             continue;
         }
         // A finding about its volume may come from a pod of another node.
-        if let Some(finding) = find_unready_node(view, pod).or_else(|| find_failed_sandbox(view, pod)) {
+        if let Some(finding) = find_unready_node(view, pod).or_else(|| find_failed_creation(view, pod)) {
             found.push(finding);
             continue;
         }
@@ -95,17 +95,19 @@ fn waits_for_volume(view: &View<'_>, pod: &Pod) -> bool {
         let text = pod.unschedulable.to_lowercase();
         return bound.count() < pod.claims.len() || text.contains("volume") || text.contains("pvc");
     }
-    // A container that fails at the directory of a volume waits, too.
-    const DIRECTORIES: [&str; 2] = ["/volumes/kubernetes.io~nfs/", "/volumes/kubernetes.io~csi/"];
-    let fails_at_volume = |stopped: &Stopped| DIRECTORIES.iter().any(|path| stopped.message.contains(path));
-    if pod.stopped.iter().any(fails_at_volume) {
+    if pod.stopped.iter().any(fails_at_volume) || find_failed_creation(view, pod).is_some() {
         return true;
     }
     // An image that is pulled, or a container that was started, shows that the volumes are mounted.
     const BEING_CREATED: [&str; 4] = ["ContainerCreating", "PodInitializing", "CreateContainerConfigError", ""];
     let is_being_created = |stopped: &Stopped| BEING_CREATED.contains(&stopped.reason.as_str());
-    let may_wait = !view.has_its_volumes(pod) || find_failed_sandbox(view, pod).is_some();
-    may_wait && pod.stopped.iter().all(is_being_created)
+    !view.has_its_volumes(pod) && pod.stopped.iter().all(is_being_created)
+}
+
+/// Whether a container fails at the directory of a volume.
+fn fails_at_volume(stopped: &Stopped) -> bool {
+    const DIRECTORIES: [&str; 2] = ["/volumes/kubernetes.io~nfs/", "/volumes/kubernetes.io~csi/"];
+    DIRECTORIES.iter().any(|path| stopped.message.contains(path))
 }
 
 /// NFS123 about a claim whose cause is unknown, with the last event and the last line of its provisioner's log.
@@ -189,23 +191,38 @@ fn find_unready_node(view: &View<'_>, pod: &Pod) -> Option<Finding> {
     )
 }
 
-/// NFS123, a warning: a pod has its volumes, and its sandbox, which is no matter of storage, can't be created.
-fn find_failed_sandbox(view: &View<'_>, pod: &Pod) -> Option<Finding> {
-    let event = view.event_after_mounting(pod)?;
-    let words = messages::extract_root_error(&event.message);
-    (event.reason == "FailedCreatePodSandBox").then(|| {
-        Finding::new(
-            "NFS123",
-            pod.object(),
-            format!("the pod's volumes are mounted, but its sandbox can't be created: {words}"),
-        )
-        .with_severity(Severity::Warning)
-        .with_all_evidence([event.evidence()])
-        .with_advice(format!(
-            "this is no matter of storage: see the network plugin and the container runtime of node {}",
-            pod.node
-        ))
-    })
+/// NFS123, a warning: a pod has its volumes, and its sandbox or a container, which is no matter of storage, can't be
+/// created.
+fn find_failed_creation(view: &View<'_>, pod: &Pod) -> Option<Finding> {
+    let is_sandbox = |event: &&Event| event.reason == "FailedCreatePodSandBox";
+    let (what, words, evidence) = match view.event_after_mounting(pod).filter(is_sandbox) {
+        Some(event) => (
+            "its sandbox".to_owned(),
+            messages::extract_root_error(&event.message),
+            event.evidence(),
+        ),
+        None => {
+            let stopped = pod
+                .stopped
+                .iter()
+                .find(|stopped| stopped.reason == "CreateContainerError" && !fails_at_volume(stopped))?;
+            (
+                format!("its container {}", stopped.container),
+                stopped.message.clone(),
+                pod.container_evidence(stopped),
+            )
+        }
+    };
+    let cause = format!("the pod's volumes are mounted, but {what} can't be created: {words}");
+    Some(
+        Finding::new("NFS123", pod.object(), cause)
+            .with_severity(Severity::Warning)
+            .with_all_evidence([evidence])
+            .with_advice(format!(
+                "this is no matter of storage: see the network plugin and the container runtime of node {}",
+                pod.node
+            )),
+    )
 }
 
 /// NFS413 or NFS123 about a Pending pod whose cause is unknown. NFS123 is a warning if the volume that it waits
@@ -227,18 +244,27 @@ fn describe_unexplained_pod(view: &View<'_>, pod: &Pod) -> Finding {
     }
     let volume = view.nfs_volumes_of_pod(pod).next();
     let export = volume.and_then(|volume| volume.export()).or_else(|| pod.nfs.first());
-    let export = export.map(|(server, path)| Evidence::new("its NFS volume", format!("{server}:{path}")));
+    let export = export.map(|(server, path)| format!("{server}:{path}"));
+    let shown = export.as_ref().map(|export| Evidence::new("its NFS volume", export));
     if !pod.node.is_empty() && !events.is_empty() {
         let about = volume.map_or_else(|| object.clone(), |volume| volume.object());
-        let finding = describe_unexplained_mount(about, &pod.node, &events);
-        let advice = match finding.cause.contains(" chmod /") {
-            true => "the driver sets the mode of the directory as root, and the export squashes root: leave mountPermissions out of the class, or export with no_root_squash".to_owned(),
-            false => format!("mount it by hand on the node: mount -v -t nfs SERVER:PATH /mnt; {note}"),
+        let finding = describe_unexplained_mount(view, pod, about, &events);
+        let export = export.as_deref().map_or_else(|| "SERVER:PATH".to_owned(), shell_word);
+        let by_hand = format!("mount it by hand on the node: mount -v -t nfs {export} /mnt; {note}");
+        let has_advice = finding.fix.is_some();
+        let finding = finding.with_all_evidence(shown).with_affected([object]);
+        return if has_advice {
+            finding
+        } else {
+            finding.with_advice(by_hand)
         };
-        return finding
-            .with_all_evidence(export)
-            .with_affected([object])
-            .with_advice(advice);
+    }
+    if let Some(event) = view.find_event(&object, |event| event.reason == "VolumePermissionChangeInProgress") {
+        let cause = "the kubelet changes the group of each file of the pod's volume first, for the pod's fsGroup";
+        return Finding::new("NFS123", object, cause)
+            .with_severity(Severity::Warning)
+            .with_all_evidence([event.evidence()])
+            .with_advice("set fsGroupChangePolicy: OnRootMismatch in the pod's securityContext: then only a directory whose own group differs is changed");
     }
     // The pod waits for a volume that is no claim, or for the scheduler, or a container does not start.
     let refused = pod.stopped.iter().find(|stopped| !stopped.message.is_empty());
@@ -262,23 +288,70 @@ fn describe_unexplained_pod(view: &View<'_>, pod: &Pod) -> Finding {
         .with_all_evidence(unscheduled)
         .with_all_evidence(refused.map(|stopped| pod.container_evidence(stopped)))
         .with_all_evidence(last_event_or_none(view, &object))
-        .with_all_evidence(export)
+        .with_all_evidence(shown)
         .with_all_evidence(list_unread(view))
         .with_advice(note)
 }
 
-/// NFS413: a mount fails, with the most specific of the events about it, of which there must be one.
-fn describe_unexplained_mount(about: Object, node: &str, events: &[&Event]) -> Finding {
+/// NFS413 about a volume: it is not mounted, with the most specific of the events about its pod, of which there must be
+/// one. It has advice only where mounting by hand would not help.
+fn describe_unexplained_mount(view: &View<'_>, pod: &Pod, about: Object, events: &[&Event]) -> Finding {
+    let finding = |event: Option<&&Event>, cause: String| {
+        Finding::new("NFS413", about, cause).with_all_evidence(event.map(|event| event.evidence()))
+    };
+    let node = &pod.node;
     // A timeout gives no reason; another event may.
     let is_specific = |event: &&&Event| !messages::is_message_of("NFS410", MessageKind::Mount, &event.message);
-    let specific = events.iter().find(is_specific);
-    let cause = match specific {
-        Some(event) => {
-            let words = messages::extract_root_error(&event.message);
-            format!("node {node} can't mount the pod's volume, for a reason that nfsprov does not know: {words}")
+    let Some(event) = events.iter().find(is_specific) else {
+        if let Some((cause, advice)) = find_volume_twice(view, pod) {
+            return finding(events.first(), cause).with_advice(advice);
         }
-        None => format!("node {node} does not finish mounting the pod's volumes, and reports no reason"),
+        let cause = format!("node {node} does not finish mounting the pod's volumes, and reports no reason");
+        return finding(events.first(), cause);
     };
-    let event = specific.or(events.first());
-    Finding::new("NFS413", about, cause).with_all_evidence(event.map(|event| event.evidence()))
+    let words = messages::extract_root_error(&event.message);
+    let of_mount = ["mount failed", "mount.nfs", "Output: "];
+    if words.contains("chmod /") || of_mount.iter().any(|part| event.message.contains(part)) {
+        let cause =
+            format!("node {node} can't mount the pod's volume, for a reason that nfsprov does not know: {words}");
+        let finding = finding(Some(event), cause);
+        return match words.contains("chmod /") {
+            true => finding.with_advice("the driver sets the mode of the directory as root, and the export squashes root: leave mountPermissions out of the class, or export with no_root_squash"),
+            false => finding,
+        };
+    }
+    let describe = pod.object().kubectl_command("describe");
+    finding(
+        Some(event),
+        format!("the kubelet of node {node} does not mount the pod's volume: {words}"),
+    )
+    .with_advice(format!(
+        "it did not come to the mount itself: see {describe}, and the kubelet's log"
+    ))
+}
+
+/// Why the kubelet mounts only one of a pod's volumes of a CSI driver, and what to do: two of them are one claim, or have
+/// the same volume handle.
+fn find_volume_twice(view: &View<'_>, pod: &Pod) -> Option<(String, &'static str)> {
+    let mut seen: HashMap<(&str, &str), &Volume> = HashMap::new();
+    view.volumes_of_pod(pod).find_map(|volume| {
+        let handle = (volume.csi_driver.as_deref()?, volume.csi_handle.as_str());
+        let other = seen.insert(handle, volume)?;
+        Some(match other.name == volume.name {
+            true => (
+                format!(
+                    "the pod has two volumes of the same claim, with PV {}, and the kubelet mounts only one",
+                    volume.name
+                ),
+                "leave one of the two volumes out of the pod, and mount the other one twice (volumeMounts)",
+            ),
+            false => (
+                format!(
+                    "PVs {} and {} have the same volumeHandle, {}, and the kubelet mounts only one of them in a pod",
+                    other.name, volume.name, handle.1
+                ),
+                "create one of the PVs again with another volumeHandle, which can be any unique text",
+            ),
+        })
+    })
 }

@@ -116,6 +116,7 @@ impl Pod {
             deleting: deletion_time(&meta),
             namespace: meta.namespace.unwrap_or_default(),
             uid: meta.uid.unwrap_or_default(),
+            finalizers: or_empty(meta.finalizers),
             name,
             ready: condition("Ready").is_some_and(|condition| condition.status == "True"),
             unschedulable: unscheduled

@@ -6,7 +6,7 @@ use super::{CauseAndFix, Failure, cause_and_advice};
 use crate::change::{Change, HostChange};
 use crate::cluster::images::is_nfs_csi_driver;
 use crate::cluster::provisioners::NFS_CSI;
-use crate::cluster::snapshot::{Container, Event, Pod, Workload};
+use crate::cluster::snapshot::{Container, Event, Node, Pod, Workload};
 use crate::doctor::Fix;
 use crate::doctor::checks::View;
 use crate::doctor::checks::commands::object_argument;
@@ -82,6 +82,7 @@ pub fn describe_fault(view: &View<'_>, failure: &Failure<'_>) -> Option<CauseAnd
             format!("{on} is not permitted to mount {export}: {named}"),
             "where SELinux is enforcing: setsebool -P virt_use_nfs 1 on the node; a kubelet or CSI driver that runs in a container needs the permission to mount (privileged); a server may require a privileged source port, unless the export has the option insecure",
         ),
+        "NFS416" if view.cluster.find_node(node).is_some_and(Node::is_windows) => describe_windows(node),
         "NFS416" => cause_and_advice(
             format!("the kernel of {on} can't mount NFS: {named}"),
             "load the kernel module there (modprobe nfs nfsv4), or use an operating system whose kernel has it; for an LXC container the host has to load it",
@@ -97,6 +98,14 @@ pub fn describe_fault(view: &View<'_>, failure: &Failure<'_>) -> Option<CauseAnd
         "NFS211" => describe_unregistered_driver(view, driver_of(failure), node),
         _ => return None,
     })
+}
+
+/// NFS416 and NFS211 on a node with Windows.
+fn describe_windows(node: &str) -> CauseAndFix {
+    cause_and_advice(
+        format!("node {node} runs Windows, where neither Kubernetes nor csi-driver-nfs can mount NFS"),
+        "have the pod run on Linux: nodeSelector kubernetes.io/os: linux",
+    )
 }
 
 /// Whether packages can't be installed on a node: its operating system is replaced as a whole, or its name is empty. A
@@ -183,6 +192,9 @@ pub fn describe_unregistered_driver(view: &View<'_>, driver: &str, node: &str) -
         NFS_CSI => "the CSI driver for NFS".to_owned(),
         other => format!("the CSI driver {other}"),
     };
+    if view.cluster.find_node(node).is_some_and(Node::is_windows) {
+        return describe_windows(node);
+    }
     let has_driver = |workload: &&Workload| {
         workload.kind == "DaemonSet" && workload.containers.iter().any(|one| is_part_of(driver, one))
     };

@@ -32,15 +32,36 @@ pub fn describe_fault(failure: &Failure<'_>) -> Option<CauseAndFix> {
         .unwrap_or(&export);
     let (on, server) = (failure.node_text(), failure.server_name());
     let options = describe_options(failure);
+    let uses_kerberos = failure.options.contains("sec=krb5");
     let has_double_slash = failure.export.as_ref().is_some_and(|(_, path)| path.contains("//"));
     Some(match failure.code {
         "NFS402" | "NFS403" if has_double_slash => cause_and_advice(
             format!("the path of {named} has a double slash, and the server exports no such path"),
             "create the PV again with single slashes in its path: spec.nfs of a PV can't be edited",
         ),
+        "NFS402" | "NFS403" | "NFS404" | "NFS409" if server.contains('/') => cause_and_advice(
+            format!("the PV's server {server} holds a path, and only a host name or an address belongs there"),
+            "create the PV again with the host alone in spec.nfs.server, and the whole path in spec.nfs.path: neither can be edited",
+        ),
+        "NFS402" if uses_kerberos => cause_and_advice(
+            format!("the server denies {on} access to the export {named} with Kerberos{options}"),
+            format!(
+                "see that rpc.gssd runs on {on} and that it has a key (/etc/krb5.keytab), and that the export has this sec= and admits the address of {on}"
+            ),
+        ),
         "NFS402" => cause_and_advice(
             format!("the server denies {on} access to the export {named}"),
-            format!("compare exportfs -v on the server with the address of {on}, and allow that address"),
+            match [".core.windows.net", ".amazonaws.com"]
+                .iter()
+                .any(|cloud| server.ends_with(cloud))
+            {
+                true => format!(
+                    "let the share's network rules (firewall, private endpoint, security group) admit {on}; Azure Files also needs \"secure transfer required\" off"
+                ),
+                false => {
+                    format!("let the export admit the address of {on}: on a Linux server, compare it with exportfs -v")
+                }
+            },
         ),
         "NFS403" => cause_and_advice(
             format!("{named} doesn't exist on the server, or has another path"),
@@ -51,12 +72,19 @@ pub fn describe_fault(failure: &Failure<'_>) -> Option<CauseAndFix> {
                 true => "no answer in time",
                 false => failure.named.as_deref().unwrap_or("no answer"),
             };
-            cause_and_advice(
-                format!("{on} does not reach the NFS server {server}: {why}"),
-                format!(
-                    "is the NFS server on {server} up, and does its firewall let TCP 2049 (for NFSv3 also rpcbind, 111) in from {on}?"
+            let cause = format!("the NFS server {server} can't be reached from {on}: {why}");
+            match failure.own_server() {
+                Some(own) => cause_and_advice(
+                    format!("{cause}; {own} is the node itself, on each node another"),
+                    "name the server by an address that every node reaches: the server of a PV can't be edited, so create the PV again",
                 ),
-            )
+                None => cause_and_advice(
+                    cause,
+                    format!(
+                        "is the NFS server on {server} up, and does its firewall let TCP 2049 (for NFSv3 also rpcbind, 111) in from {on}?"
+                    ),
+                ),
+            }
         }
         "NFS405" if failure.named.is_some() => cause_and_advice(
             format!("{on} does not have the network protocol with which {export} is to be mounted{options}: {named}"),
@@ -69,17 +97,29 @@ pub fn describe_fault(failure: &Failure<'_>) -> Option<CauseAndFix> {
         "NFS406" => cause_and_advice(
             format!("{export} was removed or replaced on the server while it was mounted"),
             match failure.node {
-                "" => "delete the provisioner's pod, so that the export is mounted again",
-                _ => "delete the pod, so that the volume is mounted again",
+                "" => "delete the provisioner's pod, so that the export is mounted again".to_owned(),
+                _ => format!(
+                    "delete the pods that use it on {on}, so that it is mounted again; if the next one fails alike, unmount it there (umount -l)"
+                ),
             },
         ),
         "NFS409" if failure.named.is_some() => cause_and_advice(
             format!("{on} can't mount {export}: mount.nfs wants SERVER:PATH, with a path that begins with /"),
             "create the PV again with a server and a path that begins with / (the CSI driver's share): neither can be edited",
         ),
+        "NFS409" if uses_kerberos => cause_and_advice(
+            format!("{on} can't mount {export} with Kerberos{options}"),
+            format!("see that rpc.gssd runs on {on}, and that it has a key (/etc/krb5.keytab)"),
+        ),
         "NFS409" => cause_and_advice(
             format!("mount.nfs does not know a mount option of the volume{options}"),
             "see mountOptions of the PV and its class",
+        ),
+        "NFS418" if named == "not a directory" => cause_and_advice(
+            format!(
+                "the pod's subPath on {export} is a directory, and is mounted where the image has a file, or the reverse"
+            ),
+            "make it a file on the server (the kubelet creates a missing subPath as a directory), or mount a directory at a directory",
         ),
         "NFS418" if failure.named.is_some() && !named.contains("ermission denied") => cause_and_advice(
             format!("the kubelet can't prepare the pod's subPath on {export}: {named}"),
