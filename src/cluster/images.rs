@@ -10,11 +10,18 @@ const RELEASED: [&str; 3] = ["v4.0.0", "v4.0.1", "v4.0.2"];
 /// Repositories that get no new images, or were never meant for use.
 const FROZEN: [&str; 3] = ["k8s.gcr.io/", "gcr.io/k8s-staging-", "quay.io/external_storage/"];
 
-/// The last part of an image's repository: `nfs-client-provisioner` of `quay.io/x/nfs-client-provisioner:latest`.
+/// The last part of an image's repository: `nfs-client-provisioner` of `quay.io/x/nfs-client-provisioner:latest`;
+/// without what Rancher puts before the names of its copies.
 pub fn base_name(image: &str) -> &str {
     let repository = image.split('@').next().unwrap_or(image);
     let last = repository.rsplit('/').next().unwrap_or(repository);
-    last.split(':').next().unwrap_or(last)
+    let name = last.split(':').next().unwrap_or(last);
+    name.strip_prefix("mirrored-sig-storage-").unwrap_or(name)
+}
+
+/// The part of an image's repository before its name: `x` of `quay.io/x/nfs-client-provisioner`; empty without one.
+pub fn organization(image: &str) -> &str {
+    image.rsplit('/').nth(1).unwrap_or_default()
 }
 
 /// An image's tag; `None` if it has none. A digest is no tag.
@@ -49,9 +56,10 @@ pub fn is_csi_provisioner(image: &str) -> bool {
     base_name(image).starts_with("csi-provisioner")
 }
 
-/// Whether it is the NFS CSI driver.
+/// Whether it is the NFS CSI driver, under its name or an earlier one.
 pub fn is_nfs_csi_driver(image: &str) -> bool {
-    base_name(image).starts_with("nfsplugin")
+    let name = base_name(image);
+    name.starts_with("nfsplugin") || matches!(name, "nfs-csi" | "csi-nfs")
 }
 
 /// Whether it is nfsprov's own, by its name.

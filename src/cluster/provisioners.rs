@@ -425,6 +425,10 @@ fn may_serve(container: &Container, name: &str) -> bool {
         let mut words = arg.split(|c: char| !c.is_alphanumeric() && !"-_./".contains(c));
         words.any(|word| word == name)
     };
+    // One project may have provisioners of several kinds.
+    let is_of_owner = images::organization(&container.image) == owner
+        && base.contains("provisioner")
+        && (!has_nfs_in_name(last) || base.contains("nfs"));
     // The name may be a flag's value, which is an argument of its own.
     let before = [""].into_iter().chain(container.args.iter().map(String::as_str));
     let mut args = container.args.iter().zip(before);
@@ -432,6 +436,7 @@ fn may_serve(container: &Container, name: &str) -> bool {
         || (container.env.iter()).any(|(key, value)| value.as_deref() == Some(name) && is_of_provisioner(key))
         || in_image(last)
         || (in_image(owner) && base.contains("provisioner"))
+        || is_of_owner
 }
 
 /// The export on which a provisioner of this name creates directories, by its workload, else its classes, else the

@@ -130,7 +130,7 @@ fn find_stuck_pods(cluster: &ClusterSnapshot) -> HashMap<(&str, &str), Vec<Objec
     let waiting = cluster
         .pods
         .iter()
-        .filter(|pod| pod.phase == "Pending" && !pod.node.is_empty() && pod.deleting.is_none());
+        .filter(|pod| pod.is_being_created() && !pod.node.is_empty() && pod.deleting.is_none());
     for pod in waiting.filter(|_| !about.is_empty()) {
         let object = pod.object();
         if about.contains(&object) {

@@ -168,24 +168,25 @@ pub(crate) fn assemble(objects: Vec<Value>, namespace: Option<&str>) -> ClusterS
     collector.snapshot
 }
 
-/// The JSON files and logs of a directory and of its folder `logs`, sorted; an error only if the directory can't be
-/// read.
+/// The JSON files and logs of a directory and of its folders, such as `logs`, or those of namespaces that `kubectl
+/// cluster-info dump` makes, sorted; an error only if the directory can't be read.
 fn list_files(directory: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for folder in [directory.to_owned(), directory.join("logs")] {
-        let Ok(entries) = fs::read_dir(&folder) else {
-            if folder == directory {
-                bail!("cannot read {}: is it a directory?", directory.display());
-            }
-            continue;
-        };
-        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-        let wanted = |path: &PathBuf| {
-            path.extension()
-                .is_some_and(|extension| extension == "json" || extension == "log")
-        };
-        found.extend(paths.filter(wanted));
-    }
+    let paths = |folder: &Path| -> std::io::Result<Vec<PathBuf>> {
+        Ok(fs::read_dir(folder)?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .collect())
+    };
+    let Ok(mut found) = paths(directory) else {
+        bail!("cannot read {}: is it a directory?", directory.display());
+    };
+    let folders: Vec<PathBuf> = found.iter().filter(|path| path.is_dir()).cloned().collect();
+    // A folder that can't be read holds nothing that was meant for the doctor.
+    found.extend(folders.iter().filter_map(|folder| paths(folder).ok()).flatten());
+    let is_wanted = |path: &PathBuf| {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        matches!(extension, Some("json" | "log")) && !path.is_dir()
+    };
+    found.retain(is_wanted);
     found.sort();
     Ok(found)
 }

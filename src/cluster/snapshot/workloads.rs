@@ -158,6 +158,14 @@ impl Pod {
         }
     }
 
+    /// Whether its containers are being created: it is Pending, or a container is created anew, as after its node was
+    /// started again.
+    pub fn is_being_created(&self) -> bool {
+        let mut stopped = self.stopped.iter();
+        self.phase == "Pending"
+            || self.phase == "Running" && stopped.any(|stopped| stopped.reason == "ContainerCreating")
+    }
+
     /// Whether its phase is `Succeeded` or `Failed`.
     pub fn has_ended(&self) -> bool {
         matches!(self.phase.as_str(), "Succeeded" | "Failed")

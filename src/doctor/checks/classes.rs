@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::commands::{
-    CLASS, DEFAULT_ANNOTATION, choose_class_command, mark_default_command, recreate_claim_command,
+    CLASS, DEFAULT_ANNOTATION, choose_class_command, create_volume_fix, mark_default_command, recreate_claim_command,
     recreate_class_command, unmark_default_command,
 };
 use super::{View, matches};
@@ -21,6 +21,9 @@ const RETROACTIVE: u32 = 26;
 
 /// The provisioner of classes for static PVs.
 const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
+
+/// The name of the class that is proposed where there is none.
+const PROPOSED: &str = "nfs";
 
 entries! {
     "NFS101" Error [CLAIMS, VOLUMES, CLASSES] "no class, and no default class",
@@ -89,13 +92,26 @@ fn find_claim_without_class(view: &View<'_>, claim: &Claim) -> Option<Finding> {
         );
         return Some(finding(cause).with_command(recreation, "the claim is Pending and has no data"));
     }
-    let cause = "the claim names no class, and the cluster has no default class";
+    let cause = "the claim names no class, and the cluster has no default class".to_owned();
     let classes = view.cluster.classes.iter();
-    let able = classes.filter(|class| provisioners::creates_volumes(class));
+    // A provisioner can't create the volume that its own pod waits for.
+    let users = view.pods_using(claim);
+    let waits_for_claim = |class: &Class| {
+        let mut all = view
+            .provisioners
+            .iter()
+            .filter(|one| one.name == Some(&class.provisioner));
+        all.any(|one| users.iter().any(|pod| one.workload.owns(pod)))
+    };
+    let able = classes.filter(|class| provisioners::creates_volumes(class) && !waits_for_claim(class));
     let names: Vec<&str> = able.map(|class| class.name.as_str()).collect();
+    if names.is_empty() && view.cluster.find_class(PROPOSED).is_some() {
+        let name = format!("{}-{}", claim.namespace, claim.name);
+        return Some(finding(cause).with_fix(create_volume_fix(claim, &name)));
+    }
     let (marking, note) = match names.as_slice() {
         [] => (
-            "nfsprov create storageclass nfs --default --apply".to_owned(),
+            format!("nfsprov create storageclass {PROPOSED} --default --apply"),
             "the class needs a provisioner: nfsprov provision --watch, or nfsprov create provisioner".to_owned(),
         ),
         [only] => (
@@ -114,7 +130,7 @@ fn find_claim_without_class(view: &View<'_>, claim: &Claim) -> Option<Finding> {
         true => marking,
         false => format!("{marking} && {recreation}"),
     };
-    Some(finding(cause.to_owned()).with_command(command, note))
+    Some(finding(cause).with_command(command, note))
 }
 
 /// NFS103, with the class that may be meant and a command that chooses another one; without classes, one that creates

@@ -74,7 +74,7 @@ fn find_node_without_driver(view: &View<'_>) -> Option<Finding> {
         let mut volumes = view.volumes_of_pod(pod);
         volumes.any(|volume| volume.csi_driver.as_deref() == Some(NFS_CSI))
     };
-    let is_stuck = |pod: &&Pod| pod.phase == "Pending" && !pod.node.is_empty() && !has_driver(&pod.node);
+    let is_stuck = |pod: &&Pod| pod.is_being_created() && !pod.node.is_empty() && !has_driver(&pod.node);
     let stuck: Vec<&Pod> = view.cluster.pods.iter().filter(is_stuck).filter(uses_driver).collect();
     let node = &stuck.first().filter(|_| view.cluster.was_read("csinodes"))?.node;
     let (cause, fix) = describe_unregistered_driver(view, NFS_CSI, node);

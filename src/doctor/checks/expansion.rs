@@ -104,7 +104,7 @@ fn describe_obstacle(view: &View<'_>, claim: &Claim, volume: &Volume) -> Finding
         && view.cluster.rights.contains(&rights::right_to_expand(provisioner))
     {
         let account = provisioner.service_account();
-        let command = rights::grant_expansion_command(provisioner);
+        let command = rights::grant_expansion_command(view.cluster, provisioner);
         let finding = finding(&format!(
             "service account {account} may not patch persistentvolumeclaims/status"
         ));

@@ -120,7 +120,7 @@ fn strip_call_names(why: &str) -> &str {
 }
 
 /// What to do about a provisioner's error, by the words that the first matching row has.
-const ADVICE: [(&[&str], &str); 10] = [
+const ADVICE: [(&[&str], &str); 11] = [
     (
         &["permission denied", "operation not permitted"],
         "the export must be writable for the provisioner (rw, no_root_squash); it retries by itself",
@@ -150,12 +150,16 @@ const ADVICE: [(&[&str], &str); 10] = [
         "the driver's own container in the controller's pod does not answer: see its log (kubectl logs -c nfs), and why it restarts",
     ),
     (
-        &["failed to get target node"],
+        &["failed to get target node: node \""],
         "the node that the scheduler chose no longer exists: remove the claim's annotation volume.kubernetes.io/selected-node, and the scheduler chooses again (older provisioners never do so by themselves)",
     ),
     (
         &["secrets \""],
         "create the secret that the class names, in the namespace that it names; the provisioner retries by itself",
+    ),
+    (
+        &["\"csi.storage.k8s.io/p"],
+        "not the class but the csi-provisioner adds this parameter (--extra-create-metadata), and the driver beside it is too old for it: use images of one release of the driver",
     ),
     (
         &["parameter", "in storage class"],

@@ -111,6 +111,8 @@ pub(crate) struct View<'a> {
     representatives: Vec<&'a Volume>,
     /// Those of them that are reserved, by the claims' namespaces and names.
     reserved: HashMap<(&'a str, &'a str), Vec<&'a Volume>>,
+    /// PVs of CSI drivers by their driver and volume handle; only handles that several have.
+    shared_handles: HashMap<(&'a str, &'a str), Vec<&'a Volume>>,
     /// The classes that PVs have, and whether any of these PVs is NFS.
     volume_classes: HashMap<&'a str, bool>,
     /// Whether there is neither a class nor a provisioner, by the PVs or by a provisioner's image: all volumes are
@@ -164,6 +166,9 @@ impl<'a> View<'a> {
         for volume in &cluster.volumes {
             *volume_classes.entry(&volume.class).or_default() |= volume.is_nfs();
         }
+        let of_drivers = cluster.volumes.iter().filter_map(|one| Some((handle_of(one)?, one)));
+        let mut shared_handles = group_by_key(of_drivers);
+        shared_handles.retain(|_, volumes| volumes.len() > 1);
         let provisioners = provisioners::find_provisioners(cluster);
         let mut candidates = provisioners::find_candidates(cluster).into_iter();
         Self {
@@ -181,6 +186,7 @@ impl<'a> View<'a> {
             representatives: matching::pick_representatives(&unbound),
             reserved: group_by_key(reserved.map(|(of, volume)| ((of.namespace.as_str(), of.name.as_str()), volume))),
             unbound,
+            shared_handles,
             volume_classes,
             abandoned: RefCell::default(),
         }
@@ -242,6 +248,12 @@ impl<'a> View<'a> {
 
     pub fn find_volume(&self, name: &str) -> Option<&'a Volume> {
         self.volumes.get(name).copied()
+    }
+
+    /// Another PV with the volume's driver and volume handle, which kubelet and driver take for the same volume.
+    pub fn find_twin(&self, volume: &Volume) -> Option<&'a Volume> {
+        let mut same = self.shared_handles.get(&handle_of(volume)?)?.iter();
+        same.find(|other| other.name != volume.name).copied()
     }
 
     /// The claims that wait for a volume and are not terminating.
@@ -365,6 +377,11 @@ impl<'a> View<'a> {
     pub fn has_elapsed(&self, since: Option<Timestamp>, age: SignedDuration) -> bool {
         since.is_none_or(|since| self.now.duration_since(since) > age)
     }
+}
+
+/// The driver and volume handle of a CSI volume.
+fn handle_of(volume: &Volume) -> Option<(&str, &str)> {
+    Some((volume.csi_driver.as_deref()?, volume.csi_handle.as_str()))
 }
 
 fn is_failed_mount(event: &Event) -> bool {

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::{View, is_failed_mount};
-use crate::cluster::provisioners::NFS_CSI;
+use crate::cluster::provisioners::{NFS_CSI, ProvisionerKind};
 use crate::cluster::snapshot::{Event, Node, Pod, Volume};
 use crate::doctor::entry::entries;
 use crate::doctor::messages::{self, MessageKind};
@@ -33,6 +33,8 @@ pub struct Failure<'a> {
     pub named: Option<String>,
     /// Whether the message names no volume, and the pod has several that it may be about.
     pub is_volume_guessed: bool,
+    /// Whether the volume's own provisioner is the NFS server, as ganesha's is.
+    pub is_served_by_provisioner: bool,
     /// The node; empty where it is not known.
     pub node: &'a str,
     /// Other nodes where the same fails.
@@ -81,7 +83,9 @@ impl Failure<'_> {
 
     /// The server, if it is a name of the node itself, which it then mounts from.
     fn own_server(&self) -> Option<&str> {
-        let (server, _) = self.export.as_ref()?;
+        let named = self.named.as_deref().and_then(|named| named.split_once(":/"));
+        let server = self.export.as_ref().map(|(server, _)| server.as_str());
+        let server = server.or(named.map(|(server, _)| server))?;
         let is_loopback = server.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
         (is_loopback || server == "localhost").then_some(server)
     }
@@ -129,12 +133,12 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
             continue;
         }
         // A pod that runs has mounted its volumes, whatever earlier events say.
-        let failed = match pod.phase.as_str() {
-            "Pending" if !view.has_its_volumes(pod) => {
+        let failed = match pod.is_being_created() {
+            true if !view.has_its_volumes(pod) => {
                 find_failed_mount(view, pod).or_else(|| find_failed_container(view, pod))
             }
-            "Pending" => find_failed_container(view, pod),
-            _ => find_failed_container(view, pod)
+            true => find_failed_container(view, pod),
+            false => find_failed_container(view, pod)
                 .or_else(|| find_failed_probe(view, pod))
                 .filter(|(failure, ..)| matches!(failure.code, "NFS406" | "NFS418")),
         };
@@ -244,6 +248,16 @@ fn read_failure<'a>(
         return None;
     }
     let mut failure = classify_failure(view, text, node, (export, options))?;
+    // Who waits for an operation on a volume with the same handle waits for no server.
+    if failure.is_timeout() && volume.is_some_and(|volume| view.find_twin(volume).is_some()) {
+        return None;
+    }
+    let maker = volume.and_then(|volume| volume.provisioned_by.as_deref());
+    let mut ganeshas = view
+        .provisioners
+        .iter()
+        .filter(|one| one.kind == ProvisionerKind::Ganesha);
+    failure.is_served_by_provisioner = maker.is_some() && ganeshas.any(|one| one.name == maker);
     failure.is_volume_guessed = mentioned.is_none() && is_one_of_several;
     Some((failure, volume))
 }
@@ -314,6 +328,7 @@ fn classify_failure<'a>(
         code,
         named,
         is_volume_guessed: false,
+        is_served_by_provisioner: false,
         node,
         other_nodes: Vec::new(),
         export,

@@ -52,7 +52,7 @@ fn find_pod_problems(view: &View<'_>, pod: &Pod) -> Vec<Finding> {
     if pod.node.is_empty() {
         found.extend(pod.claims.iter().filter_map(|name| find_missing_claim(view, pod, name)));
         found.extend(find_scheduling_problem(view, pod));
-    } else if pod.phase == "Pending" {
+    } else if pod.is_being_created() {
         // A pod that names its node does not wait for the scheduler.
         let missing = |name: &&String| view.find_claim(&pod.namespace, name).is_none();
         let missing = pod.claims.iter().filter(missing);

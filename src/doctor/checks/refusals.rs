@@ -19,15 +19,19 @@ pub fn find_refused_pod(view: &View<'_>, provisioner: &Provisioner<'_>) -> Optio
             // A quota for pods refuses as well.
             && matches!(code, Some("NFS207" | "NFS121"))
     })?;
-    let is_driver = provisioner.kind == ProvisionerKind::CsiController;
-    let (who, advice) = describe_refusal(&event.message, is_driver);
+    let is_privileged = matches!(
+        provisioner.kind,
+        ProvisionerKind::CsiController | ProvisionerKind::Ganesha
+    );
+    let (who, mut advice) = describe_refusal(&event.message, is_privileged);
+    if !is_privileged && advice.contains("NFS volumes") {
+        advice += "; nfsprov's own provisioner mounts nothing and needs no privilege";
+    }
     let cause = format!("the provisioner's pod is refused by {who}");
     Some(
         Finding::new("NFS207", workload.clone(), cause)
             .with_all_evidence([event.evidence()])
-            .with_advice(format!(
-                "{advice}; nfsprov's own provisioner mounts nothing and needs no privilege"
-            )),
+            .with_advice(advice),
     )
 }
 
@@ -82,7 +86,7 @@ fn deployment_of(object: &Object) -> Option<Object> {
 
 /// Policies that refuse pods: a part of the message, the end of the policy's name if that follows it, a description, and
 /// advice.
-const REFUSALS: [(&str, Option<char>, &str, &str); 6] = [
+const REFUSALS: [(&str, Option<char>, &str, &str); 9] = [
     (
         "violates PodSecurity \"",
         Some('"'),
@@ -114,6 +118,24 @@ const REFUSALS: [(&str, Option<char>, &str, &str); 6] = [
         "raise the quota, or delete objects of the namespace",
     ),
     (
+        "failed quota: ",
+        Some(':'),
+        "the ResourceQuota of its namespace",
+        "set the requests and limits that the quota wants in its containers, or by a LimitRange of the namespace",
+    ),
+    (
+        "insufficient quota to match these scopes",
+        None,
+        "the cluster, which admits its PriorityClass only with a ResourceQuota",
+        "create a ResourceQuota in its namespace whose scopeSelector admits its PriorityClass, or run it in kube-system",
+    ),
+    (
+        "priorityClass is not permitted in ",
+        None,
+        "the API server, which admits its PriorityClass in kube-system only",
+        "run it in kube-system, or give it another priorityClassName",
+    ),
+    (
         "error looking up service account ",
         Some(':'),
         "the API server, which does not find its service account",
@@ -122,21 +144,30 @@ const REFUSALS: [(&str, Option<char>, &str, &str); 6] = [
 ];
 
 /// The policy that refuses a pod, if it is a known one, and the advice for it; `is_privileged` if the pod needs more than
-/// volumes. `text`, which others wrote, is not repeated but for the policy's name.
-fn describe_refusal(text: &str, is_privileged: bool) -> (String, &'static str) {
+/// NFS volumes. `text`, which others wrote, is not repeated but for the policy's name.
+fn describe_refusal(text: &str, is_privileged: bool) -> (String, String) {
     // The oldest wording of the same policy.
     let text = text.replace("pod security policy", "PodSecurityPolicy");
     let mut rows = REFUSALS.iter();
     let found = rows.find_map(|(phrase, end, who, advice)| Some((*end, *who, *advice, text.split_once(phrase)?.1)));
     let Some((end, who, advice, rest)) = found else {
-        return ("the cluster's rules".to_owned(), "run it in a namespace that allows it");
+        let advice = "run it in a namespace that allows it".to_owned();
+        return ("the cluster's rules".to_owned(), advice);
     };
     let name = end.and_then(|end| rest.split(end).next());
     let name = name.map(|name| format!(" ({name})")).unwrap_or_default();
     let is_standard = who == REFUSALS[0].2;
-    let advice = match is_standard && (is_privileged || rest.starts_with("baseline")) {
-        true => "run it in a namespace whose label pod-security.kubernetes.io/enforce is privileged",
-        false => advice,
+    // A policy may forbid another type of volume.
+    let types = ["persistentVolumeClaim", "hostPath", "csi"].into_iter();
+    let types = types.filter(|kind| rest.contains(&format!("{kind} volumes are not allowed")));
+    let types = types.collect::<Vec<_>>().join(", ");
+    let advice = match advice.split_once("that allows NFS volumes") {
+        _ if is_standard && (is_privileged || rest.starts_with("baseline")) => {
+            "run it in a namespace whose label pod-security.kubernetes.io/enforce is privileged".to_owned()
+        }
+        Some((before, _)) if is_privileged => format!("{before}that allows what the message says is forbidden"),
+        Some((before, _)) if !types.is_empty() => format!("{before}that allows volumes of the type {types}"),
+        _ => advice.to_owned(),
     };
     (format!("{who}{name}"), advice)
 }

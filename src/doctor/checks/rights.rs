@@ -47,10 +47,13 @@ const NEEDS_OF_OTHERS: [&str; 4] = [
     "events create patch",
 ];
 
+/// What those need, too, whose class waits for the first pod: they read the node that the scheduler chose.
+const NEED_OF_LATE_BINDING: &str = "nodes get";
+
 /// The permissions that a provisioner needs, as questions for the API server: those for its lock only if it elects a
-/// leader, and not that of [`right_to_expand`]. All but nfsprov get the needs of nfs-subdir-external-provisioner: the
+/// leader, that for nodes only if a class of it waits for the first pod, and not that of [`right_to_expand`]. All but nfsprov get the needs of nfs-subdir-external-provisioner: the
 /// caller checks [`has_known_needs`].
-fn needed_rights(provisioner: &Provisioner<'_>) -> Vec<Right> {
+fn needed_rights(cluster: &ClusterSnapshot, provisioner: &Provisioner<'_>) -> Vec<Right> {
     let container = provisioner.container;
     let election = container.env.get("ENABLE_LEADER_ELECTION").and_then(Option::as_deref);
     let has_option = container.args.iter().any(|arg| arg == "--leader-elect");
@@ -62,7 +65,10 @@ fn needed_rights(provisioner: &Provisioner<'_>) -> Vec<Right> {
             election != Some("false"),
         ),
     };
-    let everywhere = needs.into_iter().map(|need| (need, false));
+    let binds_late = |class: &Class| class.waits_for_first_consumer && provisioner.name == Some(&class.provisioner);
+    let reads_nodes = !images::is_nfsprov(&container.image) && cluster.classes.iter().any(binds_late);
+    let everywhere = needs.into_iter().chain(reads_nodes.then_some(NEED_OF_LATE_BINDING));
+    let everywhere = everywhere.map(|need| (need, false));
     let needs = everywhere.chain(elects_leader.then_some((lock, true)));
     let rights = needs.flat_map(|(need, in_namespace)| {
         let (resource, verbs) = need.split_once(' ').unwrap_or((need, ""));
@@ -95,8 +101,8 @@ pub(super) fn right_to_expand(provisioner: &Provisioner<'_>) -> Right {
 
 /// The command that grants a provisioner's service account what it needs, the expansion of claims included; roles of an
 /// earlier run are replaced.
-pub(super) fn grant_expansion_command(provisioner: &Provisioner<'_>) -> String {
-    let mut rights = needed_rights(provisioner);
+pub(super) fn grant_expansion_command(cluster: &ClusterSnapshot, provisioner: &Provisioner<'_>) -> String {
+    let mut rights = needed_rights(cluster, provisioner);
     rights.push(right_to_expand(provisioner));
     grant_rights_command(provisioner, &rights)
 }
@@ -117,7 +123,7 @@ pub fn questions(cluster: &ClusterSnapshot) -> Vec<Right> {
     for provisioner in provisioners.iter().filter(|one| has_known_needs(one)) {
         let is_expandable = |class: &Class| class.is_expandable && provisioner.name == Some(&class.provisioner);
         let expands = provisioner.kind == ProvisionerKind::Nfsprov && cluster.classes.iter().any(is_expandable);
-        let rights = needed_rights(provisioner).into_iter();
+        let rights = needed_rights(cluster, provisioner).into_iter();
         for right in rights.chain(expands.then(|| right_to_expand(provisioner))) {
             if !all.contains(&right) {
                 all.push(right);
@@ -155,7 +161,9 @@ pub fn find_missing_rights(view: &View<'_>, provisioner: &Provisioner<'_>) -> Op
     // A workload that only takes the name of the serving one gets no permissions.
     let serves_instead = |other: &Provisioner<'_>| {
         let is_rival = other.name == provisioner.name && other.workload.object() != object;
-        is_rival && other.workload.ready > 0 && !needed_rights(other).iter().any(|right| is_denied(&right))
+        is_rival
+            && other.workload.ready > 0
+            && !needed_rights(view.cluster, other).iter().any(|right| is_denied(&right))
     };
     let denial = find_denial(view, provisioner);
     // A provisioner that works has its permissions, perhaps only for objects of some names.
@@ -164,7 +172,7 @@ pub fn find_missing_rights(view: &View<'_>, provisioner: &Provisioner<'_>) -> Op
         return None;
     }
     let needed = match has_known_needs(provisioner) {
-        true => needed_rights(provisioner),
+        true => needed_rights(view.cluster, provisioner),
         false => Vec::new(),
     };
     let missing: Vec<&Right> = needed.iter().filter(is_denied).collect();

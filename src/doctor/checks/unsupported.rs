@@ -63,7 +63,11 @@ fn find_unsupported_field(view: &View<'_>, claim: &Claim) -> Option<Finding> {
         let refusal = refusal("NFS125");
         let copies = class.provisioner == NFS_CSI && COPIED.contains(&kind.as_str());
         let is_unserved = refusal.is_some() || (is_nfs && !copies);
-        return is_unserved.then(|| build_data_source_finding(claim, class, &format!("{kind} {name}"), refusal));
+        let source = format!("{kind} {name}");
+        return is_unserved.then(|| match refusal {
+            Some(refusal) if copies => describe_refused_source(claim, &source, refusal),
+            refusal => build_data_source_finding(claim, class, &source, refusal),
+        });
     }
     let attributes = claim.attributes_class.as_ref()?;
     let refusal = refusal("NFS126");
@@ -106,6 +110,18 @@ fn confidence_of(refusal: Option<&Evidence>) -> Confidence {
         Some(_) => Confidence::Certain,
         None => Confidence::Likely,
     }
+}
+
+/// NFS125: the driver copies sources of this kind, but not this one.
+fn describe_refused_source(claim: &Claim, source: &str, refusal: Evidence) -> Finding {
+    let why = messages::extract_root_error(&refusal.text);
+    let cause = format!("the claim's volume is to be filled from {source}, and the driver refuses that: {why}");
+    Finding::new("NFS125", claim.object(), cause)
+        .with_field("spec.dataSource", source)
+        .with_all_evidence([refusal])
+        .with_advice(
+            "the source has to be a Bound claim, or a ready snapshot, of the same driver in the same namespace",
+        )
 }
 
 /// NFS125: nothing fills the claim's volume from `source`, a kind and a name.

@@ -11,7 +11,7 @@ use k8s_openapi::jiff::SignedDuration;
 use super::View;
 use super::mounts::is_about_other_volume;
 use crate::cluster::provisioners::Provisioner;
-use crate::cluster::snapshot::{Claim, Event, Pod, Stopped, Volume};
+use crate::cluster::snapshot::{Claim, Event, Pod, Stopped};
 use crate::doctor::Severity;
 use crate::doctor::entry::entries;
 use crate::doctor::messages::{self, MessageKind};
@@ -87,7 +87,7 @@ pub fn add_unexplained(view: &View<'_>, found: &mut Vec<Finding>) {
 /// False for a pod that is being deleted.
 fn waits_for_volume(view: &View<'_>, pod: &Pod) -> bool {
     let is_nfs = !pod.nfs.is_empty() || view.claims_of_pod(pod).any(|claim| !view.is_known_other_storage(claim));
-    if pod.phase != "Pending" || pod.deleting.is_some() || !is_nfs || !view.has_elapsed(pod.created, PATIENCE) {
+    if !pod.is_being_created() || pod.deleting.is_some() || !is_nfs || !view.has_elapsed(pod.created, PATIENCE) {
         return false;
     }
     if pod.node.is_empty() {
@@ -302,10 +302,11 @@ fn describe_unexplained_mount(view: &View<'_>, pod: &Pod, about: Object, events:
     let node = &pod.node;
     // A timeout gives no reason; another event may.
     let is_specific = |event: &&&Event| !messages::is_message_of("NFS410", MessageKind::Mount, &event.message);
-    let Some(event) = events.iter().find(is_specific) else {
-        if let Some((cause, advice)) = find_volume_twice(view, pod) {
-            return finding(events.first(), cause).with_advice(advice);
-        }
+    let specific = events.iter().find(is_specific);
+    if let Some((cause, advice)) = find_volume_twice(view, pod) {
+        return finding(specific.or(events.first()), cause).with_advice(advice);
+    }
+    let Some(event) = specific else {
         let cause = format!("node {node} does not finish mounting the pod's volumes, and reports no reason");
         return finding(events.first(), cause);
     };
@@ -330,28 +331,28 @@ fn describe_unexplained_mount(view: &View<'_>, pod: &Pod, about: Object, events:
     ))
 }
 
-/// Why the kubelet mounts only one of a pod's volumes of a CSI driver, and what to do: two of them are one claim, or have
-/// the same volume handle.
+/// Why the kubelet does not mount a pod's volume of a CSI driver, and what to do: another volume of the pod is the same
+/// claim, or another PV has the same volume handle.
 fn find_volume_twice(view: &View<'_>, pod: &Pod) -> Option<(String, &'static str)> {
-    let mut seen: HashMap<(&str, &str), &Volume> = HashMap::new();
-    view.volumes_of_pod(pod).find_map(|volume| {
-        let handle = (volume.csi_driver.as_deref()?, volume.csi_handle.as_str());
-        let other = seen.insert(handle, volume)?;
-        Some(match other.name == volume.name {
-            true => (
-                format!(
-                    "the pod has two volumes of the same claim, with PV {}, and the kubelet mounts only one",
-                    volume.name
-                ),
+    let mut seen = HashSet::new();
+    let mut volumes = view.volumes_of_pod(pod).filter(|volume| volume.csi_driver.is_some());
+    volumes.find_map(|volume| {
+        let name = &volume.name;
+        if !seen.insert(name) {
+            let cause = format!(
+                "the pod has two volumes of the same claim, with PV {name}, and the kubelet mounts only one of them"
+            );
+            return Some((
+                cause,
                 "leave one of the two volumes out of the pod, and mount the other one twice (volumeMounts)",
-            ),
-            false => (
-                format!(
-                    "PVs {} and {} have the same volumeHandle, {}, and the kubelet mounts only one of them in a pod",
-                    other.name, volume.name, handle.1
-                ),
-                "create one of the PVs again with another volumeHandle, which can be any unique text",
-            ),
-        })
+            ));
+        }
+        let twin = view.find_twin(volume)?;
+        let cause = format!(
+            "PVs {} and {name} have the same volumeHandle, {}, so that kubelet and driver take them for one volume",
+            twin.name, volume.csi_handle
+        );
+        let advice = "create one of the PVs again with another volumeHandle, which can be any unique text";
+        Some((cause, advice))
     })
 }

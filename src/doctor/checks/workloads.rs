@@ -172,6 +172,7 @@ fn find_unready(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Findin
         let mut stopped = pod.stopped.iter();
         stopped
             .find_map(|stopped| find_stopped_container(view, provisioner, pod, stopped))
+            .or_else(|| find_lost_node(view, provisioner, pod))
             .or_else(|| find_failed_mount(view, provisioner, pod))
             .or_else(|| find_unscheduled_pod(view, provisioner, pod))
     };
@@ -209,7 +210,7 @@ fn find_stopped_container(
     stopped: &Stopped,
 ) -> Option<Finding> {
     match stopped.reason.as_str() {
-        "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" => {
+        "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" | "ImageInspectError" => {
             Some(describe_unpulled_image(view, provisioner, pod, stopped))
         }
         "RunContainerError"
@@ -329,7 +330,7 @@ fn describe_wrong_architecture(provisioner: &Provisioner<'_>) -> Finding {
 /// NFS208: the provisioner's pod, while it is Pending, can't mount the export, by the newest event that gives a reason,
 /// else by one of a timeout. `None` without such an event.
 fn find_failed_mount(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod) -> Option<Finding> {
-    if pod.phase != "Pending" {
+    if !pod.is_being_created() {
         return None;
     }
     let object = pod.object();
@@ -373,10 +374,22 @@ fn find_failed_mount(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod) 
 
 /// NFS203: the provisioner's pod can't be scheduled, perhaps since a claim of its own is Pending.
 fn find_unscheduled_pod(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod) -> Option<Finding> {
-    let condition = pod.scheduling_evidence().filter(|_| pod.node.is_empty())?;
+    if !pod.node.is_empty() {
+        return None;
+    }
+    let condition = pod.scheduling_evidence();
     let claim = view.claims_of_pod(pod).find(|claim| claim.is_pending());
-    let (cause, advice) = match claim {
-        Some(claim) => {
+    let class = claim.and_then(|claim| view.cluster.find_class(claim.class.as_deref()?));
+    let serves_itself = class.is_some_and(|class| provisioner.name == Some(&class.provisioner));
+    let (cause, advice) = match (claim, &condition) {
+        (Some(claim), _) if serves_itself => (
+            format!(
+                "the provisioner's pod waits for a claim of its own, {}, whose volume it would have to create itself",
+                claim.object().title()
+            ),
+            "create that claim again with another class, or with a PV of its own (storageClassName: \"\")".to_owned(),
+        ),
+        (Some(claim), _) => {
             let title = claim.object().title();
             let cause = format!("the provisioner's pod waits for a claim of its own, {title}");
             (
@@ -384,15 +397,35 @@ fn find_unscheduled_pod(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Po
                 format!("see the finding about {title}; the pod is scheduled once it is Bound"),
             )
         }
-        None => (
+        (None, None) => return None,
+        (None, Some(_)) => (
             "the provisioner's pod can't be scheduled".to_owned(),
             "add a node that it may run on, or change its nodeSelector or tolerations".to_owned(),
         ),
     };
+    let itself = claim.map(|claim| claim.object()).filter(|_| serves_itself);
     Some(
         provisioner
             .finding("NFS203", cause)
-            .with_all_evidence([condition])
+            .with_all_evidence(condition)
+            .with_affected(itself)
             .with_advice(advice),
+    )
+}
+
+/// NFS203: the node of the provisioner's pod is not Ready.
+fn find_lost_node(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Pod) -> Option<Finding> {
+    let node = view.cluster.find_node(&pod.node).filter(|node| !node.ready)?;
+    let title = pod.object().title();
+    let cause = format!("the provisioner's pod is on node {}, which is not Ready", node.name);
+    Some(
+        provisioner
+            .finding("NFS203", cause)
+            .with_evidence(format!("condition Ready of node {}", node.name), "not True")
+            .with_affected([pod.object()])
+            .with_advice(format!(
+                "start node {} or its kubelet again; a Deployment creates another pod after some minutes, a StatefulSet only after {title} is deleted",
+                node.name
+            )),
     )
 }

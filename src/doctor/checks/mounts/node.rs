@@ -180,7 +180,7 @@ fn driver_of<'a>(failure: &'a Failure<'_>) -> &'a str {
 fn is_part_of(driver: &str, container: &Container) -> bool {
     let mut values = container.args.iter().chain(container.env.values().flatten());
     match driver {
-        NFS_CSI => is_nfs_csi_driver(&container.image),
+        NFS_CSI => is_nfs_csi_driver(&container.image) || values.any(|value| value.contains("csi-nfsplugin")),
         _ => values.any(|value| value.contains(driver)),
     }
 }

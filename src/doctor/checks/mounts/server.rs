@@ -49,6 +49,14 @@ pub fn describe_fault(failure: &Failure<'_>) -> Option<CauseAndFix> {
                 "see that rpc.gssd runs on {on} and that it has a key (/etc/krb5.keytab), and that the export has this sec= and admits the address of {on}"
             ),
         ),
+        "NFS402" if failure.own_server().is_some() => cause_and_advice(
+            format!("access to {named} is denied, which a program on {on} itself passes on to the server"),
+            "see that program's log (of a driver that mounts with tls, as efs-utils) and the access policy of the file system",
+        ),
+        "NFS402" if failure.is_served_by_provisioner => cause_and_advice(
+            format!("the server denies {on} access to the export {named}"),
+            "the volume's provisioner is the NFS server itself: see its log; if it was started again without a volume of its own, it has lost its exports and their data",
+        ),
         "NFS402" => cause_and_advice(
             format!("the server denies {on} access to the export {named}"),
             match [".core.windows.net", ".amazonaws.com"]
@@ -121,7 +129,7 @@ pub fn describe_fault(failure: &Failure<'_>) -> Option<CauseAndFix> {
             ),
             "make it a file on the server (the kubelet creates a missing subPath as a directory), or mount a directory at a directory",
         ),
-        "NFS418" if failure.named.is_some() && !named.contains("ermission denied") => cause_and_advice(
+        "NFS418" if failure.named.is_some() && !is_denied(named) => cause_and_advice(
             format!("the kubelet can't prepare the pod's subPath on {export}: {named}"),
             "remove what the message names on the server (a full disk, an export that is ro, a file in the way), or create the subPath's directory there",
         ),
@@ -131,12 +139,28 @@ pub fn describe_fault(failure: &Failure<'_>) -> Option<CauseAndFix> {
             ),
             "create the directory of the subPath on the server, with x for all users on each directory above it; or export with no_root_squash",
         ),
+        "NFS419" if failure.named.is_some() && !is_denied(named) => cause_and_advice(
+            format!("the pod's fsGroup can't be applied on {export}: {named}"),
+            match named.contains("no such file") {
+                true => {
+                    "the driver mounted the volume elsewhere than the kubelet looks for it: install the driver with the kubelet's own directory (kubeletDir of its chart)"
+                }
+                false => "see what the message names on the server; or leave fsGroup out of the pod",
+            },
+        ),
         "NFS419" => cause_and_advice(
             format!("the pod's fsGroup can't be applied on {export}: it is done as root, and the export squashes root"),
             "leave fsGroup out of the pod and set the group on the server; or fsGroupPolicy: None in the CSIDriver; or export with no_root_squash",
         ),
         _ => return None,
     })
+}
+
+/// Whether words are those of a missing permission.
+fn is_denied(words: &str) -> bool {
+    ["ermission denied", "peration not permitted"]
+        .iter()
+        .any(|denial| words.contains(denial))
 }
 
 /// The mount options as a clause in brackets, which begins with a space; empty if they are unknown.
