@@ -107,6 +107,9 @@ fn plain_output_of_kubectl_is_read() {
         json!({"kind": "Event", "metadata": {"name": "e", "namespace": "default"},
                "involvedObject": {"kind": "Pod", "name": "p"}, "lastTimestamp": "2026-01-01T11:00:00Z"}),
     );
+    // As kubectl cluster-info dump writes it: a folder for each namespace.
+    fs::create_dir(directory.path().join("web")).unwrap();
+    write("web/limits.json", json!({"kind": "LimitRangeList", "items": []}));
     let (snapshot, at) = read(directory.path(), None, questions).unwrap();
     assert_eq!(
         (
@@ -123,7 +126,8 @@ fn plain_output_of_kubectl_is_read() {
         "2026-01-01T11:00:00Z",
         "the latest time that anything speaks of"
     );
-    assert!(snapshot.was_read("persistentvolumeclaims") && !snapshot.was_read("pods"));
+    let read = ["persistentvolumeclaims", "limitranges", "pods"].map(|what| snapshot.was_read(what));
+    assert_eq!(read, [true, true, false]);
 }
 
 #[test]

@@ -122,7 +122,7 @@ fn strip_call_names(why: &str) -> &str {
 /// What to do about a provisioner's error, by the words that the first matching row has.
 const ADVICE: [(&[&str], &str); 11] = [
     (
-        &["permission denied", "operation not permitted"],
+        &["ermission denied", "peration not permitted"],
         "the export must be writable for the provisioner (rw, no_root_squash); it retries by itself",
     ),
     (

@@ -42,7 +42,7 @@ use super::entry::Entry;
 use super::facts::Facts;
 use super::matching::{self, Candidate};
 use super::messages::{self, MessageKind};
-use super::{Evidence, Finding, Object, policy};
+use super::{Evidence, Finding, Object, Severity, policy};
 use crate::cluster::provisioners::{self, Provisioner};
 use crate::cluster::snapshot::{AFTER_MOUNTING, Claim, ClaimRef, ClusterSnapshot, Event, Pod, Volume};
 
@@ -404,8 +404,9 @@ pub fn find_all_problems(facts: &Facts, now: Timestamp) -> Vec<Finding> {
     found
 }
 
-/// Removes the other findings about a claim that has NFS122, NFS306 about a workload whose image another finding
-/// replaces, and, of the codes that several checks find, all but the first one about the same object.
+/// Removes the other findings about a claim that has NFS122, errors about a pod whose mount NFS208 tells, NFS306 about a
+/// workload whose image another finding replaces, and, of the codes that several checks find, all but the first one
+/// about the same object.
 fn drop_superseded(found: &mut Vec<Finding>) {
     let objects_of = |codes: &[&str]| -> HashSet<Object> {
         let of_codes = found.iter().filter(|finding| codes.contains(&finding.code));
@@ -415,8 +416,11 @@ fn drop_superseded(found: &mut Vec<Finding>) {
     let stale = objects_of(&["NFS122"]);
     // An image that has to go need not come from elsewhere.
     let replaced = objects_of(&["NFS204", "NFS205", "NFS301", "NFS302", "NFS305"]);
+    let own_mounts = found.iter().filter(|finding| finding.code == "NFS208");
+    let own_pods: HashSet<Object> = own_mounts.flat_map(|finding| finding.affected.clone()).collect();
     found.retain(|finding| match finding.code {
         "NFS122" => true,
+        _ if finding.object.kind == "Pod" && own_pods.contains(&finding.object) => finding.severity != Severity::Error,
         "NFS306" => !replaced.contains(&finding.object),
         _ => finding.object.kind != "PersistentVolumeClaim" || !stale.contains(&finding.object),
     });

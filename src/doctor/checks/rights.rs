@@ -261,7 +261,11 @@ fn grant_rights_command(provisioner: &Provisioner<'_>, needed: &[Right]) -> Stri
 /// ready. `None` if another lock of the same name is renewed. Only locks in the provisioner's namespace count: anybody
 /// may have one of any name in another.
 fn find_stale_lock(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
-    let name = provisioners::lease_name(provisioner.name?)?;
+    let name = match provisioner.kind {
+        // So csi-provisioner makes its lock's name.
+        ProvisionerKind::CsiController => provisioner.name?.replace(|c: char| !c.is_ascii_alphanumeric(), "-"),
+        _ => provisioners::lease_name(provisioner.name?)?,
+    };
     let is_stale = |lock: &&Lock| lock.renewed.is_some() && view.has_elapsed(lock.renewed, STALE);
     let waiting = provisioner.waiting_claims(view.cluster);
     // A provisioner that does not run renews no lock; that has a finding of its own.

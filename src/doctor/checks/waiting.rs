@@ -8,8 +8,8 @@ use std::collections::{HashMap, HashSet};
 
 use k8s_openapi::jiff::SignedDuration;
 
-use super::View;
 use super::mounts::is_about_other_volume;
+use super::{View, is_failed_mount};
 use crate::cluster::provisioners::Provisioner;
 use crate::cluster::snapshot::{Claim, Event, Pod, Stopped};
 use crate::doctor::Severity;
@@ -86,7 +86,9 @@ pub fn add_unexplained(view: &View<'_>, found: &mut Vec<Finding>) {
 /// Whether a pod has been Pending for a minute because of a volume that may be NFS, rather than for another reason.
 /// False for a pod that is being deleted.
 fn waits_for_volume(view: &View<'_>, pod: &Pod) -> bool {
-    let is_nfs = !pod.nfs.is_empty() || view.claims_of_pod(pod).any(|claim| !view.is_known_other_storage(claim));
+    let is_nfs = !pod.nfs.is_empty()
+        || view.claims_of_pod(pod).any(|claim| !view.is_known_other_storage(claim))
+        || view.find_event(&pod.object(), is_nfs_mount).is_some();
     if !pod.is_being_created() || pod.deleting.is_some() || !is_nfs || !view.has_elapsed(pod.created, PATIENCE) {
         return false;
     }
@@ -102,6 +104,11 @@ fn waits_for_volume(view: &View<'_>, pod: &Pod) -> bool {
     const BEING_CREATED: [&str; 4] = ["ContainerCreating", "PodInitializing", "CreateContainerConfigError", ""];
     let is_being_created = |stopped: &Stopped| BEING_CREATED.contains(&stopped.reason.as_str());
     !view.has_its_volumes(pod) && pod.stopped.iter().all(is_being_created)
+}
+
+/// Whether an event is about an NFS mount that failed, by which other storage may be mounted, too.
+fn is_nfs_mount(event: &Event) -> bool {
+    is_failed_mount(event) && event.message.contains("-t nfs")
 }
 
 /// Whether a container fails at the directory of a volume.
@@ -235,6 +242,7 @@ fn describe_unexplained_pod(view: &View<'_>, pod: &Pod) -> Finding {
     if let Some(event) = events
         .iter()
         .find(|event| is_about_other_volume(view, pod, &event.message))
+        .filter(|_| !events.iter().any(|event| is_nfs_mount(event)))
     {
         let cause = "the pod waits for a volume that is not NFS";
         return Finding::new("NFS123", object, cause)
@@ -244,6 +252,12 @@ fn describe_unexplained_pod(view: &View<'_>, pod: &Pod) -> Finding {
     }
     let volume = view.nfs_volumes_of_pod(pod).next();
     let export = volume.and_then(|volume| volume.export()).or_else(|| pod.nfs.first());
+    let of_command = || {
+        events
+            .iter()
+            .find_map(|event| messages::parse_mount_command(&event.message).0)
+    };
+    let export = export.cloned().or_else(of_command);
     let export = export.map(|(server, path)| format!("{server}:{path}"));
     let shown = export.as_ref().map(|export| Evidence::new("its NFS volume", export));
     if !pod.node.is_empty() && !events.is_empty() {

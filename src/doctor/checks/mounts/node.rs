@@ -237,14 +237,19 @@ pub fn describe_unregistered_driver(view: &View<'_>, driver: &str, node: &str) -
         () if kubelet.contains("k0s") => "/var/lib/k0s/kubelet",
         () => "the node's own, as its --root-dir says",
     };
+    let option = if driver == NFS_CSI {
+        " (kubeletDir of its chart)"
+    } else {
+        ""
+    };
     cause_and_advice(
         format!(
-            "{name} runs on node {node}, and the node's kubelet does not know it: the kubelet's directory is not the one that the driver registers in"
+            "{name} runs on node {node}, and the node's kubelet does not know it: most often the kubelet's directory is not the one that the driver registers in"
         ),
-        match driver {
-            NFS_CSI => format!("install the driver with that directory (kubeletDir of its chart): {directory}"),
-            _ => format!("install the driver with that directory: {directory}"),
-        },
+        format!(
+            "install the driver with that directory{option}: {directory}; if it is right already, delete {}, so that it registers again",
+            pod.object().title()
+        ),
     )
 }
 
