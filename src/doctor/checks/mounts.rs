@@ -104,12 +104,15 @@ impl Failure<'_> {
             true => Confidence::Likely,
             false => Confidence::Certain,
         };
-        Some(
-            Finding::new(self.code, object, cause)
-                .with_confidence(confidence)
-                .with_all_evidence([evidence])
-                .with_fix(fix),
-        )
+        let finding = Finding::new(self.code, object, cause)
+            .with_confidence(confidence)
+            .with_all_evidence([evidence])
+            .with_fix(fix);
+        // Whoever else does not reach the server has the same cause.
+        Some(match &self.export {
+            Some((server, _)) if self.code == "NFS404" => finding.with_same_cause(server),
+            _ => finding,
+        })
     }
 }
 

@@ -27,7 +27,10 @@ fn find_probe_problem(probe: &Probe, named: &NamedExport) -> Option<Finding> {
     let source = format!("an NFS call to {export} from this machine");
     let finding = |code, cause: String, answer: &str, advice| {
         let finding = Finding::new(code, first.clone(), cause).with_evidence(source, answer);
-        finding.with_affected(others.iter().cloned()).with_advice(advice)
+        finding
+            .with_affected(others.iter().cloned())
+            .with_advice(advice)
+            .with_same_cause(if code == "NFS404" { server } else { &export })
     };
     Some(match &probe.result {
         ProbeResult::Fine | ProbeResult::Unknown(_) => return None,
