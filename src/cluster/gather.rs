@@ -473,27 +473,32 @@ mod tests {
 
     #[test]
     fn failures_of_each_kind_that_has_pods_are_read() {
-        for (kind, reason, wanted) in [
-            ("PersistentVolumeClaim", "Provisioning", true),
-            ("PersistentVolume", "VolumeFailedDelete", true),
-            ("Pod", "FailedMount", true),
-            ("Pod", "Started", false),
-            ("StatefulSet", "FailedCreate", true),
-            ("DaemonSet", "FailedCreate", true),
-            ("DaemonSet", "SuccessfulCreate", false),
-            ("ReplicaSet", "FailedCreate", true),
-            ("Deployment", "ScalingReplicaSet", false),
-            ("Job", "FailedCreate", false),
-        ] {
+        let stale = "Liveness probe failed: ls: cannot access '/data': Stale file handle";
+        for (kind, reason, message, wanted) in rows! {
+            ("PersistentVolumeClaim", "Provisioning", "", true),
+            ("PersistentVolume", "VolumeFailedDelete", "", true),
+            ("Pod", "FailedMount", "", true),
+            ("Pod", "VolumePermissionChangeInProgress", "", true),
+            ("Pod", "Unhealthy", stale, true),
+            ("Pod", "Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 500", false),
+            ("Pod", "Started", "", false),
+            ("StatefulSet", "FailedCreate", "", true),
+            ("DaemonSet", "FailedCreate", "", true),
+            ("DaemonSet", "SuccessfulCreate", "", false),
+            ("ReplicaSet", "FailedCreate", "", true),
+            ("Deployment", "ScalingReplicaSet", "", false),
+            ("Job", "FailedCreate", "", false),
+        } {
             let event = core::Event {
                 involved_object: core::ObjectReference {
                     kind: Some(kind.to_owned()),
                     ..core::ObjectReference::default()
                 },
                 reason: Some(reason.to_owned()),
+                message: Some(message.to_owned()),
                 ..core::Event::default()
             };
-            assert_eq!(is_relevant_event(&event), wanted, "{kind} {reason}");
+            assert_eq!(is_relevant_event(&event), wanted, "{kind} {reason} {message}");
         }
     }
 }
