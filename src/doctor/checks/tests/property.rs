@@ -131,7 +131,8 @@ fn forgotten(facts: &Facts, report: &Report, now: Timestamp) -> Option<String> {
             let claim = view.find_claim(&pod.namespace, claim);
             claim.is_some_and(|claim| !claim.is_pending() && !view.is_known_other_storage(claim))
         };
-        let waits = pod.phase == "Pending" && !pod.node.is_empty() && pod.stopped.is_empty() && pod.deleting.is_none();
+        let is_new = pod.started.is_none() && pod.stopped.is_empty() && pod.deleting.is_none();
+        let waits = pod.phase == "Pending" && !pod.node.is_empty() && is_new;
         let long = view.has_elapsed(pod.created, SignedDuration::from_mins(2));
         waits && long && (!pod.nfs.is_empty() || (!pod.claims.is_empty() && pod.claims.iter().all(is_nfs)))
     });
