@@ -43,6 +43,8 @@ pub struct Pod {
     /// `Pending`, `Running`, `Succeeded` or `Failed`.
     pub phase: String,
     pub finalizers: Vec<String>,
+    /// The reason and message of its phase if that is `Failed`, as of an eviction; empty otherwise.
+    pub why_failed: String,
     /// Whether all its containers are ready.
     pub ready: bool,
     /// Its node; empty before it is scheduled.

@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::commands::{
-    CLASS, DEFAULT_ANNOTATION, choose_class_command, create_volume_fix, mark_default_command, recreate_claim_command,
-    recreate_class_command, unmark_default_command,
+    CLASS, DEFAULT_ANNOTATION, choose_class_command, create_class_command, create_volume_fix, mark_default_command,
+    recreate_claim_command, recreate_class_command, unmark_default_command,
 };
-use super::{View, matches};
+use super::{View, matches, sets};
 use crate::cluster::provisioners;
 use crate::cluster::snapshot::{Claim, Class};
 use crate::doctor::entry::entries;
@@ -54,8 +54,27 @@ fn find_missing_class(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     let Some(name) = &claim.class else {
         return find_claim_without_class(view, claim);
     };
-    let is_known = name.is_empty() || view.cluster.find_class(name).is_some() || view.has_volumes(name);
-    (!is_known && !view.has_only_static_volumes).then(|| describe_missing_class(view, claim, name))
+    if name.is_empty() || view.cluster.find_class(name).is_some() {
+        return None;
+    }
+    if let Some(provisioner) = view.find_provisioner_of_lost_class(name) {
+        return Some(describe_deleted_class(view, claim, name, provisioner));
+    }
+    let is_static = view.has_volumes(name) || view.has_only_static_volumes;
+    (!is_static).then(|| describe_missing_class(view, claim, name))
+}
+
+/// NFS103: the class was deleted, whose PVs a provisioner created.
+fn describe_deleted_class(view: &View<'_>, claim: &Claim, name: &str, provisioner: &str) -> Finding {
+    let cause = format!("the claim's class {name} was deleted; provisioner {provisioner} created its PVs");
+    Finding::new("NFS103", claim.object(), cause)
+        .with_field("spec.storageClassName", name)
+        .with_all_evidence(view.last_event(&claim.object()))
+        .with_same_cause(name)
+        .with_command(
+            create_class_command(name, provisioner),
+            "with the options that the class had before (reclaimPolicy, parameters, mountOptions)",
+        )
 }
 
 /// NFS101, unless the default class will still be given to the claim (Kubernetes 1.26 or later) or a PV fits. If all
@@ -151,10 +170,15 @@ fn describe_missing_class(view: &View<'_>, claim: &Claim, name: &str) -> Finding
         Some(meant) => format!("did you mean {meant}? "),
         None => String::new(),
     };
+    // Without a change of its template a StatefulSet names the class again.
+    let set = match sets::find_set_of(view, claim) {
+        Some(set) => format!("; it stands in the claim template of {}", set.object().title()),
+        None => String::new(),
+    };
     finding.with_command(
         choose_class_command(claim),
         format!(
-            "{meant}put the class that is meant in place of {CLASS}, or create class {name}; the claim is Pending and has no data"
+            "{meant}put the class that is meant in place of {CLASS}, or create class {name}{set}; the claim is Pending and has no data"
         ),
     )
 }

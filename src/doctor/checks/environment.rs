@@ -1,5 +1,6 @@
 //! Provisioners that are set up so that they can't work: NFS213, NFS214 (PURE).
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use super::View;
@@ -7,7 +8,7 @@ use crate::cluster::images;
 use crate::cluster::provisioners::{Provisioner, ProvisionerKind};
 use crate::cluster::snapshot::Log;
 use crate::doctor::entry::entries;
-use crate::doctor::{Confidence, Finding};
+use crate::doctor::{Confidence, Finding, Severity};
 
 entries! {
     "NFS213" Error [CLASSES, DEPLOYMENTS] "the container is no provisioner",
@@ -74,10 +75,10 @@ fn find_wrong_mount(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Fi
         None if provisioner.workload.nfs.is_empty() || paths.is_empty() => return None,
         None => format!("the export is not mounted at {WORKPLACE}, where the provisioner creates directories"),
         Some((_, Some(mounted))) => {
-            // Servers are not compared: one server can have several names.
-            let named = provisioner
-                .export()
-                .filter(|named| Path::new(&named.1) != Path::new(&mounted.1))?;
+            let named = provisioner.export()?;
+            if Path::new(&named.1) == Path::new(&mounted.1) {
+                return find_other_server(provisioner, &mounted.0, &named.0);
+            }
             format!(
                 "the export mounted at {WORKPLACE} is {}:{}, and NFS_SERVER and NFS_PATH say {}:{}",
                 mounted.0, mounted.1, named.0, named.1
@@ -95,4 +96,21 @@ fn find_wrong_mount(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Fi
                 "mount the export that NFS_SERVER and NFS_PATH name at {WORKPLACE}; directories that were created elsewhere have to be moved"
             )),
     )
+}
+
+/// NFS214 as a warning: the server of the mounted export and NFS_SERVER are different addresses. `None` if one of them is
+/// a name: one server can have several.
+fn find_other_server(provisioner: &Provisioner<'_>, mounted: &str, named: &str) -> Option<Finding> {
+    let (one, other): (IpAddr, IpAddr) = (mounted.parse().ok()?, named.parse().ok()?);
+    (one != other && one.is_ipv4() == other.is_ipv4()).then(|| {
+        let cause = format!(
+            "the provisioner mounts its export from {mounted}, and NFS_SERVER, which its PVs get, says {named}"
+        );
+        provisioner
+            .finding("NFS214", cause)
+            .with_severity(Severity::Warning)
+            .with_confidence(Confidence::Likely)
+            .with_field("spec.volumes", mounted)
+            .with_advice("give both the same address, unless both are of one server")
+    })
 }

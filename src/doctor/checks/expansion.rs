@@ -2,9 +2,10 @@
 
 use super::{View, rights};
 use crate::cluster::provisioners::{self, Provisioner, ProvisionerKind};
-use crate::cluster::quantity;
-use crate::cluster::snapshot::{Claim, Class, Volume};
+use crate::cluster::snapshot::{Claim, Class, Container, Log, Pod, Volume};
+use crate::cluster::{images, quantity};
 use crate::doctor::entry::entries;
+use crate::doctor::messages;
 use crate::doctor::{Confidence, Finding};
 use crate::provisioner::DEFAULT_NAME;
 
@@ -37,10 +38,22 @@ fn find_missing_expansion(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     })
 }
 
-/// Whether a CSI driver's resizer has written about the claim.
+/// Whether a CSI driver's resizer has written about the claim, or is part of its controller.
 fn expands_volumes(view: &View<'_>, claim: &Claim, driver: &str) -> bool {
     let event = view.find_event(&claim.object(), |event| event.component.starts_with("external-resizer"));
-    event.is_some_and(|event| event.component.contains(driver))
+    event.is_some_and(|event| event.component.contains(driver)) || find_resizer_pods(view, driver).next().is_some()
+}
+
+/// The pods of a CSI driver's controller that have a resizer.
+fn find_resizer_pods<'a>(view: &View<'a>, driver: &str) -> impl Iterator<Item = &'a Pod> {
+    let mut all = view.provisioners.iter();
+    let controller = all.find(|one| one.kind == ProvisionerKind::CsiController && one.name == Some(driver));
+    let is_resizer = |one: &Container| images::base_name(&one.image).starts_with("csi-resizer");
+    let pods = controller
+        .map(|one| one.pods(view.cluster))
+        .unwrap_or_default()
+        .into_iter();
+    pods.filter(move |pod| pod.containers.iter().any(is_resizer))
 }
 
 /// NFS127: the resizer of a CSI driver could not expand a volume, or has not done so yet.
@@ -54,9 +67,28 @@ fn describe_failed_expansion(view: &View<'_>, claim: &Claim, volume: &Volume, dr
             &format!("{driver} could not expand it: {}", event.message),
         )
         .with_advice("remove the cause that the event names; the driver retries"),
-        None => expansion_finding(view, claim, volume, &format!("{driver} has not expanded it yet"))
-            .with_confidence(Confidence::Possible)
-            .with_advice("see the log of the driver's csi-resizer"),
+        None => {
+            let pods: Vec<&Pod> = find_resizer_pods(view, driver).collect();
+            let is_theirs = |log: &&Log| {
+                pods.iter()
+                    .any(|pod| pod.name == log.pod && pod.namespace == log.namespace)
+            };
+            let mut logs = view
+                .cluster
+                .logs
+                .iter()
+                .filter(is_theirs)
+                .filter(|log| log.container == "csi-resizer");
+            let line = logs.find_map(|log| Some((log, messages::find_log_line("NFS206", &log.text)?)));
+            let why = match line.and_then(|(_, line)| messages::find_denied_right(&line.replace('\\', ""))) {
+                Some(right) => format!("{driver}'s csi-resizer may not {right}"),
+                None => format!("{driver} has not expanded it yet"),
+            };
+            expansion_finding(view, claim, volume, &why)
+                .with_confidence(Confidence::Possible)
+                .with_all_evidence(line.map(|(log, line)| log.line_evidence(line)))
+                .with_advice("see the log of the driver's csi-resizer")
+        }
     }
 }
 

@@ -65,6 +65,7 @@ fn find_mismatch(view: &View<'_>, claim: &Claim) -> Option<Finding> {
     let Some(class) = view.cluster.find_class(name) else {
         // A class that nothing has is a matter of its own.
         let is_static = name.is_empty() || view.has_volumes(name) || view.has_only_static_volumes;
+        let is_static = is_static && view.find_provisioner_of_lost_class(name).is_none();
         return is_static.then(|| find_static_mismatch(view, claim))?;
     };
     if !provisioners::creates_volumes(class) {

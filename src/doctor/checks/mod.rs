@@ -218,6 +218,19 @@ impl<'a> View<'a> {
         !recent.any(|event| provisioners::is_written_by(event, name)) && self.is_abandoned(name)
     }
 
+    /// The provisioner that created a PV of a class that has no object: the class was deleted.
+    pub fn find_provisioner_of_lost_class(&self, class: &str) -> Option<&'a str> {
+        if !self.has_volumes(class) || self.cluster.find_class(class).is_some() {
+            return None;
+        }
+        let mut volumes = self
+            .cluster
+            .volumes
+            .iter()
+            .filter(|volume| volume.class == class && volume.is_nfs());
+        volumes.find_map(|volume| volume.provisioned_by.as_deref())
+    }
+
     pub fn has_volumes(&self, class: &str) -> bool {
         self.volume_classes.contains_key(class)
     }

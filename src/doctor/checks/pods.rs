@@ -192,18 +192,21 @@ fn describe_affinity(view: &View<'_>, pod: &Pod, finding: impl FnOnce(String) ->
     let fitting = nodes.iter().filter(|node| is_allowed_node(affinity, node));
     let fitting: Vec<_> = fitting.map(|node| node.name.as_str()).collect();
     let (name, fitting) = (&volume.name, fitting.join(", "));
+    let required = list_requirements(affinity);
     let cause = match fitting.as_str() {
         "" => format!(
-            "PV {name} can be used on no node: its nodeAffinity matches none of {}",
+            "PV {name} can be used on no node: its nodeAffinity ({required}) matches none of {}",
             nodes.len()
         ),
         _ => format!("PV {name} can be used on {fitting} only, where the pod can't run"),
     };
     finding(cause)
-        .with_field_of(&volume.object(), "spec.nodeAffinity", list_requirements(affinity))
-        .with_advice(
-            "a PV's nodeAffinity can't be edited: create the PV again without it, or label a node so that it matches",
-        )
+        .with_field_of(&volume.object(), "spec.nodeAffinity", required)
+        .with_advice(match volume.is_nfs() {
+            true => "a PV's nodeAffinity can't be edited: create the PV again without it, or label a node so that it matches",
+            // A disk is where it is.
+            false => "the PV is not NFS, and can't be moved: make room for the pod on such a node (kubectl describe node: cordoned, tainted or full?)",
+        })
 }
 
 /// A node affinity in words: its terms on labels; `matchFields` are left out.
@@ -292,12 +295,18 @@ fn find_lacking_permission(view: &View<'_>, pod: &Pod) -> Option<Finding> {
 }
 
 /// What programs say of a file on an NFS volume: parts of a line, what it means, and what to do.
-const LAST_WORDS: [(&[&str], &str, &str); 5] = [
+const LAST_WORDS: [(&[&str], &str, &str); 6] = [
     (
         &["chown", "peration not permitted"],
         "since it may not change the owner of files",
         "its export squashes root; give the directory on the server the owner that the image wants, and run the pod as \
          that user, or export with no_root_squash",
+    ),
+    (
+        &["chmod", "peration not permitted"],
+        "since it may not change the mode of files",
+        "only their owner may do so, and its export squashes root; give the directory on the server the owner that the \
+         image wants, and run the pod as that user",
     ),
     (
         &["chown", "nvalid argument"],
@@ -357,6 +366,14 @@ fn find_stuck_termination(view: &View<'_>, pod: &Pod) -> Option<Finding> {
             Confidence::Possible,
             format!("check node {node}, then the server: the pod ends by itself when both run again"),
         ),
+        Some(true) if let Some(driver) = find_removed_driver(view, volume) => (
+            "True",
+            format!(
+                "the pod can't end: node {node} can't unmount its volume without the CSI driver {driver}, which is not installed"
+            ),
+            Confidence::Likely,
+            format!("install {driver} again until no pod uses its volumes; the pod then ends by itself"),
+        ),
         Some(true) => (
             "True",
             format!("the pod can't end, though its node {node} is Ready; is the NFS server {server} running?"),
@@ -374,6 +391,13 @@ fn find_stuck_termination(view: &View<'_>, pod: &Pod) -> Option<Finding> {
             .with_all_evidence(view.last_event(&pod.object()))
             .with_advice(note),
     )
+}
+
+/// The CSI driver of a volume if the cluster has none of that name.
+fn find_removed_driver<'a>(view: &View<'_>, volume: Option<&'a Volume>) -> Option<&'a str> {
+    let driver = volume?.csi_driver.as_deref()?;
+    let is_there = view.cluster.csi_drivers.iter().any(|one| one == driver);
+    (view.cluster.was_read("csidrivers") && !is_there).then_some(driver)
 }
 
 /// Advice, never a command: before a pod is force-deleted, the administrator has to know that its processes have ended.

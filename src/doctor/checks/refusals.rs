@@ -5,20 +5,30 @@ use crate::cluster::provisioners::{Provisioner, ProvisionerKind};
 use crate::doctor::messages::{self, MessageKind};
 use crate::doctor::{Confidence, Finding, Object};
 
-/// NFS207: the newest `FailedCreate` event says that a quota or policy refuses the pod of a provisioner's workload. The
+/// NFS207: the newest `FailedCreate` event says that a quota or policy refuses the pod of a provisioner's workload; NFS203
+/// if it says something else. The
 /// caller checks that it has no pod, since the event may be older. Events about the workload count, and those about a
 /// Deployment's ReplicaSets, whose names are the Deployment's and a hash.
 pub fn find_refused_pod(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let workload = provisioner.workload.object();
     let is_of_workload = |object: &Object| *object == workload || deployment_of(object).as_ref() == Some(&workload);
     let mut events = view.cluster.events.iter().rev();
-    let event = events.find(|event| {
-        let code = messages::classify(MessageKind::Creation, &event.message).map(|(code, _)| code);
-        event.reason == "FailedCreate"
-            && event.object.as_ref().is_some_and(is_of_workload)
-            // A quota for pods refuses as well.
-            && matches!(code, Some("NFS207" | "NFS121"))
-    })?;
+    let event =
+        events.find(|event| event.reason == "FailedCreate" && event.object.as_ref().is_some_and(is_of_workload))?;
+    let code = messages::classify(MessageKind::Creation, &event.message).map(|(code, _)| code);
+    // A quota for pods refuses as well.
+    if !matches!(code, Some("NFS207" | "NFS121")) {
+        let words = messages::extract_root_error(&event.message);
+        return Some(
+            Finding::new(
+                "NFS203",
+                workload,
+                format!("the provisioner's pod can't be created: {words}"),
+            )
+            .with_all_evidence([event.evidence()])
+            .with_advice("remove what the message names; its pod is then created by itself"),
+        );
+    }
     let is_privileged = matches!(
         provisioner.kind,
         ProvisionerKind::CsiController | ProvisionerKind::Ganesha
@@ -86,7 +96,7 @@ fn deployment_of(object: &Object) -> Option<Object> {
 
 /// Policies that refuse pods: a part of the message, the end of the policy's name if that follows it, a description, and
 /// advice.
-const REFUSALS: [(&str, Option<char>, &str, &str); 9] = [
+const REFUSALS: [(&str, Option<char>, &str, &str); 10] = [
     (
         "violates PodSecurity \"",
         Some('"'),
@@ -110,6 +120,12 @@ const REFUSALS: [(&str, Option<char>, &str, &str); 9] = [
         Some('"'),
         "an admission webhook",
         "make an exception for it in the webhook's policies, or run it in a namespace to which they don't apply",
+    ),
+    (
+        "failed calling webhook \"",
+        Some('"'),
+        "an admission webhook that does not answer",
+        "start what serves the webhook, or delete its ValidatingWebhookConfiguration or MutatingWebhookConfiguration if it is not needed any more",
     ),
     (
         "exceeded quota: ",

@@ -217,6 +217,17 @@ pub fn find_missing_rights(view: &View<'_>, provisioner: &Provisioner<'_>) -> Op
         );
     }
     let (_, line) = line?;
+    if line.contains("Unauthorized") {
+        let account = provisioner.service_account();
+        let cause = format!("the API server rejects the token of service account {account}: Unauthorized");
+        return Some(
+            provisioner
+                .finding("NFS206", cause)
+                .with_affected(provisioner.waiting_claims(view.cluster))
+                .with_all_evidence(evidence)
+                .with_advice("restart the provisioner, so that its pod gets a new token; one in a Secret has to be deleted and created again"),
+        );
+    }
     let what = messages::find_denied_right(line).unwrap_or_else(|| "do a part of the provisioner's work".to_owned());
     Some(
         finding(&what)

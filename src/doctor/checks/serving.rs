@@ -122,7 +122,10 @@ fn find_misnamed_provisioner<'a>(
     };
     let idle = candidates.iter().filter(is_idle);
     let idle: Vec<_> = idle.filter_map(|one| Some((one, one.name?))).collect();
-    let slip = find_closest(name, idle.iter().map(|(_, other)| *other));
+    // nfs-client-provisioner's chart named it after itself, and so does its successor's.
+    let successor = name.replace("nfs-client-provisioner", "nfs-subdir-external-provisioner");
+    let renamed = idle.iter().map(|(_, other)| *other).find(|other| *other == successor);
+    let slip = renamed.or_else(|| find_closest(name, idle.iter().map(|(_, other)| *other)));
     let is_beside = |one: &Provisioner<'_>| claims.iter().all(|claim| claim.namespace == one.workload.namespace);
     let mut meant = idle.into_iter().filter(|(provisioner, other)| match slip {
         Some(slip) => *other == slip,

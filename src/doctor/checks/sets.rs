@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use super::View;
 use crate::change::Change;
-use crate::cluster::quantity;
 use crate::cluster::snapshot::{Claim, ClaimTemplate, Event, Limit, Workload};
+use crate::cluster::{provisioners, quantity};
 use crate::doctor::entry::entries;
 use crate::doctor::messages::{self, MessageKind, QuotaItem};
 use crate::doctor::names::count_of;
@@ -15,7 +15,7 @@ use crate::shell::shell_word;
 
 entries! {
     "NFS121" Error [SETS, CLAIMS, EVENTS] "quota or limit",
-        "The claim was never created: a ResourceQuota or LimitRange of the namespace refused it. Only the StatefulSet's events say so.";
+        "The claim was never created: a ResourceQuota or LimitRange of the namespace refused it, or an admission webhook. Only the StatefulSet's events say so.";
     "NFS122" Error [SETS, CLAIMS] "the StatefulSet's claims are older than its template" automatic,
         "Claims of a StatefulSet stay when it is deleted. When it is created again with another class, the existing claims of the same names keep the old class. The fix deletes the claim, which is Pending and has no data, and the pod, so that the StatefulSet creates both again.";
 }
@@ -46,6 +46,16 @@ fn template_of_claim<'a>(set: &'a Workload, claim: &str) -> Option<&'a ClaimTemp
     let is_of_set = ordinals(set).contains(&number) && number.to_string() == ordinal;
     let mut templates = set.templates.iter().filter(|_| is_of_set);
     templates.find(|(name, ..)| name == template)
+}
+
+/// The StatefulSet that creates a claim.
+pub(super) fn find_set_of<'a>(view: &View<'a>, claim: &Claim) -> Option<&'a Workload> {
+    let mut sets = view
+        .cluster
+        .workloads
+        .iter()
+        .filter(|set| set.namespace == claim.namespace);
+    sets.find(|set| template_of_claim(set, &claim.name).is_some())
 }
 
 /// NFS122 for each Pending claim that has another class than the set's template by now, if that names one. A claim that
@@ -89,14 +99,15 @@ fn describe_stale_claim(view: &View<'_>, set: &Workload, claim: &Claim, wanted: 
         .with_affected(users)
 }
 
-/// NFS121: an event says that a ResourceQuota or LimitRange does not allow a claim of the set, which still doesn't
-/// exist. `None` if none of its claims is missing, or without such an event.
+/// NFS121: an event says that a ResourceQuota, LimitRange or webhook does not allow a claim of the set, which still
+/// doesn't exist. `None` if none of its claims is missing, or without such an event.
 fn find_refused_claim(view: &View<'_>, set: &Workload) -> Option<Finding> {
     let is_missing = |claim: &str| view.find_claim(&set.namespace, claim).is_none();
     let event = view.find_event(&set.object(), |event| {
         let named = messages::find_refused_claim(&event.message);
-        messages::is_message_of("NFS121", MessageKind::Creation, &event.message)
-            && named.is_none_or(|named| template_of_claim(set, named).is_some() && is_missing(named))
+        let code = messages::classify(MessageKind::Creation, &event.message).map(|(code, _)| code);
+        let is_refusal = code == Some("NFS121") || code == Some("NFS207") && named.is_some();
+        is_refusal && named.is_none_or(|named| template_of_claim(set, named).is_some() && is_missing(named))
     })?;
     let name = match messages::find_refused_claim(&event.message) {
         Some(named) => named.to_owned(),
@@ -107,7 +118,11 @@ fn find_refused_claim(view: &View<'_>, set: &Workload) -> Option<Finding> {
             })
             .find(|name| is_missing(name))?,
     };
-    let (_, _, size) = template_of_claim(set, &name)?;
+    let (_, class, size) = template_of_claim(set, &name)?;
+    let class = class.as_ref().and_then(|class| view.cluster.find_class(class));
+    if class.is_some_and(|class| provisioners::is_known_other_storage(&class.provisioner)) {
+        return None;
+    }
     let finding = |cause: String| {
         Finding::new("NFS121", set.object(), cause)
             .with_all_evidence([event.evidence()])
@@ -123,6 +138,15 @@ fn find_refused_claim(view: &View<'_>, set: &Workload) -> Option<Finding> {
             count_of(usize::try_from(missing).unwrap_or(usize::MAX), "claim")
         );
         return Some(finding(cause).with_change(change, note));
+    }
+    if messages::is_message_of("NFS207", MessageKind::Creation, &event.message) {
+        let words = event.message.split_once(&format!("{name}: ")).map(|(_, words)| words);
+        let words = words.or_else(|| Some(event.message.split_once("failed error: ")?.1));
+        let words = words.unwrap_or(&event.message);
+        return Some(
+            finding(format!("the claim {name} can't be created: {words}"))
+                .with_advice("remove what the message names: the StatefulSet tries again by itself"),
+        );
     }
     let finding = finding(format!("a LimitRange does not allow the claim {name}"));
     Some(match widen_limit_command(view, set, event, size) {

@@ -6,10 +6,10 @@ use super::View;
 use super::commands::recreate_claim_command;
 use crate::cluster::nfs_volumes::has_nfs_in_name;
 use crate::cluster::provisioners::{self, NFS_CSI};
-use crate::cluster::snapshot::{Claim, Class};
+use crate::cluster::snapshot::{Claim, Class, Event};
 use crate::doctor::entry::entries;
 use crate::doctor::messages::{self, MessageKind};
-use crate::doctor::{Confidence, Evidence, Finding};
+use crate::doctor::{Confidence, Evidence, Finding, Severity};
 
 entries! {
     "NFS125" Error [CLAIMS, CLASSES] "no populator for the claim's data source",
@@ -64,6 +64,15 @@ fn find_unsupported_field(view: &View<'_>, claim: &Claim) -> Option<Finding> {
         let copies = class.provisioner == NFS_CSI && COPIED.contains(&kind.as_str());
         let is_unserved = refusal.is_some() || (is_nfs && !copies);
         let source = format!("{kind} {name}");
+        let fills = |event: &Event| event.component.ends_with("-populator");
+        if let Some(event) = view.find_event(&claim.object(), fills).filter(|_| refusal.is_none()) {
+            let cause = format!("a populator fills the claim's volume from {source}: {}", event.message);
+            return Some(
+                Finding::new("NFS125", claim.object(), cause)
+                    .with_severity(Severity::Info)
+                    .with_all_evidence([event.evidence()]),
+            );
+        }
         return is_unserved.then(|| match refusal {
             Some(refusal) if copies => describe_refused_source(claim, &source, refusal),
             refusal => build_data_source_finding(claim, class, &source, refusal),

@@ -242,6 +242,7 @@ fn describe_retained_volume(volume: &Volume) -> Finding {
         of.namespace, of.name
     );
     let finding = Finding::new("NFS501", volume.object(), cause)
+        .with_same_cause("Retain")
         .with_field("status.phase", "Released")
         .with_field("spec.claimRef.uid", of.uid);
     let note = "the next claim that binds to it sees its data";

@@ -264,7 +264,15 @@ fn describe_unexplained_pod(view: &View<'_>, pod: &Pod) -> Finding {
         let about = volume.map_or_else(|| object.clone(), |volume| volume.object());
         let finding = describe_unexplained_mount(view, pod, about, &events);
         let export = export.as_deref().map_or_else(|| "SERVER:PATH".to_owned(), shell_word);
-        let by_hand = format!("mount it by hand on the node: mount -v -t nfs {export} /mnt; {note}");
+        let has_group = pod.fs_group && volume.is_some_and(|volume| volume.csi_driver.is_some());
+        let by_hand = format!(
+            "mount it by hand on the node: mount -v -t nfs {export} /mnt; {note}{}",
+            match has_group {
+                true =>
+                    "; the kubelet also changes the group of all its files for the pod's fsGroup, unless fsGroupChangePolicy is OnRootMismatch",
+                false => "",
+            }
+        );
         let has_advice = finding.fix.is_some();
         let finding = finding.with_all_evidence(shown).with_affected([object]);
         return if has_advice {

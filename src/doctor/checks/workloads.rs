@@ -185,7 +185,9 @@ fn find_unready(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Findin
         event.reason == "FailedMount" && !messages::is_message_of("NFS410", MessageKind::Mount, &event.message)
     };
     let failed = pods.first().and_then(|pod| view.find_event(&pod.object(), is_specific));
-    let created = pods.iter().filter_map(|pod| pod.created).min();
+    // One that is being replaced was ready until now.
+    let alive = pods.iter().filter(|pod| pod.deleting.is_none());
+    let created = alive.filter_map(|pod| pod.created).min();
     let workload = provisioner.workload;
     view.has_elapsed(created.or(workload.created), START).then(|| {
         provisioner

@@ -122,6 +122,10 @@ impl Pod {
             unschedulable: unscheduled
                 .and_then(|condition| condition.message.clone())
                 .unwrap_or_default(),
+            why_failed: match status.phase.as_deref() {
+                Some("Failed") => [status.reason.unwrap_or_default(), status.message.unwrap_or_default()].join(": "),
+                _ => String::new(),
+            },
             phase: status.phase.unwrap_or_default(),
             node: spec.node_name.unwrap_or_default(),
             daemon_node: spec.affinity.and_then(required_node).unwrap_or_default(),

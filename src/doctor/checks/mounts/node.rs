@@ -60,7 +60,7 @@ pub fn describe_fault(view: &View<'_>, failure: &Failure<'_>) -> Option<CauseAnd
     Some(match failure.code {
         "NFS401" => describe_missing_client(view, failure),
         "NFS407" => {
-            let cause = format!("rpc.statd does not run on {on}, and NFSv3 locks need it");
+            let cause = format!("rpc.statd does not run on {on}, and NFSv3 locks of {export} need it");
             let v4 = "mount NFSv4, which needs no rpc.statd: nfsvers=4.1 in the mountOptions of the PV and its class; not nolock, with which two nodes may write to a file at the same time";
             match is_immutable(view, node) {
                 true => cause_and_advice(cause, v4),
@@ -80,7 +80,13 @@ pub fn describe_fault(view: &View<'_>, failure: &Failure<'_>) -> Option<CauseAnd
         ),
         "NFS415" => cause_and_advice(
             format!("{on} is not permitted to mount {export}: {named}"),
-            "where SELinux is enforcing: setsebool -P virt_use_nfs 1 on the node; a kubelet or CSI driver that runs in a container needs the permission to mount (privileged); a server may require a privileged source port, unless the export has the option insecure",
+            format!(
+                "{}a kubelet or CSI driver that runs in a container needs the permission to mount (privileged); a server may require a privileged source port, unless the export has the option insecure",
+                match may_have_selinux(view, node) {
+                    true => "where SELinux is enforcing: setsebool -P virt_use_nfs 1 on the node; ",
+                    false => "",
+                }
+            ),
         ),
         "NFS416" if view.cluster.find_node(node).is_some_and(Node::is_windows) => describe_windows(node),
         "NFS416" => cause_and_advice(
@@ -108,10 +114,19 @@ fn describe_windows(node: &str) -> CauseAndFix {
     )
 }
 
+/// Whether SELinux may be enforcing on a node: not if its operating system is one that comes without it.
+fn may_have_selinux(view: &View<'_>, node: &str) -> bool {
+    const WITHOUT: [&str; 6] = ["ubuntu", "debian", "raspbian", "alpine", "buildroot", "docker desktop"];
+    let os = view.cluster.find_node(node).map(|node| node.os.to_lowercase());
+    !os.is_some_and(|os| WITHOUT.iter().any(|name| os.contains(name)))
+}
+
 /// Whether packages can't be installed on a node: its operating system is replaced as a whole, or its name is empty. A
 /// node that was not read counts as one where they can.
 fn is_immutable(view: &View<'_>, node: &str) -> bool {
-    const IMMUTABLE: [&str; 6] = [
+    const IMMUTABLE: [&str; 8] = [
+        "buildroot",
+        "docker desktop",
         "talos",
         "bottlerocket",
         "container-optimized",
@@ -128,7 +143,11 @@ fn is_immutable(view: &View<'_>, node: &str) -> bool {
 fn describe_missing_client(view: &View<'_>, failure: &Failure<'_>) -> CauseAndFix {
     let cause = format!("{} has no NFS client", failure.node_text());
     if is_immutable(view, failure.node) {
-        let note = "the operating system is changed by its image or configuration: use an image or extension with an NFS client (nfs-utils)";
+        let os = view.cluster.find_node(failure.node).map(|node| node.os.as_str());
+        let os = os.filter(|os| !os.is_empty()).unwrap_or("the operating system");
+        let note = format!(
+            "{os} is changed by its image or configuration, and a kubelet in a container has the client of its own image: use an image or extension with an NFS client (nfs-utils)"
+        );
         return cause_and_advice(cause, note);
     }
     let note = "on every node; installs mount.nfs, which is in nfs-common (Debian, Ubuntu), nfs-client (SUSE) or nfs-utils (others)";
@@ -264,6 +283,15 @@ fn find_absence(view: &View<'_>, sets: &[&Workload], own: &[&Pod], node: &str) -
         return (
             format!(": its pods are refused: {}", event.message),
             "a CSI driver needs privileges: let its namespace have them (for PodSecurity the label pod-security.kubernetes.io/enforce: privileged)".to_owned(),
+        );
+    }
+    let is_evicted =
+        |pod: &&Pod| pod.node == node && !pod.why_failed.is_empty() && sets.iter().any(|set| set.owns(pod));
+    if let Some(pod) = view.cluster.pods.iter().find(is_evicted) {
+        let why = format!(": {} has failed: {}", pod.object().title(), pod.why_failed);
+        return (
+            why,
+            "free the node of that condition; its pod is then created again".to_owned(),
         );
     }
     let mut for_node = own.iter().filter(|pod| pod.daemon_node == node);
