@@ -87,6 +87,8 @@ pub struct Workload {
     pub created: Option<Timestamp>,
     pub replicas: i32,
     pub ready: i32,
+    /// Why a Deployment's pods can't be created, by its condition ReplicaFailure; empty if they can.
+    pub replica_failure: String,
     pub labels: BTreeMap<String, String>,
     pub service_account: String,
     pub containers: Vec<Container>,

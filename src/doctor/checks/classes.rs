@@ -10,6 +10,7 @@ use super::{View, matches, sets};
 use crate::cluster::provisioners;
 use crate::cluster::snapshot::{Claim, Class};
 use crate::doctor::entry::entries;
+use crate::doctor::matching;
 use crate::doctor::messages::{self, MessageKind};
 use crate::doctor::names::{find_closest, list_names};
 use crate::doctor::{Finding, Severity};
@@ -175,10 +176,18 @@ fn describe_missing_class(view: &View<'_>, claim: &Claim, name: &str) -> Finding
         Some(set) => format!("; it stands in the claim template of {}", set.object().title()),
         None => String::new(),
     };
+    let ranked = view.rank_volumes_for(claim);
+    let nearest = ranked
+        .iter()
+        .find(|candidate| candidate.volume.is_nfs() && candidate.mismatches.len() == 1);
+    let near_miss = match nearest {
+        Some(candidate) => format!("; {}", matching::describe_near_miss(candidate, claim)),
+        None => String::new(),
+    };
     finding.with_command(
         choose_class_command(claim),
         format!(
-            "{meant}put the class that is meant in place of {CLASS}, or create class {name}{set}; the claim is Pending and has no data"
+            "{meant}put the class that is meant in place of {CLASS}, or create class {name}{set}; the claim is Pending and has no data{near_miss}"
         ),
     )
 }

@@ -1,7 +1,7 @@
 //! csi-driver-nfs, which has to be installed, on the nodes and as a controller: NFS211, NFS215 (PURE).
 
 use super::View;
-use super::mounts::describe_unregistered_driver;
+use super::mounts::{describe_unregistered_driver, severity_of_unregistered};
 use crate::cluster::provisioners::{self, NFS_CSI, ProvisionerKind};
 use crate::cluster::snapshot::{Class, Pod};
 use crate::doctor::entry::entries;
@@ -81,6 +81,7 @@ fn find_node_without_driver(view: &View<'_>) -> Option<Finding> {
     let on_node = stuck.iter().filter(|pod| pod.node == *node);
     Some(
         Finding::new("NFS211", Object::cluster_scoped("Node", node), cause)
+            .with_severity(severity_of_unregistered(view, NFS_CSI, node))
             .with_evidence(format!("CSINode {node}"), format!("no driver {NFS_CSI}"))
             .with_fix(fix)
             .with_affected(on_node.map(|pod| pod.object())),

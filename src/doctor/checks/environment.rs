@@ -6,9 +6,9 @@ use std::path::Path;
 use super::View;
 use crate::cluster::images;
 use crate::cluster::provisioners::{Provisioner, ProvisionerKind};
-use crate::cluster::snapshot::Log;
+use crate::cluster::snapshot::{Log, Pod, Volume};
 use crate::doctor::entry::entries;
-use crate::doctor::{Confidence, Finding, Severity};
+use crate::doctor::{Confidence, Finding, Object, Severity};
 
 entries! {
     "NFS213" Error [CLASSES, DEPLOYMENTS] "the container is no provisioner",
@@ -23,8 +23,11 @@ const WORKPLACE: &str = "/persistentvolumes";
 /// At most one finding for each provisioner, of NFS213 before NFS214.
 pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
     let all = view.provisioners.iter();
-    all.filter_map(|provisioner| find_wrong_image(view, provisioner).or_else(|| find_wrong_mount(view, provisioner)))
-        .collect()
+    all.filter_map(|provisioner| {
+        find_wrong_image(view, provisioner)
+            .or_else(|| Some(find_wrong_mount(view, provisioner)?.with_affected(find_waiting_pods(view, provisioner))))
+    })
+    .collect()
 }
 
 /// NFS213: PROVISIONER_NAME is set, and neither image, log, volumes nor events are a provisioner's. `None` unless a pod
@@ -113,4 +116,14 @@ fn find_other_server(provisioner: &Provisioner<'_>, mounted: &str, named: &str) 
             .with_field("spec.volumes", mounted)
             .with_advice("give both the same address, unless both are of one server")
     })
+}
+
+/// The pods that wait for volumes that a provisioner created.
+fn find_waiting_pods(view: &View<'_>, provisioner: &Provisioner<'_>) -> Vec<Object> {
+    let is_theirs =
+        |volume: &Volume| volume.provisioned_by.is_some() && volume.provisioned_by.as_deref() == provisioner.name;
+    let waits = |pod: &&Pod| pod.is_being_created() && !pod.node.is_empty() && !view.has_its_volumes(pod);
+    let pods = view.cluster.pods.iter().filter(waits);
+    let pods = pods.filter(|pod| view.volumes_of_pod(pod).any(is_theirs));
+    pods.map(Pod::object).collect()
 }

@@ -23,7 +23,7 @@ entries! {
         "The kubelet could not mount the pod's NFS volume, and its message matches no known cause. The finding quotes the message. The kubelet tries again every two minutes; mounting by hand on the node (mount -v -t nfs SERVER:PATH /mnt) often says more.";
 }
 
-pub use node::{ENTRIES as OF_NODES, describe_unregistered_driver};
+pub use node::{ENTRIES as OF_NODES, describe_unregistered_driver, severity_of_unregistered};
 pub use server::ENTRIES as OF_SERVERS;
 
 /// A mount that failed.
@@ -111,6 +111,9 @@ impl Failure<'_> {
         // Whoever else does not reach the server has the same cause.
         Some(match &self.export {
             Some((server, _)) if self.code == "NFS404" => finding.with_same_cause(server),
+            _ if self.code == "NFS211" => {
+                finding.with_severity(severity_of_unregistered(view, node::driver_of(self), self.node))
+            }
             _ => finding,
         })
     }

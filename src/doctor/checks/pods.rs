@@ -258,44 +258,40 @@ fn find_unmounted_volumes(view: &View<'_>, pod: &Pod) -> Option<Finding> {
 fn find_lacking_permission(view: &View<'_>, pod: &Pod) -> Option<Finding> {
     let mut stopped = pod.stopped.iter();
     let failing = stopped.find(|stopped| matches!(stopped.reason.as_str(), "CrashLoopBackOff" | "Error"))?;
-    let mut volumes = view.nfs_volumes_of_pod(pod);
+    let volumes: Vec<&Volume> = view.nfs_volumes_of_pod(pod).collect();
+    let name = &volumes.first()?.name;
     let finding = |cause: String| {
         Finding::new("NFS411", pod.object(), cause)
             .with_confidence(Confidence::Possible)
             .with_all_evidence([pod.container_evidence(failing)])
     };
-    if pod.fs_group {
-        let name = &volumes.find(|volume| volume.nfs.is_some())?.name;
-        let cause = format!("the pod fails, and its fsGroup has no effect on the NFS volume {name}");
-        return Some(
-            finding(cause)
-                .with_field("spec.securityContext.fsGroup", "set")
-                .with_advice(
-                    "if the pod lacks permission: give the directory on the server that group and the mode 2770",
-                ),
-        );
-    }
-    let (row, words) = failing.message.lines().find_map(|line| {
-        let row = LAST_WORDS
-            .iter()
-            .find(|(parts, ..)| parts.iter().all(|part| line.contains(part)))?;
+    let last_words = failing.message.lines().find_map(|line| {
+        let is_met = |(parts, ..): &&LastWords| parts.iter().all(|part| line.contains(part));
         // The first line begins with how the container ended.
         let (_, after_status) = line.split_once("exit status ").unwrap_or_default();
-        Some((
-            row,
-            after_status.split_once(' ').map_or(line, |(_, words)| words).trim(),
-        ))
-    })?;
-    let name = &volumes.next()?.name;
-    let (_, why, advice) = row;
+        let words = after_status.split_once(' ').map_or(line, |(_, words)| words);
+        Some((LAST_WORDS.iter().find(is_met)?, words.trim()))
+    });
+    if let Some(((_, why, advice), words)) = last_words {
+        let advice = format!("if it is on the NFS volume {name}: {advice}");
+        return Some(finding(format!("the pod fails, {why}: {words}")).with_advice(advice));
+    }
+    let in_tree = volumes.iter().find(|volume| pod.fs_group && volume.nfs.is_some())?;
+    let cause = format!(
+        "the pod fails, and its fsGroup has no effect on the NFS volume {}",
+        in_tree.name
+    );
     Some(
-        finding(format!("the pod fails, {why}: {words}"))
-            .with_advice(format!("if it is on the NFS volume {name}: {advice}")),
+        finding(cause)
+            .with_field("spec.securityContext.fsGroup", "set")
+            .with_advice("if the pod lacks permission: give the directory on the server that group and the mode 2770"),
     )
 }
 
 /// What programs say of a file on an NFS volume: parts of a line, what it means, and what to do.
-const LAST_WORDS: [(&[&str], &str, &str); 6] = [
+type LastWords = (&'static [&'static str], &'static str, &'static str);
+
+const LAST_WORDS: [LastWords; 8] = [
     (
         &["chown", "peration not permitted"],
         "since it may not change the owner of files",
@@ -322,6 +318,17 @@ const LAST_WORDS: [(&[&str], &str, &str); 6] = [
         &["ead-only file system", "/"],
         "since it may not write",
         "look for ro in the export, in the mountOptions of PV and class, and for readOnly in the pod",
+    ),
+    (
+        &["peration not permitted", "/"],
+        "since it may not change a file",
+        "its export squashes root, or the file is another user's; give the directory on the server the owner that the \
+         image wants, and run the pod as that user",
+    ),
+    (
+        &["could not change permissions", "\""],
+        "since it may not change the mode of files",
+        "give the directory on the server the owner that the image wants, and run the pod as that user",
     ),
     (
         &["ermission denied", "/"],

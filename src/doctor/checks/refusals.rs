@@ -2,47 +2,45 @@
 
 use super::View;
 use crate::cluster::provisioners::{Provisioner, ProvisionerKind};
+use crate::cluster::snapshot::Event;
 use crate::doctor::messages::{self, MessageKind};
-use crate::doctor::{Confidence, Finding, Object};
+use crate::doctor::{Confidence, Evidence, Finding, Object};
 
-/// NFS207: the newest `FailedCreate` event says that a quota or policy refuses the pod of a provisioner's workload; NFS203
-/// if it says something else. The
-/// caller checks that it has no pod, since the event may be older. Events about the workload count, and those about a
-/// Deployment's ReplicaSets, whose names are the Deployment's and a hash.
+/// NFS207: a quota or policy refuses the pod of a provisioner's workload, by the newest `FailedCreate` event, else by its
+/// condition; NFS203 if these say something else. The caller checks that it has no pod, since the event may be older.
+/// Events about the workload count, and those about a Deployment's ReplicaSets, whose names are the Deployment's and a
+/// hash.
 pub fn find_refused_pod(view: &View<'_>, provisioner: &Provisioner<'_>) -> Option<Finding> {
     let workload = provisioner.workload.object();
     let is_of_workload = |object: &Object| *object == workload || deployment_of(object).as_ref() == Some(&workload);
     let mut events = view.cluster.events.iter().rev();
     let event =
-        events.find(|event| event.reason == "FailedCreate" && event.object.as_ref().is_some_and(is_of_workload))?;
-    let code = messages::classify(MessageKind::Creation, &event.message).map(|(code, _)| code);
+        events.find(|event| event.reason == "FailedCreate" && event.object.as_ref().is_some_and(is_of_workload));
+    // Events live for an hour, the condition as long as the failure.
+    let text = event.map_or(&provisioner.workload.replica_failure, |event| &event.message);
+    if text.is_empty() {
+        return None;
+    }
+    let evidence = event.map_or_else(|| Evidence::new("condition ReplicaFailure", text), Event::evidence);
+    let finding = |code, cause: String| Finding::new(code, workload, cause).with_all_evidence([evidence]);
+    let code = messages::classify(MessageKind::Creation, text).map(|(code, _)| code);
     // A quota for pods refuses as well.
     if !matches!(code, Some("NFS207" | "NFS121")) {
-        let words = messages::extract_root_error(&event.message);
+        let words = messages::extract_root_error(text);
         return Some(
-            Finding::new(
-                "NFS203",
-                workload,
-                format!("the provisioner's pod can't be created: {words}"),
-            )
-            .with_all_evidence([event.evidence()])
-            .with_advice("remove what the message names; its pod is then created by itself"),
+            finding("NFS203", format!("the provisioner's pod can't be created: {words}"))
+                .with_advice("remove what the message names; the pod is then created by itself"),
         );
     }
     let is_privileged = matches!(
         provisioner.kind,
         ProvisionerKind::CsiController | ProvisionerKind::Ganesha
     );
-    let (who, mut advice) = describe_refusal(&event.message, is_privileged);
+    let (who, mut advice) = describe_refusal(text, is_privileged);
     if !is_privileged && advice.contains("NFS volumes") {
         advice += "; nfsprov's own provisioner mounts nothing and needs no privilege";
     }
-    let cause = format!("the provisioner's pod is refused by {who}");
-    Some(
-        Finding::new("NFS207", workload.clone(), cause)
-            .with_all_evidence([event.evidence()])
-            .with_advice(advice),
-    )
+    Some(finding("NFS207", format!("the provisioner's pod is refused by {who}")).with_advice(advice))
 }
 
 /// NFS207 about the controllers of applications whose pods a policy refuses for an NFS volume of their own, by the newest
@@ -96,7 +94,7 @@ fn deployment_of(object: &Object) -> Option<Object> {
 
 /// Policies that refuse pods: a part of the message, the end of the policy's name if that follows it, a description, and
 /// advice.
-const REFUSALS: [(&str, Option<char>, &str, &str); 10] = [
+const REFUSALS: [(&str, Option<char>, &str, &str); 12] = [
     (
         "violates PodSecurity \"",
         Some('"'),
@@ -126,6 +124,18 @@ const REFUSALS: [(&str, Option<char>, &str, &str); 10] = [
         Some('"'),
         "an admission webhook that does not answer",
         "start what serves the webhook, or delete its ValidatingWebhookConfiguration or MutatingWebhookConfiguration if it is not needed any more",
+    ),
+    (
+        "ValidatingAdmissionPolicy '",
+        Some('\''),
+        "a ValidatingAdmissionPolicy",
+        "make an exception for it in the policy's binding, or run it in a namespace to which that does not apply",
+    ),
+    (
+        "because it is being terminated",
+        None,
+        "the API server, since its namespace is being deleted",
+        "run it in another namespace, or see what keeps this one from being deleted and create it again",
     ),
     (
         "exceeded quota: ",
@@ -161,7 +171,7 @@ const REFUSALS: [(&str, Option<char>, &str, &str); 10] = [
 
 /// The policy that refuses a pod, if it is a known one, and the advice for it; `is_privileged` if the pod needs more than
 /// NFS volumes. `text`, which others wrote, is not repeated but for the policy's name.
-fn describe_refusal(text: &str, is_privileged: bool) -> (String, String) {
+pub(super) fn describe_refusal(text: &str, is_privileged: bool) -> (String, String) {
     // The oldest wording of the same policy.
     let text = text.replace("pod security policy", "PodSecurityPolicy");
     let mut rows = REFUSALS.iter();

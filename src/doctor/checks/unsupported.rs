@@ -6,7 +6,7 @@ use super::View;
 use super::commands::recreate_claim_command;
 use crate::cluster::nfs_volumes::has_nfs_in_name;
 use crate::cluster::provisioners::{self, NFS_CSI};
-use crate::cluster::snapshot::{Claim, Class, Event};
+use crate::cluster::snapshot::{Claim, Class};
 use crate::doctor::entry::entries;
 use crate::doctor::messages::{self, MessageKind};
 use crate::doctor::{Confidence, Evidence, Finding, Severity};
@@ -64,13 +64,17 @@ fn find_unsupported_field(view: &View<'_>, claim: &Claim) -> Option<Finding> {
         let copies = class.provisioner == NFS_CSI && COPIED.contains(&kind.as_str());
         let is_unserved = refusal.is_some() || (is_nfs && !copies);
         let source = format!("{kind} {name}");
-        let fills = |event: &Event| event.component.ends_with("-populator");
-        if let Some(event) = view.find_event(&claim.object(), fills).filter(|_| refusal.is_none()) {
-            let cause = format!("a populator fills the claim's volume from {source}: {}", event.message);
+        let event = view.find_event(&claim.object(), |event| event.component.ends_with("-populator"));
+        // Populators fill a claim of that name first.
+        let prime = format!("prime-{}", claim.uid);
+        let has_prime = !claim.uid.is_empty() && view.cluster.claims.iter().any(|other| other.name == prime);
+        if refusal.is_none() && (event.is_some() || has_prime) {
+            let words = event.map_or_else(|| format!("claim {prime}"), |event| event.message.clone());
+            let cause = format!("a populator fills the claim's volume from {source}: {words}");
             return Some(
                 Finding::new("NFS125", claim.object(), cause)
                     .with_severity(Severity::Info)
-                    .with_all_evidence([event.evidence()]),
+                    .with_all_evidence(event.map(|event| event.evidence())),
             );
         }
         return is_unserved.then(|| match refusal {

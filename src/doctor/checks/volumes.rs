@@ -53,6 +53,9 @@ pub fn find_problems(view: &View<'_>) -> Vec<Finding> {
             "Released" => find_released_volume(view, volume)
                 .or_else(|| find_failed_deletion(view, volume))
                 .or_else(|| find_undeleted_volume(view, volume)),
+            "Failed" if volume.reclaim == "Delete" => find_released_volume(view, volume)
+                .or_else(|| find_failed_deletion(view, volume))
+                .or_else(|| find_undeleted_volume(view, volume)),
             "Failed" => find_failed_deletion(view, volume).or_else(|| find_undeleted_volume(view, volume)),
             _ => None,
         });

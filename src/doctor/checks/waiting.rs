@@ -129,11 +129,11 @@ fn describe_unexplained_claim(view: &View<'_>, claim: &Claim) -> Finding {
     let cause = match (serving, provisioner) {
         (Some(found), _) => {
             let title = found.workload.object().title();
-            let state = match last_line {
-                Some(_) => "which runs and logs no reason for creating no volume",
-                None => "which runs and creates no volume; its log was not read, or is empty",
+            let state = match &last_line {
+                Some(line) => format!("its log ends with: {}", messages::strip_log_prefix(&line.text)),
+                None => "its log was not read, or is empty".to_owned(),
             };
-            format!("the claim waits for {title}, {state}")
+            format!("the claim waits for {title}, which runs and creates no volume; {state}")
         }
         (None, Some(name)) => format!("the claim waits for provisioner {name}; why it gets no volume is not known"),
         (None, None) => "the claim waits; the reason is not known".to_owned(),
@@ -237,8 +237,8 @@ fn find_failed_creation(view: &View<'_>, pod: &Pod) -> Option<Finding> {
 fn describe_unexplained_pod(view: &View<'_>, pod: &Pod) -> Finding {
     let object = pod.object();
     let note = format!("see {}", object.kubectl_command("describe"));
-    let mut events = view.events_about(&object).to_vec();
-    events.retain(|event| matches!(event.reason.as_str(), "FailedMount" | "FailedAttachVolume" | "Failed"));
+    let is_failure = |event: &&&Event| is_failed_mount(event) || event.reason == "Failed";
+    let mut events: Vec<&Event> = view.events_about(&object).iter().filter(is_failure).copied().collect();
     if let Some(event) = events
         .iter()
         .find(|event| is_about_other_volume(view, pod, &event.message))
@@ -250,6 +250,7 @@ fn describe_unexplained_pod(view: &View<'_>, pod: &Pod) -> Finding {
             .with_all_evidence([event.evidence()])
             .with_advice(note);
     }
+    events.retain(|event| is_failed_mount(event));
     let volume = view.nfs_volumes_of_pod(pod).next();
     let export = volume.and_then(|volume| volume.export()).or_else(|| pod.nfs.first());
     let of_command = || {

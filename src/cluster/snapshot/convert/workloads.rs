@@ -235,9 +235,13 @@ impl From<apps::Deployment> for Workload {
     /// Without `replicas` it has one, the API's default.
     fn from(deployment: apps::Deployment) -> Self {
         let spec = deployment.spec.unwrap_or_default();
+        let status = deployment.status.unwrap_or_default();
+        let mut conditions = status.conditions.into_iter().flatten();
+        let failure = conditions.find(|one| one.type_ == "ReplicaFailure" && one.status == "True");
         Self {
             replicas: spec.replicas.unwrap_or(1),
-            ready: deployment.status.and_then(|status| status.ready_replicas).unwrap_or(0),
+            ready: status.ready_replicas.unwrap_or(0),
+            replica_failure: failure.and_then(|condition| condition.message).unwrap_or_default(),
             ..Self::from_template("Deployment", deployment.metadata, spec.selector, spec.template)
         }
     }

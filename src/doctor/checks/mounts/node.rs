@@ -1,18 +1,18 @@
 //! Mounts that fail for a reason on the node: NFS401, NFS407, NFS408, NFS414 to NFS417 (PURE).
 
-use k8s_openapi::jiff::SignedDuration;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::{CauseAndFix, Failure, cause_and_advice};
 use crate::change::{Change, HostChange};
 use crate::cluster::images::is_nfs_csi_driver;
 use crate::cluster::provisioners::NFS_CSI;
 use crate::cluster::snapshot::{Container, Event, Node, Pod, Workload};
-use crate::doctor::Fix;
-use crate::doctor::checks::View;
 use crate::doctor::checks::commands::object_argument;
 use crate::doctor::checks::hosts::find_host_of_node;
+use crate::doctor::checks::{View, refusals};
 use crate::doctor::entry::entries;
 use crate::doctor::messages::{self, MessageKind};
+use crate::doctor::{Fix, Severity};
 
 entries! {
     "NFS401" Error [PODS, EVENTS, HOSTS] "no NFS client on the node" automatic,
@@ -70,6 +70,18 @@ pub fn describe_fault(view: &View<'_>, failure: &Failure<'_>) -> Option<CauseAnd
                 }
             }
         }
+        "NFS408"
+            if !named
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || ".-_:[]%".contains(c)) =>
+        {
+            cause_and_advice(
+                format!(
+                    "{named} is no host name, so that {on} can't mount {export}: the PV's server was filled in wrongly"
+                ),
+                "create the PV again with the server's name or address: the server of a PV can't be edited",
+            )
+        }
         "NFS408" => cause_and_advice(
             format!("{on} can't resolve the server's name {named}"),
             "name the server by its IP address, or by a name that the node itself resolves: a node does not ask the cluster's DNS",
@@ -124,9 +136,12 @@ fn may_have_selinux(view: &View<'_>, node: &str) -> bool {
 /// Whether packages can't be installed on a node: its operating system is replaced as a whole, or its name is empty. A
 /// node that was not read counts as one where they can.
 fn is_immutable(view: &View<'_>, node: &str) -> bool {
-    const IMMUTABLE: [&str; 8] = [
+    const IMMUTABLE: [&str; 11] = [
         "buildroot",
         "docker desktop",
+        "k3os",
+        "nixos",
+        "ubuntu core",
         "talos",
         "bottlerocket",
         "container-optimized",
@@ -186,7 +201,7 @@ fn describe_attachment(view: &View<'_>) -> CauseAndFix {
 }
 
 /// The driver that a message about a missing one names, by its socket if it names no more; else that of csi-driver-nfs.
-fn driver_of<'a>(failure: &'a Failure<'_>) -> &'a str {
+pub fn driver_of<'a>(failure: &'a Failure<'_>) -> &'a str {
     let named = failure.named.as_deref().unwrap_or(NFS_CSI);
     let socket = named.rsplit_once('/').filter(|(_, file)| file.ends_with(".sock"));
     let path = socket.map_or(named, |(directory, _)| directory);
@@ -204,6 +219,32 @@ fn is_part_of(driver: &str, container: &Container) -> bool {
     }
 }
 
+/// The DaemonSets of a CSI driver, and their pods that haven't ended.
+fn find_driver_pods<'a>(view: &View<'a>, driver: &str) -> (Vec<&'a Workload>, Vec<&'a Pod>) {
+    let has_driver = |workload: &&Workload| {
+        workload.kind == "DaemonSet" && workload.containers.iter().any(|one| is_part_of(driver, one))
+    };
+    let sets: Vec<&Workload> = view.cluster.workloads.iter().filter(has_driver).collect();
+    let is_own = |pod: &&Pod| !pod.has_ended() && sets.iter().any(|set| set.owns(pod));
+    let own = view.cluster.pods.iter().filter(is_own).collect();
+    (sets, own)
+}
+
+/// Whether a driver's pod was created, or its containers were started, within the last minute.
+fn is_starting(view: &View<'_>, pod: &Pod) -> bool {
+    let is_recent = |time: Option<Timestamp>| time.is_some() && !view.has_elapsed(time, REGISTERING);
+    is_recent(pod.created) || pod.ready && is_recent(pod.started)
+}
+
+/// The severity of NFS211 about a node: a warning while the driver's pod there is starting.
+pub fn severity_of_unregistered(view: &View<'_>, driver: &str, node: &str) -> Severity {
+    let (_, own) = find_driver_pods(view, driver);
+    match own.iter().any(|pod| pod.node == node && is_starting(view, pod)) {
+        true => Severity::Warning,
+        false => Severity::Error,
+    }
+}
+
 /// NFS211: a CSI driver for NFS is not registered with a node's kubelet, because its pod is missing, not ready, or
 /// registers in another directory.
 pub fn describe_unregistered_driver(view: &View<'_>, driver: &str, node: &str) -> CauseAndFix {
@@ -214,16 +255,17 @@ pub fn describe_unregistered_driver(view: &View<'_>, driver: &str, node: &str) -
     if view.cluster.find_node(node).is_some_and(Node::is_windows) {
         return describe_windows(node);
     }
-    let has_driver = |workload: &&Workload| {
-        workload.kind == "DaemonSet" && workload.containers.iter().any(|one| is_part_of(driver, one))
-    };
-    let sets: Vec<&Workload> = view.cluster.workloads.iter().filter(has_driver).collect();
-    let is_own = |pod: &&Pod| !pod.has_ended() && sets.iter().any(|set| set.owns(pod));
-    let own: Vec<&Pod> = view.cluster.pods.iter().filter(is_own).collect();
+    let (sets, own) = find_driver_pods(view, driver);
     let Some(pod) = own.iter().find(|pod| pod.node == node) else {
         let (why, advice) = find_absence(view, &sets, &own, node);
         return cause_and_advice(format!("{name} is not on node {node}{why}"), advice);
     };
+    if is_starting(view, pod) {
+        return cause_and_advice(
+            format!("{name} started on node {node} within the last minute, and is not registered there yet"),
+            "run the doctor again in a minute",
+        );
+    }
     if !pod.ready {
         let title = pod.object().title();
         let stopped = pod.stopped.first();
@@ -240,12 +282,6 @@ pub fn describe_unregistered_driver(view: &View<'_>, driver: &str, node: &str) -
                 state.unwrap_or_default().trim_end()
             ),
             format!("see {}, and its log", pod.object().kubectl_command("describe")),
-        );
-    }
-    if !view.has_elapsed(pod.started, REGISTERING) {
-        return cause_and_advice(
-            format!("{name} started on node {node} within the last minute, and is not registered there yet"),
-            "run the doctor again in a minute",
         );
     }
     let known = view.cluster.find_node(node);
@@ -282,7 +318,7 @@ fn find_absence(view: &View<'_>, sets: &[&Workload], own: &[&Pod], node: &str) -
     if let Some(event) = refused {
         return (
             format!(": its pods are refused: {}", event.message),
-            "a CSI driver needs privileges: let its namespace have them (for PodSecurity the label pod-security.kubernetes.io/enforce: privileged)".to_owned(),
+            refusals::describe_refusal(&event.message, true).1,
         );
     }
     let is_evicted =
