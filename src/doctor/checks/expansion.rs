@@ -68,28 +68,29 @@ fn describe_failed_expansion(view: &View<'_>, claim: &Claim, volume: &Volume, dr
         )
         .with_advice("remove the cause that the event names; the driver retries"),
         None => {
-            let pods: Vec<&Pod> = find_resizer_pods(view, driver).collect();
-            let is_theirs = |log: &&Log| {
-                pods.iter()
-                    .any(|pod| pod.name == log.pod && pod.namespace == log.namespace)
-            };
-            let mut logs = view
-                .cluster
-                .logs
-                .iter()
-                .filter(is_theirs)
-                .filter(|log| log.container == "csi-resizer");
-            let line = logs.find_map(|log| Some((log, messages::find_log_line("NFS206", &log.text)?)));
-            let why = match line.and_then(|(_, line)| messages::find_denied_right(&line.replace('\\', ""))) {
+            let denial = find_denial_of_resizer(view, driver);
+            let right = denial.and_then(|(_, line)| messages::find_denied_right(&line.replace('\\', "")));
+            let why = match right {
                 Some(right) => format!("{driver}'s csi-resizer may not {right}"),
                 None => format!("{driver} has not expanded it yet"),
             };
             expansion_finding(view, claim, volume, &why)
                 .with_confidence(Confidence::Possible)
-                .with_all_evidence(line.map(|(log, line)| log.line_evidence(line)))
+                .with_all_evidence(denial.map(|(log, line)| log.line_evidence(line)))
                 .with_advice("see the log of the driver's csi-resizer")
         }
     }
+}
+
+/// The log of a CSI driver's resizer, with the last line that says that it lacks a permission.
+fn find_denial_of_resizer<'a>(view: &View<'a>, driver: &str) -> Option<(&'a Log, &'a str)> {
+    let pods: Vec<&Pod> = find_resizer_pods(view, driver).collect();
+    let is_theirs = |log: &&Log| {
+        let mut pods = pods.iter();
+        log.container == "csi-resizer" && pods.any(|pod| pod.name == log.pod && pod.namespace == log.namespace)
+    };
+    let mut logs = view.cluster.logs.iter().filter(is_theirs);
+    logs.find_map(|log| Some((log, messages::find_log_line("NFS206", &log.text)?)))
 }
 
 fn find_nfsprov<'v, 'a>(view: &'v View<'a>, name: &str) -> Option<&'v Provisioner<'a>> {

@@ -304,7 +304,10 @@ fn add_fix_for_mismatch(claim: &Claim, volume: &Volume, mismatch: &Mismatch, fin
         ),
         Mismatch::Claimed | Mismatch::Released if !claim.volume.is_empty() => finding.with_command(
             recreate_claim_command(claim, &json!({"spec": {"volumeName": null}})),
-            format!("the claim may have any PV that fits; {HAS_NO_DATA}"),
+            format!(
+                "the claim then gets another PV that fits, not the data of {}; {HAS_NO_DATA}",
+                volume.name
+            ),
         ),
         Mismatch::Released => finding.with_command(
             format!("nfsprov release {} --keep-data", shell_word(&volume.name)),

@@ -113,13 +113,22 @@ pub(crate) struct View<'a> {
     reserved: HashMap<(&'a str, &'a str), Vec<&'a Volume>>,
     /// PVs of CSI drivers by their driver and volume handle; only handles that several have.
     shared_handles: HashMap<(&'a str, &'a str), Vec<&'a Volume>>,
-    /// The classes that PVs have, and whether any of these PVs is NFS.
-    volume_classes: HashMap<&'a str, bool>,
+    /// The classes that PVs have.
+    volume_classes: HashMap<&'a str, ClassOfVolumes<'a>>,
     /// Whether there is neither a class nor a provisioner, by the PVs or by a provisioner's image: all volumes are
     /// static then. Also true if none was read.
     pub has_only_static_volumes: bool,
     /// By provisioner's name: whether none serves it. Thousands of volumes may have one.
     abandoned: RefCell<HashMap<String, bool>>,
+}
+
+/// What is known of the PVs of a class.
+#[derive(Default)]
+struct ClassOfVolumes<'a> {
+    /// Whether any of them is NFS.
+    is_nfs: bool,
+    /// The provisioner that created the first of its NFS PVs that are not static.
+    provisioner: Option<&'a str>,
 }
 
 /// The values of each key, in their order.
@@ -162,9 +171,13 @@ impl<'a> View<'a> {
         let reserved = unbound
             .iter()
             .filter_map(|volume| Some((volume.claim.as_ref()?, *volume)));
-        let mut volume_classes: HashMap<&str, bool> = HashMap::new();
+        let mut volume_classes: HashMap<&str, ClassOfVolumes<'_>> = HashMap::new();
         for volume in &cluster.volumes {
-            *volume_classes.entry(&volume.class).or_default() |= volume.is_nfs();
+            let class = volume_classes.entry(&volume.class).or_default();
+            if volume.is_nfs() {
+                class.is_nfs = true;
+                class.provisioner = class.provisioner.or(volume.provisioned_by.as_deref());
+            }
         }
         let of_drivers = cluster.volumes.iter().filter_map(|one| Some((handle_of(one)?, one)));
         let mut shared_handles = group_by_key(of_drivers);
@@ -218,17 +231,10 @@ impl<'a> View<'a> {
         !recent.any(|event| provisioners::is_written_by(event, name)) && self.is_abandoned(name)
     }
 
-    /// The provisioner that created a PV of a class that has no object: the class was deleted.
+    /// The provisioner that created an NFS PV of a class that has no object: the class was deleted.
     pub fn find_provisioner_of_lost_class(&self, class: &str) -> Option<&'a str> {
-        if !self.has_volumes(class) || self.cluster.find_class(class).is_some() {
-            return None;
-        }
-        let mut volumes = self
-            .cluster
-            .volumes
-            .iter()
-            .filter(|volume| volume.class == class && volume.is_nfs());
-        volumes.find_map(|volume| volume.provisioned_by.as_deref())
+        let provisioner = self.volume_classes.get(class)?.provisioner?;
+        self.cluster.find_class(class).is_none().then_some(provisioner)
     }
 
     pub fn has_volumes(&self, class: &str) -> bool {
@@ -237,7 +243,7 @@ impl<'a> View<'a> {
 
     /// Whether PVs of this class may be NFS volumes: one of them is, or there are none yet.
     pub fn may_be_nfs(&self, class: &str) -> bool {
-        self.volume_classes.get(class).is_none_or(|nfs| *nfs)
+        self.volume_classes.get(class).is_none_or(|volumes| volumes.is_nfs)
     }
 
     /// Whether a claim is for storage of another kind than NFS, by its volume, else by its class; false if neither

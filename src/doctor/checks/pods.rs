@@ -85,7 +85,9 @@ fn find_missing_claim(view: &View<'_>, pod: &Pod, name: &str) -> Option<Finding>
         None if !view.has_elapsed(pod.created, SOON) => return None,
         None => format!("the pod's claim {name} doesn't exist"),
     };
-    let finding = Finding::new("NFS119", object.clone(), cause).with_field("spec.volumes", name);
+    let finding = Finding::new("NFS119", object.clone(), cause)
+        .with_same_cause(&format!("{}/{name}", pod.namespace))
+        .with_field("spec.volumes", name);
     if let Some(claim) = claim {
         return Some(
             finding
@@ -389,7 +391,9 @@ fn find_stuck_termination(view: &View<'_>, pod: &Pod) -> Option<Finding> {
         ),
     };
     Some(
-        Finding::new("NFS412", pod.object(), cause)
+        // All such pods of a node, or of a server, end together.
+        Finding::new("NFS412", pod.object(), cause.clone())
+            .with_same_cause(&cause)
             .with_confidence(confidence)
             .with_field("metadata.deletionTimestamp", "more than five minutes ago")
             .with_evidence(format!("condition Ready of node {node}"), ready)

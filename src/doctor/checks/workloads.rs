@@ -400,9 +400,9 @@ fn find_unscheduled_pod(view: &View<'_>, provisioner: &Provisioner<'_>, pod: &Po
             )
         }
         (None, None) => return None,
-        (None, Some(_)) => (
-            "the provisioner's pod can't be scheduled".to_owned(),
-            "add a node that it may run on, or change its nodeSelector or tolerations".to_owned(),
+        (None, Some(said)) => (
+            format!("the provisioner's pod can't be scheduled: {}", said.text),
+            "make room on a node that it may run on (uncordon it, free memory or CPU), or change its nodeSelector or tolerations".to_owned(),
         ),
     };
     let itself = claim.map(|claim| claim.object()).filter(|_| serves_itself);
